@@ -1,0 +1,121 @@
+"""What every test may ask for, and the rules that hold for all of them.
+
+The network is closed but for this machine (pytest-socket in pyproject.toml); the machine's own zone is one that nobody
+here lives in, so that a local date taken by accident shows; settings of the developer's shell are not seen.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+from tests import postgresql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepare the process: no settings from outside, a foreign zone, one PostgreSQL folder for all workers."""
+    for name in [name for name in os.environ if name.startswith("BOT_")]:
+        del os.environ[name]
+    os.environ["TZ"] = "America/St_Johns"
+    time.tzset()
+    hypothesis.settings.register_profile(
+        "tuantuan",
+        deadline=None,
+        derandomize=bool(os.environ.get("CI")),
+        database=hypothesis.database.DirectoryBasedExampleDatabase(ROOT / ".cache" / "hypothesis"),
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+    hypothesis.settings.load_profile("tuantuan")
+    if not hasattr(config, "workerinput"):
+        postgresql.name_folder()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server that the tests may have started; only the process that named its folder does."""
+    if not hasattr(config, "workerinput"):
+        postgresql.stop()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was not run and why: a skipped test must not look like a passed one."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        where = report.longrepr
+        reason = where[2] if isinstance(where, tuple) else str(where)
+        reasons[reason.removeprefix("Skipped: ")] += 1
+    if reasons:
+        terminalreporter.section("skipped, and why")
+        for reason, count in reasons.most_common():
+            terminalreporter.write_line(f"{count:5d}  {reason}", yellow=True)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """An empty data folder."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of material that lies beside the project: TUANTUAN_SHARED, or ../shared. Skips where it is absent."""
+    folder = Path(os.environ.get("TUANTUAN_SHARED") or ROOT.parent / "shared")
+    if not (folder / "data").is_dir():
+        pytest.skip("no shared folder beside the project (set TUANTUAN_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_socket() -> str:
+    """The folder of the socket of this run's PostgreSQL; skips, loudly, only where the machine cannot run one."""
+    try:
+        return postgresql.start()
+    except (ImportError, OSError, postgresql.subprocess.SubprocessError) as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"PostgreSQL DOES NOT RUN HERE: {type(error).__name__}: {error}")
+
+
+@pytest.fixture
+def postgres_url(postgresql_socket: str) -> Iterator[str]:
+    """The address (`postgresql://…`) of an empty database of this test's own."""
+    with postgresql.fresh_database(postgresql_socket) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Where Chromium is: the variable CHROMIUM, or the path. Skips where there is none."""
+    for name in (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name) if name else None
+        if found is not None:
+            return found
+    pytest.skip("browser tests: no Chromium here (apt-get install chromium, or set CHROMIUM)")
+
+
+@pytest.fixture(scope="session")
+def emulator_python() -> str:
+    """The Python of the Telegram emulator's own environment. Skips where `make emulator` has not made it."""
+    python = ROOT / ".venv-emulator" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("emulator tests: no .venv-emulator here (make emulator)")
+    return str(python)
+
+
+@pytest.fixture(scope="session")
+def chaos_short() -> bool:
+    """True when the chaos tests are to take a minute or two (`make chaos-short`), False for the full figures."""
+    return os.environ.get("TUANTUAN_CHAOS") != "full"
