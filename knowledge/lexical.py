@@ -1,0 +1,174 @@
+"""BM25 in our own process: postings in flat arrays, every weight worked out when they are built.
+
+Chroma's local form has no ranked keyword search that understands Chinese (RETRIEVAL), so the rows of SQL are counted
+here. Memory is 8 bytes a posting; a query adds up a few dozen slices.
+
+Source: F62, RETRIEVAL.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from knowledge import tokens
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+K1 = 1.2
+B = 0.5
+"""Length matters half: phrasings are short, and a long one is not a worse one."""
+
+
+class Vocabulary:
+    """Numbers for tokens; it only grows, so that counted texts can be kept when others change."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def learn(self, units: Sequence[str]) -> Counted:
+        """Counts of a text that is to be found; new tokens get numbers."""
+        ids = self._ids
+        counts = Counter(ids.setdefault(unit, len(ids)) for unit in units)
+        return Counted(
+            np.fromiter(counts.keys(), dtype=np.int32, count=len(counts)),
+            np.fromiter(counts.values(), dtype=np.float32, count=len(counts)),
+        )
+
+    def look(self, units: Sequence[str]) -> tuple[Counted, int]:
+        """Counts of a question, and how many of its different tokens no text has ever had."""
+        ids = self._ids
+        counts = Counter(units)
+        known = {ids[unit]: times for unit, times in counts.items() if unit in ids}
+        counted = Counted(
+            np.fromiter(known.keys(), dtype=np.int32, count=len(known)),
+            np.fromiter(known.values(), dtype=np.float32, count=len(known)),
+        )
+        return counted, len(counts) - len(known)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Token numbers (int32, distinct) and how often each stands in the text (float32)."""
+
+    ids: NDArray[np.int32]
+    times: NDArray[np.float32]
+
+
+class Postings:
+    """An inverted index over counted texts; immutable, so that readers need no lock.
+
+    Args:
+        texts: Counted texts; position = document number.
+        owners: int32 (n,) entry of each text: a token is as rare as the entries that have it are few, so that an entry
+            with many phrasings does not make its own words look common.
+        size: Tokens of the vocabulary.
+    """
+
+    def __init__(self, texts: Sequence[Counted], owners: NDArray[np.int32], size: int) -> None:
+        self.count = len(texts)
+        lengths = np.array([text.times.sum() for text in texts], dtype=np.float32)
+        self._average = float(lengths.mean()) if self.count else 1.0
+        ids = np.concatenate([text.ids for text in texts]) if texts else np.zeros(0, np.int32)
+        times = np.concatenate([text.times for text in texts]) if texts else np.zeros(0, np.float32)
+        document = np.repeat(np.arange(self.count, dtype=np.int32), [len(text.ids) for text in texts])
+        order = np.argsort(ids, kind="stable")
+        ids, times, document = ids[order], times[order], document[order]
+        self._starts = np.searchsorted(ids, np.arange(size + 1))
+        entries = int(owners.max()) + 1 if self.count else 0
+        pairs = np.unique(ids.astype(np.int64) * max(entries, 1) + owners[document]) // max(entries, 1)
+        spread = np.bincount(pairs, minlength=size).astype(np.float32)
+        self.idf = np.log1p((entries - spread + 0.5) / (spread + 0.5)).astype(np.float32)
+        self.unseen = float(np.log1p((entries + 0.5) / 0.5))
+        self._documents = document
+        damp = K1 * (1 - B + B * lengths / self._average) if self.count else lengths
+        self._weights = (self.idf[ids] * times * (K1 + 1) / (times + damp[document])).astype(np.float32)
+
+    def scores(self, query: Counted) -> NDArray[np.float32]:
+        """BM25 of every text, float32 (n,); a token that the question repeats counts once."""
+        out = np.zeros(self.count, dtype=np.float32)
+        for token in query.ids:
+            if token + 1 < len(self._starts):
+                part = slice(self._starts[token], self._starts[token + 1])
+                out[self._documents[part]] += self._weights[part]
+        return out
+
+    def ideal(self, query: Counted, unseen: int) -> float:
+        """BM25 that a text with just the question's tokens would have; unseen tokens count as the rarest there are."""
+        length = float(query.times.sum()) + unseen
+        damp = K1 * (1 - B + B * length / self._average)
+        inside = query.ids < len(self.idf)
+        gain = query.times[inside] * (K1 + 1) / (query.times[inside] + damp)
+        total = float((self.idf[query.ids[inside]] * gain).sum())
+        return total + (unseen + int((~inside).sum())) * self.unseen * (K1 + 1) / (1 + damp)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """A text counted three ways."""
+
+    words: Counted
+    characters: Counted
+    sounds: Counted
+
+
+class Lexicon:
+    """The three vocabularies, shared by every text and question of a knowledge base."""
+
+    def __init__(self) -> None:
+        self.words = Vocabulary()
+        self.characters = Vocabulary()
+        self.sounds = Vocabulary()
+
+    def learn(self, text: str) -> Analysed:
+        """Counts a canonical text that is to be found."""
+        units = tokens.pieces(text)
+        return Analysed(
+            self.words.learn(tokens.words(text)),
+            self.characters.learn(tokens.grams(units)),
+            self.sounds.learn(tokens.grams(tokens.sounds(units))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """How well every text fits a question; all float32 (n,).
+
+    ``relative`` are shares of the ideal score, about 0 to 1; ``evidence`` is raw BM25 (words + .3 characters), the
+    better witness of whether the question can be answered at all.
+    """
+
+    characters: NDArray[np.float32]
+    sounds: NDArray[np.float32]
+    evidence: NDArray[np.float32]
+
+
+class LexicalIndex:
+    """Words, characters and sounds of the same texts; immutable."""
+
+    def __init__(self, lexicon: Lexicon, texts: Sequence[Analysed], owners: NDArray[np.int32]) -> None:
+        self._lexicon = lexicon
+        self.words = Postings([text.words for text in texts], owners, len(lexicon.words))
+        self.characters = Postings([text.characters for text in texts], owners, len(lexicon.characters))
+        self.sounds = Postings([text.sounds for text in texts], owners, len(lexicon.sounds))
+
+    def match(self, question: str) -> Matches:
+        """Scores of all texts for a canonical question."""
+        units = tokens.pieces(question)
+        words, _ = self._lexicon.words.look(tokens.words(question))
+        characters, strange = self._lexicon.characters.look(tokens.grams(units))
+        sounds, silent = self._lexicon.sounds.look(tokens.grams(tokens.sounds(units)))
+        raw = self.characters.scores(characters)
+        return Matches(
+            characters=raw / max(self.characters.ideal(characters, strange), 1e-6),
+            sounds=self.sounds.scores(sounds) / max(self.sounds.ideal(sounds, silent), 1e-6),
+            evidence=self.words.scores(words) + 0.3 * raw,
+        )

@@ -1,0 +1,29 @@
+"""Settings of the knowledge package; composed and read from the environment in bot/settings.py."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class KnowledgeSettings(BaseSettings):
+    """The answering model and the embedding endpoint; all empty means: extractive answers, offline word vectors.
+
+    Environment: ``BOT_LLM__…`` (docs/settings.md). Instances are passed in; nothing below bot.main reads the
+    environment.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BOT_LLM__", extra="ignore")
+
+    base_url: str = Field(default="", description="OpenAI-compatible address, e.g. https://host/v1; empty = no model")
+    api_key: SecretStr = Field(default=SecretStr(""), description="Key of that endpoint")
+    model: str = Field(default="", description="Name of the chat model")
+    deadline: float = Field(default=8.0, gt=0, le=300, description="Seconds for one answer, all retries included")
+    retries: int = Field(default=1, ge=0, le=2, description="Repeats after 429 or 5xx, inside the deadline")
+    max_tokens: int = Field(default=400, ge=16, le=4000, description="Longest answer, in tokens")
+
+    embedding_base_url: str = Field(default="", description="OpenAI-compatible embeddings address; empty = offline")
+    embedding_api_key: SecretStr = Field(default=SecretStr(""), description="Key of that endpoint")
+    embedding_model: str = Field(default="", description="Name of the embedding model")
+    embedding_dimension: int = Field(default=0, ge=0, le=8192, description="Columns of its vectors")
+    embedding_timeout: float = Field(default=5.0, gt=0, le=60, description="Seconds for one request")
