@@ -1,0 +1,180 @@
+"""Local days and due instants of a group. Pure; the only place that turns an instant into a day.
+
+A day is the group's local date of ``occurred_at`` if that lies within 24 hours before ``received_at``, else of
+``received_at``: a platform's clock is believed within bounds only.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+TRUSTED_LAG = timedelta(hours=24)
+_MINUTES_A_DAY = 24 * 60
+
+
+@lru_cache(maxsize=512)
+def zone(name: str) -> ZoneInfo:
+    """Return a time zone.
+
+    Raises:
+        ValueError: no IANA zone has this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"unknown time zone: {name!r}") from error
+
+
+def local_day(moment: datetime, zone_name: str) -> date:
+    """Return the local date of an aware instant."""
+    return moment.astimezone(zone(zone_name)).date()
+
+
+def business_day(occurred_at: datetime, received_at: datetime, zone_name: str) -> date:
+    """Return the local date that an event counts for (FAULTS B8)."""
+    believed = received_at - TRUSTED_LAG <= occurred_at <= received_at
+    return local_day(occurred_at if believed else received_at, zone_name)
+
+
+def instant_of(day: date, minute: int, zone_name: str) -> datetime:
+    """Return the UTC instant at which a local day reaches a local minute.
+
+    In a gap (clocks set forward over it) it is the first instant after the gap; in a fold (the minute happens twice) the
+    first of the two.
+
+    Args:
+        minute: minutes since local midnight, 0 … 1439.
+    """
+    local = datetime.combine(day, time(minute // 60, minute % 60), tzinfo=zone(zone_name))
+    found = local.astimezone(UTC)
+    back = found.astimezone(zone(zone_name))
+    if back.replace(tzinfo=None) != local.replace(tzinfo=None):
+        # In a gap zoneinfo uses the offset before it, so the result lies after the gap by how far in the minute was.
+        before = local.replace(fold=0).utcoffset()
+        after = local.replace(fold=1).utcoffset()
+        assert before is not None and after is not None
+        low, high = found - abs(before - after) - timedelta(seconds=1), found
+        while high - low > timedelta(seconds=1):
+            middle = low + (high - low) / 2
+            if middle.astimezone(zone(zone_name)).utcoffset() == high.astimezone(zone(zone_name)).utcoffset():
+                high = middle
+            else:
+                low = middle
+        return high.replace(microsecond=0)
+    return found
+
+
+def next_due(after: datetime, minute: int, zone_name: str) -> datetime:
+    """Return the first instant strictly later than ``after`` at which some local day reaches ``minute``."""
+    day = local_day(after, zone_name) - timedelta(days=1)
+    while True:
+        due = instant_of(day, minute, zone_name)
+        if due > after:
+            return due
+        day += timedelta(days=1)
+
+
+def local_minute(moment: datetime, zone_name: str) -> int:
+    """Return minutes since local midnight on the wall clock, 0 … 1439."""
+    local = moment.astimezone(zone(zone_name))
+    return local.hour * 60 + local.minute
+
+
+def is_quiet(minute: int, quiet_from: int, quiet_to: int) -> bool:
+    """Say whether a local minute lies in [quiet_from, quiet_to), which may wrap midnight; equal bounds = never."""
+    if quiet_from <= quiet_to:
+        return quiet_from <= minute < quiet_to
+    return minute >= quiet_from or minute < quiet_to
+
+
+def quiet_ends(moment: datetime, zone_name: str, quiet_from: int, quiet_to: int) -> datetime:
+    """Return when a quiet time that holds at ``moment`` ends; ``moment`` itself when it is not quiet."""
+    if not is_quiet(local_minute(moment, zone_name), quiet_from, quiet_to):
+        return moment
+    return next_due(moment, quiet_to % _MINUTES_A_DAY, zone_name)
+
+
+def week_start(day: date) -> date:
+    """Return the Monday of a day's week."""
+    return day - timedelta(days=day.weekday())
+
+
+def month_start(day: date) -> date:
+    """Return the first of a day's month."""
+    return day.replace(day=1)
+
+
+def month_end(day: date) -> date:
+    """Return the last day of a day's month."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+
+
+@lru_cache(maxsize=1024)
+def festival(day: date) -> str:
+    """Return the id of the festival or solar term of a day, or ``""``.
+
+    Lunar days and solar terms come from lunar-python, a library kept for it.
+    """
+    from lunar_python import Solar
+
+    fixed = _SOLAR_FESTIVALS.get((day.month, day.day))
+    if fixed:
+        return fixed
+    if day.month == 5 and day.weekday() == 6 and 8 <= day.day <= 14:
+        return "muqinjie"
+    if day.month == 6 and day.weekday() == 6 and 15 <= day.day <= 21:
+        return "fuqinjie"
+    lunar = Solar.fromYmd(day.year, day.month, day.day).getLunar()
+    term = _TERMS.get(lunar.getJieQi())
+    if lunar.getMonth() == 12 and lunar.next(1).getMonth() == 1:
+        return "chuxi"
+    return _LUNAR_FESTIVALS.get((lunar.getMonth(), lunar.getDay()), "") or term or ""
+
+
+_SOLAR_FESTIVALS = {
+    (1, 1): "yuandan",
+    (3, 8): "funvjie",
+    (3, 12): "zhishujie",
+    (5, 1): "laodongjie",
+    (6, 1): "ertongjie",
+    (10, 1): "guoqing",
+}
+_LUNAR_FESTIVALS = {
+    (12, 8): "laba",
+    (12, 23): "xiaonian",
+    (1, 1): "chunjie",
+    (1, 15): "yuanxiao",
+    (2, 2): "longtaitou",
+    (5, 5): "duanwu",
+    (7, 7): "qixi",
+    (8, 15): "zhongqiu",
+    (9, 9): "chongyang",
+}
+_TERMS = {
+    "立春": "lichun",
+    "雨水": "yushui",
+    "惊蛰": "jingzhe",
+    "春分": "chunfen",
+    "清明": "qingming",
+    "谷雨": "guyu",
+    "立夏": "lixia",
+    "小满": "xiaoman",
+    "芒种": "mangzhong",
+    "夏至": "xiazhi",
+    "小暑": "xiaoshu",
+    "大暑": "dashu",
+    "立秋": "liqiu",
+    "处暑": "chushu",
+    "白露": "bailu",
+    "秋分": "qiufen",
+    "寒露": "hanlu",
+    "霜降": "shuangjiang",
+    "立冬": "lidong",
+    "小雪": "xiaoxue",
+    "大雪": "daxue",
+    "冬至": "dongzhi",
+    "小寒": "xiaohan",
+    "大寒": "dahan",
+}

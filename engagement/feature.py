@@ -1,0 +1,260 @@
+"""What a slice declares about itself, and what its functions are given.
+
+A slice's ``manifest.py`` holds one :class:`Feature`; :mod:`engagement.registry` lists them; routing, dispatch, planner and
+the privacy commands are built from that list and know no slice by name.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from engagement.kernel import Incoming, Place, Reply
+from storage.engine import Session
+from storage.groups import Group
+
+if TYPE_CHECKING:
+    from knowledge.answering import Answering
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts.
+
+    Attributes:
+        person_id: 0 for somebody whom the platform does not identify (anonymous admins): no points, no rights.
+        member_id, account_id: in the context's group; None outside a group, or before the first command.
+        name: one line, as shown to others.
+        leader: of the context's group.
+        roles: over groups: staff, manager, admin.
+        consented: the record exists and is not withdrawn.
+        first_time: the record is made with this very command: the reply carries the notice.
+    """
+
+    person_id: int
+    name: str
+    member_id: int | None = None
+    account_id: int | None = None
+    leader: bool = False
+    roles: frozenset[str] = frozenset()
+    consented: bool = False
+    first_time: bool = False
+
+
+@dataclass(slots=True)
+class GroupView:
+    """What handlers need of a group; read once per message.
+
+    Attributes:
+        settings: per slice; see :class:`storage.groups.Group`.
+        facts: structured facts, e.g. ``pickup_hours``.
+    """
+
+    id: int
+    channel: str
+    account: str
+    external_id: str
+    name: str
+    zone: str
+    quiet_from: int
+    quiet_to: int
+    daily_budget: int
+    quiet_acks: bool
+    settings: Mapping[str, Any]
+    facts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, group: Group) -> GroupView:
+        """Copy from the row."""
+        assert group.id is not None
+        return cls(
+            group.id,
+            group.channel,
+            group.account,
+            group.external_id,
+            group.name,
+            group.zone,
+            group.quiet_from,
+            group.quiet_to,
+            group.daily_budget,
+            group.quiet_acks,
+            group.settings or {},
+            group.facts or {},
+        )
+
+
+@dataclass(slots=True)
+class Context:
+    """Everything a service function may use: the transaction, who, where, when.
+
+    Attributes:
+        session: the open transaction; nothing outside it may be touched.
+        group: None in a private chat of somebody who is in no group.
+        today: the group's local day that this event counts for.
+        argument: what followed the command word, cleaned; empty if nothing.
+        text: the whole message.
+        subject: what the quoted message is about (``prefix:reference``), if it was one of ours.
+        notify: hands events to the subscribers of other slices, in this transaction.
+    """
+
+    session: Session
+    incoming: Incoming
+    actor: Actor
+    group: GroupView | None
+    now: datetime
+    today: date
+    rng: random.Random
+    notify: Callable[[Context, object], list[Reply]]
+    argument: str = ""
+    text: str = ""
+    subject: str = ""
+    answering: Answering | None = None
+
+    def emit(self, event: object) -> list[Reply]:
+        """Tell other slices what happened; returns what they want said. Their exceptions propagate."""
+        return self.notify(self, event)
+
+    @property
+    def here(self) -> GroupView:
+        """The group; a Refusal is raised by dispatch before a handler that needs one runs."""
+        assert self.group is not None
+        return self.group
+
+
+Handler: TypeAlias = Callable[[Context], Sequence[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A handler with a wait in it (a model, a picture): no transaction is open during the wait.
+
+    Attributes:
+        prepare: reads; gets a read-only context, returns a state.
+        work: awaits; gets the state, returns a result. No session.
+        finish: one transaction with the claim; gets a writing context and the result.
+    """
+
+    prepare: Callable[[Context], Any]
+    work: Callable[[Any], Awaitable[Any]]
+    finish: Callable[[Context, Any], Sequence[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that people type.
+
+    Attributes:
+        name: its own name, ``slice.verb``.
+        words: what people type, in Chinese; the first is shown in help. Compared after normalisation.
+        slash: names for ``/name`` commands, ``[a-z0-9_]``.
+        takes: ``""`` = the words alone; ``"optional"`` or ``"required"`` = text may or must follow.
+        places: where it works.
+        needs_group: without a group it is refused with a hint; a private chat resolves to the person's group.
+        roles: any of these is needed: ``leader``, ``staff``, ``manager``, ``admin``; empty = everybody.
+        consent: running it needs (and, the first time, makes) the consent record. False for help and privacy rights.
+        help: text key of one line, or empty = not listed.
+    """
+
+    name: str
+    words: Sequence[str]
+    handler: Handler | Slow
+    slash: Sequence[str] = ()
+    takes: str = ""
+    places: frozenset[Place] = frozenset({Place.GROUP, Place.DM})
+    needs_group: bool = True
+    roles: frozenset[str] = frozenset()
+    consent: bool = True
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One group in which a campaign is due for a local day."""
+
+    group: GroupView
+    campaign_id: int
+    local_date: date
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a job makes of an occurrence: a reply to push, or the fixed word why not."""
+
+    occurrence: Occurrence
+    reply: Reply | None = None
+    skip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """A kind of push.
+
+    Attributes:
+        kind: stable name, also of the campaign when ``campaign`` is not given.
+        minute: default local minute of the day, 0 … 1439.
+        grace_minutes: later than this after its time it is skipped, not sent.
+        plan: in the planner's transaction: what each occurrence says. Idempotent; called in batches of groups.
+        resend_ambiguous: a crash between the platform's yes and our commit: True = send again, False = ``unknown``.
+        unasked: counts against the group's daily budget.
+        ignores_quiet: may be sent in quiet hours (only with the leader's opt-in).
+    """
+
+    kind: str
+    minute: int
+    plan: Callable[[Session, Sequence[Occurrence], datetime], Sequence[Planned]]
+    grace_minutes: int = 120
+    resend_ambiguous: bool = True
+    unasked: bool = True
+    ignores_quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """A table's personal columns, and how they leave.
+
+    Attributes:
+        table: name of the table.
+        columns: the personal ones, for the register in docs/privacy.
+        purpose: text key, one line: why it is kept and how long.
+        export: rows of one person as JSON-able mappings.
+        erase: deletes or empties them; must leave sums and constraints intact.
+    """
+
+    table: str
+    columns: Sequence[str]
+    purpose: str
+    export: Callable[[Session, int], Sequence[Mapping[str, object]]]
+    erase: Callable[[Session, int, datetime], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A slice, as the rest of the program sees it.
+
+    Attributes:
+        name: the folder's name.
+        commands: what people type.
+        buttons: button-key prefix → handler (``Context.text`` is the key's reference part).
+        quotes: subject prefix → handler of a message that quotes ours; returns ``[]`` to let the text go on as a question.
+        events: event type → subscriber ``(ctx, event) → replies``; same transaction.
+        lifecycle: platform event → handler (join, leave, bot added …).
+        fallback: the handler of addressed words that are no command (one slice only).
+        jobs: kinds of push.
+        personal_data: every personal column of the slice's tables.
+        help: text key of the slice's own help paragraph.
+    """
+
+    name: str
+    commands: Sequence[Command] = ()
+    buttons: Mapping[str, Handler | Slow] = field(default_factory=dict)
+    quotes: Mapping[str, Handler] = field(default_factory=dict)
+    events: Mapping[type, Callable[[Context, Any], Sequence[Reply]]] = field(default_factory=dict)
+    lifecycle: Mapping[str, Handler] = field(default_factory=dict)
+    fallback: Handler | Slow | None = None
+    jobs: Sequence[JobSpec] = ()
+    personal_data: Sequence[PersonalData] = ()
+    help: str = ""

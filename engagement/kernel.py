@@ -1,0 +1,315 @@
+"""Values and ports of the product: what comes in, what goes out, who acts, and the clock. Pure: no database, no network."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+MAX_TEXT = 2000
+"""Longer messages are cut here at the edge; nobody types that much to a bot in a group."""
+MAX_NAME = 32
+
+
+class Event(StrEnum):
+    """What kind of thing came in."""
+
+    MESSAGE = "message"
+    BUTTON = "button"
+    JOIN = "join"
+    LEAVE = "leave"
+    BOT_ADDED = "bot_added"
+    BOT_REMOVED = "bot_removed"
+    MIGRATED = "migrated"
+
+
+class Place(StrEnum):
+    """Where a conversation happens."""
+
+    GROUP = "group"
+    DM = "dm"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One event of a channel, already parsed and bounded.
+
+    Attributes:
+        channel, account: which channel and which of its bot accounts.
+        dedupe_key: natural key of the event on that account; a redelivery has the same.
+        place: group or private chat.
+        conversation: the channel's id of the chat.
+        sender: the channel's id of the person who acts; empty when nobody can be known (anonymous admins).
+        sender_name: as the platform shows it; cleaned by :func:`one_line` when stored.
+        text: the words, the bot's mention removed; at most ``MAX_TEXT`` characters.
+        message_id: the channel's id of this message, quoted by the answer.
+        reply_to: the channel's id of the quoted message, if any.
+        addressed: the bot was mentioned, or one of its messages quoted.
+        button: key of a pressed button.
+        subject, subject_name: who joined or left, when that is not the sender.
+        invited_by: who brought ``subject``.
+        new_id: the chat's new id (MIGRATED).
+        group_name, zone: known when the bot is added, or when the platform says so.
+        sender_is_admin: the platform says that the sender administers the chat; None when unknown.
+        can_read: on BOT_ADDED: whether the bot sees all messages; None when unknown.
+    """
+
+    event: Event
+    channel: str
+    dedupe_key: str
+    place: Place
+    conversation: str
+    sender: str
+    occurred_at: datetime
+    received_at: datetime
+    account: str = ""
+    sender_name: str = ""
+    text: str = ""
+    message_id: str = ""
+    reply_to: str = ""
+    addressed: bool = False
+    button: str = ""
+    subject: str = ""
+    subject_name: str = ""
+    invited_by: str = ""
+    new_id: str = ""
+    group_name: str = ""
+    zone: str = ""
+    thread: str = ""
+    sender_is_admin: bool | None = None
+    can_read: bool | None = None
+
+    def dump(self) -> str:
+        """Encode for the inbox row."""
+        data = {k: v for k, v in asdict(self).items() if v not in ("", None, False)}
+        data["occurred_at"] = self.occurred_at.astimezone(UTC).isoformat()
+        data["received_at"] = self.received_at.astimezone(UTC).isoformat()
+        return json.dumps(data, ensure_ascii=False)
+
+    @classmethod
+    def load(cls, body: str) -> Incoming:
+        """Decode what :meth:`dump` wrote."""
+        data: dict[str, Any] = json.loads(body)
+        data["event"] = Event(data["event"])
+        data["place"] = Place(data["place"])
+        data["occurred_at"] = datetime.fromisoformat(data["occurred_at"])
+        data["received_at"] = datetime.fromisoformat(data["received_at"])
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message: what it sends back, and the text key and values of its label.
+
+    Attributes:
+        key: at most 64 bytes, ``prefix:reference``; the prefix's owner handles it.
+    """
+
+    key: str
+    label: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where an answer comes from, so that a person can open it."""
+
+    document: str
+    chunk: str
+    quote: str
+
+
+class Kind(StrEnum):
+    """How a message goes out."""
+
+    REPLY = "reply"
+    PUSH = "push"
+    DM = "dm"
+    EDIT = "edit"
+    REACTION = "reaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a feature wants said; rendered per channel from the text ``key`` and ``values``.
+
+    Attributes:
+        key: text of prompts/texts, ``slice.name``.
+        values: for the placeholders, JSON-able. Strings are shown on one line; a list of strings is shown line by line;
+            ``{rows:slice.row}`` renders a list of mappings with another text.
+        tails: keys of further paragraphs, filled from the same values.
+        kind: REPLY quotes the message it answers; PUSH goes to the group unasked; DM goes to ``to`` in private.
+        to: person id for DM; also who is mentioned in a group when ``mention``.
+        group_id: which group a PUSH goes to, or a DM is about; default the context's.
+        subject: what a quote of this message is about, ``prefix:reference``.
+        emoji: of a REACTION.
+        picture: file name of a card, when one was made.
+    """
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    tails: Sequence[str] = ()
+    kind: Kind = Kind.REPLY
+    to: int | None = None
+    mention: bool = False
+    group_id: int | None = None
+    buttons: Sequence[Button] = ()
+    citations: Sequence[Citation] = ()
+    subject: str = ""
+    emoji: str = ""
+    picture: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A reply with its address: what stands in an outbox or delivery row and is given to a channel.
+
+    Attributes:
+        conversation: the channel's id of the chat to send to.
+        reply_to: the channel's id of the message that is answered.
+        to: the channel's id of the person meant (dm, mention); ``to_name`` is shown.
+        feature: the slice that speaks, for logs and figures.
+    """
+
+    kind: Kind
+    channel: str
+    account: str
+    place: Place
+    conversation: str
+    feature: str
+    key: str
+    values: Mapping[str, object]
+    tails: Sequence[str] = ()
+    reply_to: str = ""
+    thread: str = ""
+    to: str = ""
+    to_name: str = ""
+    mention: bool = False
+    buttons: Sequence[Button] = ()
+    citations: Sequence[Citation] = ()
+    subject: str = ""
+    emoji: str = ""
+    picture: str = ""
+
+    def dump(self) -> str:
+        """Encode for a row."""
+        data = {k: v for k, v in asdict(self).items() if v not in ("", None, False, (), [])}
+        return json.dumps(data, ensure_ascii=False)
+
+    @classmethod
+    def load(cls, body: str) -> Outgoing:
+        """Decode what :meth:`dump` wrote."""
+        data: dict[str, Any] = json.loads(body)
+        data["kind"] = Kind(data["kind"])
+        data["place"] = Place(data["place"])
+        data.setdefault("values", {})
+        data["buttons"] = tuple(Button(**b) for b in data.get("buttons", ()))
+        data["citations"] = tuple(Citation(**c) for c in data.get("citations", ()))
+        for name in ("account", "conversation"):
+            data.setdefault(name, "")
+        return cls(**data)
+
+
+class Outcome(StrEnum):
+    """What a platform did with a message (CHANNELS.md)."""
+
+    SENT = "sent"
+    RETRY = "retry"
+    REJECTED = "rejected"
+    GONE = "gone"
+    MIGRATED = "migrated"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The platform's answer to one send.
+
+    Attributes:
+        provider_id: the platform's id of the message, when SENT.
+        retry_after: seconds to wait, when RETRY.
+        new_id: the chat's new id, when MIGRATED (nothing was sent).
+        reason: fixed word for REJECTED, GONE (the bot was removed, the chat is gone) and UNKNOWN.
+    """
+
+    outcome: Outcome
+    provider_id: str = ""
+    retry_after: float = 0.0
+    new_id: str = ""
+    reason: str = ""
+
+
+class Sender(Protocol):
+    """A channel's sending half. Never raises for what the platform says; see :class:`Receipt`."""
+
+    async def send(self, message: Outgoing) -> Receipt:
+        """Send one message; a call that was cut off between send and answer returns UNKNOWN."""
+        ...
+
+
+class Clock(Protocol):
+    """Where the present comes from: the host, or a simulation."""
+
+    def now(self) -> datetime:
+        """Return the present, aware, UTC."""
+        ...
+
+
+class SystemClock:
+    """The host's clock."""
+
+    def now(self) -> datetime:
+        """Return the present, aware, UTC."""
+        return datetime.now(UTC)
+
+
+class SetClock:
+    """A clock that stands still until it is moved (``play``, the simulator, tests)."""
+
+    def __init__(self, start: datetime) -> None:
+        """Start at an aware instant."""
+        self.set(start)
+
+    def now(self) -> datetime:
+        """Return the instant it was set to."""
+        return self._now
+
+    def set(self, moment: datetime) -> None:
+        """Move it; backwards too, as real clocks do."""
+        if moment.tzinfo is None:
+            raise ValueError("naive datetime")
+        self._now = moment.astimezone(UTC)
+
+
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_SPACE = re.compile(r"\s+")
+
+
+def one_line(text: str, limit: int = MAX_NAME) -> str:
+    """Make somebody else's words safe to stand inside a line.
+
+    Control, format (zero-width, bidi, tag) and unassigned characters go, at most two combining marks stay on one letter,
+    white space becomes single blanks, and ``limit`` characters remain.
+
+    Source: FAULTS A9, A10.
+    """
+    kept: list[str] = []
+    marks = 0
+    for char in text[: limit * 8]:
+        category = unicodedata.category(char)
+        if category in _INVISIBLE and char not in "\t\n\r\u200d":
+            continue
+        if category.startswith("M"):
+            marks += 1
+            if marks > 2:
+                continue
+        else:
+            marks = 0
+        kept.append(char)
+    joined = _SPACE.sub(" ", "".join(kept)).strip(" \u200d")
+    return joined if len(joined) <= limit else joined[: limit - 1] + "…"

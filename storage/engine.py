@@ -1,0 +1,187 @@
+"""The database: one address, a session type, and the two calls everybody uses, ``write`` and ``read``.
+
+``write(fn)`` runs a synchronous function of a session in one transaction; the function has no effect outside the
+database, so it may run again (PostgreSQL retries serialisation failures; a crashed process repeats the message).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlmodel
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.pool import QueuePool
+
+from storage.statements import Prepared
+
+T = TypeVar("T")
+
+
+class DatabaseSettings(BaseSettings):
+    """Where the rows live.
+
+    Attributes:
+        url: empty = ``tuantuan.db`` in the data directory; ``postgresql://…`` = PostgreSQL 13 or newer.
+        pool: connections kept to PostgreSQL, and at most as many writes at once there.
+    """
+
+    url: SecretStr = SecretStr("")
+    pool: int = 8
+
+
+class Session(sqlmodel.Session):
+    """A SQLModel session that also runs prepared statements on the same transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Join the transaction that is open on ``connection``; commit and rollback stay with the writer."""
+        super().__init__(bind=connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+        self._outer = connection
+        self._dialect_name = connection.dialect.name
+        self._cursor: Any = None
+
+    @property
+    def dialect_name(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._dialect_name
+
+    def run(self, statement: Prepared, **values: object) -> Any:
+        """Run a prepared statement and return the driver's cursor (fetch from it before the next call).
+
+        Raises:
+            sqlalchemy.exc.IntegrityError is NOT raised here: the driver's own IntegrityError comes through, since
+            nothing stands between. Statements with ON CONFLICT DO NOTHING are the way to meet a duplicate.
+        """
+        if not self._is_clean():
+            self.flush()
+        cursor = self._cursor
+        if cursor is None:
+            raw = self._outer.connection.dbapi_connection
+            assert raw is not None
+            cursor = self._cursor = raw.cursor()
+        sql, fixed = statement.sql(self._dialect_name)
+        cursor.execute(sql, {**fixed, **values} if fixed else values)
+        return cursor
+
+    def row(self, statement: Prepared, **values: object) -> Any:
+        """Run and return the first row as a tuple, or None."""
+        return self.run(statement, **values).fetchone()
+
+    def rows(self, statement: Prepared, **values: object) -> list[Any]:
+        """Run and return all rows as tuples."""
+        found: list[Any] = self.run(statement, **values).fetchall()
+        return found
+
+
+def _sqlite_engine(path: Path, *, writer: bool) -> Engine:
+    engine = sqlmodel.create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        pool_size=4,
+        max_overflow=8,
+        connect_args={"check_same_thread": False, "timeout": 30},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(raw: Any, _record: Any) -> None:
+        raw.isolation_level = None
+        cursor = raw.cursor()
+        # FULL and not NORMAL: in the power-cut test NORMAL lost committed rows (ADR 0002).
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=30000",
+            "cache_size=-65536" if writer else "cache_size=-16384",
+            "mmap_size=0",
+            "temp_store=MEMORY",
+            "wal_autocheckpoint=4000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        if not writer:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+    return engine
+
+
+class Database:
+    """One installation's rows, on SQLite (a file with one writer thread) or on PostgreSQL (a pool)."""
+
+    def __init__(self, write_engine: Engine, read_engine: Engine, pool: int) -> None:
+        """Use :func:`open_database`; this only wires the parts."""
+        from storage.writer import PooledWriter, ThreadWriter, Writer
+
+        self.write_engine = write_engine
+        self.read_engine = read_engine
+        self.dialect = write_engine.dialect.name
+        self._writer: Writer
+        if self.dialect == "sqlite":
+            self._writer = ThreadWriter(write_engine)
+        else:
+            self._writer = PooledWriter(write_engine, pool)
+        self._readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="reader")
+
+    async def write(self, fn: Callable[[Session], T]) -> T:
+        """Run ``fn`` in one transaction; returns when it is durable.
+
+        Raises:
+            Whatever ``fn`` raises: then nothing of it is kept.
+        """
+        return await asyncio.wrap_future(self._writer.submit(fn))
+
+    def write_now(self, fn: Callable[[Session], T]) -> T:
+        """The same for code without an event loop (command line, tests)."""
+        return self._writer.submit(fn).result()
+
+    async def read(self, fn: Callable[[Session], T]) -> T:
+        """Run ``fn`` on a read-only connection in a thread; sees what was committed before the call."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, fn)
+
+    def read_now(self, fn: Callable[[Session], T]) -> T:
+        """The same for code without an event loop."""
+        with self.read_engine.connect() as connection, connection.begin(), Session(connection) as session:
+            return fn(session)
+
+    def close(self) -> None:
+        """Finish what is queued and let go of every connection."""
+        self._writer.close()
+        self._readers.shutdown(wait=True)
+        self.write_engine.dispose()
+        self.read_engine.dispose()
+
+
+def open_database(directory: Path, settings: DatabaseSettings | None = None) -> Database:
+    """Open the database of a data directory; tables are made by :func:`storage.migrate.upgrade`.
+
+    Args:
+        directory: the data directory; made if absent (SQLite).
+        settings: where the rows live; default SQLite in ``directory``.
+    """
+    settings = settings or DatabaseSettings()
+    url = settings.url.get_secret_value()
+    if not url:
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / "tuantuan.db"
+        return Database(_sqlite_engine(path, writer=True), _sqlite_engine(path, writer=False), 1)
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        raise ValueError("BOT_DATABASE__URL: only postgresql:// is known beside the default")
+    parsed = parsed.set(drivername="postgresql+psycopg")
+    serializable = sqlmodel.create_engine(
+        parsed, isolation_level="SERIALIZABLE", pool_size=settings.pool, max_overflow=0, pool_pre_ping=True
+    )
+    reading = sqlmodel.create_engine(
+        parsed, isolation_level="REPEATABLE READ", pool_size=4, max_overflow=4, pool_pre_ping=True
+    )
+    return Database(serializable, reading, settings.pool)

@@ -1,0 +1,255 @@
+"""The points ledger: append-only entries of whole points, one account per household and group.
+
+A balance is the sum of its entries; ``account.balance`` is a cache kept in the same transaction, guarded by CHECK and
+verified by :func:`check`. Entries never change: triggers refuse UPDATE and DELETE, a correction is a reversing entry.
+The idempotency key is natural (``checkin:{group}:{member}:{topic}:{local_date}``), so a redelivered message, a crash and a
+second process all meet the same UNIQUE constraint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, Index, Select, bindparam, func, select, update
+from sqlmodel import Field, SQLModel
+
+from storage.columns import BigInt, day, micros, pk, ref, utc
+from storage.engine import Session
+from storage.groups import Account
+from storage.statements import Prepared
+
+MAX_AMOUNT = 1_000_000
+"""No single entry moves more points than this, whoever asks."""
+
+
+class Entry(SQLModel, table=True):
+    """One change of one account.
+
+    Attributes:
+        amount: whole points, not zero, within ±1,000,000.
+        kind: what it was for (``checkin``, ``topic``, ``adjust``, ``challenge``, ``reversal``, …).
+        local_date: the group's local day it counts for.
+        reverses_id: the entry that this one undoes; an entry is undone at most once.
+    """
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (
+        CheckConstraint("amount <> 0 AND amount BETWEEN -1000000 AND 1000000", name="ledger_entry_amount"),
+        Index("ix_ledger_entry_group_day", "group_id", "local_date"),
+        Index("ix_ledger_entry_account", "account_id"),
+    )
+    id: int | None = pk()
+    account_id: int = ref("account.id", index=False)
+    group_id: int = ref("chat_group.id", index=False)
+    member_id: int = ref("member.id", index=False)
+    amount: int = Field(sa_type=BigInt)
+    kind: str = Field(max_length=20)
+    idempotency_key: str = Field(max_length=160, unique=True)
+    local_date: date = day()
+    occurred_at: datetime = utc()
+    reverses_id: int | None = Field(
+        default=None, foreign_key="ledger_entry.id", unique=True, nullable=True, sa_type=BigInt
+    )
+
+
+class EntryReason(SQLModel, table=True):
+    """Free text about an entry; beside the ledger, since it can be erased and entries cannot."""
+
+    __tablename__ = "ledger_reason"
+    entry_id: int = ref("ledger_entry.id", primary_key=True, index=False)
+    member_id: int = ref("member.id")
+    given_by: int | None = ref("person.id", nullable=True, index=False)
+    reason: str = Field(max_length=200)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What to write down; see :class:`Entry` for the fields."""
+
+    account_id: int
+    group_id: int
+    member_id: int
+    amount: int
+    kind: str
+    idempotency_key: str
+    local_date: date
+    occurred_at: datetime
+    reverses_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What came of a posting.
+
+    Attributes:
+        entry_id: the entry; of the first time when it is a repeat.
+        balance: whole points of the account now.
+        repeated: True when the key was there already: nothing was changed.
+    """
+
+    entry_id: int
+    balance: int
+    repeated: bool
+
+
+class ConflictingPosting(Exception):
+    """The idempotency key stands for another posting: same key, other account or amount."""
+
+
+class InsufficientPoints(Exception):
+    """The account has fewer points than the posting takes; nothing was changed."""
+
+    def __init__(self, balance: int) -> None:
+        """Carry the balance in whole points."""
+        super().__init__(balance)
+        self.balance = balance
+
+
+_T = Entry.__table__  # type: ignore[attr-defined]
+_A = Account.__table__  # type: ignore[attr-defined]
+_COLUMNS = (
+    "account_id",
+    "group_id",
+    "member_id",
+    "amount",
+    "kind",
+    "idempotency_key",
+    "local_date",
+    "occurred_at",
+    "reverses_id",
+)
+_INSERT = Prepared(
+    "ledger.insert",
+    lambda insert: (
+        insert(_T)
+        .values({c: bindparam(c) for c in _COLUMNS})
+        .on_conflict_do_nothing(index_elements=["idempotency_key"])
+        .returning(_T.c.id)
+    ),
+)
+_FIND = Prepared(
+    "ledger.find",
+    select(_T.c.id, _T.c.account_id, _T.c.amount).where(_T.c.idempotency_key == bindparam("key")),
+)
+_ADD = Prepared(
+    "ledger.add",
+    update(_A)
+    .where(_A.c.id == bindparam("account"), _A.c.balance + bindparam("change") >= 0)
+    .values(balance=_A.c.balance + bindparam("change"))
+    .returning(_A.c.balance),
+)
+_BALANCE = Prepared("ledger.balance", select(_A.c.balance).where(_A.c.id == bindparam("account")))
+
+
+def post(session: Session, posting: Posting) -> Posted:
+    """Write an entry and move the balance, once per idempotency key.
+
+    Raises:
+        ValueError: the amount is zero or beyond ±``MAX_AMOUNT``.
+        InsufficientPoints: the account would fall below zero.
+        ConflictingPosting: the key was used for another account or amount (FAULTS B2).
+
+    Source: F6, ADR 0003.
+    """
+    if posting.amount == 0 or abs(posting.amount) > MAX_AMOUNT:
+        raise ValueError(f"amount {posting.amount}")
+    known = session.row(_FIND, key=posting.idempotency_key) if posting.amount < 0 else None
+    if known is None:
+        # A taking is looked up first, so that its repeat is told from a lack of points.
+        if posting.amount < 0:
+            have = balance(session, posting.account_id)
+            if have + posting.amount < 0:
+                raise InsufficientPoints(have)
+        made = session.row(
+            _INSERT,
+            account_id=posting.account_id,
+            group_id=posting.group_id,
+            member_id=posting.member_id,
+            amount=posting.amount,
+            kind=posting.kind,
+            idempotency_key=posting.idempotency_key,
+            local_date=posting.local_date.isoformat(),
+            occurred_at=micros(posting.occurred_at),
+            reverses_id=posting.reverses_id,
+        )
+        if made is not None:
+            added = session.row(_ADD, account=posting.account_id, change=posting.amount)
+            if added is None:
+                raise LookupError(f"account {posting.account_id}")
+            return Posted(made[0], added[0], repeated=False)
+        known = session.row(_FIND, key=posting.idempotency_key)
+    entry_id, account_id, amount = known
+    if account_id != posting.account_id or amount != posting.amount:
+        raise ConflictingPosting(posting.idempotency_key)
+    return Posted(entry_id, balance(session, account_id), repeated=True)
+
+
+def balance(session: Session, account_id: int) -> int:
+    """Return the whole points of an account; 0 if there is none."""
+    found = session.row(_BALANCE, account=account_id)
+    return 0 if found is None else int(found[0])
+
+
+def reverse(session: Session, entry_id: int, *, local_date: date, occurred_at: datetime) -> Posted:
+    """Undo an entry by an opposite one; a second call changes nothing.
+
+    Raises:
+        LookupError: no such entry, or it is itself a reversal.
+        InsufficientPoints: the points were spent already.
+    """
+    entry = session.get(Entry, entry_id)
+    if entry is None or entry.reverses_id is not None:
+        raise LookupError(f"entry {entry_id}")
+    return post(
+        session,
+        Posting(
+            entry.account_id,
+            entry.group_id,
+            entry.member_id,
+            -entry.amount,
+            "reversal",
+            f"reversal:{entry_id}",
+            local_date,
+            occurred_at,
+            reverses_id=entry_id,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCheck:
+    """Figures of a whole check of the ledger; all but the first two must be 0."""
+
+    accounts: int
+    entries: int
+    wrong_balances: int
+    negative_balances: int
+    wrong_reversals: int
+
+
+def check(session: Session) -> LedgerCheck:
+    """Compare every cached balance with the sum of its entries, and every reversal with what it undoes."""
+    sums = select(_T.c.account_id, func.sum(_T.c.amount).label("total")).group_by(_T.c.account_id).subquery()
+    wrong = (
+        select(func.count())
+        .select_from(_A.outerjoin(sums, sums.c.account_id == _A.c.id))
+        .where(_A.c.balance != func.coalesce(sums.c.total, 0))
+    )
+    undone = _T.alias()
+    reversals = (
+        select(func.count())
+        .select_from(_T.join(undone, _T.c.reverses_id == undone.c.id))
+        .where((_T.c.amount != -undone.c.amount) | (_T.c.account_id != undone.c.account_id))
+    )
+
+    def number(statement: Select[tuple[int]]) -> int:
+        return int(session.execute(statement).scalar_one())
+
+    return LedgerCheck(
+        accounts=number(select(func.count()).select_from(_A)),
+        entries=number(select(func.count()).select_from(_T)),
+        wrong_balances=number(wrong),
+        negative_balances=number(select(func.count()).select_from(_A).where(_A.c.balance < 0)),
+        wrong_reversals=number(reversals),
+    )

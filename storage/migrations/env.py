@@ -1,0 +1,30 @@
+"""Alembic's entry: runs on the connection that :mod:`storage.migrate` passes."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from storage import audit, campaigns, columns, groups, inbox, ledger, outbox  # noqa: F401  (tables register on import)
+
+connection = context.config.attributes["connection"]
+
+
+def _render(kind: str, item: object, _autogen: object) -> str | bool:
+    if kind == "type" and isinstance(item, columns.UtcMicros):
+        return "sa.BigInteger()"
+    if kind == "type" and isinstance(item, columns.LocalDay):
+        return "sa.String(10)"
+    return False
+
+
+context.configure(
+    connection=connection,
+    target_metadata=SQLModel.metadata,
+    render_as_batch=False,
+    compare_type=False,
+    render_item=_render,
+    version_table_pk=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,233 @@
+"""Messages that go out: written in the transaction of their cause, sent after its commit.
+
+A row's body is personal data and is erased once sent. What a later quote of the message refers to (a topic, a question that
+was handed over) stays in ``sent_message``, found by the platform's message id.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, bindparam, delete, literal_column, select, text, update
+from sqlmodel import Field, SQLModel
+
+from storage.columns import micros, pk, utc
+from storage.engine import Session
+from storage.statements import Prepared
+
+KEEP_DAYS = 14
+SUBJECT_DAYS = 60
+
+
+class Outbox(SQLModel, table=True):
+    """One message to send.
+
+    Attributes:
+        idempotency_key: ``{inbox id}:{n}`` for answers; a second attempt of the same cause meets it.
+        kind: ``reply``, ``dm``, ``reaction``, ``edit`` or ``push``.
+        body: JSON of :class:`engagement.kernel.Outgoing`; empty once sent.
+        state: ``pending``, ``sending``, ``sent``, ``dropped`` (expired or refused by the platform) or ``unknown``.
+        reason: why it was dropped, a fixed word.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'sending', 'sent', 'dropped', 'unknown')", name="outbox_state"),
+        Index(
+            "ix_outbox_pending",
+            "id",
+            sqlite_where=text("state IN ('pending', 'sending')"),
+            postgresql_where=text("state IN ('pending', 'sending')"),
+        ),
+    )
+    id: int | None = pk()
+    idempotency_key: str = Field(max_length=160, unique=True)
+    channel: str = Field(max_length=20)
+    account: str = Field(default="", max_length=64)
+    conversation: str = Field(max_length=160)
+    kind: str = Field(max_length=10)
+    body: str = ""
+    state: str = Field(default="pending", max_length=8)
+    attempts: int = 0
+    not_before: datetime | None = utc(nullable=True)
+    created_at: datetime = utc()
+    sent_at: datetime | None = utc(nullable=True)
+    reason: str = Field(default="", max_length=40)
+
+
+class SentMessage(SQLModel, table=True):
+    """What a message that the bot put out is about, so that a quote of it can be understood.
+
+    Attributes:
+        provider_id: the platform's message id.
+        subject: ``prefix:reference``, e.g. ``topic:17``; the slice that owns the prefix handles quotes.
+    """
+
+    __tablename__ = "sent_message"
+    __table_args__ = (UniqueConstraint("channel", "account", "conversation", "provider_id"),)
+    id: int | None = pk()
+    channel: str = Field(max_length=20)
+    account: str = Field(default="", max_length=64)
+    conversation: str = Field(max_length=160)
+    provider_id: str = Field(max_length=64)
+    subject: str = Field(max_length=80)
+    sent_at: datetime = utc(index=True)
+
+
+_T = Outbox.__table__  # type: ignore[attr-defined]
+_S = SentMessage.__table__  # type: ignore[attr-defined]
+_INSERT = Prepared(
+    "outbox.insert",
+    lambda insert: (
+        insert(_T)
+        .values(
+            idempotency_key=bindparam("key"),
+            channel=bindparam("channel"),
+            account=bindparam("account"),
+            conversation=bindparam("conversation"),
+            kind=bindparam("kind"),
+            body=bindparam("body"),
+            state="pending",
+            attempts=0,
+            reason="",
+            created_at=bindparam("created_at"),
+        )
+        .returning(_T.c.id)
+    ),
+)
+_SENT = Prepared(
+    "outbox.sent",
+    update(_T).where(_T.c.id == bindparam("row")).values(state="sent", body="", sent_at=bindparam("sent_at")),
+)
+_LATER = Prepared(
+    "outbox.later",
+    update(_T)
+    .where(_T.c.id == bindparam("row"))
+    .values(attempts=_T.c.attempts + 1, not_before=bindparam("not_before"))
+    .returning(_T.c.attempts),
+)
+_DROPPED = Prepared(
+    "outbox.dropped",
+    update(_T).where(_T.c.id == bindparam("row")).values(state="dropped", body="", reason=bindparam("why")),
+)
+_PENDING = Prepared(
+    "outbox.pending",
+    select(_T.c.id, _T.c.channel, _T.c.body, _T.c.created_at)
+    .where(_T.c.state.in_([literal_column("'pending'"), literal_column("'sending'")]))
+    .order_by(_T.c.id),
+)
+_REMEMBER = Prepared(
+    "sent_message.insert",
+    lambda insert: (
+        insert(_S)
+        .values(
+            channel=bindparam("channel"),
+            account=bindparam("account"),
+            conversation=bindparam("conversation"),
+            provider_id=bindparam("provider_id"),
+            subject=bindparam("subject"),
+            sent_at=bindparam("sent_at"),
+        )
+        .on_conflict_do_nothing(index_elements=["channel", "account", "conversation", "provider_id"])
+    ),
+)
+_SUBJECT = Prepared(
+    "sent_message.subject",
+    select(_S.c.subject).where(
+        _S.c.channel == bindparam("channel"),
+        _S.c.account == bindparam("account"),
+        _S.c.conversation == bindparam("conversation"),
+        _S.c.provider_id == bindparam("provider_id"),
+    ),
+)
+_PRUNE = Prepared(
+    "outbox.prune",
+    delete(_T).where(_T.c.state.in_(["sent", "dropped"]), _T.c.created_at < bindparam("before")),
+)
+_FORGET = Prepared("sent_message.prune", delete(_S).where(_S.c.sent_at < bindparam("before")))
+
+
+def put(
+    session: Session,
+    *,
+    key: str,
+    channel: str,
+    account: str,
+    conversation: str,
+    kind: str,
+    body: str,
+    created_at: datetime,
+) -> int:
+    """Queue a message; returns its id.
+
+    Raises:
+        The driver's IntegrityError when the key is there: the cause was handled already, which the claim of the inbox row
+        should have noticed.
+    """
+    row = session.row(
+        _INSERT,
+        key=key,
+        channel=channel,
+        account=account,
+        conversation=conversation,
+        kind=kind,
+        body=body,
+        created_at=micros(created_at),
+    )
+    return int(row[0])
+
+
+def mark_sent(session: Session, outbox_id: int, sent_at: datetime) -> None:
+    """Record that the platform took the message, and erase its body."""
+    session.run(_SENT, row=outbox_id, sent_at=micros(sent_at))
+
+
+def postpone(session: Session, outbox_id: int, not_before: datetime) -> int:
+    """Try again at ``not_before``; returns how many tries there were."""
+    return int(session.row(_LATER, row=outbox_id, not_before=micros(not_before))[0])
+
+
+def drop(session: Session, outbox_id: int, why: str) -> None:
+    """Give a message up, with a fixed word that says why."""
+    session.run(_DROPPED, row=outbox_id, why=why)
+
+
+def pending(session: Session) -> list[tuple[int, str, str, int]]:
+    """Return (id, channel, body, created_at in microseconds) of what is not sent yet, oldest first (after a crash)."""
+    return [tuple(row) for row in session.rows(_PENDING)]
+
+
+def remember(
+    session: Session,
+    *,
+    channel: str,
+    account: str,
+    conversation: str,
+    provider_id: str,
+    subject: str,
+    sent_at: datetime,
+) -> None:
+    """Note what a sent message is about."""
+    session.run(
+        _REMEMBER,
+        channel=channel,
+        account=account,
+        conversation=conversation,
+        provider_id=provider_id,
+        subject=subject,
+        sent_at=micros(sent_at),
+    )
+
+
+def subject_of(session: Session, *, channel: str, account: str, conversation: str, provider_id: str) -> str | None:
+    """Return what the quoted message is about, or None if it is not one of ours or too old."""
+    row = session.row(
+        _SUBJECT, channel=channel, account=account, conversation=conversation, provider_id=provider_id
+    )
+    return None if row is None else str(row[0])
+
+
+def prune(session: Session, *, messages_before: datetime, subjects_before: datetime) -> None:
+    """Forget what was sent long ago."""
+    session.run(_PRUNE, before=micros(messages_before))
+    session.run(_FORGET, before=micros(subjects_before))
