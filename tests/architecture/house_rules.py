@@ -124,14 +124,14 @@ def foreign_places(text: str) -> Iterator[Complaint]:
 
 
 def cited(text: str) -> Iterator[tuple[int, str]]:
-    """Feature ids and ADR numbers of the `Source:` notes in a file, with their lines.
+    """Feature ids of the `Source:` notes in a file, and ADR numbers wherever they stand, with their lines.
 
-    `Source: F1, F6; ADR-0003` and `Source: F92-F96` are understood.
+    `Source: F1, F6` and `Source: F92-F96` and `ADR 0003` are understood; an ADR is yielded as `ADR-0003`.
     """
     for number, line in enumerate(text.splitlines(), start=1):
+        yield from ((number, f"ADR-{digits}") for digits in re.findall(r"\bADR[- ](\d{4})\b", line))
         if found := re.search(r"Sources?:\s*(.+)", line):
             note = found.group(1)
             for first, last in re.findall(r"\bF(\d+)\s*[-\u2013]\s*F?(\d+)\b", note):
                 yield from ((number, f"F{feature}") for feature in range(int(first), int(last) + 1))
             yield from ((number, name) for name in re.findall(r"\bF\d+\b", note))
-            yield from ((number, f"ADR-{digits}") for digits in re.findall(r"\bADR[- ](\d{4})\b", note))
