@@ -1,1 +1,3 @@
+"""The channels: each turns its platform's events into `Incoming` and sends `Outgoing`."""
 
+from __future__ import annotations

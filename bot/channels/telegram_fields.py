@@ -1,0 +1,161 @@
+"""The fields of Telegram's JSON that we read: each checked for its kind and cut to a bound, the rest unseen.
+
+Source: Telegram Bot API; FAULTS A7, A8.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from engagement.kernel import Place
+
+ANONYMOUS_ADMIN = 1087968824
+"""Whoever administers a group anonymously arrives under this id: it is nobody."""
+LARGEST = 1 << 53
+"""Telegram's ids stay below this, exclusive."""
+NAME = 160
+"""Characters of a name that are kept; rendering shows fewer."""
+
+_EARLIEST, _LATEST = 1_356_998_400, 4_102_444_800  # 2013, before there were bots, and 2100
+_UNSAFE = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """Where an update happened."""
+
+    place: Place
+    id: str
+    title: str
+
+    @classmethod
+    def of(cls, value: object) -> Chat | None:
+        """Read a chat; None for channels and kinds that we do not know."""
+        chat = as_object(value)
+        kind = chat.get("type")
+        number = as_integer(chat.get("id"))
+        if kind == "private":
+            return cls(Place.DM, str(number), "")
+        if kind in ("group", "supergroup"):
+            return cls(Place.GROUP, str(number), as_text(chat.get("title", ""), NAME))
+        return None
+
+
+def sender_of(message: dict[str, Any]) -> tuple[str | None, str]:
+    """Return the writer's id and name: empty for somebody whom Telegram hides, None for other bots."""
+    chat = message.get("sender_chat")
+    if chat is not None:
+        return "", as_text(as_object(chat).get("title", ""), NAME)
+    author = message.get("from")
+    if author is None:
+        return "", ""
+    author = as_object(author)
+    who, name = person_of(author)
+    if not who and author.get("id") != ANONYMOUS_ADMIN:
+        return None, name
+    return who, name
+
+
+def person_of(value: object) -> tuple[str, str]:
+    """Return a person's id and name; no id for bots and for anonymous administrators."""
+    person = as_object(value)
+    number = as_integer(person.get("id"))
+    name = as_text(person.get("first_name", ""), NAME)
+    last = person.get("last_name")
+    if last:
+        name = f"{name} {as_text(last, NAME)}"
+    if number == ANONYMOUS_ADMIN or person.get("is_bot") is True:
+        return "", name
+    return str(number), name
+
+
+def status_of(value: object) -> str:
+    """Return a membership's status; a restricted member who is in the chat counts as a member."""
+    member = as_object(value)
+    status = as_text(member.get("status"), 20)
+    if status == "restricted":
+        return "member" if member.get("is_member") is True else "left"
+    return status
+
+
+def possible(seconds: int) -> bool:
+    """Say whether seconds since 1970 can be the time of an update."""
+    return _EARLIEST < seconds < _LATEST
+
+
+def moment_of(value: object, received_at: datetime) -> datetime:
+    """Read a time; an impossible one is taken to be ``received_at``."""
+    seconds = as_integer(value)
+    return datetime.fromtimestamp(seconds, UTC) if possible(seconds) else received_at
+
+
+def as_object(value: object) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if type(value) is not dict:
+        raise ValueError("object expected")
+    return value
+
+
+def as_integer(value: object) -> int:
+    """Return a whole number below :data:`LARGEST`, of either sign.
+
+    Raises:
+        ValueError: it is something else, also true, 1.0 and "1".
+    """
+    if type(value) is not int or not -LARGEST < value < LARGEST:
+        raise ValueError("integer expected")
+    return value
+
+
+def as_text(value: object, limit: int) -> str:
+    """Return a text that every database can hold, cut at ``limit`` characters.
+
+    Raises:
+        ValueError: it is no text.
+    """
+    if type(value) is not str:
+        raise ValueError("text expected")
+    if len(value) > limit:
+        value = value[:limit]
+    return value if value.isascii() and "\x00" not in value else _UNSAFE.sub("", value)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("number out of range")
+    return number
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once)
+
+
+def decode(body: bytes) -> Any:
+    """Decode strict JSON in UTF-8.
+
+    Raises:
+        ValueError: not UTF-8, not JSON, NaN, numbers out of range, a key twice, or nested too deep.
+    """
+    try:
+        return _JSON.decode(body.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
