@@ -1,0 +1,128 @@
+"""What people type and press about the topic → service → words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from engagement.errors import Refusal
+from engagement.feature import Context
+from engagement.kernel import Button, Kind, Place, Reply
+from engagement.topic import rules, service
+from engagement.topic.tables import OWN, TopicDay
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60}:{minute % 60:02d}"
+
+
+def show_today(ctx: Context) -> Sequence[Reply]:
+    """今日话题."""
+    now = service.today(ctx)
+    row = now.row
+    values: dict[str, object] = {"time": _clock(now.minute)}
+    if row is None:
+        return [Reply("topic.waiting" if now.waiting else "topic.none", values)]
+    values |= {"question": row.question, "hint": row.hint, "answers": now.answers}
+    values["points"] = rules.points_of(ctx.here.settings)
+    tails = ["topic.today_hint"] if row.hint else []
+    tails += ["topic.today_mine" if now.mine else "topic.today_how"]
+    tails += ["topic.today_answers"] if now.answers else []
+    return [Reply("topic.today", values, tails, subject=f"topic:{row.id}")]
+
+
+def say(ctx: Context) -> Sequence[Reply]:
+    """话题 <内容>; 话题 alone shows today's."""
+    return _answer(ctx, ctx.argument) if ctx.argument else show_today(ctx)
+
+
+def quote(ctx: Context) -> Sequence[Reply]:
+    """A message that quotes the topic: an answer, unless it asks about an order, points and the like."""
+    if ctx.group is None or rules.asks_service(ctx.text):
+        return []
+    return _answer(ctx, ctx.text, int(ctx.subject.partition(":")[2]))
+
+
+def _answer(ctx: Context, text: str, topic_day_id: int | None = None) -> Sequence[Reply]:
+    words = rules.tidy(text)
+    if not rules.says_something(words):
+        return [Reply("topic.too_short")]
+    done = service.answer(ctx, words, topic_day_id)
+    values = {"name": ctx.actor.name, "points": done.points, "time": _clock(done.minute)}
+    quietly = ctx.incoming.place is Place.GROUP and not ctx.actor.first_time
+    match done.outcome:
+        case "counted" if done.first_ever or not quietly or not ctx.here.quiet_acks:
+            first = Reply("topic.counted_first" if done.first_ever else "topic.counted", values)
+        case "counted":
+            first = Reply("topic.counted", values, kind=Kind.REACTION, emoji="👍")
+        case "again" if quietly and topic_day_id is not None:
+            first = Reply("topic.again", values, kind=Kind.REACTION, emoji="👌")
+        case outcome:
+            first = Reply(f"topic.{outcome}", values)
+    return [first, *done.said]
+
+
+def _leader(ctx: Context) -> None:
+    if ctx.group is None:
+        raise Refusal("guard.no_group")
+    if not ctx.actor.leader:
+        raise Refusal("guard.leader_only")
+
+
+def _day(day: date) -> Mapping[str, object]:
+    return {"month": day.month, "day": day.day}
+
+
+def _shown(ctx: Context, key: str, row: TopicDay) -> Sequence[Reply]:
+    minute = service.push_minute(ctx.session, row.group_id)
+    values = {**_day(row.local_date), "question": row.question, "time": _clock(minute)}
+    if row.state == "skipped":
+        return [Reply(key, values, buttons=[Button(f"topic_restore:{row.id}", "topic.button_restore")])]
+    names = ("swap", "skip") if row.source == OWN else ("swap", "skip", "write")
+    return [Reply(key, values, buttons=[Button(f"topic_{name}:{row.id}", f"topic.button_{name}") for name in names])]
+
+
+def _coming(ctx: Context) -> TopicDay:
+    return service.of_button(ctx) if ctx.incoming.button else service.tomorrow(ctx)
+
+
+def show_tomorrow(ctx: Context) -> Sequence[Reply]:
+    """明日话题."""
+    row = service.tomorrow(ctx)
+    return _shown(ctx, "topic.tomorrow_skipped" if row.state == "skipped" else "topic.tomorrow", row)
+
+
+def swap(ctx: Context) -> Sequence[Reply]:
+    """换话题, or the button."""
+    _leader(ctx)
+    return _shown(ctx, "topic.tomorrow", service.swap(ctx, _coming(ctx)))
+
+
+def skip(ctx: Context) -> Sequence[Reply]:
+    """跳过话题, or the button."""
+    _leader(ctx)
+    return _shown(ctx, "topic.tomorrow_skipped", service.skip(ctx, _coming(ctx)))
+
+
+def restore(ctx: Context) -> Sequence[Reply]:
+    """恢复话题, or the button."""
+    _leader(ctx)
+    return _shown(ctx, "topic.tomorrow", service.restore(ctx, _coming(ctx)))
+
+
+def write(ctx: Context) -> Sequence[Reply]:
+    """写话题 <内容>."""
+    return _shown(ctx, "topic.written", service.write(ctx, service.tomorrow(ctx), ctx.argument))
+
+
+def ask_words(ctx: Context) -> Sequence[Reply]:
+    """The button 自己写: says how, and takes a quote of its answer."""
+    _leader(ctx)
+    row = service.of_button(ctx)
+    return [Reply("topic.write_how", {**_day(row.local_date)}, subject=f"topic_write:{row.id}")]
+
+
+def write_quoted(ctx: Context) -> Sequence[Reply]:
+    """A quote of :func:`ask_words`."""
+    _leader(ctx)
+    return _shown(ctx, "topic.written", service.write(ctx, service.of_button(ctx), ctx.text))

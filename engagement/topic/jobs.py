@@ -1,0 +1,55 @@
+"""The morning's topic and the evening's summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from engagement.feature import Occurrence, Planned
+from engagement.kernel import Kind, Reply
+from engagement.topic import rules, service
+from storage.engine import Session
+
+
+def plan_topic(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
+    """Say what each group talks about today.
+
+    Skips: ``leader_skipped``, ``nothing`` (the bank has no topic for the day).
+
+    Source: F32.
+    """
+    rows = service.days_of(session, [(one.group.id, one.local_date) for one in occurrences], now)
+    planned = []
+    for one in occurrences:
+        row = rows.get((one.group.id, one.local_date))
+        if row is None:
+            planned.append(Planned(one, skip="nothing"))
+        elif row.state == "skipped":
+            planned.append(Planned(one, skip="leader_skipped"))
+        else:
+            values = {"question": row.question, "hint": row.hint, "points": rules.points_of(one.group.settings)}
+            tails = ["topic.push_hint", "topic.push_how"] if row.hint else ["topic.push_how"]
+            planned.append(Planned(one, Reply("topic.push", values, tails, kind=Kind.PUSH, subject=f"topic:{row.id}")))
+    return planned
+
+
+def plan_summary(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
+    """Say in the evening how many answered, and up to three answers; forget the words of a month ago.
+
+    Skips: ``nothing`` when fewer than two answered.
+    """
+    service.forget_old(session, now)
+    rows = service.known_days(session, [(one.group.id, one.local_date) for one in occurrences])
+    answers = service.answers_of(session, [row.id for row in rows.values() if row.id is not None])
+    planned = []
+    for one in occurrences:
+        row = rows.get((one.group.id, one.local_date))
+        said = answers[row.id] if row is not None and row.id is not None else ()
+        if row is None or len(said) < rules.FEWEST_FOR_SUMMARY:
+            planned.append(Planned(one, skip="nothing"))
+            continue
+        shown = rules.shown(said)
+        values = {"question": row.question, "answers": len(said), "shown": shown}
+        tails = ["topic.summary_shown", "topic.summary_end"] if shown else ["topic.summary_end"]
+        planned.append(Planned(one, Reply("topic.summary", values, tails, kind=Kind.PUSH, subject=f"topic:{row.id}")))
+    return planned

@@ -1,0 +1,79 @@
+"""每日话题: a question a day that neighbours answer for points."""
+
+from __future__ import annotations
+
+from engagement.feature import Command, Feature, JobSpec, PersonalData
+from engagement.topic import handlers, jobs, rules, service
+
+_LEADER = frozenset({"leader"})
+
+FEATURE = Feature(
+    name="topic",
+    commands=(
+        Command(
+            "topic.today",
+            ("今日话题", "今天话题", "今天的话题", "每日话题", "看话题"),
+            handlers.show_today,
+            slash=("topic",),
+            consent=False,
+            help="topic.help_today",
+        ),
+        Command(
+            "topic.say",
+            ("话题", "聊话题", "答话题", "回答话题"),
+            handlers.say,
+            slash=("say",),
+            takes="optional",
+            help="topic.help_say",
+        ),
+        Command(
+            "topic.tomorrow",
+            ("明日话题", "明天话题", "明天的话题"),
+            handlers.show_tomorrow,
+            slash=("topic_tomorrow",),
+            roles=_LEADER,
+            help="topic.help_tomorrow",
+        ),
+        Command(
+            "topic.swap", ("换话题", "换个话题", "换一个话题"), handlers.swap, slash=("topic_swap",), roles=_LEADER
+        ),
+        Command("topic.skip", ("跳过话题", "不发话题"), handlers.skip, slash=("topic_skip",), roles=_LEADER),
+        Command(
+            "topic.restore",
+            ("恢复话题", "撤销跳过", "取消跳过"),
+            handlers.restore,
+            slash=("topic_restore",),
+            roles=_LEADER,
+        ),
+        Command(
+            "topic.write",
+            ("写话题", "自己写话题", "出话题"),
+            handlers.write,
+            slash=("topic_write",),
+            takes="required",
+            roles=_LEADER,
+            help="topic.help_write",
+        ),
+    ),
+    buttons={
+        "topic_swap": handlers.swap,
+        "topic_skip": handlers.skip,
+        "topic_restore": handlers.restore,
+        "topic_write": handlers.ask_words,
+    },
+    quotes={"topic": handlers.quote, "topic_write": handlers.write_quoted},
+    jobs=(
+        JobSpec(service.KIND, rules.PUSH_MINUTE, jobs.plan_topic, grace_minutes=240),
+        JobSpec("topic_summary", rules.SUMMARY_MINUTE, jobs.plan_summary, grace_minutes=120),
+    ),
+    personal_data=(
+        PersonalData(
+            "topic_answer",
+            ("text",),
+            "topic.purpose_answers",
+            export=service.export_answers,
+            erase=service.erase_answers,
+        ),
+    ),
+    help="topic.help",
+)

@@ -1,0 +1,382 @@
+"""The day's topic: choosing it, the leader's say in it, and the answers. Everything in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import bindparam, update
+from sqlmodel import col, select
+
+from engagement import calendar
+from engagement.errors import Refusal
+from engagement.events import TopicAnswered
+from engagement.feature import Context
+from engagement.kernel import Reply
+from engagement.points.service import award
+from engagement.topic import rules
+from engagement.topic.tables import OWN, TopicAnswer, TopicDay
+from prompts import packs
+from storage import audit
+from storage.campaigns import Schedule
+from storage.columns import micros
+from storage.engine import Session
+from storage.groups import Consent, Group, Member
+from storage.statements import Prepared
+
+KIND = "topic"
+_D = TopicDay.__table__  # type: ignore[attr-defined]
+_A = TopicAnswer.__table__  # type: ignore[attr-defined]
+_PLAN = Prepared(
+    "topic_day.insert",
+    lambda insert: (
+        insert(_D)
+        .values(
+            group_id=bindparam("group_row"),
+            local_date=bindparam("local_day"),
+            source=bindparam("source"),
+            question=bindparam("question"),
+            hint=bindparam("hint"),
+            state="planned",
+            attempt=0,
+            created_at=bindparam("created_at"),
+        )
+        .on_conflict_do_nothing(index_elements=["group_id", "local_date"])
+    ),
+)
+_ANSWER = Prepared(
+    "topic_answer.insert",
+    lambda insert: (
+        insert(_A)
+        .values(
+            topic_day_id=bindparam("topic_row"),
+            member_id=bindparam("member_row"),
+            text=bindparam("words"),
+            answered_at=bindparam("answered_at"),
+        )
+        .on_conflict_do_nothing(index_elements=["topic_day_id", "member_id"])
+        .returning(_A.c.id)
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What there is to talk about now.
+
+    Attributes:
+        row: the topic, or None: not out yet, skipped, or nothing to ask.
+        minute: local minute at which topics come out.
+        answers: how many answered so far.
+        mine: the acting member is among them.
+    """
+
+    row: TopicDay | None
+    minute: int
+    waiting: bool = False
+    answers: int = 0
+    mine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of an answer.
+
+    Attributes:
+        outcome: ``counted``, ``again``, ``late``, ``none`` (no topic today) or ``waiting`` (not out yet).
+        points: whole points that it brought.
+        first_ever: the member had never answered before.
+        said: what other slices say to it.
+    """
+
+    outcome: str
+    points: int = 0
+    minute: int = rules.PUSH_MINUTE
+    first_ever: bool = False
+    said: Sequence[Reply] = ()
+
+
+# ---------------------------------------------------------------- which topic
+
+
+def days_of(session: Session, wanted: Sequence[tuple[int, date]], now: datetime) -> Mapping[tuple[int, date], TopicDay]:
+    """Return the topics of groups and local days, chosen and written down where there was none yet.
+
+    Args:
+        wanted: (group id, local day) pairs; a pair for which the bank has nothing is absent from the result.
+
+    Source: F32.
+    """
+    if not wanted:
+        return {}
+    near = timedelta(days=rules.REPEAT_DAYS)
+    first, last = min(day for _, day in wanted) - near, max(day for _, day in wanted) + near
+    ids = sorted({group_id for group_id, _ in wanted})
+    known: dict[int, list[TopicDay]] = {group_id: [] for group_id in ids}
+    for row in session.exec(
+        select(TopicDay).where(col(TopicDay.group_id).in_(ids), col(TopicDay.local_date).between(first, last))
+    ):
+        known[row.group_id].append(row)
+    missing = [pair for pair in wanted if all(row.local_date != pair[1] for row in known[pair[0]])]
+    for group_id, day in missing:
+        topic = rules.pick(
+            packs.topics(),
+            group_id=group_id,
+            day=day,
+            festival=calendar.festival(day),
+            used=_used(known[group_id], day),
+        )
+        if topic is not None:
+            session.run(
+                _PLAN,
+                group_row=group_id,
+                local_day=day.isoformat(),
+                source=topic.id,
+                question=topic.question,
+                hint=topic.hint,
+                created_at=micros(now),
+            )
+    if missing:
+        for row in session.exec(
+            select(TopicDay).where(
+                col(TopicDay.group_id).in_(sorted({group_id for group_id, _ in missing})),
+                col(TopicDay.local_date).in_(sorted({day for _, day in missing})),
+            )
+        ):
+            known[row.group_id].append(row)
+    have = {(row.group_id, row.local_date): row for rows in known.values() for row in rows}
+    return {pair: have[pair] for pair in wanted if pair in have}
+
+
+def known_days(session: Session, wanted: Sequence[tuple[int, date]]) -> Mapping[tuple[int, date], TopicDay]:
+    """Return the topics of groups and local days that were sent or shown; chooses none, and leaves out skipped ones."""
+    rows = session.exec(
+        select(TopicDay).where(
+            col(TopicDay.group_id).in_(sorted({group_id for group_id, _ in wanted})),
+            col(TopicDay.local_date).in_(sorted({day for _, day in wanted})),
+            TopicDay.state == "planned",
+        )
+    )
+    have = {(row.group_id, row.local_date): row for row in rows}
+    return {pair: have[pair] for pair in wanted if pair in have}
+
+
+def _used(rows: Sequence[TopicDay], day: date) -> dict[str, date]:
+    """Return topic id → its nearest day, of the rows that keep a question from ``day``."""
+    used: dict[str, date] = {}
+    for row in rows:
+        distance = abs((row.local_date - day).days)
+        if 0 < distance <= rules.REPEAT_DAYS and row.state == "planned" and row.source != OWN:
+            before = used.get(row.source)
+            if before is None or distance < abs((before - day).days):
+                used[row.source] = row.local_date
+    return used
+
+
+def push_minute(session: Session, group_id: int) -> int:
+    """Return the local minute at which a group's topics come out."""
+    found = session.exec(
+        select(Schedule.local_minute).where(Schedule.group_id == group_id, Schedule.kind == KIND)
+    ).first()
+    return rules.PUSH_MINUTE if found is None else found
+
+
+def today(ctx: Context) -> Today:
+    """Return today's topic; once its time has come it is there, though the push may have been missed or switched off."""
+    group = ctx.here
+    minute = push_minute(ctx.session, group.id)
+    if ctx.now < calendar.instant_of(ctx.today, minute, group.zone):
+        return Today(None, minute, waiting=True)
+    row = days_of(ctx.session, [(group.id, ctx.today)], ctx.now).get((group.id, ctx.today))
+    if row is None or row.state == "skipped":
+        return Today(None, minute)
+    assert row.id is not None
+    members = ctx.session.exec(select(TopicAnswer.member_id).where(TopicAnswer.topic_day_id == row.id)).all()
+    return Today(row, minute, answers=len(members), mine=ctx.actor.member_id in members)
+
+
+# ---------------------------------------------------------------- the leader's say
+
+
+def tomorrow(ctx: Context) -> TopicDay:
+    """Return tomorrow's topic, written down so that what is shown is what is sent.
+
+    Raises:
+        Refusal: ``topic.bank_empty``.
+    """
+    pair = (ctx.here.id, ctx.today + timedelta(days=1))
+    row = days_of(ctx.session, [pair], ctx.now).get(pair)
+    if row is None:
+        raise Refusal("topic.bank_empty")
+    return row
+
+
+def of_button(ctx: Context) -> TopicDay:
+    """Return the coming topic that a button or a quoted request is about.
+
+    Raises:
+        Refusal: ``topic.button_old`` when it is of another group, or its day has come.
+    """
+    reference = ctx.text if ctx.incoming.button else ctx.subject.partition(":")[2]
+    row = ctx.session.get(TopicDay, int(reference)) if reference.isascii() and reference.isdigit() else None
+    if row is None or row.group_id != ctx.here.id or row.local_date <= ctx.today:
+        raise Refusal("topic.button_old")
+    return row
+
+
+def swap(ctx: Context, row: TopicDay) -> TopicDay:
+    """Give a coming day another topic of the bank.
+
+    Raises:
+        Refusal: ``topic.no_other`` when the bank has no other for that day.
+    """
+    near = timedelta(days=rules.REPEAT_DAYS)
+    others = ctx.session.exec(
+        select(TopicDay).where(
+            TopicDay.group_id == row.group_id,
+            col(TopicDay.local_date).between(row.local_date - near, row.local_date + near),
+        )
+    ).all()
+    topic = rules.pick(
+        packs.topics(),
+        group_id=row.group_id,
+        day=row.local_date,
+        festival=calendar.festival(row.local_date),
+        used=_used(others, row.local_date),
+        attempt=row.attempt + 1,
+        current=row.source,
+    )
+    if topic is None:
+        raise Refusal("topic.no_other")
+    row.attempt += 1
+    return _change(ctx, row, "swapped", source=topic.id, question=topic.question, hint=topic.hint, state="planned")
+
+
+def write(ctx: Context, row: TopicDay, words: str) -> TopicDay:
+    """Let the leader's own question be a coming day's topic.
+
+    Raises:
+        Refusal: ``topic.question_short`` or ``topic.question_long``.
+    """
+    question = rules.tidy(words)
+    fault = rules.question_fault(question)
+    if fault:
+        raise Refusal(f"topic.question_{fault}", most=rules.LONGEST_QUESTION)
+    return _change(ctx, row, "written", source=OWN, question=question, hint="", state="planned")
+
+
+def skip(ctx: Context, row: TopicDay) -> TopicDay:
+    """Send no topic on a coming day; :func:`restore` takes it back."""
+    return _change(ctx, row, "skipped", state="skipped")
+
+
+def restore(ctx: Context, row: TopicDay) -> TopicDay:
+    """Send the topic after all."""
+    return _change(ctx, row, "restored", state="planned")
+
+
+def _change(ctx: Context, row: TopicDay, act: str, **fields: str) -> TopicDay:
+    for name, value in fields.items():
+        setattr(row, name, value)
+    ctx.session.add(row)
+    ctx.session.flush()
+    assert row.id is not None
+    audit.record(
+        ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=row.group_id, action=f"topic.{act}", row=row.id
+    )
+    return row
+
+
+# ---------------------------------------------------------------- answers
+
+
+def answer(ctx: Context, words: str, topic_day_id: int | None = None) -> Answered:
+    """Take an answer to a topic: the first of a member on the topic's own local day brings points.
+
+    Args:
+        words: the answer, tidy and saying something.
+        topic_day_id: the quoted topic; default today's.
+
+    Source: F32.
+    """
+    group, actor = ctx.here, ctx.actor
+    if topic_day_id is None:
+        now = today(ctx)
+        row, minute = now.row, now.minute
+        if row is None:
+            return Answered("waiting" if now.waiting else "none", minute=minute)
+    else:
+        row, minute = ctx.session.get(TopicDay, topic_day_id), push_minute(ctx.session, group.id)
+        if row is None or row.group_id != group.id:
+            return Answered("none", minute=minute)
+        if row.local_date != ctx.today:
+            return Answered("late", minute=minute)
+    assert row.id is not None
+    assert actor.member_id is not None
+    assert actor.account_id is not None
+    before = ctx.session.exec(select(TopicAnswer.id).where(TopicAnswer.member_id == actor.member_id).limit(1)).first()
+    made = ctx.session.row(
+        _ANSWER, topic_row=row.id, member_row=actor.member_id, words=words, answered_at=micros(ctx.now)
+    )
+    points = rules.points_of(group.settings)
+    if made is None:
+        return Answered("again", points, minute)
+    award(ctx, kind=KIND, key=f"topic:{group.id}:{actor.member_id}:{row.local_date.isoformat()}", amount=points)
+    said = ctx.emit(TopicAnswered(group.id, actor.member_id, actor.account_id, row.local_date))
+    return Answered("counted", points, minute, before is None, said)
+
+
+def answers_of(session: Session, topic_day_ids: Sequence[int]) -> Mapping[int, Sequence[rules.Said]]:
+    """Return topic id → its answers, for several groups at once; who withdrew consent is counted without a name."""
+    found: dict[int, list[rules.Said]] = {row: [] for row in topic_day_ids}
+    for row, name, withdrawn in session.exec(
+        select(TopicAnswer, Member.name, Consent.withdrawn_at)
+        .join(Member, col(Member.id) == col(TopicAnswer.member_id))
+        .join(Consent, col(Consent.person_id) == col(Member.person_id), isouter=True)
+        .where(col(TopicAnswer.topic_day_id).in_(topic_day_ids))
+    ):
+        found[row.topic_day_id].append(rules.Said(name if withdrawn is None else "", row.text, row.answered_at))
+    return found
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Empty the texts of answers that are older than they are kept."""
+    session.execute(
+        update(TopicAnswer)
+        .where(
+            col(TopicAnswer.text) != "", col(TopicAnswer.answered_at) < now - timedelta(days=rules.KEEP_ANSWERS_DAYS)
+        )
+        .values(text="")
+    )
+
+
+# ---------------------------------------------------------------- personal data
+
+
+def export_answers(session: Session, person_id: int) -> Sequence[Mapping[str, object]]:
+    """Return a person's answers over all groups, oldest first."""
+    rows = session.exec(
+        select(TopicAnswer, TopicDay, Group.name)
+        .join(TopicDay, col(TopicDay.id) == col(TopicAnswer.topic_day_id))
+        .join(Group, col(Group.id) == col(TopicDay.group_id))
+        .join(Member, col(Member.id) == col(TopicAnswer.member_id))
+        .where(Member.person_id == person_id)
+        .order_by(col(TopicAnswer.answered_at), col(TopicAnswer.id))
+    )
+    return [
+        {
+            "group": name,
+            "date": day.local_date.isoformat(),
+            "question": day.question,
+            "answer": mine.text,
+            "at": mine.answered_at.isoformat(),
+        }
+        for mine, day, name in rows
+    ]
+
+
+def erase_answers(session: Session, person_id: int, now: datetime) -> None:  # noqa: ARG001
+    """Empty the words of a person's answers; that somebody answered stays, so that nothing counts twice."""
+    mine = select(Member.id).where(Member.person_id == person_id)
+    session.execute(update(TopicAnswer).where(col(TopicAnswer.member_id).in_(mine)).values(text=""))
