@@ -152,7 +152,7 @@ _LUNAR_FESTIVALS = {
     (8, 15): "zhongqiu",
     (9, 9): "chongyang",
 }
-_TERMS = {
+_TERMS = {  # zh: the names that lunar_python returns
     "立春": "lichun",
     "雨水": "yushui",
     "惊蛰": "jingzhe",

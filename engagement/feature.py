@@ -98,6 +98,7 @@ class Context:
         text: the whole message.
         subject: what the quoted message is about (``prefix:reference``), if it was one of ours.
         notify: hands events to the subscribers of other slices, in this transaction.
+        features: every slice's declaration, for help and for the privacy commands.
     """
 
     session: Session
@@ -112,6 +113,7 @@ class Context:
     text: str = ""
     subject: str = ""
     answering: Answering | None = None
+    features: Sequence[Feature] = ()
 
     def emit(self, event: object) -> list[Reply]:
         """Tell other slices what happened; returns what they want said. Their exceptions propagate."""
@@ -239,7 +241,7 @@ class Feature:
         name: the folder's name.
         commands: what people type.
         buttons: button-key prefix → handler (``Context.text`` is the key's reference part).
-        quotes: subject prefix → handler of a message that quotes ours; returns ``[]`` to let the text go on as a question.
+        quotes: subject prefix → handler of a message that quotes ours (a command inside the quote comes first).
         events: event type → subscriber ``(ctx, event) → replies``; same transaction.
         lifecycle: platform event → handler (join, leave, bot added …).
         fallback: the handler of addressed words that are no command (one slice only).
@@ -251,7 +253,7 @@ class Feature:
     name: str
     commands: Sequence[Command] = ()
     buttons: Mapping[str, Handler | Slow] = field(default_factory=dict)
-    quotes: Mapping[str, Handler] = field(default_factory=dict)
+    quotes: Mapping[str, Handler | Slow] = field(default_factory=dict)
     events: Mapping[type, Callable[[Context, Any], Sequence[Reply]]] = field(default_factory=dict)
     lifecycle: Mapping[str, Handler] = field(default_factory=dict)
     fallback: Handler | Slow | None = None

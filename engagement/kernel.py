@@ -116,6 +116,19 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A small text file that goes with a message (an export of one's data).
+
+    Attributes:
+        name: file name, chosen by us.
+        text: UTF-8, at most 1 MB.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """Where an answer comes from, so that a person can open it."""
 
@@ -149,6 +162,7 @@ class Reply:
         subject: what a quote of this message is about, ``prefix:reference``.
         emoji: of a REACTION.
         picture: file name of a card, when one was made.
+        document: a text file to go with it.
     """
 
     key: str
@@ -163,6 +177,7 @@ class Reply:
     subject: str = ""
     emoji: str = ""
     picture: str = ""
+    document: Document | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +210,7 @@ class Outgoing:
     subject: str = ""
     emoji: str = ""
     picture: str = ""
+    document: Document | None = None
 
     def dump(self) -> str:
         """Encode for a row."""
@@ -210,6 +226,8 @@ class Outgoing:
         data.setdefault("values", {})
         data["buttons"] = tuple(Button(**b) for b in data.get("buttons", ()))
         data["citations"] = tuple(Citation(**c) for c in data.get("citations", ()))
+        if "document" in data:
+            data["document"] = Document(**data["document"])
         for name in ("account", "conversation"):
             data.setdefault(name, "")
         return cls(**data)

@@ -1,0 +1,365 @@
+"""One message: claim → identify → route → dispatch → reply, in one transaction; sending comes after its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from bot.routing import Routes
+from engagement import dispatch as use_cases
+from engagement.dispatch import Dispatcher, Said, Target
+from engagement.errors import Fault, Refusal
+from engagement.feature import Actor, Context, GroupView, Slow
+from engagement.kernel import Clock, Event, Incoming, Kind, Outgoing, Place, Reply, one_line
+from storage import identities, inbox, outbox
+from storage.engine import Database, Session
+from storage.groups import Group
+
+log = structlog.get_logger("bot.gateway")
+TRIES = 3
+"""How often a message is tried before it is dead-lettered (FAULTS F14)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A message to send: its outbox row and content."""
+
+    outbox_id: int
+    message: Outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What came of one event.
+
+    Attributes:
+        outcome: ``done``, ``repeated``, ``refused``, ``fault`` or ``bug``.
+    """
+
+    outcome: str
+    queued: Sequence[Queued] = ()
+
+
+@dataclass(slots=True)
+class _Stage:
+    """An event with everybody identified and the target found."""
+
+    ctx: Context
+    targets: list[Target]
+
+
+class Gateway:
+    """Receives events, handles them one at a time per conversation (the pump orders them)."""
+
+    def __init__(self, database: Database, dispatcher: Dispatcher, clock: Clock) -> None:
+        """Wire the parts."""
+        self.database = database
+        self.dispatcher = dispatcher
+        self.routes = Routes(dispatcher.features)
+        self.clock = clock
+
+    # ---------------------------------------------------------------- receiving
+
+    async def accept(self, incoming: Incoming) -> int | None:
+        """Persist an event before it is acknowledged; None when it is a redelivery.
+
+        Raises:
+            Whatever the database raises: then the platform must not be told that all is well.
+        """
+        return await self.database.write(lambda session: self._put(session, incoming))
+
+    @staticmethod
+    def _put(session: Session, incoming: Incoming) -> int | None:
+        return inbox.put(
+            session,
+            channel=incoming.channel,
+            account=incoming.account,
+            dedupe_key=incoming.dedupe_key,
+            conversation=incoming.conversation,
+            received_at=incoming.received_at,
+            body=incoming.dump(),
+        )
+
+    # ---------------------------------------------------------------- handling
+
+    async def handle(self, inbox_id: int, incoming: Incoming) -> Handled:
+        """Bring about the one effect of an event. Never raises: a bug is answered with an apology and logged."""
+        try:
+            result = await self.database.write(lambda session: self._first(session, inbox_id, incoming))
+            if isinstance(result, Handled):
+                return result
+            slow, state = result
+            found = await slow.work(state)
+            return await self.database.write(lambda session: self._second(session, inbox_id, incoming, found))
+        except Refusal as refusal:
+            log.info("refused", inbox=inbox_id, key=refusal.key)
+            reply = Reply(refusal.key, refusal.values)
+            return await self._close(inbox_id, incoming, reply, "refused")
+        except Fault as fault:
+            log.warning("fault", inbox=inbox_id, code=fault.code)
+            return await self._apologise(inbox_id, incoming, fault.code, "fault")
+        except Exception as error:
+            log.exception("bug", inbox=inbox_id, kind=type(error).__name__)
+            return await self._apologise(inbox_id, incoming, "B1", "bug")
+
+    async def _apologise(self, inbox_id: int, incoming: Incoming, code: str, outcome: str) -> Handled:
+        """Tell the person that it did not work, and count the try; the row stays for another one until given up."""
+        try:
+            dead = await self.database.write(lambda s: inbox.failed(s, inbox_id, give_up_after=TRIES))
+            if not dead and outcome == "fault":
+                return Handled(outcome)
+            silent = incoming.event is not Event.MESSAGE
+            return await self._close(inbox_id, incoming, None if silent else Reply("guard.sorry", {"code": code}), outcome)
+        except Exception as error:
+            # The database itself is down: the row is still pending and is tried again after a restart.
+            log.error("gateway.cannot_record", inbox=inbox_id, kind=type(error).__name__)
+            return Handled(outcome)
+
+    async def _close(self, inbox_id: int, incoming: Incoming, reply: Reply | None, outcome: str) -> Handled:
+        def close(session: Session) -> Handled:
+            if not inbox.claim(session, inbox_id):
+                return Handled("repeated" if outcome == "refused" else outcome)
+            if reply is None:
+                return Handled(outcome)
+            group = self._group(session, incoming)
+            ctx = self.dispatcher.context(session, incoming, Actor(0, ""), group, self.clock.now())
+            return Handled(outcome, self._queue(ctx, inbox_id, [Said("guard", reply)]))
+
+        return await self.database.write(close)
+
+    def _first(self, session: Session, inbox_id: int, incoming: Incoming) -> Handled | tuple[Slow, Any]:
+        stage = self._stage(session, incoming)
+        for target in stage.targets:
+            if isinstance(target.handler, Slow):
+                ctx = self.dispatcher.admit(stage.ctx, target)
+                ctx.argument = target.argument
+                return target.handler, target.handler.prepare(ctx)
+        if not inbox.claim(session, inbox_id):
+            return Handled("repeated")
+        said: list[Said] = []
+        for target in stage.targets:
+            said.extend(self.dispatcher.run(stage.ctx, target))
+        return Handled("done", self._queue(stage.ctx, inbox_id, said))
+
+    def _second(self, session: Session, inbox_id: int, incoming: Incoming, found: Any) -> Handled:
+        if not inbox.claim(session, inbox_id):
+            return Handled("repeated")
+        stage = self._stage(session, incoming)
+        said: list[Said] = []
+        for target in stage.targets:
+            if isinstance(target.handler, Slow):
+                ctx = self.dispatcher.admit(stage.ctx, target)
+                ctx.argument = target.argument
+                said.extend(self.dispatcher.said(ctx, target, target.handler.finish(ctx, found)))
+        return Handled("done", self._queue(stage.ctx, inbox_id, said))
+
+    # ---------------------------------------------------------------- who and what for
+
+    def _group(self, session: Session, incoming: Incoming) -> GroupView | None:
+        if incoming.place is not Place.GROUP:
+            return None
+        row = identities.group_row(session, incoming.channel, incoming.account, incoming.conversation)
+        return None if row is None else _view(row)
+
+    def _stage(self, session: Session, incoming: Incoming) -> _Stage:
+        now = self.clock.now()
+        group = self._group(session, incoming)
+        if incoming.place is Place.GROUP and group is None:
+            group = _found_group(session, incoming)
+        name = one_line(incoming.sender_name)
+        if not incoming.sender:
+            actor = Actor(0, name)
+        elif incoming.place is Place.GROUP:
+            assert group is not None
+            actor = self._in_group(session, incoming, group, name)
+        else:
+            actor, group = self._in_private(session, incoming, name)
+        ctx = self.dispatcher.context(session, incoming, actor, group, now)
+        return _Stage(ctx, self._targets(session, ctx))
+
+    def _in_group(self, session: Session, incoming: Incoming, group: GroupView, name: str) -> Actor:
+        now = self.clock.now()
+        known = identities.known(session, incoming.channel, incoming.sender, group.id)
+        if known is None:
+            identities.meet(session, incoming.channel, incoming.sender, name, now)
+            known = identities.known(session, incoming.channel, incoming.sender, group.id)
+            assert known is not None
+        if known.member_id is None or (known.left and incoming.event is not Event.LEAVE):
+            identities.enter(session, group.id, known.person_id, name or known.name, now)
+            known = identities.known(session, incoming.channel, incoming.sender, group.id)
+            assert known is not None
+        if name and known.member_name != name:
+            identities.rename(session, known, name)
+        if known.muted_until is not None and known.muted_until > now:
+            raise Refusal("guard.muted")
+        return Actor(
+            known.person_id,
+            known.member_name or known.name,
+            known.member_id,
+            known.account_id,
+            known.leader,
+            frozenset(),
+            known.consented,
+        )
+
+    def _in_private(self, session: Session, incoming: Incoming, name: str) -> tuple[Actor, GroupView | None]:
+        person = identities.meet(session, incoming.channel, incoming.sender, name, self.clock.now())
+        identities.open_private(session, person)
+        row = identities.current_group(session, person.person_id, incoming.channel)
+        group = None if row is None else _view(row)
+        roles = identities.roles(session, person.person_id)
+        if group is None:
+            return Actor(person.person_id, person.name, roles=roles, consented=person.consented), None
+        here = identities.known(session, incoming.channel, incoming.sender, group.id)
+        assert here is not None
+        return (
+            Actor(
+                here.person_id,
+                here.member_name or here.name,
+                here.member_id,
+                here.account_id,
+                here.leader,
+                roles,
+                here.consented,
+            ),
+            group,
+        )
+
+    def _targets(self, session: Session, ctx: Context) -> list[Target]:
+        incoming = ctx.incoming
+        features = self.dispatcher.features
+        if incoming.event is Event.BUTTON:
+            found = use_cases.button_target(features, incoming.button)
+            if found is None:
+                raise Refusal("guard.old_button")
+            ctx.text = found[1]
+            return [found[0]]
+        if incoming.event is not Event.MESSAGE:
+            return use_cases.lifecycle_targets(features, incoming.event.value)
+        if incoming.reply_to:
+            ctx.subject = (
+                outbox.subject_of(
+                    session,
+                    channel=incoming.channel,
+                    account=incoming.account,
+                    conversation=incoming.conversation,
+                    provider_id=incoming.reply_to,
+                )
+                or ""
+            )
+        target = self.routes.command(incoming.text)
+        if target is not None:
+            if target.command is not None and target.command.roles - {"leader"} and ctx.actor.person_id:
+                ctx.actor = replace(ctx.actor, roles=identities.roles(session, ctx.actor.person_id))
+            return [target]
+        if ctx.subject:
+            target = use_cases.quote_target(features, ctx.subject)
+            if target is not None:
+                return [target]
+        if incoming.addressed or incoming.place is Place.DM:
+            fallback = self.routes.fallback()
+            return [] if fallback is None else [fallback]
+        return []
+
+    # ---------------------------------------------------------------- what goes out
+
+    def _queue(self, ctx: Context, inbox_id: int, said: Sequence[Said]) -> list[Queued]:
+        queued: list[Queued] = []
+        for number, one in enumerate(said):
+            message = address(ctx, one)
+            if message is None:
+                log.info("no_address", inbox=inbox_id, key=one.reply.key)
+                continue
+            row = outbox.put(
+                ctx.session,
+                key=f"{inbox_id}:{number}",
+                channel=message.channel,
+                account=message.account,
+                conversation=message.conversation,
+                kind=message.kind.value,
+                body=message.dump(),
+                created_at=ctx.now,
+            )
+            queued.append(Queued(row, message))
+        return queued
+
+
+def _view(row: Sequence[Any]) -> GroupView:
+    return GroupView(
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        row[5],
+        row[6],
+        row[7],
+        row[8],
+        bool(row[9]),
+        identities.as_json(row[10]),
+        {k: str(v) for k, v in identities.as_json(row[11]).items()},
+    )
+
+
+def _found_group(session: Session, incoming: Incoming) -> GroupView:
+    """Make the row of a group that speaks before we heard that we were added (a lost event, an old installation)."""
+    group = Group(
+        channel=incoming.channel,
+        account=incoming.account,
+        external_id=incoming.conversation,
+        name=one_line(incoming.group_name, 60),
+        zone=incoming.zone or "Asia/Shanghai",
+        created_at=incoming.received_at,
+    )
+    session.add(group)
+    session.flush()
+    return GroupView.of(group)
+
+
+def address(ctx: Context, one: Said) -> Outgoing | None:
+    """Turn a reply into a message with an address; None when the person meant cannot be reached on this channel."""
+    reply, incoming = one.reply, ctx.incoming
+    place, conversation, account = incoming.place, incoming.conversation, incoming.account
+    to = to_name = ""
+    reply_to = incoming.message_id
+    if reply.to is not None:
+        found = identities.address(ctx.session, reply.to, incoming.channel)
+        if found is None:
+            return None
+        to, to_name = found[0], found[1]
+    if reply.kind is Kind.DM:
+        if not to:
+            to = incoming.sender
+        place, conversation, reply_to = Place.DM, to, ""
+    elif reply.group_id is not None and (ctx.group is None or reply.group_id != ctx.group.id or place is Place.DM):
+        row = identities.group_row_by_id(ctx.session, reply.group_id)
+        if row is None:
+            return None
+        place, conversation, account, reply_to = Place.GROUP, str(row[3]), str(row[2]), ""
+    elif reply.kind is Kind.PUSH:
+        reply_to = ""
+    return Outgoing(
+        kind=reply.kind,
+        channel=incoming.channel,
+        account=account,
+        place=place,
+        conversation=conversation,
+        feature=one.feature,
+        key=reply.key,
+        values=reply.values,
+        tails=tuple(reply.tails),
+        reply_to=reply_to,
+        thread=incoming.thread if place is incoming.place else "",
+        to=to,
+        to_name=to_name,
+        mention=reply.mention,
+        buttons=tuple(reply.buttons),
+        citations=tuple(reply.citations),
+        subject=reply.subject,
+        emoji=reply.emoji,
+        picture=reply.picture,
+        document=reply.document,
+    )

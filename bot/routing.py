@@ -1,0 +1,113 @@
+"""From words to a target: the command table, built from the manifests. 签到 and /checkin are looked up alike.
+
+A command is a command only when it stands alone (or is followed by its argument): 「我昨天忘记签到了怎么办」 is a question.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engagement.dispatch import Target
+from engagement.feature import Command, Feature
+from engagement.kernel import Event, Incoming, Place
+
+LONGEST_COMMAND = 400
+_SLASH = re.compile(r"^/([a-z0-9_]{1,32})(?:@\w+)?(?:\s+(.*))?$", re.IGNORECASE | re.DOTALL)
+_TRADITIONAL = str.maketrans(
+    "簽積點題話戰幫數據導劃說頭換過寫復恢榮譽賬戶設時間區靜單錄邀請擁權訊聯絡統計開關啟預覽組員級餘額細贈給賞補領項節榜這個",
+    "签积点题话战帮数据导划说头换过写复恢荣誉账户设时间区静单录邀请拥权讯联络统计开关启预览组员级余额细赠给赏补领项节榜这个",
+)
+_QUESTION = ("?", "吗", "么", "呢")
+
+
+def normal(text: str) -> str:
+    """Reduce what people type to letters and digits: NFKC, simplified, no blanks, marks, emoji or invisible characters."""
+    folded = unicodedata.normalize("NFKC", text[: LONGEST_COMMAND * 2]).translate(_TRADITIONAL).lower()
+    return "".join(char for char in folded if unicodedata.category(char)[0] in "LN")
+
+
+def visible(text: str) -> str:
+    """Fold width and script and take invisible characters out, but keep words apart (for arguments)."""
+    folded = unicodedata.normalize("NFKC", text).translate(_TRADITIONAL)
+    return "".join(c for c in folded if unicodedata.category(c) not in ("Cf", "Cc", "Cs", "Co") or c in "\n\t").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    feature: Feature
+    command: Command
+
+
+class Routes:
+    """The command table."""
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        """Build it.
+
+        Raises:
+            ValueError: two commands claim one word.
+        """
+        self.features = tuple(features)
+        self._exact: dict[str, _Entry] = {}
+        self._slash: dict[str, _Entry] = {}
+        self._prefix: list[tuple[str, _Entry]] = []
+        self._fallback: Target | None = None
+        for feature in features:
+            if feature.fallback is not None:
+                self._fallback = Target(feature, feature.fallback)
+            for command in feature.commands:
+                self._add(feature, command)
+        self._prefix.sort(key=lambda item: -len(item[0]))
+
+    def _add(self, feature: Feature, command: Command) -> None:
+        entry = _Entry(feature, command)
+        for word in command.words:
+            key = normal(word)
+            if key in self._exact:
+                raise ValueError(f"two commands for {word!r}")
+            self._exact[key] = entry
+            if command.takes:
+                self._prefix.append((visible(word).lower(), entry))
+        for name in command.slash:
+            if name in self._slash:
+                raise ValueError(f"two commands for /{name}")
+            self._slash[name] = entry
+
+    def command(self, text: str) -> Target | None:
+        """Find the command that a text is, or None."""
+        if not text or len(text) > LONGEST_COMMAND:
+            return None
+        slash = _SLASH.match(text.strip())
+        if slash:
+            entry = self._slash.get(slash.group(1).lower())
+            if entry is None:
+                return None
+            return Target(entry.feature, entry.command.handler, entry.command, visible(slash.group(2) or ""))
+        entry = self._exact.get(normal(text))
+        shown = visible(text)
+        if entry is not None and not shown.endswith(_QUESTION):
+            return Target(entry.feature, entry.command.handler, entry.command)
+        bare = shown.lstrip("#@ ").lower()
+        for word, candidate in self._prefix:
+            rest = bare[len(word) : len(word) + 1]
+            if bare.startswith(word) and rest in (" ", ":", "\n", ",", "，", "#"):
+                argument = shown.lstrip("#@ ")[len(word) :].strip(" :\n,，#")
+                if argument:
+                    return Target(candidate.feature, candidate.command.handler, candidate.command, argument)
+        return None
+
+    def fallback(self) -> Target | None:
+        """Return who answers addressed words that are no command."""
+        return self._fallback
+
+    def is_chatter(self, incoming: Incoming) -> bool:
+        """Say whether a message is neighbours talking to each other: counted, never stored (DESIGN §4)."""
+        return (
+            incoming.event is Event.MESSAGE
+            and incoming.place is Place.GROUP
+            and not incoming.addressed
+            and self.command(incoming.text) is None
+        )

@@ -1,0 +1,161 @@
+"""The one entry to every use case: guards, then the handler, in the caller's transaction. Gateway and console call it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from engagement import calendar, guards
+from engagement.errors import Refusal
+from engagement.feature import Actor, Command, Context, Feature, GroupView, Handler, Slow
+from engagement.kernel import Incoming, Kind, Reply
+from storage import identities
+from storage.engine import Session
+
+if TYPE_CHECKING:
+    from knowledge.answering import Answering
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a message is for: a slice's handler, and the command if it was one."""
+
+    feature: Feature
+    handler: Handler | Slow
+    command: Command | None = None
+    argument: str = ""
+    consent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A reply and the slice that gave it."""
+
+    feature: str
+    reply: Reply
+
+
+class Dispatcher:
+    """Knows the features; runs targets."""
+
+    def __init__(self, features: Sequence[Feature], answering: Answering | None = None) -> None:
+        """Take the registry's features, and what answers questions (None: questions are handed over)."""
+        self.features = tuple(features)
+        self.answering = answering
+        self.pace = guards.Pace()
+        self._subscribers: dict[type, list[tuple[Feature, Any]]] = {}
+        for feature in self.features:
+            for kind, subscriber in feature.events.items():
+                self._subscribers.setdefault(kind, []).append((feature, subscriber))
+
+    def notify(self, ctx: Context, event: object) -> list[Reply]:
+        """Run an event's subscribers in the same transaction; what they raise propagates."""
+        said: list[Reply] = []
+        for _feature, subscriber in self._subscribers.get(type(event), ()):
+            said.extend(subscriber(ctx, event))
+        return said
+
+    def context(
+        self,
+        session: Session,
+        incoming: Incoming,
+        actor: Actor,
+        group: GroupView | None,
+        now: datetime,
+        *,
+        subject: str = "",
+    ) -> Context:
+        """Make the context of one event; the random numbers follow from the event, so a repeat draws the same."""
+        zone = group.zone if group is not None else "Asia/Shanghai"
+        return Context(
+            session=session,
+            incoming=incoming,
+            actor=actor,
+            group=group,
+            now=now,
+            today=calendar.business_day(incoming.occurred_at, incoming.received_at, zone),
+            rng=random.Random(f"{incoming.channel}|{incoming.account}|{incoming.dedupe_key}"),
+            notify=self.notify,
+            text=incoming.text,
+            subject=subject,
+            answering=self.answering,
+            features=self.features,
+        )
+
+    def admit(self, ctx: Context, target: Target) -> Context:
+        """Check the guards and make the consent record if the command needs one.
+
+        Raises:
+            Refusal: mute, pace, place, role, or an unidentified sender.
+        """
+        actor = ctx.actor
+        if actor.person_id == 0:
+            raise Refusal("guard.anonymous")
+        if target.command is not None:
+            guards.check_place(target.command, ctx.incoming.place, has_group=ctx.group is not None)
+            guards.check_role(target.command, actor)
+        if not (target.command.consent if target.command is not None else target.consent):
+            return ctx
+        if actor.member_id is not None and (not actor.consented or actor.account_id is None):
+            first = not actor.consented
+            if first:
+                identities.grant_consent(ctx.session, actor.person_id, ctx.now)
+            account = identities.open_account(ctx.session, actor.member_id, ctx.now)
+            ctx.actor = replace(actor, account_id=account, consented=True, first_time=first)
+        return ctx
+
+    def run(self, ctx: Context, target: Target) -> list[Said]:
+        """Admit and run a handler that does not wait.
+
+        Raises:
+            Refusal: from the guards or the slice; nothing of the transaction may then be kept but the claim.
+        """
+        ctx = self.admit(ctx, target)
+        ctx.argument = target.argument
+        assert not isinstance(target.handler, Slow)
+        return self.said(ctx, target, target.handler(ctx))
+
+    def said(self, ctx: Context, target: Target, replies: Sequence[Reply]) -> list[Said]:
+        """Sign replies with the slice's name; the first reply after consent carries the notice."""
+        signed = [Said(target.feature.name, reply) for reply in replies]
+        if ctx.actor.first_time and signed:
+            for index, one in enumerate(signed):
+                if one.reply.kind is Kind.REPLY:
+                    noticed = replace(one.reply, tails=(*one.reply.tails, "members.notice"))
+                    signed[index] = Said(one.feature, noticed)
+                    break
+            else:
+                signed.append(Said("members", Reply("members.notice")))
+        return signed
+
+
+def button_target(features: Sequence[Feature], key: str) -> tuple[Target, str] | None:
+    """Find who handles a button key ``prefix:reference``; the reference comes back as the second value."""
+    prefix, _, reference = key.partition(":")
+    for feature in features:
+        handler = feature.buttons.get(prefix)
+        if handler is not None:
+            return Target(feature, handler), reference
+    return None
+
+
+def quote_target(features: Sequence[Feature], subject: str) -> Target | None:
+    """Find who handles a message that quotes one of ours about ``prefix:reference``."""
+    prefix = subject.partition(":")[0]
+    for feature in features:
+        handler = feature.quotes.get(prefix)
+        if handler is not None:
+            return Target(feature, handler)
+    return None
+
+
+def lifecycle_targets(features: Sequence[Feature], event: str) -> list[Target]:
+    """Find who wants to know of a platform event, in the registry's order."""
+    return [
+        Target(feature, feature.lifecycle[event], consent=False) for feature in features if event in feature.lifecycle
+    ]
+
+

@@ -1,0 +1,83 @@
+"""群: the bot's and the neighbours' coming and going, and what a leader sets for the group."""
+
+from __future__ import annotations
+
+from engagement.feature import Command, Feature
+from engagement.groups import handlers
+from engagement.kernel import Place
+
+_LEADER = frozenset({"leader"})
+_PRIVATE = frozenset({Place.DM})
+
+FEATURE = Feature(
+    name="groups",
+    commands=(
+        Command(
+            "groups.settings",
+            ("设置", "群设置"),
+            handlers.settings,
+            slash=("settings",),
+            roles=_LEADER,
+            consent=False,
+            help="groups.help_settings",
+        ),
+        Command(
+            "groups.fact",
+            ("群信息", "设置群信息"),
+            handlers.fact,
+            slash=("fact",),
+            takes="required",
+            roles=_LEADER,
+            consent=False,
+            help="groups.help_fact",
+        ),
+        Command(
+            "groups.quiet",
+            ("免打扰",),
+            handlers.quiet_hours,
+            slash=("quiet",),
+            takes="required",
+            roles=_LEADER,
+            consent=False,
+            help="groups.help_quiet",
+        ),
+        Command(
+            "groups.zone",
+            ("时区",),
+            handlers.zone,
+            slash=("zone",),
+            takes="required",
+            roles=_LEADER,
+            consent=False,
+        ),
+        Command(
+            "groups.leader",
+            ("设团长", "添加团长"),
+            handlers.add_leader,
+            slash=("leader",),
+            takes="required",
+            roles=_LEADER,
+            consent=False,
+            help="groups.help_leader",
+        ),
+        Command(
+            "groups.switch",
+            ("切换群", "换群"),
+            handlers.choose_group,
+            slash=("group",),
+            places=_PRIVATE,
+            needs_group=False,
+            consent=False,
+            help="groups.help_switch",
+        ),
+    ),
+    buttons={"group": handlers.choose_button, "quiet_acks": handlers.quiet_acks_button},
+    lifecycle={
+        "bot_added": handlers.bot_added,
+        "bot_removed": handlers.bot_removed,
+        "migrated": handlers.migrated,
+        "join": handlers.join,
+        "leave": handlers.leave,
+    },
+    help="groups.help",
+)

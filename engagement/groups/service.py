@@ -1,0 +1,193 @@
+"""Groups: coming and going of the bot and of neighbours, and what a leader sets."""
+
+from __future__ import annotations
+
+from sqlmodel import col
+from sqlmodel import select as pick
+
+from engagement import calendar
+from engagement.errors import Refusal
+from engagement.events import GroupAdded, GroupClosed
+from engagement.feature import Context, GroupView
+from engagement.kernel import Reply, one_line
+from storage import audit, identities
+from storage.engine import Session
+from storage.groups import Group, Member, Person
+from storage.ledger import Entry
+
+
+def open_group(ctx: Context) -> tuple[Group, bool, list[Reply]]:
+    """Note that the bot is in the group; whoever added it is its leader. Everything of an earlier stay is kept.
+
+    Returns:
+        The group, whether it was here before, and what other slices want said.
+    """
+    group = ctx.session.get_one(Group, ctx.here.id)
+    again = bool(group.state == "removed")
+    incoming = ctx.incoming
+    if incoming.group_name:
+        group.name = one_line(incoming.group_name, 60)
+    if incoming.zone:
+        calendar.zone(incoming.zone)
+        group.zone = incoming.zone
+    if incoming.can_read is not None:
+        group.can_read = incoming.can_read
+    group.state = "active"
+    ctx.session.add(group)
+    if ctx.actor.member_id is not None and (incoming.sender_is_admin is not False):
+        member = ctx.session.get_one(Member, ctx.actor.member_id)
+        if not identities.leaders(ctx.session, ctx.here.id):
+            member.role = "leader"
+            ctx.session.add(member)
+    ctx.session.flush()
+    ctx.group = GroupView.of(group)
+    return group, again, ctx.emit(GroupAdded(ctx.here.id, again))
+
+
+def close_group(ctx: Context) -> None:
+    """Note that the bot was taken out: nothing is pushed there, everything is kept."""
+    group = ctx.session.get_one(Group, ctx.here.id)
+    group.state = "removed"
+    ctx.session.add(group)
+    ctx.session.flush()
+    ctx.emit(GroupClosed(ctx.here.id))
+
+
+def move_group(ctx: Context, new_id: str) -> None:
+    """Follow a chat whose id changed; a row that the new id got meanwhile is put aside if nothing hangs on it."""
+    group = ctx.session.get_one(Group, ctx.here.id)
+    other = ctx.session.exec(
+        pick(Group).where(Group.channel == group.channel, Group.account == group.account, Group.external_id == new_id)
+    ).first()
+    if other is not None and other.id != group.id:
+        if ctx.session.exec(pick(Entry.id).where(Entry.group_id == other.id).limit(1)).first() is not None:
+            raise Refusal("groups.cannot_move")
+        other.external_id = f"moved:{group.id}:{other.id}"
+        other.state = "removed"
+        ctx.session.add(other)
+        ctx.session.flush()
+    group.external_id = new_id
+    ctx.session.add(group)
+    ctx.session.flush()
+
+
+def welcome(ctx: Context) -> tuple[str, bool]:
+    """Enter a newcomer; returns (name, whether the group's budget and quiet hours allow a welcome)."""
+    incoming, group = ctx.incoming, ctx.here
+    channel_id = incoming.subject or incoming.sender
+    name = one_line(incoming.subject_name or incoming.sender_name)
+    person = identities.meet(ctx.session, incoming.channel, channel_id, name, ctx.now)
+    before = ctx.session.exec(
+        pick(Member).where(Member.group_id == group.id, Member.person_id == person.person_id)
+    ).first()
+    fresh = before is None or before.left_at is not None or before.joined_at == ctx.now
+    identities.enter(ctx.session, group.id, person.person_id, name, ctx.now)
+    if not fresh:
+        return name, False
+    minute = calendar.local_minute(ctx.now, group.zone)
+    if calendar.is_quiet(minute, group.quiet_from, group.quiet_to):
+        return name, False
+    return name, identities.spend_unasked(ctx.session, group.id, ctx.today.isoformat(), group.daily_budget)
+
+
+def farewell(ctx: Context) -> None:
+    """Note that a neighbour left; points stay for a return."""
+    incoming = ctx.incoming
+    known = identities.known(ctx.session, incoming.channel, incoming.subject or incoming.sender, ctx.here.id)
+    if known is not None and known.member_id is not None:
+        member = ctx.session.get_one(Member, known.member_id)
+        member.left_at = ctx.now
+        ctx.session.add(member)
+
+
+def _change(ctx: Context, action: str, **values: object) -> Group:
+    group = ctx.session.get_one(Group, ctx.here.id)
+    for name, value in values.items():
+        setattr(group, name, value)
+    ctx.session.add(group)
+    ctx.session.flush()
+    audit.record(ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=group.id, action=action)
+    ctx.group = GroupView.of(group)
+    return group
+
+
+def set_fact(ctx: Context, key: str, value: str) -> None:
+    """Keep a structured fact that answers quote."""
+    _change(ctx, "group.fact", facts={**ctx.here.facts, key: value})
+
+
+def set_quiet(ctx: Context, start: int, end: int) -> None:
+    """Set the quiet hours, minutes [start, end) of the local day."""
+    _change(ctx, "group.quiet_hours", quiet_from=start, quiet_to=end)
+
+
+def set_quiet_acks(ctx: Context, on: bool) -> None:
+    """Answer routine check-ins by an emoji (on) or in words (off)."""
+    _change(ctx, "group.quiet_acks", quiet_acks=on)
+
+
+def set_zone(ctx: Context, name: str) -> None:
+    """Set the time zone.
+
+    Raises:
+        Refusal: ``groups.zone_how``.
+    """
+    try:
+        calendar.zone(name)
+    except ValueError as error:
+        raise Refusal("groups.zone_how") from error
+    _change(ctx, "group.zone", zone=name)
+
+
+def add_leader(ctx: Context, name: str) -> Member:
+    """Make a neighbour a leader beside the present ones.
+
+    Raises:
+        Refusal: nobody or several of that name.
+    """
+    found = ctx.session.exec(
+        pick(Member).where(Member.group_id == ctx.here.id, Member.name == name, col(Member.left_at).is_(None))
+    ).all()
+    if len(found) != 1:
+        raise Refusal("groups.no_such_member" if not found else "groups.same_names", name=name)
+    found[0].role = "leader"
+    ctx.session.add(found[0])
+    ctx.session.flush()
+    audit.record(
+        ctx.session,
+        at=ctx.now,
+        actor_id=ctx.actor.person_id,
+        group_id=ctx.here.id,
+        action="leader.added",
+        member=found[0].id or 0,
+    )
+    return found[0]
+
+
+def active_groups(session: Session, limit: int = 500) -> list[Group]:
+    """Return groups that the bot is in, oldest first (console, planner)."""
+    return list(
+        session.exec(pick(Group).where(col(Group.state) == "active").order_by(col(Group.id)).limit(limit))
+    )
+
+
+def member_count(session: Session, group_id: int) -> int:
+    """Count living memberships."""
+    return len(
+        session.exec(pick(Member.id).where(Member.group_id == group_id, col(Member.left_at).is_(None))).all()
+    )
+
+
+def switch(ctx: Context, group_id: int) -> Group:
+    """Choose which group a private chat is about.
+
+    Raises:
+        Refusal: the person is not in that group.
+    """
+    for _member, group in identities.memberships(ctx.session, ctx.actor.person_id):
+        if group.id == group_id:
+            person = ctx.session.get_one(Person, ctx.actor.person_id)
+            person.current_group_id = group_id
+            ctx.session.add(person)
+            return group
+    raise Refusal("guard.old_button")

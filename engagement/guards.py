@@ -1,0 +1,82 @@
+"""What stands before every command: mute, consent, roles, pace. Pure where it can be."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from engagement.errors import Refusal
+from engagement.feature import Actor, Command
+from engagement.kernel import Place
+
+COMMANDS_A_MINUTE = 20
+"""One person's commands a minute over all groups; a neighbour in a hurry sends 5, a script hundreds."""
+_REMEMBERED = 50_000
+
+
+def check_role(command: Command, actor: Actor) -> None:
+    """Refuse who lacks every role that the command asks for.
+
+    Raises:
+        Refusal: ``guard.leader_only`` or ``guard.staff_only``.
+    """
+    if not command.roles:
+        return
+    if "leader" in command.roles and actor.leader:
+        return
+    if actor.roles & command.roles:
+        return
+    raise Refusal("guard.leader_only" if "leader" in command.roles else "guard.staff_only")
+
+
+def check_place(command: Command, place: Place, *, has_group: bool) -> None:
+    """Refuse a command in the wrong place, or in private when no group is known.
+
+    Raises:
+        Refusal: ``guard.private_only``, ``guard.group_only`` or ``guard.no_group``.
+    """
+    if place not in command.places:
+        raise Refusal("guard.private_only" if place is Place.GROUP else "guard.group_only")
+    if command.needs_group and not has_group:
+        raise Refusal("guard.no_group")
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at: float
+
+
+class Pace:
+    """Commands a minute per person, in memory: a restart forgives everybody, which is harmless.
+
+    Source: FAULTS C13.
+    """
+
+    def __init__(self, per_minute: int = COMMANDS_A_MINUTE) -> None:
+        """Allow bursts of ``per_minute``."""
+        self._full = float(per_minute)
+        self._rate = per_minute / 60
+        self._buckets: OrderedDict[int, _Bucket] = OrderedDict()
+
+    def admit(self, person_id: int, now: float | None = None) -> bool:
+        """Take one command; False when the person is too fast.
+
+        Args:
+            now: seconds of any clock that goes forward; default the host's monotonic clock.
+        """
+        now = time.monotonic() if now is None else now
+        bucket = self._buckets.get(person_id)
+        if bucket is None:
+            bucket = self._buckets[person_id] = _Bucket(self._full, now)
+            if len(self._buckets) > _REMEMBERED:
+                self._buckets.popitem(last=False)
+        else:
+            self._buckets.move_to_end(person_id)
+        bucket.tokens = min(self._full, bucket.tokens + max(0.0, now - bucket.at) * self._rate)
+        bucket.at = now
+        if bucket.tokens < 1:
+            return False
+        bucket.tokens -= 1
+        return True

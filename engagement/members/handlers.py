@@ -1,0 +1,88 @@
+"""帮助, and the rights over one's own data: 我的数据, 导出, 退出, 删除我的数据."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engagement.errors import Refusal
+from engagement.feature import Context
+from engagement.kernel import Button, Document, Kind, Place, Reply
+from engagement.members import service
+from prompts.loader import texts
+from storage import audit, identities
+
+
+def help_(ctx: Context) -> Sequence[Reply]:
+    """Answer 帮助: what a resident can send; a leader sees the leader's commands too."""
+    own, lead = [], []
+    for feature in ctx.features:
+        for command in feature.commands:
+            if not command.help:
+                continue
+            line = texts().raw(command.help)
+            if not command.roles:
+                own.append({"line": line})
+            elif "leader" in command.roles:
+                lead.append({"line": line})
+    tails = ("members.help_leader",) if ctx.actor.leader else ()
+    return [Reply("members.help_all", {"rows": own, "leader_rows": lead}, tails=tails)]
+
+
+def about(ctx: Context) -> Sequence[Reply]:
+    """Answer /start: who we are."""
+    return [Reply("members.about" if ctx.group is not None else "members.about_no_group")]
+
+
+def mine(ctx: Context) -> Sequence[Reply]:
+    """Answer 我的数据: what is kept and why."""
+    rows = [
+        {"purpose": texts().raw(purpose), "count": count}
+        for purpose, count in service.kept(ctx.session, ctx.features, ctx.actor.person_id)
+    ]
+    return [Reply("members.mine", {"rows": rows, "name": ctx.actor.name})]
+
+
+def export(ctx: Context) -> Sequence[Reply]:
+    """Answer 导出: a copy of everything, in private only."""
+    text = service.export_everything(ctx.session, ctx.features, ctx.actor.person_id)
+    audit.record(ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=None, action="data.exported")
+    copy = Reply(
+        "members.export",
+        {"name": ctx.actor.name},
+        kind=Kind.DM,
+        to=ctx.actor.person_id,
+        document=Document("my-data.json", text),
+    )
+    if ctx.incoming.place is Place.DM:
+        return [copy]
+    return [Reply("members.export_sent"), copy]
+
+
+def withdraw(ctx: Context) -> Sequence[Reply]:
+    """Answer 退出: nothing more is recorded; what there is stays until it is deleted."""
+    done = identities.withdraw_consent(ctx.session, ctx.actor.person_id, ctx.now)
+    if done:
+        audit.record(ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=None, action="consent.withdrawn")
+    return [Reply("members.withdrawn" if done else "members.withdrawn_already")]
+
+
+def erase(ctx: Context) -> Sequence[Reply]:
+    """Answer 删除我的数据: ask first, since it cannot be undone."""
+    buttons = [
+        Button(f"erase:{ctx.actor.person_id}", "members.button_erase"),
+        Button("keep:", "members.button_keep"),
+    ]
+    return [Reply("members.erase_sure", {"name": ctx.actor.name}, buttons=buttons)]
+
+
+def erase_button(ctx: Context) -> Sequence[Reply]:
+    """The confirmation; only the person's own press counts."""
+    if ctx.text != str(ctx.actor.person_id):
+        raise Refusal("members.not_yours")
+    service.erase_everything(ctx.session, ctx.features, ctx.actor.person_id, ctx.now)
+    return [Reply("members.erased")]
+
+
+def keep_button(ctx: Context) -> Sequence[Reply]:
+    """The other button."""
+    return [Reply("members.kept")]

@@ -1,0 +1,12 @@
+"""Every slice, in the order in which they are asked. One line a slice; nothing else in the program lists them."""
+
+from __future__ import annotations
+
+from engagement.checkin.manifest import FEATURE as CHECKIN
+from engagement.faq.manifest import FEATURE as FAQ
+from engagement.feature import Feature
+from engagement.groups.manifest import FEATURE as GROUPS
+from engagement.members.manifest import FEATURE as MEMBERS
+from engagement.points.manifest import FEATURE as POINTS
+
+FEATURES: tuple[Feature, ...] = (MEMBERS, GROUPS, CHECKIN, POINTS, FAQ)
