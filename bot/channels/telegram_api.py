@@ -1,0 +1,143 @@
+"""The library's bot, set up for us; and what each of its errors means for a message.
+
+Source: Telegram Bot API (ResponseParameters); python-telegram-bot 22 (telegram.error, telegram.request).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from engagement.kernel import Outcome, Receipt
+
+if TYPE_CHECKING:
+    from telegram import Bot
+    from telegram.error import RetryAfter, TelegramError
+
+    from bot.channels.telegram_settings import TelegramSettings
+
+_AGAIN_SOON = 2.0
+_TOKEN_REFUSED = 60.0
+# Fragments of Telegram's descriptions, in the order in which they are looked for.
+_GONE = (
+    ("bot was kicked", "removed"),
+    ("bot is not a member", "removed"),
+    ("group chat was deleted", "deleted"),
+    ("chat was deleted", "deleted"),
+    ("chat not found", "chat_not_found"),
+    ("bot was blocked", "blocked"),
+    ("user is deactivated", "deactivated"),
+    ("can't initiate conversation", "not_started"),
+    ("peer_id_invalid", "not_started"),
+)
+_REJECTED = (
+    ("not enough rights", "no_rights"),
+    ("have no rights", "no_rights"),
+    ("chat_write_forbidden", "no_rights"),
+    ("message is too long", "too_long"),
+    ("caption is too long", "too_long"),
+    ("can't parse entities", "markup"),
+    ("message thread not found", "thread_closed"),
+    ("topic_closed", "thread_closed"),
+    ("message to edit not found", "edit_gone"),
+    ("message can't be edited", "edit_gone"),
+    ("reaction", "reaction"),
+    ("text must be non-empty", "empty"),
+    ("message text is empty", "empty"),
+)
+NOT_MODIFIED = "message is not modified"
+
+
+def build_bot(settings: TelegramSettings) -> Bot:
+    """Make the library's bot; nothing is sent yet.
+
+    Connections are plenty and reused, since many groups are answered at once; proxies of the environment are used, but
+    not for a server on this machine.
+    """
+    os.environ.setdefault("PTB_TIMEDELTA", "true")  # opt in to the library's next form of durations
+    from telegram import Bot
+    from telegram.request import HTTPXRequest
+
+    # It logs every address, and each holds the token.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    request = HTTPXRequest(
+        connection_pool_size=settings.connections,
+        connect_timeout=5.0,
+        read_timeout=settings.timeout,
+        write_timeout=settings.timeout,
+        pool_timeout=settings.timeout,
+        httpx_kwargs={"trust_env": not settings.on_this_machine},
+    )
+    return Bot(
+        settings.token.get_secret_value() or "0:none",
+        base_url=settings.api,
+        request=request,
+        get_updates_request=HTTPXRequest(
+            connection_pool_size=1, httpx_kwargs={"trust_env": not settings.on_this_machine}
+        ),
+    )
+
+
+def seconds_of(error: RetryAfter) -> float:
+    """Return how many seconds Telegram asks to wait."""
+    wait = error.retry_after
+    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+
+
+def receipt_of(error: TelegramError, *, repeatable: bool) -> Receipt:
+    """Say what an error means for the message that met it.
+
+    Args:
+        error: what the library raised.
+        repeatable: doing it twice is the same as once (a reaction, an edit), so an unknown end may be tried again.
+
+    Returns:
+        RETRY when nothing was sent; UNKNOWN when nobody can know; never SENT but for an edit that changes nothing.
+    """
+    from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter
+
+    match error:
+        case RetryAfter():
+            return Receipt(Outcome.RETRY, retry_after=max(0.1, seconds_of(error)), reason="too_many")
+        case ChatMigrated():
+            return Receipt(Outcome.MIGRATED, new_id=str(error.new_chat_id))
+        case Forbidden():
+            return Receipt(Outcome.GONE, reason=_word(error.message, _GONE) or "forbidden")
+        case InvalidToken():
+            return Receipt(Outcome.RETRY, retry_after=_TOKEN_REFUSED, reason="token")
+        case BadRequest():
+            return _of_bad_request(error.message)
+        case Conflict():
+            return Receipt(Outcome.RETRY, retry_after=_AGAIN_SOON, reason="conflict")
+        case NetworkError() if repeatable or _nothing_sent(error):
+            return Receipt(Outcome.RETRY, retry_after=_AGAIN_SOON, reason="network")
+        case _:
+            return Receipt(Outcome.UNKNOWN, reason="cut_off")
+
+
+def _of_bad_request(message: str) -> Receipt:
+    gone = _word(message, _GONE)
+    if gone:
+        return Receipt(Outcome.GONE, reason=gone)
+    return Receipt(Outcome.REJECTED, reason=_word(message, _REJECTED) or "bad_request")
+
+
+def _word(message: str, table: tuple[tuple[str, str], ...]) -> str:
+    lower = message.lower()
+    return next((word for fragment, word in table if fragment in lower), "")
+
+
+def _nothing_sent(error: TelegramError) -> bool:
+    """Say whether the message surely did not go out, so that sending it again doubles nothing.
+
+    Either the connection failed before a byte of it left, or the server answered that it failed (500, 502, 503); a gateway
+    that gave up waiting (504) knows nothing.
+    """
+    import httpx
+
+    if isinstance(error.__cause__, httpx.HTTPError):
+        return isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return "504" not in error.message and "timeout" not in error.message.lower()

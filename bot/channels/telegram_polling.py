@@ -1,0 +1,105 @@
+"""Long polling: each update is persisted before the next call confirms it.
+
+Source: Telegram Bot API (getUpdates: an update is confirmed by an offset above its id).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import structlog
+
+from bot.channels.telegram_api import seconds_of
+from bot.channels.telegram_updates import ALLOWED_UPDATES, Me, callback_id, parse_all
+from bot.channels.telegram_webhook import Receiver
+from engagement.kernel import Clock
+
+if TYPE_CHECKING:
+    from telegram import Bot
+
+log = structlog.get_logger("bot.channels.telegram")
+LONG_POLL = 25
+"""Seconds that Telegram may keep a call open."""
+LONGEST_PAUSE = 60.0
+
+
+class Poller:
+    """Fetches updates until it is cancelled."""
+
+    def __init__(
+        self,
+        bot: Bot,
+        me: Me,
+        receive: Receiver,
+        clock: Clock,
+        pressed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Prepare; see :func:`bot.channels.telegram_webhook.webhook_routes` for the arguments."""
+        self._bot = bot
+        self._me = me
+        self._receive = receive
+        self._clock = clock
+        self._pressed = pressed
+        self._offset = 0
+
+    async def run(self) -> None:
+        """Poll for ever; every failure of the network or the database is waited out and tried again."""
+        from telegram.error import RetryAfter, TelegramError
+
+        pause = 0.0
+        while True:
+            try:
+                await self._once()
+            except RetryAfter as error:
+                pause = seconds_of(error)
+            except TelegramError as error:
+                pause = min(LONGEST_PAUSE, max(1.0, pause * 2))
+                log.warning("telegram.poll_failed", kind=type(error).__name__, again_in=pause)
+            except _NotPersisted as error:
+                pause = min(LONGEST_PAUSE, max(1.0, pause * 2))
+                log.error("telegram.not_persisted", kind=type(error.__cause__).__name__, again_in=pause)
+            else:
+                pause = 0.0
+            if pause:
+                await asyncio.sleep(pause)
+
+    async def _once(self) -> None:
+        updates = await self._fetch()
+        for update in updates:
+            number = update.get("update_id") if type(update) is dict else None
+            if type(number) is not int or number < self._offset:
+                log.warning("telegram.malformed_update")
+                continue
+            try:
+                events = parse_all(update, self._me, self._clock.now())
+            except ValueError:
+                log.warning("telegram.malformed_update", update=number)
+                events = ()
+            for event in events:
+                try:
+                    await self._receive(event)
+                except Exception as error:
+                    # Not confirmed: Telegram keeps it, and we ask for it again.
+                    raise _NotPersisted from error
+            waiting = callback_id(update)
+            if waiting:
+                self._pressed(waiting)
+            self._offset = number + 1
+
+    async def _fetch(self) -> list[dict[str, Any]]:
+        """Ask for updates as plain JSON: the library's objects would let one odd update spoil a whole batch."""
+        query = {"timeout": LONG_POLL, "limit": 100, "allowed_updates": json.dumps(ALLOWED_UPDATES)}
+        if self._offset:
+            query["offset"] = self._offset
+        found = await self._bot.request.post(
+            f"{self._bot.base_url}/getUpdates?{urlencode(query)}", read_timeout=LONG_POLL + 10
+        )
+        return found if isinstance(found, list) else []
+
+
+class _NotPersisted(Exception):
+    """An event could not be written down; the cause says why."""

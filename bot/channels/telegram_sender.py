@@ -1,0 +1,238 @@
+"""Sending to Telegram: replies, private messages, pushes, edits, reactions, pictures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from bot.channels.telegram_api import NOT_MODIFIED, receipt_of, seconds_of
+from engagement.kernel import Kind, Outcome, Outgoing, Receipt
+
+if TYPE_CHECKING:
+    from telegram import Bot, InlineKeyboardMarkup
+    from telegram.error import TelegramError
+
+log = structlog.get_logger("bot.channels.telegram")
+CAPTION = 1024
+"""UTF-16 units that fit under a picture, inclusive."""
+_PATIENCE = 10.0
+
+
+class Labelled(Protocol):
+    """A button."""
+
+    @property
+    def key(self) -> str:
+        """What it sends back."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """What it shows."""
+        ...
+
+
+class Worded(Protocol):
+    """A rendered message (bot.rendering.Rendered), as far as sending needs it."""
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """Texts within the limit."""
+        ...
+
+    @property
+    def html(self) -> bool:
+        """The texts are HTML."""
+        ...
+
+    @property
+    def buttons(self) -> Sequence[Sequence[Labelled]]:
+        """Rows of buttons under the last text."""
+        ...
+
+
+class TelegramSender:
+    """Sends one message at a time per call; any number of calls may be under way.
+
+    Pace is not its business: the rate gate stands before it (DESIGN §5).
+    """
+
+    def __init__(self, bot: Bot, render: Callable[[Outgoing], Worded], pictures: Path | None = None) -> None:
+        """Take the library's bot, what puts messages into words, and the folder of the cards."""
+        from telegram import LinkPreviewOptions
+
+        self._bot = bot
+        self._render = render
+        self._pictures = pictures
+        self._no_preview = LinkPreviewOptions(is_disabled=True)
+        self._answers: set[asyncio.Task[None]] = set()
+
+    async def send(self, message: Outgoing) -> Receipt:
+        """Send one message.
+
+        Returns:
+            What Telegram did; see :func:`bot.channels.telegram_api.receipt_of`.
+        """
+        from telegram.error import BadRequest, TelegramError
+
+        repeatable = message.kind in (Kind.EDIT, Kind.REACTION)
+        try:
+            if message.kind is Kind.REACTION:
+                return await self._react(message)
+            if message.kind is Kind.EDIT:
+                return await self._edit(message)
+            return await self._say(message)
+        except TelegramError as error:
+            if repeatable and isinstance(error, BadRequest) and NOT_MODIFIED in error.message.lower():
+                return Receipt(Outcome.SENT, provider_id=message.reply_to)
+            receipt = receipt_of(error, repeatable=repeatable)
+            log.info("telegram.not_sent", outcome=receipt.outcome.value, reason=receipt.reason, feature=message.feature)
+            return receipt
+
+    def answer(self, callback_id: str) -> None:
+        """Stop the clock on a pressed button, in the background; whether it works is of no consequence."""
+        task = asyncio.get_running_loop().create_task(self._answer(callback_id))
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def drain(self) -> None:
+        """Wait for what :meth:`answer` started."""
+        if self._answers:
+            await asyncio.wait(self._answers, timeout=5)
+
+    async def _answer(self, callback_id: str) -> None:
+        from telegram.error import TelegramError
+
+        try:
+            await self._bot.answer_callback_query(callback_id)
+        except TelegramError as error:
+            log.debug("telegram.callback_not_answered", kind=type(error).__name__)
+
+    # ---------------------------------------------------------------- kinds
+
+    async def _react(self, message: Outgoing) -> Receipt:
+        if not message.reply_to.isdecimal():
+            return Receipt(Outcome.REJECTED, reason="no_message")
+        await self._bot.set_message_reaction(_chat(message), int(message.reply_to), message.emoji or None)
+        return Receipt(Outcome.SENT, provider_id=message.reply_to)
+
+    async def _edit(self, message: Outgoing) -> Receipt:
+        if not message.reply_to.isdecimal():
+            return Receipt(Outcome.REJECTED, reason="no_message")
+        words = self._render(message)
+        await self._bot.edit_message_text(
+            words.parts[0],
+            _chat(message),
+            int(message.reply_to),
+            parse_mode="HTML" if words.html else None,
+            link_preview_options=self._no_preview,
+            reply_markup=_keyboard(words.buttons),
+        )
+        return Receipt(Outcome.SENT, provider_id=message.reply_to)
+
+    async def _say(self, message: Outgoing) -> Receipt:
+        words = self._render(message)
+        keyboard = _keyboard(words.buttons)
+        common: dict[str, Any] = {"parse_mode": "HTML"} if words.html else {}
+        if message.thread.isdecimal():
+            common["message_thread_id"] = int(message.thread)
+        picture = self._picture(message)
+        first = ""
+        parts = list(words.parts)
+        if picture is not None:
+            caption = parts.pop(0) if _units(parts[0]) <= CAPTION else None
+            sent = await self._bot.send_photo(
+                _chat(message),
+                picture,
+                caption=caption,
+                reply_markup=None if parts else keyboard,
+                reply_parameters=_quote(message),
+                **common,
+            )
+            first = str(sent.message_id)
+        for number, part in enumerate(parts, start=1):
+            last = number == len(parts)
+            try:
+                sent = await self._text(message, part, keyboard if last else None, common, quoting=not first)
+            except self._error() as error:
+                if not first:
+                    raise
+                # The message is out; sending it again would say its beginning twice.
+                log.warning("telegram.cut_short", kind=type(error).__name__, feature=message.feature)
+                break
+            first = first or str(sent.message_id)
+        return Receipt(Outcome.SENT, provider_id=first)
+
+    async def _text(
+        self,
+        message: Outgoing,
+        part: str,
+        keyboard: InlineKeyboardMarkup | None,
+        common: dict[str, Any],
+        *,
+        quoting: bool,
+    ) -> Any:
+        from telegram.error import RetryAfter
+
+        try:
+            return await self._bot.send_message(
+                _chat(message),
+                part,
+                reply_markup=keyboard,
+                reply_parameters=_quote(message) if quoting else None,
+                link_preview_options=self._no_preview,
+                **common,
+            )
+        except RetryAfter as error:
+            # Only in the middle of a long message is it worth holding the line.
+            if quoting or seconds_of(error) > _PATIENCE:
+                raise
+            await asyncio.sleep(seconds_of(error))
+        return await self._bot.send_message(
+            _chat(message), part, reply_markup=keyboard, link_preview_options=self._no_preview, **common
+        )
+
+    def _picture(self, message: Outgoing) -> Path | None:
+        """Return the card's file; None when there is none, so that the words go out alone."""
+        if not message.picture or self._pictures is None or Path(message.picture).name != message.picture:
+            return None
+        path = self._pictures / message.picture
+        return path if path.is_file() else None
+
+    @staticmethod
+    def _error() -> type[TelegramError]:
+        from telegram.error import TelegramError
+
+        return TelegramError
+
+
+def _chat(message: Outgoing) -> int | str:
+    chat = message.conversation
+    return int(chat) if chat.lstrip("-").isdecimal() else chat
+
+
+def _quote(message: Outgoing) -> Any:
+    """Quote the message that is answered; if it is gone meanwhile, the answer still comes."""
+    if not message.reply_to.isdecimal():
+        return None
+    from telegram import ReplyParameters
+
+    return ReplyParameters(int(message.reply_to), allow_sending_without_reply=True)
+
+
+def _keyboard(rows: Sequence[Sequence[Labelled]]) -> InlineKeyboardMarkup | None:
+    if not rows:
+        return None
+    from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+    return InlineKeyboardMarkup(
+        [[InlineKeyboardButton(choice.label, callback_data=choice.key) for choice in row] for row in rows]
+    )
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
