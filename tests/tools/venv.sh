@@ -42,7 +42,7 @@ if [ ! -x "$folder/bin/pip" ]; then
 fi
 
 install() {
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps \
+    "$folder/bin/python" -m pip install -qq --disable-pip-version-check --no-input --require-hashes --no-deps \
         --progress-bar off -r "$lock"
 }
 
