@@ -43,7 +43,8 @@ class Schedule(SQLModel, table=True):
     Attributes:
         local_minute: minutes since local midnight at which it fires.
         grace_minutes: how late it may still be sent.
-        next_at: the instant it is due next; None when it has no further day.
+        next_at: the instant it is due next; None = to be worked out at the next tick. Whoever changes the minute or
+            ``enabled`` sets it to None, so that nothing of the past becomes due.
         enabled: the leader's opt-out of this campaign kind.
     """
 
@@ -83,6 +84,7 @@ class Delivery(SQLModel, table=True):
         body: JSON of :class:`engagement.kernel.Outgoing`; empty once sent.
         reason: why it was skipped, failed or is unknown: a fixed word (texts in prompts/texts/zh/push.toml).
         expires_at: later than this it is skipped.
+        sender: which process took it (:class:`Heartbeat`); a row that is ``sending`` by a dead one is ambiguous.
     """
 
     __tablename__ = "delivery"
@@ -110,6 +112,7 @@ class Delivery(SQLModel, table=True):
     reason: str = Field(default="", max_length=40)
     body: str = ""
     attempts: int = 0
+    sender: str = Field(default="", max_length=80)
     due_at: datetime = utc()
     not_before: datetime | None = utc(nullable=True)
     expires_at: datetime = utc()

@@ -1,0 +1,269 @@
+"""Delivery of one shard: gate → take the row (committed) → send → commit what came of it.
+
+A plain function over rows. It never waits for one slow group: a row that must wait gets ``not_before`` and is left for a
+later call. It may be called again at any time, by anybody, after any crash; rows say what is still to do.
+
+Source: F32; ADR-0004; FAULTS F4, F5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import bindparam, select, update
+
+from engagement.feature import JobSpec
+from engagement.kernel import Clock, Outcome, Receipt, Sender
+from scheduler import rows
+from scheduler.gate import Pause, RateGate
+from storage import outbox
+from storage.engine import Database, Session
+from storage.groups import Group
+from storage.statements import Prepared
+
+log = structlog.get_logger("scheduler.delivery")
+
+CONCURRENCY = 8
+"""Sends in flight inside a shard, so also the most that one kill can double there."""
+AMBIGUOUS_ATTEMPTS = 5
+"""A row whose sends ended without an answer so often is not sent again: the group may have it several times already."""
+PATIENCE = 0.5
+"""Seconds a send waits for the gate before other groups of the shard go first."""
+SEND_SECONDS = 60.0
+"""A sender has limits of its own; this one only keeps a hanging one from holding the shard for ever."""
+COMMIT_TRIES = 6
+
+_G = Group.__table__  # type: ignore[attr-defined]
+_MOVED = Prepared(
+    "group.moved", update(_G).where(_G.c.id == bindparam("group_id")).values(external_id=bindparam("new_id"))
+)
+_TAKEN_ID = Prepared(
+    "group.taken_id",
+    select(_G.c.id).where(
+        _G.c.channel == bindparam("channel"),
+        _G.c.account == bindparam("account"),
+        _G.c.external_id == bindparam("new_id"),
+    ),
+)
+_REMOVED = Prepared("group.removed", update(_G).where(_G.c.id == bindparam("group_id")).values(state="removed"))
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What came of one call.
+
+    Attributes:
+        outcomes: ``sent``, ``retry``, ``waiting`` (for the gate), ``failed``, ``unknown``, ``no_sender``, ``resent`` → rows.
+    """
+
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+    def add(self, outcome: str, count: int = 1) -> None:
+        """Count."""
+        if count:
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + count
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How a call goes about it.
+
+    Attributes:
+        me: name of this process, written into the rows it takes; no two living ones share it, and each drives a shard once
+            at a time.
+        concurrency: sends in flight at once; 1 = strictly in order (``play``).
+        pause: how to wait, in seconds; on a simulated clock nothing waits.
+        stopping: True = take no further row (the process is asked to end).
+    """
+
+    me: str = "alone"
+    concurrency: int = CONCURRENCY
+    pause: Pause = asyncio.sleep
+    stopping: Callable[[], bool] = lambda: False
+
+
+DEFAULT = Conduct()
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What one call works with; ``resend``: kinds whose ambiguous rows are sent again."""
+
+    clock: Clock
+    senders: Mapping[str, Sender]
+    database: Database
+    gate: RateGate
+    conduct: Conduct
+    resend: frozenset[str]
+    result: Delivered
+
+    @property
+    def me(self) -> str:
+        return self.conduct.me
+
+
+async def deliver(
+    shard: str,
+    clock: Clock,
+    senders: Mapping[str, Sender],
+    database: Database,
+    gate: RateGate,
+    jobs: Sequence[JobSpec],
+    conduct: Conduct = DEFAULT,
+) -> Delivered:
+    """Send what is due in a shard now, and decide about rows that a crash left half sent.
+
+    Args:
+        senders: channel → sender; rows of other channels are left alone.
+        jobs: the kinds of push, for what becomes of ambiguous rows.
+
+    Returns:
+        The outcomes. Rows that must wait are still pending and due later (:func:`scheduler.rows.next_instant`).
+    """
+    resend = frozenset(job.kind for job in jobs if job.resend_ambiguous)
+    me = conduct.me
+    work = _Round(clock, senders, database, gate, conduct, resend, Delivered())
+    resent, unknown = await database.write(
+        lambda session: rows.resolve_orphans(session, shard, me, clock.now(), resend, AMBIGUOUS_ATTEMPTS)
+    )
+    work.result.add("resent", resent)
+    work.result.add("unknown", unknown)
+    if resent or unknown:
+        log.warning("delivery.orphans", shard=shard, resent=resent, unknown=unknown)
+    queue = iter(await database.read(lambda session: rows.due(session, shard, clock.now())))
+
+    async def worker() -> None:
+        # One iterator for all workers: each takes the next row that nobody has begun.
+        for due in queue:
+            if conduct.stopping():
+                return
+            try:
+                work.result.add(await _one(work, due))
+            except Exception as error:
+                # The row stays as it is: pending, or sending and decided about in the next call.
+                log.exception("delivery.broken", row=due.id, kind=type(error).__name__)
+                work.result.add("broken")
+
+    await asyncio.gather(*(worker() for _ in range(max(1, conduct.concurrency))))
+    return work.result
+
+
+async def _one(work: _Round, due: rows.Due) -> str:
+    sender = work.senders.get(due.channel)
+    if sender is None:
+        return "no_sender"
+    wait = await work.gate.push(
+        due.channel, due.account, due.conversation, work.clock, pause=work.conduct.pause, patience=PATIENCE
+    )
+    if wait:
+        until = work.clock.now() + timedelta(seconds=wait)
+        await work.database.write(lambda session: rows.postpone(session, due.id, until))
+        return "waiting"
+    if work.conduct.stopping():
+        return "waiting"
+    taken = await work.database.write(lambda session: rows.take(session, due, work.me, work.clock.now()))
+    if taken is None:
+        return "not_taken"
+    receipt = await _send(sender, taken)
+    outcome = await _settle(work, due, taken, receipt)
+    if outcome == "moved":
+        return await _one(work, replace(due, conversation=receipt.new_id))
+    return outcome
+
+
+async def _send(sender: Sender, taken: rows.Taken) -> Receipt:
+    try:
+        async with asyncio.timeout(SEND_SECONDS):
+            return await sender.send(taken.message)
+    except TimeoutError:
+        return Receipt(Outcome.UNKNOWN, reason="timeout")
+    except Exception as error:
+        # A sender never raises; when it does, nobody knows how far it came.
+        log.exception("delivery.sender_raised", row=taken.id, kind=type(error).__name__)
+        return Receipt(Outcome.UNKNOWN, reason="bug")
+
+
+async def _settle(work: _Round, due: rows.Due, taken: rows.Taken, receipt: Receipt) -> str:
+    """Commit what the platform said; the answer must not be lost because the disk is full for a second."""
+    for attempt in range(COMMIT_TRIES):
+        try:
+            outcome = await work.database.write(lambda session: _record(session, work, taken, receipt))
+            break
+        except Exception as error:
+            if attempt == COMMIT_TRIES - 1:
+                raise
+            log.error("delivery.commit_failed", row=taken.id, outcome=receipt.outcome, kind=type(error).__name__)
+            await work.conduct.pause(0.05 * 4**attempt)
+    else:
+        raise AssertionError("unreachable")
+    if receipt.outcome is Outcome.RETRY:
+        await work.gate.closed(
+            due.channel,
+            due.account,
+            due.conversation,
+            work.clock.now() + timedelta(seconds=receipt.retry_after),
+        )
+    if outcome not in {"sent", "retry", "moved"}:
+        log.warning("delivery.not_sent", row=taken.id, outcome=receipt.outcome, reason=receipt.reason, state=outcome)
+    return outcome
+
+
+def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
+    now = work.clock.now()
+    match receipt.outcome:
+        case Outcome.SENT:
+            kept = rows.sent(session, taken.id, work.me, now, receipt.provider_id)
+            if taken.message.subject and receipt.provider_id:
+                outbox.remember(
+                    session,
+                    channel=taken.message.channel,
+                    account=taken.message.account,
+                    conversation=taken.message.conversation,
+                    provider_id=receipt.provider_id[:64],
+                    subject=taken.message.subject,
+                    sent_at=now,
+                )
+            return "sent" if kept else "taken_over"
+        case Outcome.RETRY:
+            rows.again(session, taken.id, work.me, now + timedelta(seconds=max(receipt.retry_after, 0.2)))
+            return "retry"
+        case Outcome.MIGRATED:
+            if not _move(session, taken, receipt.new_id):
+                rows.end(session, taken.id, work.me, "failed", "moved")
+                return "failed"
+            rows.again(session, taken.id, work.me, now)
+            return "moved"
+        case Outcome.GONE:
+            session.run(_REMOVED, group_id=taken.group_id)
+            rows.end(session, taken.id, work.me, "failed", "gone")
+            return "failed"
+        case Outcome.REJECTED:
+            rows.end(session, taken.id, work.me, "failed", receipt.reason or "rejected")
+            return "failed"
+        case Outcome.UNKNOWN:
+            return _ambiguous(session, work, taken, receipt)
+
+
+def _ambiguous(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
+    if taken.kind in work.resend and taken.attempts < AMBIGUOUS_ATTEMPTS:
+        later = work.clock.now() + timedelta(seconds=min(60, 2**taken.attempts))
+        rows.again(session, taken.id, work.me, later)
+        return "retry"
+    rows.end(session, taken.id, work.me, "unknown", receipt.reason or "cut")
+    return "unknown"
+
+
+def _move(session: Session, taken: rows.Taken, new_id: str) -> bool:
+    """Follow a group to its new id; False when another group of ours already has it, or there is none."""
+    message = taken.message
+    if (
+        not new_id
+        or session.row(_TAKEN_ID, channel=message.channel, account=message.account, new_id=new_id) is not None
+    ):
+        return False
+    session.run(_MOVED, group_id=taken.group_id, new_id=new_id)
+    return True

@@ -1,0 +1,322 @@
+"""Delivery rows and how they move: pending → sending → sent, or skipped, failed, unknown; each move a compare-and-set.
+
+Every function runs in the caller's transaction. ``sender`` in a row is the process that took it; a row that is ``sending``
+by a process without a fresh heartbeat is ambiguous: the platform may have said yes before the crash.
+
+Source: ADR-0004.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, bindparam, case, delete, exists, func, literal_column, null, or_, select, update
+
+from engagement.kernel import Outgoing
+from storage.campaigns import Campaign, Delivery, Heartbeat
+from storage.columns import instant, micros
+from storage.engine import Session
+from storage.groups import Group
+from storage.statements import Prepared
+
+DEAD_AFTER = timedelta(seconds=60)
+"""A process whose heartbeat is older is taken for dead, and what it was sending for ambiguous."""
+
+_D = Delivery.__table__  # type: ignore[attr-defined]
+_C = Campaign.__table__  # type: ignore[attr-defined]
+_G = Group.__table__  # type: ignore[attr-defined]
+_H = Heartbeat.__table__  # type: ignore[attr-defined]
+# Written out, so that the partial index on open rows is recognised.
+_OPEN: ColumnElement[bool] = literal_column("delivery.state IN ('pending', 'sending')")
+_ROW = _D.c.id == bindparam("row")
+_MINE = (_D.c.state == "sending") & (_D.c.sender == bindparam("me"))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row that may be sent now, as far as the row says.
+
+    Attributes:
+        conversation: the chat's id on the platform at the moment.
+    """
+
+    id: int
+    kind: str
+    channel: str
+    account: str
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A row that this process holds as ``sending``; ``attempts`` counts this one."""
+
+    id: int
+    kind: str
+    group_id: int
+    message: Outgoing
+    attempts: int
+    expires_at: datetime
+
+
+_DUE = Prepared(
+    "delivery.due",
+    select(_D.c.id, _C.c.kind, _G.c.channel, _G.c.account, _G.c.external_id)
+    .join(_C, _C.c.id == _D.c.campaign_id)
+    .join(_G, _G.c.id == _D.c.group_id)
+    .where(
+        _D.c.shard == bindparam("shard"),
+        _D.c.state == "pending",
+        _C.c.state == "running",
+        or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now")),
+    )
+    .order_by(_D.c.id),
+)
+_TAKE = Prepared(
+    "delivery.take",
+    update(_D)
+    .where(
+        _ROW,
+        _D.c.state == "pending",
+        _D.c.expires_at >= bindparam("now"),
+        exists().where(_C.c.id == _D.c.campaign_id, _C.c.state == "running"),
+        exists().where(_G.c.id == _D.c.group_id, _G.c.state == "active"),
+    )
+    .values(state="sending", sender=bindparam("me"), attempts=_D.c.attempts + 1)
+    .returning(_D.c.body, _D.c.group_id, _D.c.attempts, _D.c.expires_at),
+)
+_ADDRESS = Prepared(
+    "delivery.address",
+    select(_G.c.channel, _G.c.account, _G.c.external_id).where(_G.c.id == bindparam("group_id")),
+)
+_SENT = Prepared(
+    "delivery.sent",
+    update(_D)
+    .where(_ROW, _MINE)
+    .values(state="sent", body="", reason="", sent_at=bindparam("now"), provider_id=bindparam("provider_id"))
+    .returning(_D.c.id),
+)
+_AGAIN = Prepared(
+    "delivery.again",
+    update(_D).where(_ROW, _MINE).values(state="pending", not_before=bindparam("not_before")).returning(_D.c.id),
+)
+_POSTPONE = Prepared(
+    "delivery.postpone",
+    update(_D).where(_ROW, _D.c.state == "pending").values(not_before=bindparam("not_before")),
+)
+_END = Prepared(
+    "delivery.end",
+    update(_D).where(_ROW, _MINE).values(state=bindparam("state"), reason=bindparam("why"), body="").returning(_D.c.id),
+)
+_UNKNOWN = Prepared(
+    "delivery.unknown",
+    update(_D).where(_ROW, _MINE).values(state="unknown", reason=bindparam("why")).returning(_D.c.id),
+)
+_ALIVE = select(_H.c.executor).where(_H.c.beat_at > bindparam("fresh"))
+_ORPHANS = Prepared(
+    "delivery.orphans",
+    select(_D.c.id, _C.c.kind, _D.c.attempts)
+    .join(_C, _C.c.id == _D.c.campaign_id)
+    .where(
+        _D.c.shard == bindparam("shard"),
+        _D.c.state == "sending",
+        or_(_D.c.sender == bindparam("me"), _D.c.sender.not_in(_ALIVE)),
+    ),
+)
+_ORPHAN_AGAIN = Prepared(
+    "delivery.orphan_again",
+    update(_D).where(_ROW, _D.c.state == "sending").values(state="pending", not_before=null()),
+)
+_ORPHAN_UNKNOWN = Prepared(
+    "delivery.orphan_unknown",
+    update(_D).where(_ROW, _D.c.state == "sending").values(state="unknown", reason="crash"),
+)
+_SHARDS = Prepared(
+    "delivery.shards",
+    select(_D.c.shard, func.max(_D.c.epoch))
+    .join(_C, _C.c.id == _D.c.campaign_id)
+    .join(_G, _G.c.id == _D.c.group_id)
+    .where(
+        _OPEN,
+        or_(
+            (_D.c.state == "pending")
+            & or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now"))
+            & (_D.c.expires_at >= bindparam("now"))
+            & (_C.c.state == "running")
+            & (_G.c.state == "active"),
+            (_D.c.state == "sending") & or_(_D.c.sender == bindparam("me"), _D.c.sender.not_in(_ALIVE)),
+        ),
+    )
+    .group_by(_D.c.shard)
+    .order_by(func.min(_D.c.id)),
+)
+_NEXT_EPOCH = Prepared(
+    "delivery.next_epoch",
+    update(_D)
+    .where(_D.c.shard == bindparam("in_shard"), _D.c.epoch == bindparam("before"), _OPEN)
+    .values(epoch=_D.c.epoch + 1),
+)
+_EXPIRED = Prepared(
+    "delivery.expired",
+    select(_D.c.id, _C.c.state, _G.c.state)
+    .join(_C, _C.c.id == _D.c.campaign_id)
+    .join(_G, _G.c.id == _D.c.group_id)
+    .where(
+        _OPEN,
+        _D.c.state == "pending",
+        or_(_D.c.expires_at < bindparam("now"), _G.c.state == "removed", _C.c.state == "cancelled"),
+    )
+    .order_by(_D.c.id)
+    .limit(bindparam("most")),
+)
+_SKIP = Prepared(
+    "delivery.skip",
+    update(_D).where(_ROW, _D.c.state == "pending").values(state=bindparam("state"), reason=bindparam("why"), body=""),
+)
+_NEXT = Prepared(
+    "delivery.next",
+    select(func.min(case((_D.c.not_before > bindparam("now"), _D.c.not_before), else_=bindparam("now"))))
+    .join(_C, _C.c.id == _D.c.campaign_id)
+    .join(_G, _G.c.id == _D.c.group_id)
+    .where(_OPEN, _D.c.state == "pending", _C.c.state == "running", _G.c.state == "active"),
+)
+_BEAT = Prepared(
+    "heartbeat.beat",
+    lambda insert: (
+        insert(_H)
+        .values(executor=bindparam("me"), beat_at=bindparam("now"))
+        .on_conflict_do_update(index_elements=["executor"], set_={"beat_at": bindparam("now")})
+    ),
+)
+_STOPPED = Prepared(
+    "heartbeat.stopped",
+    delete(_H).where(or_(_H.c.executor.like(bindparam("who"), escape="\\"), _H.c.beat_at < bindparam("long_ago"))),
+)
+_FRESH = Prepared("heartbeat.fresh", _ALIVE)
+
+
+def due(session: Session, shard: str, now: datetime) -> list[Due]:
+    """Return the rows of a shard that may be sent now, oldest first."""
+    return [Due(*row) for row in session.rows(_DUE, shard=shard, now=micros(now))]
+
+
+def take(session: Session, due: Due, me: str, now: datetime) -> Taken | None:
+    """Take a row for sending: the compare-and-set that keeps everybody else from it.
+
+    Returns:
+        None when somebody else has it, it has expired, its campaign is paused or cancelled, or its group is gone.
+    """
+    found = session.row(_TAKE, row=due.id, me=me, now=micros(now))
+    if found is None:
+        return None
+    body, group_id, attempts, expires_at = found
+    channel, account, external_id = session.row(_ADDRESS, group_id=group_id)
+    message = Outgoing.load(body)
+    if (message.channel, message.account, message.conversation) != (channel, account, external_id):
+        # The group has become a supergroup, or changed its bot, since it was planned.
+        message = replace(message, channel=channel, account=account, conversation=external_id)
+    return Taken(due.id, due.kind, int(group_id), message, int(attempts), instant(expires_at))
+
+
+def sent(session: Session, row: int, me: str, now: datetime, provider_id: str) -> bool:
+    """Record the platform's yes and erase the body; False when another process has taken the row over meanwhile."""
+    return session.row(_SENT, row=row, me=me, now=micros(now), provider_id=provider_id[:64]) is not None
+
+
+def again(session: Session, row: int, me: str, not_before: datetime) -> bool:
+    """Give a row back, to be sent not before an instant."""
+    return session.row(_AGAIN, row=row, me=me, not_before=micros(not_before)) is not None
+
+
+def postpone(session: Session, row: int, not_before: datetime) -> None:
+    """Leave a row that was not taken until an instant."""
+    session.run(_POSTPONE, row=row, not_before=micros(not_before))
+
+
+def end(session: Session, row: int, me: str, state: str, why: str) -> bool:
+    """Give a row up: ``failed`` or ``unknown`` with a fixed word; an unknown one keeps its body for review."""
+    if state == "unknown":
+        return session.row(_UNKNOWN, row=row, me=me, why=why[:40]) is not None
+    return session.row(_END, row=row, me=me, state=state, why=why[:40]) is not None
+
+
+def resolve_orphans(
+    session: Session, shard: str, me: str, now: datetime, resend: Collection[str], most_attempts: int
+) -> tuple[int, int]:
+    """Decide about rows that were being sent when their process died.
+
+    Args:
+        me: rows of this process count too: nobody here is sending them, or this shard would be running already.
+        resend: kinds that are sent again; the others become ``unknown`` for review.
+        most_attempts: a row tried so often is not sent again either.
+
+    Returns:
+        How many will be sent again, and how many are unknown.
+    """
+    again_count = unknown = 0
+    for row, kind, attempts in session.rows(_ORPHANS, shard=shard, me=me, fresh=micros(now - DEAD_AFTER)):
+        if kind in resend and attempts < most_attempts:
+            session.run(_ORPHAN_AGAIN, row=row)
+            again_count += 1
+        else:
+            session.run(_ORPHAN_UNKNOWN, row=row)
+            unknown += 1
+    return again_count, unknown
+
+
+def due_shards(session: Session, me: str, now: datetime) -> list[tuple[str, int]]:
+    """Return (shard, epoch) of every shard with something to do now, oldest first."""
+    found = session.rows(_SHARDS, me=me, now=micros(now), fresh=micros(now - DEAD_AFTER))
+    return [(shard, int(epoch)) for shard, epoch in found]
+
+
+def next_epoch(session: Session, shard: str, before: int) -> None:
+    """Count a shard's rebuilding: a finished workflow id never runs again."""
+    session.run(_NEXT_EPOCH, in_shard=shard, before=before)
+
+
+def expire(session: Session, now: datetime, most: int = 500) -> int:
+    """Close pending rows that will not be sent any more, each with its reason; returns how many.
+
+    ``late``: its time has passed; ``paused``: it passed while the campaign stood still; ``gone``: the bot is out of the
+    group; ``cancelled``: so is the campaign.
+    """
+    found = session.rows(_EXPIRED, now=micros(now), most=most)
+    for row, campaign, group in found:
+        state, why = "skipped", "late"
+        if campaign == "cancelled":
+            state, why = "cancelled", "cancelled"
+        elif group == "removed":
+            why = "gone"
+        elif campaign == "paused":
+            why = "paused"
+        session.run(_SKIP, row=row, state=state, why=why)
+    return len(found)
+
+
+def next_instant(session: Session, now: datetime) -> datetime | None:
+    """Return when the next pending row may be sent (``now`` if already), or None if there is none."""
+    row = session.row(_NEXT, now=micros(now))
+    return None if row is None or row[0] is None else instant(int(row[0]))
+
+
+def beat(session: Session, me: str, now: datetime) -> None:
+    """Say that this process lives."""
+    session.run(_BEAT, me=me, now=micros(now))
+
+
+def stopped(session: Session, prefix: str, now: datetime) -> None:
+    """Forget the heartbeats of an executor's earlier lives, and those silent for a day.
+
+    Args:
+        prefix: the stable name; heartbeats are ``{prefix}/{life}``.
+    """
+    safe = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    session.run(_STOPPED, who=f"{safe}/%", long_ago=micros(now - timedelta(days=1)))
+
+
+def alive(session: Session, now: datetime) -> set[str]:
+    """Return who has a fresh heartbeat."""
+    return {row[0] for row in session.rows(_FRESH, fresh=micros(now - DEAD_AFTER))}
