@@ -58,26 +58,18 @@ def build_bot(settings: TelegramSettings) -> Bot:
     """
     os.environ.setdefault("PTB_TIMEDELTA", "true")  # opt in to the library's next form of durations
     from telegram import Bot
-    from telegram.request import HTTPXRequest
+
+    from bot.channels.telegram_connections import Connections
 
     # It logs every address, and each holds the token.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    request = HTTPXRequest(
-        connection_pool_size=settings.connections,
-        connect_timeout=5.0,
-        read_timeout=settings.timeout,
-        write_timeout=settings.timeout,
-        pool_timeout=settings.timeout,
-        httpx_kwargs={"trust_env": not settings.on_this_machine},
-    )
+    proxies = not settings.on_this_machine
     return Bot(
         settings.token.get_secret_value() or "0:none",
         base_url=settings.api,
-        request=request,
-        get_updates_request=HTTPXRequest(
-            connection_pool_size=1, httpx_kwargs={"trust_env": not settings.on_this_machine}
-        ),
+        request=Connections(settings.connections, settings.timeout, trust_env=proxies),
+        get_updates_request=Connections(1, settings.timeout, trust_env=proxies),
     )
 
 
@@ -140,4 +132,4 @@ def _nothing_sent(error: TelegramError) -> bool:
 
     if isinstance(error.__cause__, httpx.HTTPError):
         return isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    return "504" not in error.message and "timeout" not in error.message.lower()
+    return "504" not in error.message and "gateway timeout" not in error.message.lower()
