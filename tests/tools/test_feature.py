@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -63,3 +67,24 @@ def test_the_registry_may_be_written_over_several_lines() -> None:
 def test_a_name_that_cannot_be_used_is_refused(tree: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"exists already|a slice is named"):
         feature.scaffold(name, tree)
+
+
+def test_what_was_scaffolded_passes_its_own_tests_and_the_checks(tmp_path: Path) -> None:
+    """In a copy of the project: tests, lint, types and import contracts of a slice that nobody has touched."""
+    ignore = shutil.ignore_patterns(".*", "__pycache__", "data", "node_modules", "knowledge_base", "evals", "static")
+    shutil.copytree(feature.ROOT, tmp_path / "copy", ignore=ignore)
+    copy = tmp_path / "copy"
+    written = [str(path.relative_to(copy)) for path in feature.scaffold("bring_a_friend", copy)]
+    python = [path for path in written if path.endswith(".py")]
+    checks: list[list[str]] = [
+        ["pytest", "-n0", "-q", "tests/engagement/bring_a_friend"],
+        ["ruff", "format", "--no-cache", *python],
+        ["ruff", "check", "--no-cache", *python],
+        ["mypy", "--follow-imports=silent", *python],
+    ]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_"))}
+    for check in checks:
+        run = subprocess.run(
+            [sys.executable, "-m", *check], cwd=copy, env=environment, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, f"{check[0]}\n{run.stdout[-3000:]}\n{run.stderr[-2000:]}"
