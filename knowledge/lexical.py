@@ -34,10 +34,14 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def learn(self, units: Sequence[str]) -> Counted:
-        """Counts of a text that is to be found; new tokens get numbers."""
+    def learn(self, parts: Sequence[tuple[Sequence[str], float]]) -> Counted:
+        """Counts of a text made of weighted parts that is to be found; new tokens get numbers."""
         ids = self._ids
-        counts = Counter(ids.setdefault(unit, len(ids)) for unit in units)
+        counts: dict[int, float] = {}
+        for units, weight in parts:
+            for unit in units:
+                number = ids.setdefault(unit, len(ids))
+                counts[number] = counts.get(number, 0.0) + weight
         return Counted(
             np.fromiter(counts.keys(), dtype=np.int32, count=len(counts)),
             np.fromiter(counts.values(), dtype=np.float32, count=len(counts)),
@@ -68,28 +72,24 @@ class Postings:
 
     Args:
         texts: Counted texts; position = document number.
-        owners: int32 (n,) entry of each text: a token is as rare as the entries that have it are few, so that an entry
-            with many phrasings does not make its own words look common.
         size: Tokens of the vocabulary.
     """
 
-    def __init__(self, texts: Sequence[Counted], owners: NDArray[np.int32], size: int) -> None:
+    def __init__(self, texts: Sequence[Counted], size: int) -> None:
         self.count = len(texts)
         lengths = np.array([text.times.sum() for text in texts], dtype=np.float32)
-        self._average = float(lengths.mean()) if self.count else 1.0
+        self._average = float(lengths.mean()) or 1.0 if self.count else 1.0
         ids = np.concatenate([text.ids for text in texts]) if texts else np.zeros(0, np.int32)
         times = np.concatenate([text.times for text in texts]) if texts else np.zeros(0, np.float32)
         document = np.repeat(np.arange(self.count, dtype=np.int32), [len(text.ids) for text in texts])
         order = np.argsort(ids, kind="stable")
         ids, times, document = ids[order], times[order], document[order]
         self._starts = np.searchsorted(ids, np.arange(size + 1))
-        entries = int(owners.max()) + 1 if self.count else 0
-        pairs = np.unique(ids.astype(np.int64) * max(entries, 1) + owners[document]) // max(entries, 1)
-        spread = np.bincount(pairs, minlength=size).astype(np.float32)
-        self.idf = np.log1p((entries - spread + 0.5) / (spread + 0.5)).astype(np.float32)
-        self.unseen = float(np.log1p((entries + 0.5) / 0.5))
+        spread = np.diff(self._starts).astype(np.float32)
+        self.idf = np.log1p((self.count - spread + 0.5) / (spread + 0.5)).astype(np.float32)
+        self.unseen = float(np.log1p((self.count + 0.5) / 0.5))
         self._documents = document
-        damp = K1 * (1 - B + B * lengths / self._average) if self.count else lengths
+        damp = K1 * (1 - B + B * lengths / self._average)
         self._weights = (self.idf[ids] * times * (K1 + 1) / (times + damp[document])).astype(np.float32)
 
     def scores(self, query: Counted) -> NDArray[np.float32]:
@@ -128,37 +128,48 @@ class Lexicon:
         self.characters = Vocabulary()
         self.sounds = Vocabulary()
 
-    def learn(self, text: str) -> Analysed:
-        """Counts a canonical text that is to be found."""
-        units = tokens.pieces(text)
+    def learn(self, parts: Sequence[tuple[str, float]]) -> Analysed:
+        """Counts what can be found under one name.
+
+        Args:
+            parts: Canonical texts with their weights: every phrasing of an entry 1, its answer less.
+        """
+        units = [(tokens.pieces(text), weight) for text, weight in parts]
         return Analysed(
-            self.words.learn(tokens.words(text)),
-            self.characters.learn(tokens.grams(units)),
-            self.sounds.learn(tokens.grams(tokens.sounds(units))),
+            self.words.learn([(tokens.words(text), weight) for text, weight in parts]),
+            self.characters.learn([(tokens.grams(unit), weight) for unit, weight in units]),
+            self.sounds.learn([(tokens.grams(tokens.sounds(unit)), weight) for unit, weight in units]),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """How well every text fits a question; all float32 (n,).
+    """How well every text fits a question; the arrays are float32 (n,).
 
-    ``relative`` are shares of the ideal score, about 0 to 1; ``evidence`` is raw BM25 (words + .3 characters), the
-    better witness of whether the question can be answered at all.
+    Attributes:
+        characters, sounds: share of the ideal score, about 0 to 1.
+        evidence: raw BM25 (words + .3 characters) over the weight of the rarest token there can be; a better witness
+            than the shares of whether the question can be answered at all.
+        pieces: token numbers of the question's single characters, known ones only.
+        asked: how many different single characters the question has, known or not.
     """
 
     characters: NDArray[np.float32]
     sounds: NDArray[np.float32]
     evidence: NDArray[np.float32]
+    pieces: NDArray[np.int32]
+    asked: int
 
 
 class LexicalIndex:
     """Words, characters and sounds of the same texts; immutable."""
 
-    def __init__(self, lexicon: Lexicon, texts: Sequence[Analysed], owners: NDArray[np.int32]) -> None:
+    def __init__(self, lexicon: Lexicon, texts: Sequence[Analysed]) -> None:
         self._lexicon = lexicon
-        self.words = Postings([text.words for text in texts], owners, len(lexicon.words))
-        self.characters = Postings([text.characters for text in texts], owners, len(lexicon.characters))
-        self.sounds = Postings([text.sounds for text in texts], owners, len(lexicon.sounds))
+        self._texts = texts
+        self.words = Postings([text.words for text in texts], len(lexicon.words))
+        self.characters = Postings([text.characters for text in texts], len(lexicon.characters))
+        self.sounds = Postings([text.sounds for text in texts], len(lexicon.sounds))
 
     def match(self, question: str) -> Matches:
         """Scores of all texts for a canonical question."""
@@ -166,9 +177,18 @@ class LexicalIndex:
         words, _ = self._lexicon.words.look(tokens.words(question))
         characters, strange = self._lexicon.characters.look(tokens.grams(units))
         sounds, silent = self._lexicon.sounds.look(tokens.grams(tokens.sounds(units)))
+        pieces, lost = self._lexicon.characters.look(units)
         raw = self.characters.scores(characters)
         return Matches(
             characters=raw / max(self.characters.ideal(characters, strange), 1e-6),
             sounds=self.sounds.scores(sounds) / max(self.sounds.ideal(sounds, silent), 1e-6),
-            evidence=self.words.scores(words) + 0.3 * raw,
+            evidence=((self.words.scores(words) + 0.3 * raw) / self.characters.unseen).astype(np.float32),
+            pieces=pieces.ids,
+            asked=len(pieces.ids) + lost,
         )
+
+    def held(self, at: int, matches: Matches) -> float:
+        """Share of the question's different characters that text ``at`` has, 0 to 1."""
+        if not matches.asked:
+            return 0.0
+        return float(np.isin(matches.pieces, self._texts[at].characters.ids).sum()) / matches.asked

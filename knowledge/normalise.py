@@ -18,7 +18,7 @@ _INVISIBLE = re.compile(
     "\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
-_MENTION = re.compile(r"@\S+\s")
+_MENTION = re.compile(r"@(?:团团助手|团团|小助手|助手)\s*|^\s*@\S{1,32}\s+(?=\S)")
 
 _PEOPLE = (
     "团长|群主|老板娘|老板|掌柜的?|店家|商家|客服|小助手|助手|机器人|团团|亲们?|亲爱的|各位|大家|姐妹们?"
@@ -82,6 +82,6 @@ def question(text: str) -> str:
     Args:
         text: What the person typed.
     """
-    whole = canonical(_MENTION.sub(" ", text + " ").strip())[:MAX_QUERY]
+    whole = canonical(_MENTION.sub(" ", text))[:MAX_QUERY]
     bare = _TRIM.sub("", _TAIL.sub("", _LEAD.sub("", whole)))
     return bare if len(bare) >= 2 else _TRIM.sub("", whole)

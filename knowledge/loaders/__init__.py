@@ -32,25 +32,25 @@ def load(path: Path) -> Loaded:
         path: A regular file of at most ``MAX_BYTES`` with one of ``SUFFIXES``.
 
     Raises:
-        KnowledgeRefusal: ``document.`` + ``unknown_format``, ``too_big``, ``empty``, ``damaged``, ``encrypted``,
+        KnowledgeRefusal: ``knowledge.document_`` + ``unknown_format``, ``too_big``, ``empty``, ``damaged``, ``encrypted``,
             ``no_text``, ``unsafe``, ``encoding`` or ``missing``; with ``name`` = the file's name.
     """
     name = path.name
     if path.suffix.lower() not in SUFFIXES:
-        raise KnowledgeRefusal("document.unknown_format", name=name)
+        raise KnowledgeRefusal("knowledge.document_unknown_format", name=name)
     try:
         size = path.stat().st_size
     except (OSError, ValueError):
-        raise KnowledgeRefusal("document.missing", name=name) from None
+        raise KnowledgeRefusal("knowledge.document_missing", name=name) from None
     if not path.is_file():
-        raise KnowledgeRefusal("document.missing", name=name)
+        raise KnowledgeRefusal("knowledge.document_missing", name=name)
     if size == 0:
-        raise KnowledgeRefusal("document.empty", name=name)
+        raise KnowledgeRefusal("knowledge.document_empty", name=name)
     if size > MAX_BYTES:
-        raise KnowledgeRefusal("document.too_big", name=name)
+        raise KnowledgeRefusal("knowledge.document_too_big", name=name)
     reason, loaded = _in_child(path)
     if loaded is None:
-        raise KnowledgeRefusal(f"document.{reason}", name=name)
+        raise KnowledgeRefusal(f"knowledge.document_{reason}", name=name)
     return loaded
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from knowledge.loaders import guard, office, plain
 from knowledge.loaders.blocks import Loaded
-from knowledge.loaders.masking import mask_document
+from knowledge.masking import mask_document
 
 CPU_SECONDS = 10
 EXTRA_MEMORY = 300 * 1024 * 1024

@@ -1,0 +1,308 @@
+"""The knowledge base of one data directory, as everybody above calls it.
+
+``ask`` is the whole way. Whoever holds a transaction of his own calls its parts: ``sense`` (may use the network),
+``prepare`` (rows and memory only), ``finish`` (may use the network).
+
+Source: DESIGN 4 and 6, F62.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from knowledge import confidence, embedding, grounding, model, normalise, retriever
+from knowledge.answering import Answer, Candidate, Citation, Decision, Passage, Prepared, Scope, cite, fill
+from knowledge.catalogue import Catalogue, Reader, Shelf
+from knowledge.confidence import Floors
+from knowledge.errors import ModelFault
+from knowledge.index import VectorIndex
+from knowledge.retriever import Ranked
+from storage.documents import Chunk, Document, DocumentVersion, counter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from knowledge.embedding import Embedder
+    from knowledge.model import ChatModel
+    from knowledge.settings import KnowledgeSettings
+    from storage.engine import Database, Session
+
+_LOG = logging.getLogger("knowledge")
+OFFERED = 3
+PASSAGE_FLOOR = 2.0
+"""Log-odds above the entries' own floor that a passage needs: long texts share characters with anything."""
+
+
+class KnowledgeBase:
+    """Asks and keeps itself up to date; safe to call from several threads.
+
+    Args:
+        directory: The data directory, owned by this process; Chroma lives in ``directory/chroma``.
+        settings: Model and embedding endpoint.
+        embedder: Instead of the one that the settings name.
+        chat: Instead of the one that the settings name.
+        clock: Monotonic seconds, for measuring.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: KnowledgeSettings,
+        *,
+        embedder: Embedder | None = None,
+        chat: ChatModel | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._embedder = embedder or embedding.configured(settings)
+        self._remote = isinstance(self._embedder, embedding.EndpointEmbedder)
+        self._chat = chat or model.configured(settings)
+        self._clock = clock
+        self._reader = Reader()
+        self._catalogue: Catalogue | None = None
+        self._floors = Floors()
+        self._settled: int | None = None
+        self._lock = threading.Lock()
+        self._filling: threading.Thread | None = None
+        self.index = VectorIndex(directory / "chroma", self._embedder)
+
+    # ------------------------------------------------------------------ keeping up to date
+
+    def load(self, session: Session, progress: Callable[[int, int], None] | None = None) -> None:
+        """Reads what is published, fills the vector index and calibrates; returns when all is done.
+
+        Raises:
+            ModelFault: Only when the index cannot even be made anew; keywords work without it.
+        """
+        catalogue = self._refresh(session)
+        self._settle(catalogue, progress)
+
+    def _refresh(self, session: Session) -> Catalogue:
+        with self._lock:
+            if self._catalogue is None or self._catalogue.counter != counter(session):
+                self._catalogue = self._reader.read(session)
+            return self._catalogue
+
+    def _settle(self, catalogue: Catalogue, progress: Callable[[int, int], None] | None = None) -> None:
+        self.index.fill(catalogue.vectors, progress)
+        self._floors = self._calibrated(catalogue)
+        self._settled = catalogue.counter
+
+    def _settle_later(self, catalogue: Catalogue) -> None:
+        """Fills the index beside the answers; a change that comes meanwhile is found by the next question."""
+        if self._filling is not None and self._filling.is_alive():
+            return
+
+        def fill_index() -> None:
+            try:
+                self._settle(catalogue)
+            except ModelFault as fault:
+                _LOG.warning("knowledge.index_behind", extra={"reason": fault.reason})
+
+        self._filling = threading.Thread(target=fill_index, name="knowledge-index", daemon=True)
+        self._filling.start()
+
+    def _calibrated(self, catalogue: Catalogue) -> Floors:
+        shelf = catalogue.entries
+        # the last phrasing of each: an alias where there is one
+        chosen = {chunk: text for text, chunk, _ in catalogue.vectors.values()}
+
+        def hidden(at: int) -> float | None:
+            question = normalise.question(chosen.get(shelf.items[at].chunk, ""))
+            scopes = frozenset({shelf.items[at].scope})
+            ranked = retriever.rank(shelf, question, {}, scopes, hidden=at)
+            return confidence.log_odds(ranked[0]) if ranked else None
+
+        return confidence.calibrate(hidden, len(shelf.items))
+
+    def close(self) -> None:
+        """Waits for the index and lets go of it."""
+        if self._filling is not None:
+            self._filling.join(timeout=30)
+        self.index.close()
+
+    # ------------------------------------------------------------------ answering
+
+    async def ask(
+        self, database: Database, question: str, scope: Scope, facts: Mapping[str, str] | None = None
+    ) -> Answer:
+        """The whole way of a question.
+
+        Args:
+            database: Of the same data directory.
+            question: As typed; any text.
+            scope: Who asks.
+            facts: The group's facts.
+        """
+        vector = await self.sense(question)
+        prepared = await database.read(lambda session: self.prepare(session, question, scope, vector))
+        return await self.finish(prepared, facts or {})
+
+    async def sense(self, question: str) -> NDArray[np.float32] | None:
+        """The question's vector from a configured endpoint; None when there is none, or when it failed."""
+        if not self._remote:
+            return None
+        import asyncio
+
+        try:
+            table = await asyncio.to_thread(self._embedder.embed, [normalise.question(question)])
+        except ModelFault as fault:
+            _LOG.warning("knowledge.embedding_failed", extra={"reason": fault.reason})
+            return None
+        vector: NDArray[np.float32] = table[0]
+        return vector
+
+    def prepare(
+        self, session: Session, question: str, scope: Scope, vector: NDArray[np.float32] | None = None
+    ) -> Prepared:
+        """Decides and reads what may be quoted. Rows and memory only; milliseconds once loaded.
+
+        Args:
+            session: Read from for the version counter and the bodies; nothing is written.
+            question: As typed.
+            scope: Who asks; nothing outside it is ever looked at.
+            vector: From ``sense``.
+        """
+        started = self._clock()
+        catalogue = self._refresh(session)
+        if catalogue.counter != self._settled:
+            self._settle_later(catalogue)
+        asked = normalise.question(question)
+        near = self._near(asked, vector)
+        scopes = scope.allowed
+        ranked = retriever.rank(catalogue.entries, asked, near, scopes)
+        found = self._passages(session, [one.item.chunk for one in ranked], scopes)
+        ranked = [one for one in ranked if one.item.chunk in found]
+        same = retriever.exact(catalogue, asked, scopes)
+        if same is not None and same in found:
+            ranked.sort(key=lambda one: one.item.chunk != same)
+            odds = confidence.CERTAIN
+        else:
+            odds = confidence.log_odds(ranked[0]) if ranked else -confidence.CERTAIN
+        decision, passages = self._decide(odds, ranked, found)
+        if decision in {"handed_over", "refused"}:
+            passage = self._best_passage(session, catalogue.passages, asked, near, scopes)
+            if passage is not None:
+                decision, passages = "answered", (passage,)
+        return Prepared(asked, decision, passages, _candidates(ranked, found, odds), confidence.share(odds), started)
+
+    def _near(self, asked: str, vector: NDArray[np.float32] | None) -> dict[int, float]:
+        try:
+            if vector is None and not self._remote:
+                vector = self._embedder.embed([asked])[0]
+            return self.index.near(vector, retriever.NEIGHBOURS) if vector is not None else {}
+        except ModelFault as fault:
+            _LOG.warning("knowledge.keywords_only", extra={"reason": fault.reason})
+            return {}
+
+    def _decide(
+        self, odds: float, ranked: list[Ranked], found: dict[int, Passage]
+    ) -> tuple[Decision, tuple[Passage, ...]]:
+        if ranked and odds >= self._floors.answer:
+            return "answered", tuple(found[one.item.chunk] for one in ranked[:OFFERED])
+        if ranked and odds >= self._floors.ask:
+            return "asked_back", ()
+        return ("handed_over" if odds >= self._floors.hand else "refused"), ()
+
+    def _best_passage(
+        self, session: Session, shelf: Shelf, asked: str, near: dict[int, float], scopes: frozenset[str]
+    ) -> Passage | None:
+        ranked = retriever.rank(shelf, asked, near, scopes)
+        if not ranked or ranked[0].lacking:
+            return None
+        if confidence.log_odds(ranked[0]) < self._floors.answer + PASSAGE_FLOOR:
+            return None
+        return self._passages(session, [ranked[0].item.chunk], scopes).get(ranked[0].item.chunk)
+
+    @staticmethod
+    def _passages(session: Session, chunks: list[int], scopes: frozenset[str]) -> dict[int, Passage]:
+        """The chunks that are published and in scope at this moment, whatever the indexes still hold."""
+        if not chunks:
+            return {}
+        rows = session.exec(
+            select(Chunk, Document.title, Document.name, Document.id)
+            .join(DocumentVersion, col(DocumentVersion.id) == Chunk.version_id)
+            .join(Document, col(Document.id) == DocumentVersion.document_id)
+            .where(
+                col(Chunk.id).in_(chunks),
+                DocumentVersion.state == "published",
+                col(Document.removed_at).is_(None),
+                col(Document.scope).in_(sorted(scopes)),
+            )
+        )
+        found: dict[int, Passage] = {}
+        for chunk, title, name, document_id in rows:
+            source = chunk.source or " ".join(part for part in (f"《{title or name}》", chunk.locator) if part)
+            found[chunk.id or 0] = Passage(
+                chunk.id or 0,
+                chunk.entry,
+                chunk.kind,
+                chunk.title,
+                chunk.body,
+                chunk.plain,
+                tuple(chunk.facts or ()),
+                source,
+                document_id or 0,
+            )
+        return found
+
+    async def finish(self, prepared: Prepared, facts: Mapping[str, str]) -> Answer:
+        """Words the answer. No transaction may be open: a configured model is called here.
+
+        Args:
+            prepared: From ``prepare``.
+            facts: The group's facts; an answer that needs one that is missing is given without it.
+        """
+        decision = prepared.decision
+        text = ""
+        citations: tuple[Citation, ...] = ()
+        worded: str | None = None
+        if decision == "answered":
+            best = prepared.passages[0]
+            plain = fill(best, facts)
+            if plain is None or not (plain.strip() or best.title):
+                decision = "handed_over"
+            else:
+                text = plain.strip()
+                citations = (cite(best, text or best.title),)
+                if self._chat is not None and text and not best.facts:
+                    text, citations, worded = await self._worded(self._chat, prepared, text, facts)
+        ms = (self._clock() - prepared.started) * 1000
+        return Answer(decision, text, citations, prepared.candidates, prepared.score, worded, ms, prepared.question)
+
+    async def _worded(
+        self, chat: ChatModel, prepared: Prepared, plain: str, facts: Mapping[str, str]
+    ) -> tuple[str, tuple[Citation, ...], str | None]:
+        """A model's wording as far as it is grounded; on any failure the best passage itself."""
+        usable = [(one, text) for one in prepared.passages if not one.facts and (text := fill(one, facts))]
+        extractive = plain, (cite(prepared.passages[0], plain),), None
+        try:
+            answer = await chat.word(prepared.question, [text for _, text in usable])
+        except ModelFault as fault:
+            _LOG.warning("knowledge.extractive_instead", extra={"reason": fault.reason})
+            return extractive
+        text, used = grounding.grounded(answer, [text for _, text in usable])
+        if not text or used[0] != 0:
+            return extractive
+        return text, tuple(cite(*usable[at]) for at in used), chat.name
+
+
+def _candidates(ranked: list[Ranked], found: dict[int, Passage], odds: float) -> tuple[Candidate, ...]:
+    """The first ones with the chance of each: the best one's own, the others' in proportion to their scores."""
+    first = ranked[0].score if ranked else 1.0
+    return tuple(
+        Candidate(
+            one.item.entry,
+            found[one.item.chunk].title,
+            confidence.share(odds) * min(1.0, one.score / max(first, 1e-6)),
+            one.item.chunk,
+        )
+        for one in ranked
+    )

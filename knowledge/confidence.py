@@ -1,0 +1,73 @@
+"""From what is known of the best item to a decision: answer, ask back, hand over.
+
+One number for "can this question be answered by its best item" is made of three witnesses and one objection; the
+floors are read off the base itself: its own questions are asked while their entry is hidden, and what the rest of the
+base then offers is what a wrong answer looks like here.
+
+Source: F62, RETRIEVAL (three bands; rank by one score, decide by another).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from knowledge.retriever import Ranked
+
+MARGIN, EVIDENCE, HELD, LACKING, BASE = 3.7, 1.25, 7.6, -1.2, -10.1
+"""Fitted by logistic regression on tests/evals/tuning.jsonl and on hidden-entry questions of the starter base."""
+
+CERTAIN = 8.0
+SAMPLES = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """Log-odds at which a question is answered, asked back, or still handed over; below the last it is refused."""
+
+    answer: float = 1.0
+    ask: float = -2.0
+    hand: float = -6.0
+
+
+def log_odds(best: Ranked) -> float:
+    """How likely it is that the best item answers the question, as log-odds."""
+    return (
+        BASE
+        + MARGIN * min(best.margin, 0.5)
+        + EVIDENCE * best.evidence
+        + HELD * best.held
+        + (LACKING if best.lacking else 0.0)
+    )
+
+
+def share(odds: float) -> float:
+    """Log-odds as a share of 1, for people and logs."""
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, odds))))
+
+
+def calibrate(hidden: Callable[[int], float | None], count: int) -> Floors:
+    """Floors of a base.
+
+    Args:
+        hidden: For the item at a position, the log-odds of the best other item for one of its own questions; None when
+            there is no other.
+        count: Items of the base; at most ``SAMPLES`` of them, evenly spread, are asked.
+
+    Returns:
+        The defaults when there are fewer than ten items; floors are kept within bounds that hold on any base.
+    """
+    step = max(1, count // SAMPLES)
+    found = sorted(odds for at in range(0, count, step) if (odds := hidden(at)) is not None)
+    if len(found) < 10:
+        return Floors()
+    return Floors(
+        answer=max(0.5, min(2.5, quantile(found, 0.95))),
+        ask=max(-3.5, min(-1.0, quantile(found, 0.5))),
+    )
+
+
+def quantile(values: Sequence[float], share_below: float) -> float:
+    """The value of a sorted sequence with that share of it at or below, 0 ≤ share ≤ 1."""
+    return values[min(len(values) - 1, int(share_below * len(values)))]

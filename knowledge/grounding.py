@@ -1,0 +1,98 @@
+"""The output gate: what a model wrote is kept only as far as a passage says it.
+
+Source: FAULTS C8, C12; LOCAL-MODEL (a small model invented a telephone number).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from knowledge import tokens
+from knowledge.normalise import canonical
+
+MAX_ANSWER = 300
+SUPPORT = 0.6
+"""Share of a sentence's character pairs that one passage must have."""
+
+_SENTENCE = re.compile(r"[^。！？!?\n]+[。！？!?]?")
+_LINK = re.compile(
+    r"(?:https?|ftp|javascript|data|weixin|tel|mailto):\S*|www\.\S+|\b[\w-]+\.(?:com|cn|net|org|top|xyz|io)\b\S*",
+    re.IGNORECASE,
+)
+_MARKUP = re.compile(
+    r"<[^<>]{0,400}>|!?\[[^\]]{0,200}\]\([^)]{0,2000}\)|[*_`#|~]{1,3}|\[\d+\]|【\d+】|^[-•]\s*", re.MULTILINE
+)
+_MENTION = re.compile(r"@\S+")
+_FIGURE = re.compile(r"\d+(?:[.:：\-–~]\d+)*%?")
+_HAN_FIGURE = re.compile(r"[一二两三四五六七八九十百千万半]+(?=[天日点时分周月年元块斤个份次折倍户]|小时)")
+_NEGATION = re.compile(r"不(?!过|但|仅|管|同)|没|无|未|别|勿|禁")
+_UNKNOWN = re.compile(r"不知道|无法(?:回答|确定)|没有(?:相关|提到)|资料(?:里|中)?没有")
+
+
+def clean(text: str) -> str:
+    """Plain words: no links, no markup, no mentions, no control characters; at most ``MAX_ANSWER`` characters."""
+    bare = _MENTION.sub("", _LINK.sub("", _MARKUP.sub("", text)))
+    return "".join(c for c in bare if c == "\n" or c.isprintable()).strip()[:MAX_ANSWER]
+
+
+def grounded(answer: str, passages: Sequence[str]) -> tuple[str, list[int]]:
+    """The sentences of a model's answer that a passage supports.
+
+    A sentence stays when one passage has at least ``SUPPORT`` of its character pairs, every figure of it literally, and
+    says no as often as the sentence does.
+
+    Args:
+        answer: What the model wrote.
+        passages: What it was given.
+
+    Returns:
+        The kept text and the positions of the passages that support it, in order of use; ("", []) when nothing stays,
+        when less than half of the sentences stay, or when the model says that it does not know.
+    """
+    if _UNKNOWN.search(answer[:40]):
+        return "", []
+    sentences = [part.strip() for part in _SENTENCE.findall(clean(answer)) if tokens.pieces(canonical(part))]
+    kept: list[str] = []
+    used: list[int] = []
+    for sentence in sentences:
+        supporter = next((at for at, passage in enumerate(passages) if _supports(passage, sentence)), None)
+        if supporter is not None:
+            kept.append(sentence)
+            if supporter not in used:
+                used.append(supporter)
+    if not kept or 2 * len(kept) < len(sentences):
+        return "", []
+    return "".join(kept), used
+
+
+def _supports(passage: str, sentence: str) -> bool:
+    source, claim = canonical(passage), canonical(sentence)
+    if any(figure not in _figures(source) for figure in _figures(claim)):
+        return False
+    pairs = _pairs(claim)
+    if not pairs or len(pairs & _pairs(source)) < SUPPORT * len(pairs):
+        return False
+    nearest = max(_SENTENCE.findall(source) or [source], key=lambda part: len(pairs & _pairs(part)))
+    return _says_no_alike(source, nearest, claim)
+
+
+def _says_no_alike(source: str, nearest: str, claim: str) -> bool:
+    """Whether the claim says no only where the source does, and keeps the no of the sentence that it comes from."""
+    if any(claim[found.start() : found.start() + 2] not in source for found in _NEGATION.finditer(claim)):
+        return False
+    for found in _NEGATION.finditer(nearest):
+        denied = nearest[found.start() : found.start() + 3]
+        if len(denied) == 3 and denied[1:] in claim and denied not in claim:
+            return False
+    return True
+
+
+def _figures(text: str) -> set[str]:
+    return set(_FIGURE.findall(text)) | set(_HAN_FIGURE.findall(text))
+
+
+def _pairs(text: str) -> set[str]:
+    units = tokens.pieces(text)
+    return {left + right for left, right in pairwise(units)} or set(units)
