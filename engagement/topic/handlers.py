@@ -33,7 +33,7 @@ def show_today(ctx: Context) -> Sequence[Reply]:
 
 def say(ctx: Context) -> Sequence[Reply]:
     """话题 <内容>; 话题 alone shows today's."""
-    return _answer(ctx, ctx.argument) if ctx.argument else show_today(ctx)
+    return _answer(ctx, rules.words_after(ctx.text, ctx.argument)) if ctx.argument else show_today(ctx)
 
 
 def quote(ctx: Context) -> Sequence[Reply]:
@@ -112,7 +112,8 @@ def restore(ctx: Context) -> Sequence[Reply]:
 
 def write(ctx: Context) -> Sequence[Reply]:
     """写话题 <内容>."""
-    return _shown(ctx, "topic.written", service.write(ctx, service.tomorrow(ctx), ctx.argument))
+    words = rules.words_after(ctx.text, ctx.argument)
+    return _shown(ctx, "topic.written", service.write(ctx, service.tomorrow(ctx), words))
 
 
 def ask_words(ctx: Context) -> Sequence[Reply]:

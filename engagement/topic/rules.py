@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -34,6 +34,7 @@ _CONTACT = re.compile(
     r"|(?:微信|薇信|威信|加我|私聊|扫码|二维码|[vV]信|QQ|qq)"
 )
 _ASKING = re.compile(r"[?？]\s*$|[吗么呢]\s*$|怎么办|几点|什么时候|在哪")
+_AFTER_COMMAND = re.compile(r"[\s#＃@＠]*[^\s:：,，#＃]+[\s:：,，#＃]+(.+)", re.DOTALL)
 _SERVICE = re.compile(
     r"提货|自提|订单|下单|退款|退货|退钱|售后|配送|送货|到货|没到|少发|漏发|发错|付款|支付|积分|签到|打卡|补签|发票|客服|团长"
 )
@@ -96,6 +97,16 @@ def pick(
     return min(ordinary, key=lambda t: used[t.id], default=None)
 
 
+def nearest(asked: Iterable[tuple[str, date]], day: date) -> Mapping[str, date]:
+    """Return topic id → the day nearest to ``day`` on which it was asked or will be, within :data:`REPEAT_DAYS`."""
+    found: dict[str, date] = {}
+    for topic, when in asked:
+        distance = abs((when - day).days)
+        if 0 < distance <= REPEAT_DAYS and (topic not in found or distance < abs((found[topic] - day).days)):
+            found[topic] = when
+    return found
+
+
 def _number(group_id: int, day: date, attempt: int) -> int:
     digest = hashlib.sha256(f"{group_id}|{day.isoformat()}|{attempt}".encode()).digest()
     return int.from_bytes(digest[:8], "big")
@@ -113,6 +124,17 @@ def points_of(settings: Mapping[str, object]) -> int:
 def tidy(text: str) -> str:
     """Put an answer on one line, at most :data:`LONGEST_ANSWER` characters."""
     return one_line(text, LONGEST_ANSWER)
+
+
+def words_after(text: str, argument: str) -> str:
+    """Return what follows the command word as it was typed: the router's argument has its punctuation folded.
+
+    Args:
+        text: the whole message.
+        argument: what the router made of it, used when the message has an unknown form.
+    """
+    found = _AFTER_COMMAND.fullmatch(text.strip())
+    return found.group(1) if found else argument
 
 
 def says_something(text: str) -> bool:

@@ -162,16 +162,10 @@ def known_days(session: Session, wanted: Sequence[tuple[int, date]]) -> Mapping[
     return {pair: have[pair] for pair in wanted if pair in have}
 
 
-def _used(rows: Sequence[TopicDay], day: date) -> dict[str, date]:
-    """Return topic id → its nearest day, of the rows that keep a question from ``day``."""
-    used: dict[str, date] = {}
-    for row in rows:
-        distance = abs((row.local_date - day).days)
-        if 0 < distance <= rules.REPEAT_DAYS and row.state == "planned" and row.source != OWN:
-            before = used.get(row.source)
-            if before is None or distance < abs((before - day).days):
-                used[row.source] = row.local_date
-    return used
+def _used(rows: Sequence[TopicDay], day: date) -> Mapping[str, date]:
+    """Return the questions of the bank that these rows keep from a day."""
+    asked = [(row.source, row.local_date) for row in rows if row.state == "planned" and row.source != OWN]
+    return rules.nearest(asked, day)
 
 
 def push_minute(session: Session, group_id: int) -> int:

@@ -1,0 +1,217 @@
+"""A small stage for slices: a real database, the real gateway, a clock that is set, and jobs called by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from sqlmodel import SQLModel, select
+
+from bot.gateway import Gateway, Handled
+from bot.rendering.capabilities import PLAY
+from bot.rendering.render import render
+from engagement.dispatch import Dispatcher
+from engagement.feature import Feature, GroupView, JobSpec, Occurrence, Planned
+from engagement.kernel import Event, Incoming, Kind, Outgoing, Place, SetClock
+from prompts.loader import texts
+from storage import outbox
+from storage.engine import Database, Session, open_database
+from storage.groups import Group, Identity, Member
+from storage.ledger import Entry
+
+
+def at(text: str) -> datetime:
+    """An instant from ISO text with an offset; +08:00 when it has none."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else datetime.fromisoformat(f"{text}+08:00")
+
+
+@dataclass
+class Stage:
+    """One group on a stage.
+
+    Attributes:
+        said: every message that the bot put out, in order.
+    """
+
+    database: Database
+    clock: SetClock
+    gateway: Gateway
+    jobs: dict[str, JobSpec]
+    group_id: int = 0
+    said: list[Outgoing] = field(default_factory=list)
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def say(
+        self,
+        who: str,
+        text: str,
+        when: str = "",
+        *,
+        quoting: Outgoing | None = None,
+        button: str = "",
+        private: bool = False,
+        dedupe_key: str = "",
+        occurred: str = "",
+    ) -> list[Outgoing]:
+        """Somebody types or presses; returns what the bot says to it."""
+        if when:
+            self.clock.set(at(when))
+        number = dedupe_key or f"m{next(self._ids)}"
+        incoming = Incoming(
+            event=Event.BUTTON if button else Event.MESSAGE,
+            channel="play",
+            dedupe_key=number,
+            place=Place.DM if private else Place.GROUP,
+            conversation=who if private else "g1",
+            sender=who,
+            sender_name=who,
+            occurred_at=at(occurred) if occurred else self.clock.now(),
+            received_at=self.clock.now(),
+            text=text,
+            message_id=number,
+            reply_to=self._remember(quoting) if quoting else "",
+            addressed=quoting is not None,
+            button=button,
+        )
+        handled = asyncio.run(self._handle(incoming))
+        assert handled.outcome in {"done", "refused", "repeated"}, handled
+        mine = [queued.message for queued in handled.queued]
+        self.said += mine
+        return mine
+
+    async def _handle(self, incoming: Incoming) -> Handled:
+        row = await self.gateway.accept(incoming)
+        return Handled("repeated") if row is None else await self.gateway.handle(row, incoming)
+
+    def _remember(self, message: Outgoing) -> str:
+        number = f"b{next(self._ids)}"
+        self.database.write_now(
+            lambda session: outbox.remember(
+                session,
+                channel="play",
+                account="",
+                conversation="g1",
+                provider_id=number,
+                subject=message.subject,
+                sent_at=self.clock.now(),
+            )
+        )
+        return number
+
+    def push(self, kind: str, when: str) -> Planned | None:
+        """What a job makes of this group at a moment; None when it makes nothing."""
+        self.clock.set(at(when))
+        moment = self.clock.now()
+
+        def plan(session: Session) -> Sequence[Planned]:
+            group = session.get_one(Group, self.group_id)
+            view = GroupView.of(group)
+            one = Occurrence(view, 1, at(when).date(), moment)
+            return self.jobs[kind].plan(session, [one], moment)
+
+        planned = self.database.write_now(plan)
+        assert len(planned) <= 1
+        return planned[0] if planned else None
+
+    def pushed(self, kind: str, when: str) -> Outgoing:
+        """The same, as a message that went out."""
+        planned = self.push(kind, when)
+        assert planned is not None
+        reply = planned.reply
+        assert reply is not None, planned.skip
+        return Outgoing(
+            kind=Kind.PUSH,
+            channel="play",
+            account="",
+            place=Place.GROUP,
+            conversation="g1",
+            feature=kind,
+            key=reply.key,
+            values=reply.values,
+            tails=tuple(reply.tails),
+            subject=reply.subject,
+        )
+
+    def points(self, who: str, kind: str = "") -> int:
+        """Ledger points of somebody in this group, of one kind or all."""
+
+        def add(session: Session) -> int:
+            rows = session.exec(
+                select(Entry)
+                .join(Member, Member.id == Entry.member_id)  # type: ignore[arg-type]
+                .join(Identity, Identity.person_id == Member.person_id)  # type: ignore[arg-type]
+                .where(Identity.external_id == who)
+            )
+            return sum(row.amount for row in rows if not kind or row.kind == kind)
+
+        return self.database.read_now(add)
+
+    def person(self, who: str) -> int:
+        """The person behind a channel's id."""
+        return self.database.read_now(
+            lambda session: session.exec(select(Identity.person_id).where(Identity.external_id == who)).one()
+        )
+
+    def change(self, **fields: object) -> None:
+        """Change the group's row."""
+
+        def change(session: Session) -> None:
+            group = session.get_one(Group, self.group_id)
+            for name, value in fields.items():
+                setattr(group, name, value)
+            session.add(group)
+
+        self.database.write_now(change)
+
+
+def shown(message: Outgoing) -> str:
+    """The text as the local channel shows it."""
+    return render(message, PLAY).text
+
+
+def keys(messages: Sequence[Outgoing]) -> list[str]:
+    """The text keys, a reaction with its emoji before."""
+    return [f"{m.emoji}{m.key}" if m.kind is Kind.REACTION else m.key for m in messages]
+
+
+def open_stage(folder: Path, features: Sequence[Feature], start: str, *, leader: str = "周团长") -> Stage:
+    """Make a database with one group g1 in Asia/Shanghai and its leader."""
+    database = open_database(folder)
+    SQLModel.metadata.create_all(database.write_engine)
+    clock = SetClock(at(start))
+    gateway = Gateway(database, Dispatcher(features), clock)
+    stage = Stage(database, clock, gateway, {job.kind: job for feature in features for job in feature.jobs})
+
+    def make(session: Session) -> int:
+        group = Group(channel="play", external_id="g1", name="阳光花园一期", created_at=clock.now().astimezone(UTC))
+        session.add(group)
+        session.flush()
+        assert group.id is not None
+        return group.id
+
+    stage.group_id = database.write_now(make)
+    stage.say(leader, "今日话题")
+
+    def lead(session: Session) -> None:
+        member = session.exec(select(Member).where(Member.name == leader)).one()
+        member.role = "leader"
+        session.add(member)
+
+    database.write_now(lead)
+    stage.said.clear()
+    return stage
+
+
+def day(text: str) -> date:
+    """A local day from ISO text."""
+    return date.fromisoformat(text)
+
+
+def placeholders_match(message: Outgoing) -> bool:
+    """Every text of the message gets the values it asks for."""
+    return all(texts().placeholders(key) <= message.values.keys() for key in (message.key, *message.tails))
