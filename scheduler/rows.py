@@ -24,6 +24,8 @@ from storage.statements import Prepared
 DEAD_AFTER = timedelta(seconds=60)
 """A process whose heartbeat is older is taken for dead, and what it was sending for ambiguous."""
 
+EXPIRE_AT_ONCE = 500
+
 _D = Delivery.__table__  # type: ignore[attr-defined]
 _C = Campaign.__table__  # type: ignore[attr-defined]
 _G = Group.__table__  # type: ignore[attr-defined]
@@ -277,7 +279,7 @@ def next_epoch(session: Session, shard: str, before: int) -> None:
     session.run(_NEXT_EPOCH, in_shard=shard, before=before)
 
 
-def expire(session: Session, now: datetime, most: int = 500) -> int:
+def expire(session: Session, now: datetime, most: int = EXPIRE_AT_ONCE) -> int:
     """Close pending rows that will not be sent any more, each with its reason; returns how many.
 
     ``late``: its time has passed; ``paused``: it passed while the campaign stood still; ``gone``: the bot is out of the
