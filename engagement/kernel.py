@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -86,7 +86,7 @@ class Incoming:
 
     def dump(self) -> str:
         """Encode for the inbox row."""
-        data = {k: v for k, v in asdict(self).items() if v not in ("", None, False)}
+        data = {k: v for k, v in asdict(self).items() if v not in ("", None) and (v is not False or k != "addressed")}
         data["occurred_at"] = self.occurred_at.astimezone(UTC).isoformat()
         data["received_at"] = self.received_at.astimezone(UTC).isoformat()
         return json.dumps(data, ensure_ascii=False)
@@ -99,6 +99,7 @@ class Incoming:
         data["place"] = Place(data["place"])
         data["occurred_at"] = datetime.fromisoformat(data["occurred_at"])
         data["received_at"] = datetime.fromisoformat(data["received_at"])
+        data.setdefault("sender", "")  # an anonymous administrator's
         return cls(**data)
 
 
@@ -228,7 +229,7 @@ class Outgoing:
         data["citations"] = tuple(Citation(**c) for c in data.get("citations", ()))
         if "document" in data:
             data["document"] = Document(**data["document"])
-        for name in ("account", "conversation"):
+        for name in ("account", "conversation", "key"):
             data.setdefault(name, "")
         return cls(**data)
 
@@ -302,6 +303,36 @@ class SetClock:
         if moment.tzinfo is None:
             raise ValueError("naive datetime")
         self._now = moment.astimezone(UTC)
+
+
+class ShiftedClock:
+    """The host's clock, moved: it goes on by itself and can be set (the simulator's)."""
+
+    def __init__(self, shift: timedelta = timedelta()) -> None:
+        """Start ``shift`` ahead of the host."""
+        self.shift = shift
+
+    def now(self) -> datetime:
+        """Return the host's present plus the shift."""
+        return datetime.now(UTC) + self.shift
+
+    def set(self, moment: datetime) -> None:
+        """Move it so that it is ``moment`` now."""
+        if moment.tzinfo is None:
+            raise ValueError("naive datetime")
+        self.shift = moment - datetime.now(UTC)
+
+
+class Movable(Protocol):
+    """A clock that can be set."""
+
+    def now(self) -> datetime:
+        """Return the present, aware, UTC."""
+        ...
+
+    def set(self, moment: datetime) -> None:
+        """Move it."""
+        ...
 
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}

@@ -12,6 +12,7 @@ from engagement.kernel import Citation, Kind, Outgoing, Place, one_line
 from prompts.loader import Texts, texts
 
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
+_HANDLE = re.compile(r"@[A-Za-z]\w{3}", re.ASCII)
 _TITLE = re.compile("[《》]")
 _KEPT_TOGETHER = re.compile("[\u0300-\u036f\u200d\ufe0e\ufe0f\u20d0-\u20ff\U0001f3fb-\U0001f3ff]")
 _DOCUMENTS = 3
@@ -164,8 +165,11 @@ def _mention(
 ) -> tuple[str, list[_Span]]:
     name = shown(one_line(message.to_name)).replace(STAR, "*") or message.to
     prefix = nobody_at_all(words.fill("render.mention", {"name": name}))
+    links = can.links_people and message.to.isdecimal()
+    if links and _HANDLE.match(prefix):
+        prefix = prefix[1:]  # or somebody else, who has this name as a handle, would be called
     moved = [_Span(span.start + len(prefix), span.end + len(prefix), span.to) for span in spans]
-    if can.links_people and message.to.isdecimal():
+    if links:
         moved.insert(0, _Span(0, len(prefix.rstrip()), message.to))
     return prefix + text, moved
 
