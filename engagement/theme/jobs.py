@@ -80,7 +80,7 @@ def _closing(
     return _push(one, "theme.closing", shown, ["theme.closing_others"] if others else [])
 
 
-def plan_challenge(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:  # noqa: ARG001
+def plan_challenge(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
     """Say on the 15th and the 25th how many completed the challenge and who is close; nothing on other days.
 
     Skips: ``nothing`` when nobody completed it or is close.

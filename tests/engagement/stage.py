@@ -84,6 +84,11 @@ class Stage:
         self.said += mine
         return mine
 
+    def incoming(self, who: str) -> Incoming:
+        """A message of somebody, for a context made by hand."""
+        now = self.clock.now()
+        return Incoming(Event.MESSAGE, "play", "by hand", Place.GROUP, "g1", who, now, now)
+
     async def _handle(self, incoming: Incoming) -> Handled:
         row = await self.gateway.accept(incoming)
         return Handled("repeated") if row is None else await self.gateway.handle(row, incoming)
