@@ -1,158 +1,126 @@
-"""An answer's life: prepare (rows and memory), then finish (facts filled in, perhaps worded by a model).
+"""The door of this package: ask a question, or open one entry. Engagement and the command line come in here.
 
-Source: F62, F69, F72; DESIGN 4 (no model call inside a transaction) and 6.
+Source: F62, F69; DESIGN 4 (prepare → await → finish) and 6.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-Decision = Literal["answered", "asked_back", "handed_over", "refused"]
+from sqlmodel import col, select
 
-FACTS = frozenset({"pickup_place", "pickup_hours", "delivery_day", "order_cutoff", "hotline", "leader_name"})
-"""Group facts that an answer may quote; the group's own settings hold them."""
+from knowledge import ingest
+from knowledge.answer import Answer, Candidate, Citation, Decision, Passage, Prepared, Scope
+from knowledge.base import KnowledgeBase
+from knowledge.errors import ModelFault
+from storage.groups import Group
 
-QUOTE = 200
-_FACT = re.compile(r"\{([a-z_]+)\}")
+if TYPE_CHECKING:
+    from knowledge.settings import KnowledgeSettings
+    from storage.engine import Database, Session
+
+__all__ = ["Answer", "Answering", "Candidate", "Citation", "Decision", "Passage", "Prepared", "Scope", "open_answering"]
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Who asks, as far as answers depend on it; set by code from the chat, never from what is said.
+class Answering:
+    """A knowledge base together with the rows that it is made from.
 
-    Attributes:
-        group: the group's id, or empty: only what is for everybody.
-        region: the id of the group's region, or empty.
+    Args:
+        database: Of the data directory.
+        base: Of the same directory; loaded.
     """
 
-    group: str = ""
-    region: str = ""
+    def __init__(self, database: Database, base: KnowledgeBase) -> None:
+        self.database = database
+        self.base = base
 
-    @property
-    def allowed(self) -> frozenset[str]:
-        """Scopes of documents that may answer."""
-        found = {"all"}
-        if self.group:
-            found.add(f"group:{self.group}")
-        if self.region:
-            found.add(f"region:{self.region}")
-        return frozenset(found)
+    async def ask(
+        self, question: str, *, group_id: int | None = None, facts: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Answers a question, asks back, or says that it cannot.
+
+        Args:
+            question: As typed.
+            group_id: Whose passages may be used besides those for everybody; set by code, never by what is said.
+            facts: The group's facts.
+        """
+        vector = await self.base.sense(question)
+        prepared = await self.database.read(
+            lambda session: self.base.prepare(session, question, scope_of(session, group_id), vector)
+        )
+        return await self.base.finish(prepared, facts or {})
+
+    async def ask_within(self, question: str, scope: Scope, facts: Mapping[str, str] | None = None) -> Answer:
+        """The same for a scope that is known already (command line)."""
+        return await self.base.ask(self.database, question, scope, facts)
+
+    async def entry(
+        self, entry: str, *, group_id: int | None = None, facts: Mapping[str, str] | None = None
+    ) -> Answer | None:
+        """The answer of an entry that the asker picked; None when it is not published, or not for this group."""
+        prepared = await self.database.read(
+            lambda session: self.base.prepare_entry(session, entry, scope_of(session, group_id))
+        )
+        return await self.base.finish(prepared, facts or {}) if prepared is not None else None
+
+    def reload(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Reads what is published now and fills the vector index; without Chroma, keywords go on answering."""
+        try:
+            self.database.read_now(lambda session: self.base.load(session, progress))
+        except ModelFault:
+            self.base.degraded = True
+
+    def seed(self, now: datetime, *, publish: bool) -> int:
+        """Takes in the starter base; returns how many documents it has."""
+        added = ingest.seed(self.database, now=now, publish=publish)
+        self.reload()
+        return len(added)
+
+    def close(self) -> None:
+        """Lets go of the vector index; the database stays with its owner."""
+        self.base.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A chunk as it stands in the rows now, published and within scope."""
-
-    chunk: int
-    entry: str
-    kind: str
-    title: str
-    body: str
-    plain: str
-    facts: tuple[str, ...]
-    document: str
-    document_id: int
+def scope_of(session: Session, group_id: int | None) -> Scope:
+    """What a group's members may be answered from."""
+    if group_id is None:
+        return Scope()
+    region = session.exec(select(Group.region_id).where(col(Group.id) == group_id)).first()
+    return Scope(str(group_id), str(region) if region is not None else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What the bot may offer: an entry's id, its main question, and how likely it is the one, 0 to 1."""
+def named_scope(session: Session, kind: str, name: str) -> Scope:
+    """The scope that staff name on the command line: a group's or a region's id, or a group's id on its platform.
 
-    id: str
-    question: str
-    score: float
-    chunk: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """Where an answer stands.
-
-    Attributes:
-        document: name a person knows, e.g. a rule's title with its clause.
-        chunk: the entry's or the passage's id in it.
-        quote: literal text of it, at most ``QUOTE`` characters.
+    A name that no group has yet stands for itself, so that documents can be there before the group is.
     """
+    if kind == "region":
+        return Scope(region=name)
+    if name.isdecimal() and session.get(Group, int(name)) is not None:
+        return scope_of(session, int(name))
+    found = session.exec(select(Group.id).where(Group.external_id == name)).all()
+    return scope_of(session, found[0]) if len(found) == 1 else Scope(group=name)
 
-    document: str
-    chunk: str
-    quote: str
-    document_id: int = 0
 
+def open_answering(
+    database: Database,
+    directory: Path,
+    settings: KnowledgeSettings,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Answering:
+    """Opens the knowledge base of a data directory that this process owns, and loads what is published.
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What is decided before any model is asked.
-
-    Attributes:
-        question: in question form.
-        passages: what may be quoted, the one that decides first; empty unless answered.
-        started: monotonic seconds when the question came.
+    Args:
+        database: At the program's schema.
+        directory: The data directory; Chroma lives in ``directory/chroma``.
+        settings: Model and embedding endpoint.
+        clock: Monotonic seconds.
     """
-
-    question: str
-    decision: Decision
-    passages: tuple[Passage, ...]
-    candidates: tuple[Candidate, ...]
-    score: float
-    started: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is said.
-
-    Attributes:
-        text: empty unless answered.
-        model: name and prompt version when a model worded it, else None.
-        ms: milliseconds from question to answer.
-    """
-
-    decision: Decision
-    text: str
-    citations: tuple[Citation, ...]
-    candidates: tuple[Candidate, ...]
-    score: float
-    model: str | None
-    ms: float
-    question: str = field(default="", repr=False)
-
-    def document(self) -> dict[str, object]:
-        """As JSON values, in the form of ``kb ask --json``."""
-        return {
-            "decision": self.decision,
-            "answer": self.text,
-            "citations": [
-                {"document": c.document, "chunk": c.chunk, "quote": c.quote, "document_id": c.document_id}
-                for c in self.citations
-            ],
-            "score": round(self.score, 4),
-            "candidates": [{"id": c.id, "question": c.question, "score": round(c.score, 4)} for c in self.candidates],
-            "model": self.model,
-            "ms": round(self.ms, 2),
-        }
-
-
-def fill(passage: Passage, facts: Mapping[str, str]) -> str | None:
-    """The passage's text with the group's facts in their places.
-
-    A fact that the group lacks turns the whole answer into the one that needs none; None when there is no such answer.
-    Values are put in as they are and never looked into for placeholders.
-    """
-    needed = {name for name in _FACT.findall(passage.body) if name in FACTS} | (set(passage.facts) & FACTS)
-    if any(not (facts.get(name) or "").strip() for name in needed):
-        return passage.plain or None
-    return _FACT.sub(lambda found: facts[found.group(1)].strip() if found.group(1) in FACTS else "", passage.body)
-
-
-def cite(passage: Passage, text: str) -> Citation:
-    """A citation that quotes ``text``, cut at a sentence's end where that is possible."""
-    quote = text.strip()
-    if len(quote) > QUOTE:
-        head = quote[:QUOTE]
-        end = max(head.rfind(mark) for mark in "。！？；\n")
-        quote = head[: end + 1] if end > QUOTE // 2 else head
-    return Citation(passage.document, passage.entry, quote, passage.document_id)
+    answering = Answering(database, KnowledgeBase(directory, settings, clock=clock))
+    answering.reload()
+    return answering

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from knowledge import confidence, embedding, grounding, model, normalise, retriever
-from knowledge.answering import Answer, Candidate, Citation, Decision, Passage, Prepared, Scope, cite, fill
+from knowledge.answer import Answer, Candidate, Citation, Decision, Passage, Prepared, Scope, cite, fill
 from knowledge.catalogue import Catalogue, Reader, Shelf
 from knowledge.confidence import Floors
 from knowledge.errors import ModelFault
@@ -71,12 +71,15 @@ class KnowledgeBase:
         self._settled: int | None = None
         self._lock = threading.Lock()
         self._filling: threading.Thread | None = None
+        self.degraded = False
         self.index = VectorIndex(directory / "chroma", self._embedder)
 
     # ------------------------------------------------------------------ keeping up to date
 
     def load(self, session: Session, progress: Callable[[int, int], None] | None = None) -> None:
         """Reads what is published, fills the vector index and calibrates; returns when all is done.
+
+        Keywords answer as soon as the rows are read, whatever becomes of the index.
 
         Raises:
             ModelFault: Only when the index cannot even be made anew; keywords work without it.
@@ -192,6 +195,18 @@ class KnowledgeBase:
             if passage is not None:
                 decision, passages = "answered", (passage,)
         return Prepared(asked, decision, passages, _candidates(ranked, found, odds), confidence.share(odds), started)
+
+    def prepare_entry(self, session: Session, entry: str, scope: Scope) -> Prepared | None:
+        """An entry by its own id, as if it had been asked for; None when it is not to be had in this scope."""
+        started = self._clock()
+        shelf = self._refresh(session).entries
+        chunks = [item.chunk for item in shelf.items if item.entry == entry]
+        found = self._passages(session, chunks, scope.allowed)
+        if not found:
+            return None
+        passage = found[min(found)]
+        offered = (Candidate(passage.entry, passage.title, 1.0, passage.chunk),)
+        return Prepared(normalise.question(passage.title), "answered", (passage,), offered, 1.0, started)
 
     def _near(self, asked: str, vector: NDArray[np.float32] | None) -> dict[int, float]:
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowledge.answering import Prepared, Scope
+from knowledge.answer import Prepared, Scope
 from knowledge.errors import KnowledgeRefusal
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from knowledge.embedding import Embedder
 
 _COLLECTION = "phrasings"
-_BATCH = 256
+_BATCH = 1000
 
 for _name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"):  # nothing of ours is sent to a tracing service
     os.environ[_name] = "false"

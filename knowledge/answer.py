@@ -1,0 +1,158 @@
+"""An answer's life: prepare (rows and memory), then finish (facts filled in, perhaps worded by a model).
+
+Source: F62, F69, F72; DESIGN 4 (no model call inside a transaction) and 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Decision = Literal["answered", "asked_back", "handed_over", "refused"]
+
+FACTS = frozenset({"pickup_place", "pickup_hours", "delivery_day", "order_cutoff", "hotline", "leader_name"})
+"""Group facts that an answer may quote; the group's own settings hold them."""
+
+QUOTE = 200
+_FACT = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who asks, as far as answers depend on it; set by code from the chat, never from what is said.
+
+    Attributes:
+        group: the group's id, or empty: only what is for everybody.
+        region: the id of the group's region, or empty.
+    """
+
+    group: str = ""
+    region: str = ""
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """Scopes of documents that may answer."""
+        found = {"all"}
+        if self.group:
+            found.add(f"group:{self.group}")
+        if self.region:
+            found.add(f"region:{self.region}")
+        return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk as it stands in the rows now, published and within scope."""
+
+    chunk: int
+    entry: str
+    kind: str
+    title: str
+    body: str
+    plain: str
+    facts: tuple[str, ...]
+    document: str
+    document_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What the bot may offer: an entry's id, its main question, and how likely it is the one, 0 to 1."""
+
+    id: str
+    question: str
+    score: float
+    chunk: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where an answer stands.
+
+    Attributes:
+        document: name a person knows, e.g. a rule's title with its clause.
+        chunk: the entry's or the passage's id in it.
+        quote: literal text of it, at most ``QUOTE`` characters.
+    """
+
+    document: str
+    chunk: str
+    quote: str
+    document_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is decided before any model is asked.
+
+    Attributes:
+        question: in question form.
+        passages: what may be quoted, the one that decides first; empty unless answered.
+        started: monotonic seconds when the question came.
+    """
+
+    question: str
+    decision: Decision
+    passages: tuple[Passage, ...]
+    candidates: tuple[Candidate, ...]
+    score: float
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said.
+
+    Attributes:
+        text: empty unless answered.
+        model: name and prompt version when a model worded it, else None.
+        ms: milliseconds from question to answer.
+    """
+
+    decision: Decision
+    text: str
+    citations: tuple[Citation, ...]
+    candidates: tuple[Candidate, ...]
+    score: float
+    model: str | None
+    ms: float
+    question: str = field(default="", repr=False)
+
+    def document(self) -> dict[str, object]:
+        """As JSON values, in the form of ``kb ask --json``."""
+        return {
+            "decision": self.decision,
+            "answer": self.text,
+            "citations": [
+                {"document": c.document, "chunk": c.chunk, "quote": c.quote, "document_id": c.document_id}
+                for c in self.citations
+            ],
+            "score": round(self.score, 4),
+            "candidates": [{"id": c.id, "question": c.question, "score": round(c.score, 4)} for c in self.candidates],
+            "model": self.model,
+            "ms": round(self.ms, 2),
+        }
+
+
+def fill(passage: Passage, facts: Mapping[str, str]) -> str | None:
+    """The passage's text with the group's facts in their places.
+
+    A fact that the group lacks turns the whole answer into the one that needs none; None when there is no such answer.
+    Values are put in as they are and never looked into for placeholders.
+    """
+    needed = {name for name in _FACT.findall(passage.body) if name in FACTS} | (set(passage.facts) & FACTS)
+    if any(not (facts.get(name) or "").strip() for name in needed):
+        return passage.plain or None
+    return _FACT.sub(lambda found: facts[found.group(1)].strip() if found.group(1) in FACTS else "", passage.body)
+
+
+def cite(passage: Passage, text: str) -> Citation:
+    """A citation that quotes ``text``, cut at a sentence's end where that is possible."""
+    quote = text.strip()
+    if len(quote) > QUOTE:
+        head = quote[:QUOTE]
+        end = max(head.rfind(mark) for mark in "。！？；\n")
+        quote = head[: end + 1] if end > QUOTE // 2 else head
+    return Citation(passage.document, passage.entry, quote, passage.document_id)
