@@ -112,7 +112,9 @@ class Gateway:
             if not dead and outcome == "fault":
                 return Handled(outcome)
             silent = incoming.event is not Event.MESSAGE
-            return await self._close(inbox_id, incoming, None if silent else Reply("guard.sorry", {"code": code}), outcome)
+            return await self._close(
+                inbox_id, incoming, None if silent else Reply("guard.sorry", {"code": code}), outcome
+            )
         except Exception as error:
             # The database itself is down: the row is still pending and is tried again after a restart.
             log.error("gateway.cannot_record", inbox=inbox_id, kind=type(error).__name__)

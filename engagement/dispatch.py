@@ -157,5 +157,3 @@ def lifecycle_targets(features: Sequence[Feature], event: str) -> list[Target]:
     return [
         Target(feature, feature.lifecycle[event], consent=False) for feature in features if event in feature.lifecycle
     ]
-
-

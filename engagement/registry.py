@@ -8,5 +8,7 @@ from engagement.feature import Feature
 from engagement.groups.manifest import FEATURE as GROUPS
 from engagement.members.manifest import FEATURE as MEMBERS
 from engagement.points.manifest import FEATURE as POINTS
+from engagement.theme.manifest import FEATURE as THEME
+from engagement.topic.manifest import FEATURE as TOPIC
 
-FEATURES: tuple[Feature, ...] = (MEMBERS, GROUPS, CHECKIN, POINTS, FAQ)
+FEATURES: tuple[Feature, ...] = (MEMBERS, GROUPS, CHECKIN, POINTS, TOPIC, THEME, FAQ)

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlmodel
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.pool import QueuePool
@@ -24,7 +23,7 @@ from storage.statements import Prepared
 T = TypeVar("T")
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(BaseModel):
     """Where the rows live.
 
     Attributes:
@@ -32,8 +31,8 @@ class DatabaseSettings(BaseSettings):
         pool: connections kept to PostgreSQL, and at most as many writes at once there.
     """
 
-    url: SecretStr = SecretStr("")
-    pool: int = 8
+    url: SecretStr = Field(default=SecretStr(""), description="postgresql://… ; empty = SQLite in the data directory")
+    pool: int = Field(default=8, ge=1, le=64, description="Connections to PostgreSQL")
 
 
 class Session(sqlmodel.Session):

@@ -93,9 +93,7 @@ _KNOWN = Prepared(
     )
     .where(_I.c.channel == bindparam("channel"), _I.c.external_id == bindparam("external_id")),
 )
-_RENAME = Prepared(
-    "identity.rename", update(_I).where(_I.c.id == bindparam("row")).values(name=bindparam("new_name"))
-)
+_RENAME = Prepared("identity.rename", update(_I).where(_I.c.id == bindparam("row")).values(name=bindparam("new_name")))
 _RENAME_MEMBER = Prepared(
     "member.rename", update(_M).where(_M.c.id == bindparam("row")).values(name=bindparam("new_name"))
 )
@@ -286,8 +284,6 @@ def leaders(session: Session, group_id: int) -> list[int]:
             .order_by(col(Member.id))
         )
     )
-
-
 
 
 def open_private(session: Session, person: Known) -> None:

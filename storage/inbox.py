@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text, literal_column, bindparam, delete, select, update
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, bindparam, delete, literal_column, select, text, update
 from sqlmodel import Field, SQLModel
 
 from storage.columns import micros, pk, utc
@@ -32,7 +32,9 @@ class Inbox(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("channel", "account", "dedupe_key"),
         CheckConstraint("state IN ('pending', 'done', 'dead')", name="inbox_state"),
-        Index("ix_inbox_pending", "id", sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'")),
+        Index(
+            "ix_inbox_pending", "id", sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'")
+        ),
     )
     id: int | None = pk()
     channel: str = Field(max_length=20)
@@ -83,13 +85,18 @@ _FAILED = Prepared(
     .returning(_T.c.attempts),
 )
 _DEAD = Prepared("inbox.dead", update(_T).where(_T.c.id == bindparam("row")).values(state="dead", body=""))
-_PRUNE = Prepared(
-    "inbox.prune", delete(_T).where(_T.c.state != "pending", _T.c.received_at < bindparam("before"))
-)
+_PRUNE = Prepared("inbox.prune", delete(_T).where(_T.c.state != "pending", _T.c.received_at < bindparam("before")))
 
 
 def put(
-    session: Session, *, channel: str, account: str, dedupe_key: str, conversation: str, received_at: datetime, body: str
+    session: Session,
+    *,
+    channel: str,
+    account: str,
+    dedupe_key: str,
+    conversation: str,
+    received_at: datetime,
+    body: str,
 ) -> int | None:
     """Persist an event; None if it is there already (a redelivery)."""
     row = session.row(

@@ -142,7 +142,7 @@ _SUBJECT = Prepared(
 )
 _PRUNE = Prepared(
     "outbox.prune",
-    delete(_T).where(_T.c.state.in_(["sent", "dropped"]), _T.c.created_at < bindparam("before")),
+    delete(_T).where((_T.c.state == "sent") | (_T.c.state == "dropped"), _T.c.created_at < bindparam("before")),
 )
 _FORGET = Prepared("sent_message.prune", delete(_S).where(_S.c.sent_at < bindparam("before")))
 
@@ -221,9 +221,7 @@ def remember(
 
 def subject_of(session: Session, *, channel: str, account: str, conversation: str, provider_id: str) -> str | None:
     """Return what the quoted message is about, or None if it is not one of ours or too old."""
-    row = session.row(
-        _SUBJECT, channel=channel, account=account, conversation=conversation, provider_id=provider_id
-    )
+    row = session.row(_SUBJECT, channel=channel, account=account, conversation=conversation, provider_id=provider_id)
     return None if row is None else str(row[0])
 
 

@@ -54,5 +54,7 @@ class Prepared:
             assert isinstance(compiled, SQLCompiler)
             fixed = {k: v for k, v in compiled.params.items() if v is not None}
             found = (str(compiled), fixed)
+            if "POSTCOMPILE" in found[0]:
+                raise ValueError(f"{self.name}: IN with a bound list cannot be prepared")
             self._compiled[dialect] = found
         return found

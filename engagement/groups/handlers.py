@@ -18,7 +18,12 @@ def bot_added(ctx: Context) -> Sequence[Reply]:
     said = [Reply("groups.hello_again" if again else "groups.hello", {"group": group.name}, kind=Kind.PUSH)]
     if ctx.actor.person_id and not again:
         said.append(
-            Reply("groups.leader_start", {"name": ctx.actor.name, "group": group.name}, kind=Kind.DM, to=ctx.actor.person_id)
+            Reply(
+                "groups.leader_start",
+                {"name": ctx.actor.name, "group": group.name},
+                kind=Kind.DM,
+                to=ctx.actor.person_id,
+            )
         )
     if group.can_read is False and ctx.actor.person_id:
         said.append(Reply("groups.cannot_read", {"group": group.name}, kind=Kind.DM, to=ctx.actor.person_id))
@@ -66,8 +71,10 @@ def settings(ctx: Context) -> Sequence[Reply]:
     }
     tails = ["groups.settings_missing"] if missing else []
     key = "groups.settings" if rows else "groups.settings_no_facts"
-    switch = Button("quiet_acks:off", "groups.button_words") if group.quiet_acks else Button(
-        "quiet_acks:on", "groups.button_emoji"
+    switch = (
+        Button("quiet_acks:off", "groups.button_words")
+        if group.quiet_acks
+        else Button("quiet_acks:on", "groups.button_emoji")
     )
     return [Reply(key, values, tails=(*tails, "groups.settings_how"), buttons=[switch])]
 

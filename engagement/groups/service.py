@@ -166,16 +166,12 @@ def add_leader(ctx: Context, name: str) -> Member:
 
 def active_groups(session: Session, limit: int = 500) -> list[Group]:
     """Return groups that the bot is in, oldest first (console, planner)."""
-    return list(
-        session.exec(pick(Group).where(col(Group.state) == "active").order_by(col(Group.id)).limit(limit))
-    )
+    return list(session.exec(pick(Group).where(col(Group.state) == "active").order_by(col(Group.id)).limit(limit)))
 
 
 def member_count(session: Session, group_id: int) -> int:
     """Count living memberships."""
-    return len(
-        session.exec(pick(Member.id).where(Member.group_id == group_id, col(Member.left_at).is_(None))).all()
-    )
+    return len(session.exec(pick(Member.id).where(Member.group_id == group_id, col(Member.left_at).is_(None))).all())
 
 
 def switch(ctx: Context, group_id: int) -> Group:

@@ -34,12 +34,13 @@ def about(ctx: Context) -> Sequence[Reply]:
 
 
 def mine(ctx: Context) -> Sequence[Reply]:
-    """Answer 我的数据: what is kept and why."""
+    """Answer 我的数据: what is kept and why; in private, since it is nobody else's business."""
     rows = [
         {"purpose": texts().raw(purpose), "count": count}
         for purpose, count in service.kept(ctx.session, ctx.features, ctx.actor.person_id)
     ]
-    return [Reply("members.mine", {"rows": rows, "name": ctx.actor.name})]
+    shown = Reply("members.mine", {"rows": rows, "name": ctx.actor.name}, kind=Kind.DM, to=ctx.actor.person_id)
+    return [shown] if ctx.incoming.place is Place.DM else [Reply("members.sent_privately"), shown]
 
 
 def export(ctx: Context) -> Sequence[Reply]:
@@ -55,7 +56,7 @@ def export(ctx: Context) -> Sequence[Reply]:
     )
     if ctx.incoming.place is Place.DM:
         return [copy]
-    return [Reply("members.export_sent"), copy]
+    return [Reply("members.sent_privately"), copy]
 
 
 def withdraw(ctx: Context) -> Sequence[Reply]:

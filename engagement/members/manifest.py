@@ -17,7 +17,9 @@ FEATURE = Feature(
             consent=False,
             help="members.help_help",
         ),
-        Command("members.about", ("你好团团", "开始"), handlers.about, slash=("start",), needs_group=False, consent=False),
+        Command(
+            "members.about", ("你好团团", "开始"), handlers.about, slash=("start",), needs_group=False, consent=False
+        ),
         Command(
             "members.mine",
             ("我的数据", "我的隐私", "隐私"),

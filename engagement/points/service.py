@@ -82,7 +82,9 @@ class Standing:
     rank: int
 
 
-def standing(session: Session, group_id: int, group_name: str, member_id: int, account_id: int, today: date) -> Standing:
+def standing(
+    session: Session, group_id: int, group_name: str, member_id: int, account_id: int, today: date
+) -> Standing:
     """Return a member's points in one group."""
     since = rules.period_start("week", today)
     assert since is not None
@@ -131,9 +133,7 @@ def history(session: Session, account_id: int, limit: int = HISTORY_ROWS) -> lis
 
 def _find_member(session: Session, group_id: int, name: str) -> Member:
     found = session.exec(
-        pick(Member).where(
-            col(Member.group_id) == group_id, col(Member.name) == name, col(Member.left_at).is_(None)
-        )
+        pick(Member).where(col(Member.group_id) == group_id, col(Member.name) == name, col(Member.left_at).is_(None))
     ).all()
     if not found:
         raise Refusal("points.no_such_member", name=name)

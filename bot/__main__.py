@@ -1,0 +1,143 @@
+"""The command line. Heavy parts are imported by the command that needs them, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot import commands_kb, commands_push
+from prompts.loader import texts
+
+Data = Annotated[Path, typer.Option("--data", help="Data directory")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output")]
+
+app = typer.Typer(
+    name="tuantuan",
+    help=texts().raw("cli.about"),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(commands_kb.app, name="kb")
+app.add_typer(commands_push.app, name="push")
+
+
+def _out(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def fail(key: str, **values: object) -> typer.Exit:
+    """Print one clear line on stderr and end with 2 (bad input)."""
+    sys.stderr.write(texts().fill(f"cli.{key}", values) + "\n")
+    return typer.Exit(2)
+
+
+@app.command(help=texts().raw("cli.serve"))
+def serve(
+    data: Data = Path("data"),
+    channels: Annotated[str, typer.Option(help="telegram,wechat,wecom,web,sim,terminal")] = "web,sim",
+    role: Annotated[str, typer.Option(help="all | web | worker")] = "all",
+) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    from bot import server
+
+    raise typer.Exit(server.run(data, [c.strip() for c in channels.split(",") if c.strip()], role))
+
+
+@app.command(help=texts().raw("cli.play"))
+def play(script: Path, data: Data = Path("data"), as_json: AsJson = False) -> None:
+    """Replay a script on a simulated clock."""
+    import asyncio
+
+    from bot import logs
+    from bot import play as playing
+    from bot.main import Busy
+    from bot.settings import Settings
+
+    settings = Settings()
+    logs.set_up(level="ERROR")
+    if not script.is_file():
+        raise fail("no_file", path=script)
+
+    def write(line: dict[str, object]) -> None:
+        _out(json.dumps(line, ensure_ascii=False) if as_json else _words(line))
+
+    try:
+        summary = asyncio.run(playing.play(playing.read_script(script), data, settings, write))
+    except playing.BadScript as error:
+        raise fail("bad_script", what=error) from error
+    except Busy as error:
+        raise fail("busy", path=data) from error
+    _out(json.dumps({"summary": summary}, ensure_ascii=False) if as_json else texts().fill("cli.summary", summary))
+
+
+def _words(line: dict[str, Any]) -> str:
+    where = line["group"] or f"@{line['to']}"
+    return f"[{line['at'][5:16]}] {where} {line['kind']}: {line['text']}"
+
+
+@app.command(help=texts().raw("cli.verify"))
+def verify(data: Data = Path("data"), as_json: AsJson = False) -> None:
+    """Check every invariant; exit 1 when one does not hold."""
+    from bot import verification
+    from bot.settings import Settings
+
+    results = verification.verify(data, Settings())
+    if as_json:
+        _out(json.dumps({"ok": all(r.ok for r in results), "checks": [r.shown() for r in results]}, ensure_ascii=False))
+    else:
+        for result in results:
+            _out(texts().fill("cli.verify_ok" if result.ok else "cli.verify_bad", result.shown()))
+    raise typer.Exit(0 if all(result.ok for result in results) else 1)
+
+
+@app.command(help=texts().raw("cli.doctor"))
+def doctor(data: Data = Path("data"), as_json: AsJson = False) -> None:
+    """Say what is misconfigured and how to mend it."""
+    from bot import diagnosis
+    from bot.settings import Settings
+
+    findings = diagnosis.examine(data, Settings())
+    if as_json:
+        _out(json.dumps({"ok": not findings, "findings": findings}, ensure_ascii=False))
+    else:
+        for finding in findings or [texts().raw("cli.doctor_fine")]:
+            _out(finding)
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command(help=texts().raw("cli.bench"))
+def bench(
+    name: Annotated[str, typer.Argument(help="checkin | seed | webhook | start | kb | all")],
+    data: Data = Path("data"),
+    groups: int = 10,
+    residents: int = 1000,
+    short: bool = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run what stands in benchmarks/."""
+    import importlib
+
+    try:
+        runner = importlib.import_module(f"benchmarks.{name}") if name.isidentifier() else None
+    except ModuleNotFoundError:
+        runner = None
+    if runner is None or not hasattr(runner, "run"):
+        raise fail("no_bench", name=name)
+    result = runner.run(data=data, groups=groups, residents=residents, short=short)
+    _out(json.dumps(result, ensure_ascii=False) if as_json else json.dumps(result, ensure_ascii=False, indent=2))
+
+
+def main() -> None:
+    """Run; UTF-8 also under an ASCII locale."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    app()
+
+
+if __name__ == "__main__":
+    main()

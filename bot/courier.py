@@ -1,0 +1,171 @@
+"""Sends what stands in the outbox: gate → send → record; in order within a conversation, side by side across them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlmodel import select
+
+from bot.gateway import Queued
+from engagement.kernel import Clock, Kind, Outcome, Outgoing, Place, Receipt, Sender
+from scheduler.gate import RateGate
+from storage import outbox
+from storage.columns import instant
+from storage.engine import Database, Session
+from storage.groups import Group
+
+log = structlog.get_logger("bot.courier")
+
+STALE_AFTER = timedelta(minutes=10)
+"""An answer that could not be sent for so long helps nobody any more."""
+TRIES = 5
+_BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
+
+
+class Courier:
+    """Owns the queues of answers."""
+
+    def __init__(self, database: Database, senders: Mapping[str, Sender], gate: RateGate, clock: Clock) -> None:
+        """Wire the parts; ``senders`` may still be filled afterwards."""
+        self._database = database
+        self._senders = senders
+        self._gate = gate
+        self._clock = clock
+        self._lanes: dict[tuple[str, str, str], deque[Queued]] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    def post(self, queued: Queued) -> None:
+        """Queue a message behind the others of its conversation."""
+        message = queued.message
+        if message.kind is Kind.REACTION:
+            # A stamp on a message says nothing that others would have to wait for.
+            self._start(self._send_logged(queued))
+            return
+        key = (message.channel, message.account, message.conversation)
+        lane = self._lanes.get(key)
+        if lane is not None:
+            lane.append(queued)
+            return
+        self._lanes[key] = deque([queued])
+        self._start(self._drive(key))
+
+    async def drain(self) -> None:
+        """Wait until everything that was posted is sent or given up."""
+        while self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _drive(self, key: tuple[str, str, str]) -> None:
+        lane = self._lanes[key]
+        try:
+            while lane:
+                await self._send_logged(lane[0])
+                lane.popleft()
+        finally:
+            del self._lanes[key]
+
+    async def _send_logged(self, queued: Queued) -> None:
+        try:
+            await self.send(queued)
+        except Exception as error:
+            # The row stays pending and goes out after a restart; the lane must not stop for it.
+            log.exception("courier.bug", outbox=queued.outbox_id, kind=type(error).__name__)
+
+    async def send(self, queued: Queued) -> Receipt:
+        """Send one message, again while the platform asks to wait, and record what became of it."""
+        message, since = queued.message, self._clock.now()
+        sender = self._senders.get(message.channel)
+        receipt = Receipt(Outcome.REJECTED, reason="no_channel")
+        for attempt in range(TRIES):
+            if sender is None:
+                break
+            wait = await self._gate.reply(message.channel, message.account, message.conversation, self._clock.now())
+            if wait:
+                await asyncio.sleep(wait)
+            receipt = await sender.send(message)
+            if receipt.outcome is Outcome.MIGRATED:
+                message = await self._follow(message, receipt.new_id)
+                continue
+            if receipt.outcome is not Outcome.RETRY:
+                break
+            pause = max(receipt.retry_after, _BACKOFF_SECONDS[attempt])
+            if self._clock.now() + timedelta(seconds=pause) - since > STALE_AFTER:
+                receipt = Receipt(Outcome.REJECTED, reason="stale")
+                break
+            until = self._clock.now() + timedelta(seconds=pause)
+            await self._database.write(partial(outbox.postpone, outbox_id=queued.outbox_id, not_before=until))
+            await self._gate.closed(message.channel, message.account, message.conversation, until)
+            await asyncio.sleep(pause)
+        else:
+            if receipt.outcome is Outcome.RETRY:
+                receipt = Receipt(Outcome.REJECTED, reason="too_many_tries")
+        await self._record(queued, message, receipt)
+        return receipt
+
+    async def _record(self, queued: Queued, message: Outgoing, receipt: Receipt) -> None:
+        now = self._clock.now()
+        await self._database.write(lambda s: record(s, queued.outbox_id, message, receipt, now))
+        if receipt.outcome is not Outcome.SENT:
+            log.warning("courier.not_sent", outbox=queued.outbox_id, outcome=receipt.outcome, reason=receipt.reason)
+
+    async def _follow(self, message: Outgoing, new_id: str) -> Outgoing:
+        await self._database.write(lambda s: move_conversation(s, message, new_id))
+        return replace(message, conversation=new_id)
+
+    async def resume(self) -> int:
+        """Post what an earlier process left unsent; what is too old is dropped. Returns how many were posted."""
+        now = self._clock.now()
+        rows = await self._database.read(outbox.pending)
+        posted = 0
+        for row, _channel, body, created in rows:
+            if now - instant(created) > STALE_AFTER or not body:
+                await self._database.write(partial(outbox.drop, outbox_id=row, why="stale"))
+                continue
+            self.post(Queued(row, Outgoing.load(body)))
+            posted += 1
+        return posted
+
+
+def record(session: Session, outbox_id: int, message: Outgoing, receipt: Receipt, now: datetime) -> None:
+    """Write down what became of a message."""
+    if receipt.outcome is Outcome.SENT:
+        outbox.mark_sent(session, outbox_id, now)
+        if message.subject and receipt.provider_id:
+            outbox.remember(
+                session,
+                channel=message.channel,
+                account=message.account,
+                conversation=message.conversation,
+                provider_id=receipt.provider_id,
+                subject=message.subject,
+                sent_at=now,
+            )
+    else:
+        outbox.drop(session, outbox_id, receipt.reason or receipt.outcome.value)
+
+
+def move_conversation(session: Session, message: Outgoing, new_id: str) -> None:
+    """Follow a group whose id changed while we were sending."""
+    if message.place is not Place.GROUP:
+        return
+    group = session.exec(
+        select(Group).where(
+            Group.channel == message.channel,
+            Group.account == message.account,
+            Group.external_id == message.conversation,
+        )
+    ).first()
+    if group is not None:
+        group.external_id = new_id
+        session.add(group)

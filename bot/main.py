@@ -1,0 +1,210 @@
+"""The composition root: the only file that knows everybody. Opens a data directory and wires the program over it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import structlog
+
+from bot.courier import Courier
+from bot.gateway import Gateway
+from bot.pump import Pump
+from bot.settings import Mode, Settings
+from engagement.dispatch import Dispatcher
+from engagement.feature import JobSpec
+from engagement.kernel import Clock, Movable, Sender, SystemClock
+from engagement.registry import FEATURES
+from scheduler import clock as clock_work
+from scheduler.delivery import Conduct
+from scheduler.gate import RateGate, Rates, open_gate
+from storage import inbox, migrate, outbox
+from storage.engine import Database, Session, open_database
+
+if TYPE_CHECKING:
+    from knowledge.answering import Answering
+
+log = structlog.get_logger("bot.main")
+PRUNE_EVERY = timedelta(hours=1)
+
+
+class Busy(Exception):
+    """Another process owns the data directory."""
+
+
+class Ownership:
+    """The lock of a data directory: one owner at a time (two Chroma owners on one folder lose records silently)."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            Busy: somebody has it.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        self._file: IO[str] = (directory / "owner.lock").open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise Busy(str(directory)) from error
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let it go."""
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._file.close()
+
+
+@dataclass(slots=True)
+class Program:
+    """Everything that is open.
+
+    Attributes:
+        senders: channel → sending half; filled by whoever starts a channel.
+    """
+
+    directory: Path
+    settings: Settings
+    database: Database
+    clock: Clock
+    answering: Answering | None
+    dispatcher: Dispatcher
+    gateway: Gateway
+    gate: RateGate
+    senders: dict[str, Sender]
+    courier: Courier
+    pump: Pump
+    ownership: Ownership | None
+    me: str
+    _pruned: datetime | None = field(default=None)
+    _running: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def jobs(self) -> list[JobSpec]:
+        """Every kind of push."""
+        return [job for feature in self.dispatcher.features for job in feature.jobs]
+
+    async def next_instant(self) -> datetime | None:
+        """Return when something is due next: a schedule, or a delivery that waits."""
+        return await self.database.read(lambda session: clock_work.next_instant(session, self.clock.now()))
+
+    async def advance(self, clock: Movable, to: datetime) -> None:
+        """Move a clock to an instant, stopping at every due instant on the way to plan and deliver."""
+        await self.run_due()
+        while True:
+            due = await self.next_instant()
+            if due is None or due > to:
+                break
+            if due > clock.now():
+                clock.set(due)
+            await self.run_due()
+            if await self.next_instant() == due:
+                # Something cannot go out now; the clock must still reach its end.
+                break
+        if to > clock.now():
+            clock.set(to)
+        await self.pump.flush()
+        await self.prune()
+
+    async def run_due(self) -> None:
+        """Plan and send what is due now, in this process (``play``, the simulator); live channels use the engine."""
+        async with self._running:
+            conduct = Conduct(me=self.me, concurrency=1)
+            await clock_work.run_due(self.database, self.jobs, self.clock, self.senders, self.gate, conduct)
+
+    async def prune(self) -> None:
+        """Forget what need not be kept, at most once an hour."""
+        now = self.clock.now()
+        if self._pruned is not None and now - self._pruned < PRUNE_EVERY:
+            return
+        self._pruned = now
+
+        def forget(session: Session) -> None:
+            inbox.prune(session, now - timedelta(days=inbox.KEEP_DAYS))
+            outbox.prune(
+                session,
+                messages_before=now - timedelta(days=outbox.KEEP_DAYS),
+                subjects_before=now - timedelta(days=outbox.SUBJECT_DAYS),
+            )
+
+        await self.database.write(forget)
+
+    def close(self) -> None:
+        """Finish and let go."""
+        if self.answering is not None:
+            self.answering.close()
+        self.database.close()
+        if self.ownership is not None:
+            self.ownership.release()
+
+
+def open_program(
+    directory: Path,
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    answers: bool = True,
+    seed: bool = False,
+    own: bool = True,
+) -> Program:
+    """Open a data directory: lock, database at the program's schema, knowledge base, dispatcher, pump.
+
+    Args:
+        settings: default: read from the environment.
+        clock: default: the host's.
+        answers: open the knowledge base (heavy libraries are imported only then).
+        seed: load the starter knowledge base into a directory that has none.
+        own: take the directory's lock; False only for reading beside a server.
+
+    Raises:
+        Busy: a server runs on the directory.
+    """
+    settings = settings or Settings()
+    clock = clock or SystemClock()
+    ownership = Ownership(directory) if own else None
+    try:
+        database = open_database(directory, settings.database)
+        migrate.upgrade(database)
+    except BaseException:
+        if ownership is not None:
+            ownership.release()
+        raise
+    answering: Answering | None = None
+    if answers:
+        from knowledge.answering import open_answering
+
+        answering = open_answering(database, directory, settings.llm)
+        if seed:
+            from knowledge.starter import load_starter
+
+            load_starter(answering, clock.now(), publish=settings.mode is Mode.LOCAL)
+    dispatcher = Dispatcher(FEATURES, answering)
+    gateway = Gateway(database, dispatcher, clock)
+    telegram = settings.telegram
+    gate = open_gate(database, {"telegram": Rates(telegram.rate, telegram.group_rate)})
+    senders: dict[str, Sender] = {}
+    courier = Courier(database, senders, gate, clock)
+    return Program(
+        directory,
+        settings,
+        database,
+        clock,
+        answering,
+        dispatcher,
+        gateway,
+        gate,
+        senders,
+        courier,
+        Pump(gateway, courier),
+        ownership,
+        f"{os.uname().nodename}:{os.getpid()}",
+    )

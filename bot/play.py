@@ -1,0 +1,290 @@
+"""Replays a script on a simulated clock through the real gateway, storage, planner and delivery (CONTRACT).
+
+Nothing here keeps real time and nothing waits: between two lines of the script the clock jumps from one due instant to the
+next, and what is due fires on the way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from bot.gateway import Handled
+from bot.main import Program, open_program
+from bot.rendering.capabilities import PLAY
+from bot.rendering.render import render
+from bot.settings import Settings
+from engagement import calendar
+from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, SetClock
+from scheduler.gate import no_gate
+from storage import identities
+from storage.campaigns import Delivery
+from storage.engine import Session
+from storage.groups import RoleGrant
+from storage.outbox import Outbox
+
+CHANNEL = "play"
+ROLES = ("staff", "manager", "admin")
+
+
+class BadScript(ValueError):
+    """A line that cannot be played; the message names the line and says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One parsed line of a script: when, and the event (None: only the clock moves) or the role to give."""
+
+    at: datetime
+    event: Incoming | None = None
+    grant: str = ""
+    member: str = ""
+
+
+def read_script(path: Path) -> Iterator[Line]:
+    """Parse a script.
+
+    Raises:
+        BadScript: a line is not JSON, lacks ``at``, goes back in time, or has a wrong type.
+    """
+    last: datetime | None = None
+    with path.open(encoding="utf-8", errors="surrogateescape") as script:
+        for number, text in enumerate(script, start=1):
+            if not text.strip():
+                continue
+            try:
+                line = _line(json.loads(text), number)
+            except (ValueError, TypeError, RecursionError) as error:
+                raise BadScript(f"line {number}: {error}") from error
+            if last is not None and line.at < last:
+                raise BadScript(f"line {number}: `at` goes back in time")
+            last = line.at
+            yield line
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data.get(key, "")
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BadScript(f"`{key}` must be a string")
+    # What a platform could not have sent (lone surrogates) does not come in here either.
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _line(data: object, number: int) -> Line:
+    if not isinstance(data, dict):
+        raise BadScript("not a JSON object")
+    at = datetime.fromisoformat(_text(data, "at"))
+    if at.tzinfo is None:
+        raise BadScript("`at` needs an offset")
+    at = at.astimezone(UTC)
+    group, member, key = (
+        _text(data, "group"),
+        _text(data, "member"),
+        _text(data, "id") or f"line:{number}:{at.isoformat()}",
+    )
+    if "grant" in data:
+        role = _text(data, "grant")
+        if role not in ROLES or not member:
+            raise BadScript("`grant` must be staff, manager or admin, with a `member`")
+        return Line(at, grant=role, member=member)
+    base = Incoming(
+        event=Event.MESSAGE,
+        channel=CHANNEL,
+        dedupe_key=key[:160],
+        place=Place.GROUP if group else Place.DM,
+        conversation=group or member,
+        sender=member,
+        sender_name=_text(data, "name"),
+        message_id=_text(data, "id") or key,
+        occurred_at=at,
+        received_at=at,
+        account="",
+    )
+    if "create" in data:
+        created = data["create"]
+        if not group or not isinstance(created, dict):
+            raise BadScript("`create` needs a `group` and an object")
+        zone = _text(created, "zone") or "Asia/Shanghai"
+        calendar.zone(zone)
+        return Line(
+            at,
+            replace(
+                base,
+                event=Event.BOT_ADDED,
+                sender=_text(created, "leader"),
+                sender_name=_text(created, "leader_name"),
+                group_name=_text(created, "name"),
+                zone=zone,
+                can_read=True,
+            ),
+        )
+    for word, event in (("join", Event.JOIN), ("leave", Event.LEAVE)):
+        if word in data:
+            who = _text(data, word)
+            if not group or not who:
+                raise BadScript(f"`{word}` needs a `group` and a member")
+            return Line(
+                at,
+                replace(
+                    base,
+                    event=event,
+                    sender=who,
+                    sender_name=_text(data, "name"),
+                    subject=who,
+                    subject_name=_text(data, "name"),
+                    invited_by=_text(data, "invited_by"),
+                ),
+            )
+    if "button" in data:
+        return Line(at, replace(base, event=Event.BUTTON, button=_text(data, "button")[:64], addressed=True))
+    if "text" in data:
+        if not member:
+            raise BadScript("`text` needs a `member`")
+        quoted = _text(data, "reply_to")
+        return Line(
+            at,
+            replace(
+                base,
+                text=_text(data, "text")[:2000],
+                reply_to=quoted,
+                addressed=bool(data.get("addressed")) or quoted.startswith("o"),
+            ),
+        )
+    return Line(at)
+
+
+class Stage:
+    """The sending half of the channel: writes output lines."""
+
+    def __init__(self, clock: SetClock, first: int, write: Callable[[dict[str, object]], None]) -> None:
+        """Number the lines from ``first`` on."""
+        self._clock = clock
+        self._next = first
+        self._write = write
+        self.counts: Counter[str] = Counter()
+
+    async def send(self, message: Outgoing) -> Receipt:
+        """Write one line; its id is what a later line may quote."""
+        name = f"o{self._next}"
+        self._next += 1
+        self.counts["pushes" if message.kind is Kind.PUSH else "replies"] += 1
+        rendered = render(message, PLAY)
+        self._write(
+            {
+                "id": name,
+                "at": self._clock.now().isoformat(),
+                "kind": message.kind.value,
+                "group": message.conversation if message.place is Place.GROUP else None,
+                "to": message.to or (message.conversation if message.place is Place.DM else None) or None,
+                "reply_to": message.reply_to or None,
+                "feature": message.feature,
+                "key": message.key,
+                "text": rendered.text if message.kind is not Kind.REACTION else message.emoji,
+                "values": dict(message.values),
+                "buttons": [{"key": choice.key, "label": choice.label} for row in rendered.buttons for choice in row],
+                "picture": message.picture or None,
+                "citations": [{"document": c.document, "chunk": c.chunk, "quote": c.quote} for c in message.citations],
+            }
+        )
+        return Receipt(Outcome.SENT, provider_id=name)
+
+
+class Player:
+    """A program on a clock that the script moves."""
+
+    def __init__(self, program: Program, clock: SetClock, write: Callable[[dict[str, object]], None]) -> None:
+        """Take the stage."""
+        self.program = program
+        self.clock = clock
+        first = 1 + program.database.read_now(_lines_before)
+        self.stage = Stage(clock, first, write)
+        program.senders[CHANNEL] = self.stage
+        program.gate = no_gate()
+        self.counts: Counter[str] = Counter()
+
+    async def advance(self, to: datetime) -> None:
+        """Move the clock to an instant; everything due fires on its way, at its time."""
+        await self.program.advance(self.clock, to)
+
+    async def play(self, line: Line) -> None:
+        """Play one line."""
+        await self.advance(line.at)
+        if line.grant:
+            await self.program.database.write(lambda s: _grant(s, line))
+            return
+        if line.event is None:
+            return
+        incoming = line.event
+        if incoming.event is Event.MESSAGE:
+            self.counts["messages"] += 1
+        gateway = self.program.gateway
+        if gateway.routes.is_chatter(incoming):
+            self.program.pump.hearing.note(incoming)
+            return
+        row = await gateway.accept(incoming)
+        if row is None:
+            return
+        handled = await gateway.handle(row, incoming)
+        self._count(handled)
+        for queued in handled.queued:
+            await self.program.courier.send(queued)
+        if incoming.event is Event.BOT_ADDED:
+            await self.program.run_due()
+
+    def _count(self, handled: Handled) -> None:
+        plural = {"refused": "refusals", "fault": "faults", "bug": "bugs"}.get(handled.outcome)
+        if plural:
+            self.counts[plural] += 1
+
+    async def end(self) -> dict[str, int]:
+        """Write what is buffered and return the summary."""
+        await self.program.pump.flush()
+        return {
+            "messages": self.counts["messages"],
+            "replies": self.stage.counts["replies"],
+            "pushes": self.stage.counts["pushes"],
+            "refusals": self.counts["refusals"],
+            "faults": self.counts["faults"],
+            "bugs": self.counts["bugs"],
+        }
+
+
+def _lines_before(session: Session) -> int:
+    return sum(
+        int(session.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
+        for table in (Outbox, Delivery)
+    )
+
+
+def _grant(session: Session, line: Line) -> None:
+    person = identities.meet(session, CHANNEL, line.member, "", line.at)
+    if session.get(RoleGrant, (person.person_id, line.grant)) is None:
+        session.add(RoleGrant(person_id=person.person_id, role=line.grant, granted_at=line.at))
+
+
+async def play(
+    script: Iterable[Line], directory: Path, settings: Settings, write: Callable[[dict[str, object]], None]
+) -> dict[str, int]:
+    """Play a whole script over a data directory; returns the summary."""
+    lines = iter(script)
+    first = next(lines, None)
+    clock = SetClock(first.at if first is not None else datetime(2026, 1, 1, tzinfo=UTC))
+    program = open_program(directory, settings, clock=clock, seed=True)
+    try:
+        player = Player(program, clock, write)
+        if first is not None:
+            await player.play(first)
+        for line in lines:
+            await player.play(line)
+        return await player.end()
+    finally:
+        program.close()

@@ -1,0 +1,95 @@
+"""From the channels to the gateway: sort, persist, acknowledge, handle; what is handled goes to the courier."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+import structlog
+
+from bot.courier import Courier
+from bot.gateway import Gateway
+from bot.hearing import Hearing
+from engagement.kernel import Incoming
+from storage import inbox
+
+log = structlog.get_logger("bot.pump")
+MOST_AT_ONCE = 2000
+"""Messages in work; beyond it receiving waits, and the platform holds the rest."""
+
+
+class Pump:
+    """Keeps the order within a conversation: events are handed to the writer in the order in which they were persisted."""
+
+    def __init__(self, gateway: Gateway, courier: Courier) -> None:
+        """Wire the parts."""
+        self.gateway = gateway
+        self.courier = courier
+        self.hearing = Hearing()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
+        self._turn: OrderedDict[str, asyncio.Lock] = OrderedDict()
+
+    async def receive(self, incoming: Incoming) -> bool:
+        """Take an event from a channel; returns when it is durable and may be acknowledged.
+
+        Returns:
+            False for a redelivery and for what is not meant for the bot.
+
+        Raises:
+            Whatever the database raises: the platform must then send it again.
+        """
+        if self.gateway.routes.is_chatter(incoming):
+            self.hearing.note(incoming)
+            return False
+        async with self._room:
+            row = await self.gateway.accept(incoming)
+        if row is None:
+            return False
+        self._begin(row, incoming)
+        return True
+
+    def _begin(self, row: int, incoming: Incoming) -> None:
+        task = asyncio.create_task(self._handle(row, incoming))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _handle(self, row: int, incoming: Incoming) -> None:
+        if self.gateway.database.dialect == "sqlite":
+            # The one writer runs functions in the order in which they are submitted: that is the order per conversation.
+            handled = await self.gateway.handle(row, incoming)
+        else:
+            async with self._turn_of(incoming.conversation):
+                handled = await self.gateway.handle(row, incoming)
+        for queued in handled.queued:
+            self.courier.post(queued)
+
+    def _turn_of(self, conversation: str) -> asyncio.Lock:
+        lock = self._turn.get(conversation)
+        if lock is None:
+            lock = self._turn[conversation] = asyncio.Lock()
+            while len(self._turn) > 4096:
+                oldest, waiting = next(iter(self._turn.items()))
+                if waiting.locked():
+                    break
+                del self._turn[oldest]
+        return lock
+
+    async def resume(self) -> int:
+        """Handle what was persisted and not handled before a crash; returns how many events."""
+        rows = await self.gateway.database.read(inbox.pending)
+        for row, body in rows:
+            self._begin(row, Incoming.load(body))
+        return len(rows)
+
+    async def flush(self) -> None:
+        """Write the counters of what was heard."""
+        if self.hearing:
+            await self.gateway.database.write(self.hearing.flush)
+
+    async def drain(self) -> None:
+        """Wait until everything received is handled and sent."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.courier.drain()
+        await self.flush()

@@ -1,0 +1,254 @@
+"""``serve``: one process that receives, answers, pushes and shows; started, watched and drained here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from bot import diagnosis, logs
+from bot.main import Busy, Program, open_program
+from bot.settings import Mode, Settings
+from engagement.errors import Refusal
+from engagement.kernel import Movable, ShiftedClock
+from prompts.loader import texts
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.routing import BaseRoute
+
+log = structlog.get_logger("bot.server")
+FLUSH_SECONDS = 5.0
+DRAIN_SECONDS = 10.0
+_SHIFT_FILE = "clock.json"
+
+
+class MovedClock(ShiftedClock):
+    """The simulator's clock; how far it was moved survives a restart, else yesterday's 签到 would come again."""
+
+    def __init__(self, directory: Path) -> None:
+        """Read how far it was moved."""
+        self._file = directory / _SHIFT_FILE
+        seconds = 0.0
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            seconds = float(json.loads(self._file.read_text())["seconds"])
+        super().__init__(timedelta(seconds=seconds))
+
+    def keep(self) -> None:
+        """Write it down."""
+        self._file.write_text(json.dumps({"seconds": self.shift.total_seconds()}))
+
+
+class Server:
+    """The running program with its channels."""
+
+    def __init__(self, program: Program, channels: list[str], role: str) -> None:
+        """Wire; :meth:`start` begins."""
+        self.program = program
+        self.channels = channels
+        self.role = role
+        self.ready = False
+        self._stops: list[Any] = []
+        self._flusher: asyncio.Task[None] | None = None
+        self.routes: list[BaseRoute] = []
+        self._telegram: Any = None
+
+    def compose(self) -> Starlette:
+        """Make the web application: health, webhooks, simulator, console."""
+        from starlette.applications import Starlette
+        from starlette.responses import JSONResponse, PlainTextResponse
+        from starlette.routing import Route
+
+        async def health(_request: object) -> PlainTextResponse:
+            return PlainTextResponse("ok\n")
+
+        async def ready(_request: object) -> JSONResponse:
+            return JSONResponse({"ready": self.ready}, status_code=200 if self.ready else 503)
+
+        async def metrics(_request: object) -> PlainTextResponse:
+            from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+            return PlainTextResponse(generate_latest().decode(), media_type=CONTENT_TYPE_LATEST)
+
+        routes: list[BaseRoute] = [
+            Route("/healthz", health),
+            Route("/readyz", ready),
+            Route("/metrics", metrics),
+            *self._channel_routes(),
+        ]
+
+        @contextlib.asynccontextmanager
+        async def lifespan(_app: object) -> AsyncIterator[None]:
+            await self.start()
+            try:
+                yield
+            finally:
+                await self.stop()
+
+        return Starlette(routes=routes, lifespan=lifespan)
+
+    def _channel_routes(self) -> list[BaseRoute]:
+        routes: list[BaseRoute] = []
+        program = self.program
+        if "telegram" in self.channels:
+            from bot.channels.telegram import TelegramChannel
+            from bot.rendering.capabilities import TELEGRAM
+            from bot.rendering.render import render
+
+            channel = TelegramChannel(
+                program.settings.telegram,
+                program.pump.receive,
+                lambda message: render(message, TELEGRAM),
+                program.clock,
+                program.directory / "pictures",
+            )
+            self._telegram = channel
+            program.senders[channel.name] = channel.sender
+            routes.extend(channel.routes())
+        if "sim" in self.channels or "web" in self.channels:
+            from bot import pages
+
+            routes.extend(pages.routes(self.program, sim="sim" in self.channels, web="web" in self.channels))
+        return routes
+
+    async def start(self) -> None:
+        """Begin: what an earlier process left, the channels, the beat."""
+        program = self.program
+        await program.pump.resume()
+        await program.courier.resume()
+        if self._telegram is not None:
+            await self._telegram.start(slash_commands(program))
+            self._stops.append(self._telegram.stop)
+        if self.role != "web":
+            await self._start_beat()
+        self._flusher = asyncio.create_task(self._flush(), name="flush")
+        self.ready = True
+
+    async def _start_beat(self) -> None:
+        program = self.program
+        if isinstance(program.clock, ShiftedClock):
+            from scheduler.clock import Ticker
+
+            ticker = Ticker(program.run_due)
+            await ticker.start()
+            self._stops.append(ticker.stop)
+            return
+        from scheduler.engine import Engine, Parts
+
+        engine = Engine(
+            Parts(
+                program.directory,
+                program.database,
+                program.jobs,
+                program.senders,
+                program.clock,
+                program.gate,
+                program.settings.database.url.get_secret_value(),
+            )
+        )
+        await engine.start()
+        self._stops.append(engine.stop)
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                await self.program.pump.flush()
+                await self.program.prune()
+            except OSError as error:
+                log.warning("flush.failed", kind=type(error).__name__)
+
+    async def stop(self) -> None:
+        """Receive no more, finish what was received, let go."""
+        self.ready = False
+        for stop in self._stops:
+            await stop()
+        if self._flusher is not None:
+            self._flusher.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.program.pump.drain(), DRAIN_SECONDS)
+        if isinstance(self.program.clock, MovedClock):
+            self.program.clock.keep()
+
+
+def slash_commands(program: Program) -> list[tuple[str, str]]:
+    """Return (slash name, what it does) of every command that stands in help."""
+    found: list[tuple[str, str]] = []
+    for feature in program.dispatcher.features:
+        for command in feature.commands:
+            if command.slash and command.help and not command.roles:
+                found.append((command.slash[0], texts().raw(command.help)[:256]))
+    return found
+
+
+def run(directory: Path, channels: list[str], role: str) -> int:
+    """Serve until a signal; returns the exit code (2: refused to start, with the reason on stderr)."""
+    import uvicorn
+
+    settings = Settings()
+    logs.set_up(level=settings.log_level)
+    wrong = diagnosis.problems(settings, channels)
+    if wrong:
+        for key in wrong:
+            sys.stderr.write(texts().raw(key) + "\n")
+        return 2
+    local = settings.mode is Mode.LOCAL
+    directory.mkdir(parents=True, exist_ok=True)
+    clock: Movable | None = MovedClock(directory) if local and channels_are_local(channels) else None
+    try:
+        program = open_program(directory, settings, clock=clock, seed=True)
+    except Busy:
+        sys.stderr.write(texts().fill("cli.busy", {"path": directory}) + "\n")
+        return 2
+    server = Server(program, channels, role)
+    try:
+        app = server.compose()
+    except Refusal as refusal:
+        sys.stderr.write(texts().fill(refusal.key, refusal.values) + "\n")
+        program.close()
+        return 2
+    config = uvicorn.Config(
+        app,
+        host=settings.web.host,
+        port=settings.web.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=int(DRAIN_SECONDS),
+        server_header=False,
+    )
+    web = uvicorn.Server(config)
+    _announce(settings, channels)
+    try:
+        asyncio.run(web.serve())
+    except KeyboardInterrupt:
+        pass
+    finally:
+        program.close()
+    return 0 if web.started else 1
+
+
+def channels_are_local(channels: list[str]) -> bool:
+    """Say whether nobody outside is talked to, so that the clock may be moved."""
+    return all(channel in ("sim", "web", "terminal") for channel in channels) and "sim" in channels
+
+
+def _announce(settings: Settings, channels: list[str]) -> None:
+    base = settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}"
+    lines = [texts().raw("cli.serving")]
+    if "sim" in channels:
+        lines.append(texts().fill("cli.serving_sim", {"url": f"{base}/sim"}))
+    if "web" in channels:
+        lines.append(texts().fill("cli.serving_console", {"url": f"{base}/console"}))
+        lines.append(texts().fill("cli.serving_h5", {"url": f"{base}/h5"}))
+    lines.append(texts().raw("cli.serving_stop"))
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+

@@ -1,0 +1,66 @@
+"""The environment, composed: each package has its own settings class, this one names them. Only bot.main reads it."""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.channels.telegram_settings import TelegramSettings
+from knowledge.settings import KnowledgeSettings
+from storage.engine import DatabaseSettings
+
+
+class Mode(StrEnum):
+    """How the program runs."""
+
+    LOCAL = "local"
+    PRODUCTION = "production"
+
+
+class WebSettings(BaseModel):
+    """The web server.
+
+    Attributes:
+        host: loopback by default; a reverse proxy stands before it.
+        secret: signs sessions; production refuses to start without one of 32 characters or more.
+    """
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on")
+    public_url: str = Field(default="", description="Address that people open, e.g. https://tuan.example")
+    secret: SecretStr = Field(default=SecretStr(""), description="Signs sessions; at least 32 characters in production")
+
+
+class PrivacySettings(BaseModel):
+    """What the operator states about personal data."""
+
+    transfer_basis: str = Field(
+        default="", description="On which legal basis data may leave the country (Telegram, a model abroad)"
+    )
+
+
+class Settings(BaseSettings):
+    """Everything, from ``BOT_…`` variables; ``__`` goes into a part: ``BOT_WEB__PORT=8080``."""
+
+    model_config = SettingsConfigDict(env_prefix="BOT_", env_nested_delimiter="__", extra="ignore")
+
+    mode: Mode = Field(default=Mode.LOCAL, description="local (demo, seeds an empty directory) or production")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    telegram: TelegramSettings = Field(default_factory=TelegramSettings)
+    llm: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether an address is this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,56 @@
+"""问答: questions answered from the knowledge base with their source, or honestly handed over."""
+
+from __future__ import annotations
+
+from engagement.faq import handlers, jobs, service
+from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow
+
+_ASK = Slow(service.prepare, service.work, handlers.reply)
+
+FEATURE = Feature(
+    name="faq",
+    commands=(
+        Command(
+            "faq.ask",
+            ("提问", "问", "请问"),
+            _ASK,
+            slash=("ask",),
+            takes="required",
+            needs_group=False,
+        ),
+        Command(
+            "faq.hand_over",
+            ("问团长", "转人工", "人工"),
+            handlers.hand_over,
+            slash=("human",),
+            takes="required",
+            help="faq.help_hand_over",
+        ),
+        Command(
+            "faq.waiting",
+            ("待回复", "待回答"),
+            handlers.waiting,
+            slash=("waiting",),
+            roles=frozenset({"leader"}),
+            consent=False,
+            help="faq.help_waiting",
+        ),
+    ),
+    buttons={
+        "ask": Slow(service.prepare_candidate, service.work_candidate, handlers.candidate),
+        "handover": handlers.none_of_these,
+    },
+    quotes={"question": handlers.answered, "faq": _ASK},
+    fallback=_ASK,
+    jobs=(JobSpec("question_reminder", 18 * 60, jobs.plan_reminder, grace_minutes=180, unasked=False),),
+    personal_data=(
+        PersonalData(
+            "question",
+            ("text", "answer", "relay"),
+            "faq.purpose",
+            service.export,
+            lambda session, person_id, now: service.erase(session, person_id),
+        ),
+    ),
+    help="faq.help",
+)

@@ -1,0 +1,203 @@
+"""Questions: asked of the knowledge base, handed over to the leader, relayed back to who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlmodel import col
+from sqlmodel import select as pick
+
+from engagement.errors import Refusal
+from engagement.feature import Context
+from engagement.kernel import one_line
+from storage import identities
+from storage.documents import Question
+from storage.engine import Session
+from storage.groups import Group, Member
+
+if TYPE_CHECKING:
+    from knowledge.answering import Answer, Answering
+
+QUESTION_MOST = 300
+"""Longer pastes are cut: a question of a neighbour fits."""
+ANSWER_MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked, with the group's own facts.
+
+    Attributes:
+        group_id: scope of the passages that may be used; None = what holds for everybody.
+    """
+
+    answering: Answering | None
+    question: str
+    group_id: int | None
+    facts: Mapping[str, str]
+
+
+def prepare(ctx: Context) -> Ask:
+    """Collect what an answer needs."""
+    question = ctx.argument or ctx.text or ctx.incoming.text
+    facts: dict[str, str] = dict(ctx.group.facts) if ctx.group is not None else {}
+    if ctx.group is not None and "leader_name" not in facts:
+        facts["leader_name"] = leader_name(ctx.session, ctx.group.id)
+    return Ask(ctx.answering, question[:QUESTION_MOST], ctx.group.id if ctx.group else None, facts)
+
+
+async def work(ask: Ask) -> Answer | None:
+    """Look it up; no transaction is open meanwhile."""
+    if ask.answering is None:
+        return None
+    return await ask.answering.ask(ask.question, group_id=ask.group_id, facts=ask.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An entry that the asker picked among the offered ones."""
+
+    answering: Answering | None
+    entry: str
+    group_id: int | None
+    facts: Mapping[str, str]
+
+
+def prepare_candidate(ctx: Context) -> Chosen:
+    """Collect what the answer of a picked entry needs."""
+    ask = prepare(ctx)
+    return Chosen(ask.answering, ctx.text, ask.group_id, ask.facts)
+
+
+async def work_candidate(chosen: Chosen) -> Answer | None:
+    """Fetch the entry; None when it is there no more."""
+    if chosen.answering is None:
+        return None
+    return await chosen.answering.entry(chosen.entry, group_id=chosen.group_id, facts=chosen.facts)
+
+
+def leader_name(session: Session, group_id: int) -> str:
+    """Return the name of a group's first leader, or an empty string."""
+    found = session.exec(
+        pick(Member.name)
+        .where(Member.group_id == group_id, Member.role == "leader", col(Member.left_at).is_(None))
+        .order_by(col(Member.id))
+        .limit(1)
+    ).first()
+    return found or ""
+
+
+def hand_over(ctx: Context, text: str, score: float) -> Question:
+    """Put a question into the unanswered queue, with what is needed to reach the asker again."""
+    question = Question(
+        group_id=ctx.group.id if ctx.group else None,
+        member_id=ctx.actor.member_id,
+        text=one_line(text, QUESTION_MOST),
+        score=score,
+        relay={"place": ctx.incoming.place.value, "person": ctx.actor.person_id},
+        asked_at=ctx.now,
+    )
+    ctx.session.add(question)
+    ctx.session.flush()
+    return question
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """A leader's answer on its way to the asker."""
+
+    person_id: int
+    in_private: bool
+    group_id: int
+    question: str
+    answer: str
+
+
+def answer(ctx: Context, question_id: int, text: str) -> Relayed:
+    """Take a leader's answer to a handed-over question; the first one counts.
+
+    Raises:
+        Refusal: not a leader of that group, no such question, or answered already.
+
+    Source: F68.
+    """
+    question = ctx.session.get(Question, question_id)
+    if question is None or question.group_id is None:
+        raise Refusal("faq.gone")
+    if not _leads(ctx.session, ctx.actor.person_id, question.group_id):
+        raise Refusal("guard.leader_only")
+    if question.state != "open":
+        raise Refusal("faq.answered_already")
+    words = text.strip()[:ANSWER_MOST]
+    if len(words) < 2:
+        raise Refusal("faq.answer_too_short")
+    question.state = "answered"
+    question.answer = words
+    question.answered_at = ctx.now
+    question.answered_by = ctx.actor.member_id
+    ctx.session.add(question)
+    relay = question.relay or {}
+    person = relay.get("person")
+    return Relayed(
+        person if isinstance(person, int) else 0,
+        relay.get("place") == "dm",
+        question.group_id,
+        question.text,
+        words,
+    )
+
+
+def _leads(session: Session, person_id: int, group_id: int) -> bool:
+    return person_id in identities.leaders(session, group_id)
+
+
+def open_questions(session: Session, group_id: int, limit: int = 5) -> list[Question]:
+    """Return a group's open questions, oldest first."""
+    return list(
+        session.exec(
+            pick(Question)
+            .where(col(Question.group_id) == group_id, col(Question.state) == "open")
+            .order_by(col(Question.id))
+            .limit(limit)
+        )
+    )
+
+
+def expire(session: Session, before: datetime) -> None:
+    """Close questions asked before an instant that nobody answered."""
+    for question in session.exec(pick(Question).where(col(Question.state) == "open", col(Question.asked_at) < before)):
+        question.state = "expired"
+        session.add(question)
+
+
+def export(session: Session, person_id: int) -> Sequence[dict[str, object]]:
+    """Return a person's handed-over questions."""
+    rows = session.exec(
+        pick(Question, Group.name)
+        .join(Member, col(Member.id) == col(Question.member_id))
+        .outerjoin(Group, col(Group.id) == col(Question.group_id))
+        .where(col(Member.person_id) == person_id)
+        .order_by(col(Question.id))
+    )
+    return [
+        {"group": name or "", "asked": q.asked_at.isoformat(), "question": q.text, "answer": q.answer}
+        for q, name in rows
+    ]
+
+
+def erase(session: Session, person_id: int) -> None:
+    """Empty the words of a person's questions and of the answers he gave; the counts stay."""
+    members = list(session.exec(pick(Member.id).where(Member.person_id == person_id)))
+    for question in session.exec(pick(Question).where(col(Question.member_id).in_(members))):
+        question.text = ""
+        question.answer = ""
+        question.relay = None
+        question.state = "expired" if question.state == "open" else question.state
+        session.add(question)
+    for question in session.exec(pick(Question).where(col(Question.answered_by).in_(members))):
+        question.answer = ""
+        question.answered_by = None
+        session.add(question)
