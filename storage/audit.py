@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlmodel import Field, SQLModel
 
-from storage.columns import micros, pk, utc
+from storage.columns import BigInt, micros, pk, utc
 from storage.engine import Session
 from storage.statements import Prepared
 
@@ -25,8 +25,8 @@ class AuditRow(SQLModel, table=True):
     __tablename__ = "audit"
     id: int | None = pk()
     at: datetime = utc()
-    actor_id: int | None = Field(default=None, nullable=True)
-    group_id: int | None = Field(default=None, nullable=True)
+    actor_id: int | None = Field(default=None, nullable=True, sa_type=BigInt)
+    group_id: int | None = Field(default=None, nullable=True, sa_type=BigInt)
     action: str = Field(max_length=40)
     details: str = Field(default="{}", max_length=1000)
     chain: str = Field(max_length=64)

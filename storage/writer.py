@@ -178,5 +178,5 @@ class PooledWriter:
                 state = getattr(getattr(error, "orig", error), "sqlstate", None)
                 if state not in _RETRY_STATES or attempt == _TRIES - 1:
                     raise
-            time.sleep(random.uniform(0, 0.005 * 2**min(attempt, 6)))
+            time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
         raise AssertionError("unreachable")

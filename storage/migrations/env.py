@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 from sqlmodel import SQLModel
+from sqlmodel.sql.sqltypes import AutoString
 
 from storage import audit, campaigns, columns, groups, inbox, ledger, outbox  # noqa: F401  (tables register on import)
 
@@ -15,6 +16,8 @@ def _render(kind: str, item: object, _autogen: object) -> str | bool:
         return "sa.BigInteger()"
     if kind == "type" and isinstance(item, columns.LocalDay):
         return "sa.String(10)"
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.String({item.length})" if item.length else "sa.String()"
     return False
 
 
