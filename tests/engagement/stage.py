@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from pydantic import SecretStr
 from sqlmodel import SQLModel, select
 
 from bot.gateway import Gateway, Handled
@@ -19,7 +20,7 @@ from engagement.feature import Feature, GroupView, JobSpec, Occurrence, Planned
 from engagement.kernel import Event, Incoming, Kind, Outgoing, Place, SetClock
 from prompts.loader import texts
 from storage import outbox
-from storage.engine import Database, Session, open_database
+from storage.engine import Database, DatabaseSettings, Session, open_database
 from storage.groups import Group, Identity, Member
 from storage.ledger import Entry
 
@@ -184,9 +185,11 @@ def keys(messages: Sequence[Outgoing]) -> list[str]:
     return [f"{m.emoji}{m.key}" if m.kind is Kind.REACTION else m.key for m in messages]
 
 
-def open_stage(folder: Path, features: Sequence[Feature], start: str, *, leader: str = "周团长") -> Stage:
+def open_stage(
+    folder: Path, features: Sequence[Feature], start: str, *, leader: str = "周团长", url: str = ""
+) -> Stage:
     """Make a database with one group g1 in Asia/Shanghai and its leader."""
-    database = open_database(folder)
+    database = open_database(folder, DatabaseSettings(url=SecretStr(url)))
     SQLModel.metadata.create_all(database.write_engine)
     clock = SetClock(at(start))
     gateway = Gateway(database, Dispatcher(features), clock)

@@ -374,3 +374,16 @@ def test_a_batch_of_groups_closes_in_one_transaction_each_with_its_own_names(sta
     checked = stage.database.read_now(ledger.check)
     assert checked.entries >= 300
     assert checked.wrong_balances == 0
+
+
+@pytest.mark.postgres
+def test_the_same_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    """Counting, completing, closing, paying, the two looks, naming and erasing on the other database."""
+    stage = open_stage(tmp_path, (CHECKIN, POINTS, TOPIC, THEME), "2026-03-20T06:00", url=postgres_url)
+    test_a_second_kind_of_check_in_and_late_days_count_once(stage)
+    test_completing_is_celebrated_once_and_paid_at_the_closing_once(stage)
+    assert stage.pushed("challenge", "2026-04-25T19:00").key == "theme.challenge_some"
+    person = stage.person("李阿姨")
+    stage.database.write_now(lambda s: service.erase_scores(s, person, stage.clock.now()))
+    assert list(stage.database.read_now(lambda s: service.export_scores(s, person))) == []
+    stage.database.close()

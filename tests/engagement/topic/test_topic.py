@@ -336,3 +336,19 @@ def test_another_groups_topic_is_not_answered_here(stage: Stage) -> None:
     foreign = replace(push, subject=f"topic:{theirs}")
     assert keys(stage.say("李阿姨", "豆瓣酱一罐", quoting=foreign)) == ["topic.none"]
     assert answers(stage) == []
+
+
+@pytest.mark.postgres
+def test_the_same_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    """A morning, the leader's say, an evening, a batch and an erasure on the other database."""
+    stage = open_stage(tmp_path, (CHECKIN, POINTS, TOPIC), "2026-12-01T06:00", url=postgres_url)
+    test_the_morning(stage)
+    test_who_withdrew_is_counted_without_name_or_words(stage)
+    stage.push("topic_summary", "2026-12-31T20:00")
+    assert {one.text for one in answers(stage)} == {""}
+    stage.say(LEADER, "写话题 你家的年味是什么味道？", "2027-01-01T21:00")
+    assert stage.pushed("topic", "2027-01-02T07:30").values["question"] == "你家的年味是什么味道？"
+    person = stage.person("王姐")
+    stage.database.write_now(lambda s: service.erase_answers(s, person, stage.clock.now()))
+    assert len(stage.database.read_now(lambda s: service.export_answers(s, person))) == 1
+    stage.database.close()
