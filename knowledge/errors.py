@@ -10,7 +10,7 @@ class KnowledgeRefusal(Exception):
     """An expected no: a document that cannot be taken in, an id that does not exist.
 
     Args:
-        key: Text key in prompts/texts/zh/knowledge.toml, e.g. ``knowledge.document_encrypted``.
+        key: Text key in prompts/texts/zh/kb.toml, e.g. ``kb.document_encrypted``.
         values: What the text names; never a body of a document.
     """
 

@@ -55,7 +55,7 @@ def read_cases(path: Path) -> list[Case]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeError):
-        raise KnowledgeRefusal("knowledge.document_missing", name=path.name) from None
+        raise KnowledgeRefusal("kb.document_missing", name=path.name) from None
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -63,9 +63,9 @@ def read_cases(path: Path) -> list[Case]:
             value = json.loads(line)
             cases.append(Case(str(value["query"]), frozenset(str(one) for one in value["relevant"])))
         except (ValueError, KeyError, TypeError):
-            raise KnowledgeRefusal("knowledge.line_unreadable", name=path.name, line=number) from None
+            raise KnowledgeRefusal("kb.line_unreadable", name=path.name, line=number) from None
     if not cases:
-        raise KnowledgeRefusal("knowledge.document_empty", name=path.name)
+        raise KnowledgeRefusal("kb.document_empty", name=path.name)
     return cases
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -211,7 +212,7 @@ def _batches(items: Iterable[Any]) -> Iterable[list[Any]]:
 
 
 def _guarded(action: Callable[[], Any]) -> Any:
-    """Runs a call of Chroma; its many ways to fail come out as one. Its Rust part panics with a BaseException."""
+    """Runs a call of Chroma; its many ways to fail come out as one."""
     from chromadb.errors import ChromaError
 
     try:
@@ -227,7 +228,7 @@ def _guarded(action: Callable[[], Any]) -> Any:
         RuntimeError,
     ) as error:
         raise ModelFault("index", type(error).__name__) from error
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":
-            raise
-        raise ModelFault("index", "panic") from error
+    finally:
+        panic = sys.exception()  # its Rust part panics with a BaseException that no module exports
+        if type(panic).__name__ == "PanicException":
+            raise ModelFault("index", "panic") from panic

@@ -63,12 +63,12 @@ def files(paths: Sequence[Path]) -> list[tuple[Path, str]]:
                 if one.is_file() and one.suffix.lower() in loaders.SUFFIXES and not one.name.startswith((".", "~$"))
             )
             if not inside:
-                raise KnowledgeRefusal("knowledge.folder_empty", name=path.name)
+                raise KnowledgeRefusal("kb.folder_empty", name=path.name)
             found.extend((one, one.relative_to(path).as_posix()) for one in inside)
         elif path.exists():
             found.append((path, path.name))
         else:
-            raise KnowledgeRefusal("knowledge.document_missing", name=path.name)
+            raise KnowledgeRefusal("kb.document_missing", name=path.name)
     return found
 
 
@@ -79,7 +79,7 @@ def check_scope(scope: str) -> str:
         KnowledgeRefusal: it is none of these.
     """
     if not _SCOPE.fullmatch(scope):
-        raise KnowledgeRefusal("knowledge.scope_unknown", scope=scope[:80])
+        raise KnowledgeRefusal("kb.scope_unknown", scope=scope[:80])
     return scope
 
 
@@ -115,7 +115,7 @@ def add(
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     rows = list(_rows(loaded, path))
     if not rows:
-        raise KnowledgeRefusal("knowledge.document_no_text", name=path.name)
+        raise KnowledgeRefusal("kb.document_no_text", name=path.name)
     title = (loaded.title or path.stem)[:200]
     document, version, whole = database.write_now(
         lambda session: _begin(session, name, title, scope, owner, digest, now)
@@ -254,7 +254,7 @@ def publish(session: Session, document: int, by: str, now: datetime) -> int:
         .order_by(col(DocumentVersion.number).desc())
     ).first()
     if newest is None or newest.state == "published":
-        raise KnowledgeRefusal("knowledge.nothing_to_publish", id=document)
+        raise KnowledgeRefusal("kb.nothing_to_publish", id=document)
     _publish(session, newest, by, now)
     return newest.number
 
@@ -272,9 +272,9 @@ def rollback(session: Session, document: int, number: int, by: str, now: datetim
         )
     ).first()
     if version is None:
-        raise KnowledgeRefusal("knowledge.version_unknown", id=document, version=number)
+        raise KnowledgeRefusal("kb.version_unknown", id=document, version=number)
     if version.state == "published":
-        raise KnowledgeRefusal("knowledge.nothing_to_publish", id=document)
+        raise KnowledgeRefusal("kb.nothing_to_publish", id=document)
     _publish(session, version, by, now)
 
 
@@ -299,7 +299,7 @@ def learn(session: Session, chunk: int, text: str) -> bool:
     """
     entry = session.get(Chunk, chunk)
     if entry is None or entry.kind != "entry":
-        raise KnowledgeRefusal("knowledge.entry_unknown", id=chunk)
+        raise KnowledgeRefusal("kb.entry_unknown", id=chunk)
     known = session.exec(select(Phrasing).where(Phrasing.chunk_id == chunk, Phrasing.text == text[:500])).first()
     if known is not None or not text.strip():
         return False
@@ -312,7 +312,7 @@ def learn(session: Session, chunk: int, text: str) -> bool:
 def _document(session: Session, document: int) -> Document:
     found = session.get(Document, document)
     if found is None or found.removed_at is not None:
-        raise KnowledgeRefusal("knowledge.document_unknown", id=document)
+        raise KnowledgeRefusal("kb.document_unknown", id=document)
     return found
 
 

@@ -89,9 +89,7 @@ class EndpointChat:
 
         if self._clock() < self._closed_until:
             raise ModelFault("chat", "paused")
-        numbered = "\n".join(
-            f"<资料 {at}>\n{mask_outgoing(text)}\n</资料>" for at, text in enumerate(passages, start=1)
-        )
+        numbered = "\n".join(f"<passage>\n{_inert(text)}\n</passage>" for text in passages)
         values = {
             "rules": prompt()[1],
             "passages": numbered,

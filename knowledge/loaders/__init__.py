@@ -22,6 +22,14 @@ MAX_BYTES = 20 * 1024 * 1024
 WALL_SECONDS = 20.0
 MAX_OUTPUT = 64 * 1024 * 1024
 
+_REASONS = {
+    "damaged": "kb.document_damaged",
+    "encrypted": "kb.document_encrypted",
+    "encoding": "kb.document_encoding",
+    "no_text": "kb.document_no_text",
+    "too_big": "kb.document_too_big",
+    "unsafe": "kb.document_unsafe",
+}
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -32,25 +40,25 @@ def load(path: Path) -> Loaded:
         path: A regular file of at most ``MAX_BYTES`` with one of ``SUFFIXES``.
 
     Raises:
-        KnowledgeRefusal: ``knowledge.document_`` + ``unknown_format``, ``too_big``, ``empty``, ``damaged``, ``encrypted``,
+        KnowledgeRefusal: ``kb.document_`` + ``unknown_format``, ``too_big``, ``empty``, ``damaged``, ``encrypted``,
             ``no_text``, ``unsafe``, ``encoding`` or ``missing``; with ``name`` = the file's name.
     """
     name = path.name
     if path.suffix.lower() not in SUFFIXES:
-        raise KnowledgeRefusal("knowledge.document_unknown_format", name=name)
+        raise KnowledgeRefusal("kb.document_unknown_format", name=name)
     try:
         size = path.stat().st_size
     except (OSError, ValueError):
-        raise KnowledgeRefusal("knowledge.document_missing", name=name) from None
+        raise KnowledgeRefusal("kb.document_missing", name=name) from None
     if not path.is_file():
-        raise KnowledgeRefusal("knowledge.document_missing", name=name)
+        raise KnowledgeRefusal("kb.document_missing", name=name)
     if size == 0:
-        raise KnowledgeRefusal("knowledge.document_empty", name=name)
+        raise KnowledgeRefusal("kb.document_empty", name=name)
     if size > MAX_BYTES:
-        raise KnowledgeRefusal("knowledge.document_too_big", name=name)
+        raise KnowledgeRefusal("kb.document_too_big", name=name)
     reason, loaded = _in_child(path)
     if loaded is None:
-        raise KnowledgeRefusal(f"knowledge.document_{reason}", name=name)
+        raise KnowledgeRefusal(f"kb.document_{reason}", name=name)
     return loaded
 
 

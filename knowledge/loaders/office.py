@@ -69,7 +69,7 @@ def _heading_level(paragraph: Any) -> int:
     found = re.fullmatch(r"(?:Heading|标题)\s*(\d)", style or "")
     if found:
         return int(found.group(1))
-    return 1 if style in {"Title", "标题"} else 0
+    return 1 if re.fullmatch(r"Title|标题", style or "") else 0
 
 
 def _visible(paragraph: Any, loaded: Loaded) -> str:

@@ -6,10 +6,10 @@ import hashlib
 
 from knowledge.loaders.blocks import Block, Entry, Loaded
 
-_QUESTION = ("问题", "标准问", "问法", "question", "提问")
-_ANSWER = ("答案", "回答", "答复", "回复", "answer")
-_ALIASES = ("相似问", "其他问法", "别名", "aliases", "相似问题", "其它问法")
-_CATEGORY = ("分类", "类别", "category")
+_QUESTION = ("问题", "标准问", "问法", "question", "提问")  # zh: what people type
+_ANSWER = ("答案", "回答", "答复", "回复", "answer")  # zh: what people type
+_ALIASES = ("相似问", "其他问法", "别名", "aliases", "相似问题", "其它问法")  # zh: what people type
+_CATEGORY = ("分类", "类别", "category")  # zh: what people type
 
 
 def rows_to_document(loaded: Loaded, rows: list[list[str]], *, sheet: str) -> None:
