@@ -258,12 +258,11 @@ def _ambiguous(session: Session, work: _Round, taken: rows.Taken, receipt: Recei
 
 
 def _move(session: Session, taken: rows.Taken, new_id: str) -> bool:
-    """Follow a group to its new id; False when another group of ours already has it, or there is none."""
+    """Follow a group to its new id; False when another group of ours has it, there is none, or it moves without end."""
     message = taken.message
-    if (
-        not new_id
-        or session.row(_TAKEN_ID, channel=message.channel, account=message.account, new_id=new_id) is not None
-    ):
+    if not new_id or taken.attempts >= AMBIGUOUS_ATTEMPTS:
+        return False
+    if session.row(_TAKEN_ID, channel=message.channel, account=message.account, new_id=new_id) is not None:
         return False
     session.run(_MOVED, group_id=taken.group_id, new_id=new_id)
     return True

@@ -140,10 +140,10 @@ def tick(session: Session, jobs: Sequence[JobSpec], now: datetime, limit: int = 
         if spec is None:
             moves.append({"row": row.id, "to": None})
             continue
-        *earlier, last = occurrences(row, now)
+        (*earlier, last), next_at = occurrences(row, now)
         latest.append(Verdict(last, spec, last.due_at + row.grace))
         missed.extend(Verdict(one, spec, one.due_at + row.grace) for one in earlier)
-        moves.append({"row": row.id, "to": next_due(max(now, row.next_at), row.minute, zone_of(row.zone))})
+        moves.append({"row": row.id, "to": next_at})
     verdicts = decide(session, latest, missed, now)
     result.shard = f"{micros(now):x}-{found[0].id:x}"
     _write(session, verdicts, result.shard)
@@ -167,8 +167,11 @@ def due_schedules(session: Session, now: datetime, limit: int) -> list[DueSchedu
     ]
 
 
-def occurrences(row: DueSchedule, now: datetime) -> list[Occurrence]:
-    """Return the occurrences of a schedule in [next_at, now], oldest first, none older than ``LOOK_BACK``; at least one."""
+def occurrences(row: DueSchedule, now: datetime) -> tuple[list[Occurrence], datetime]:
+    """Return the occurrences of a schedule in [next_at, now] and the first instant after them.
+
+    They come oldest first, none older than ``LOOK_BACK``, and at least one.
+    """
     zone = zone_of(row.zone)
     due = row.next_at
     if due < now - LOOK_BACK:
@@ -177,7 +180,7 @@ def occurrences(row: DueSchedule, now: datetime) -> list[Occurrence]:
     while due <= now or not found:
         found.append(Occurrence(row.group, row.campaign_id, local_day(due, zone), due))
         due = next_due(due, row.minute, zone)
-    return found
+    return found, due
 
 
 def decide(session: Session, latest: list[Verdict], missed: list[Verdict], now: datetime) -> list[Verdict]:

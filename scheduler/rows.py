@@ -135,9 +135,11 @@ _ORPHAN_UNKNOWN = Prepared(
     "delivery.orphan_unknown",
     update(_D).where(_ROW, _D.c.state == "sending").values(state="unknown", reason="crash"),
 )
+# Not the bare column: SQLite would walk the whole table in the order of the shard index instead of the few open rows.
+_SHARD: ColumnElement[str] = literal_column("delivery.shard || ''")
 _SHARDS = Prepared(
     "delivery.shards",
-    select(_D.c.shard, func.max(_D.c.epoch))
+    select(_SHARD, func.max(_D.c.epoch))
     .join(_C, _C.c.id == _D.c.campaign_id)
     .join(_G, _G.c.id == _D.c.group_id)
     .where(
@@ -151,7 +153,7 @@ _SHARDS = Prepared(
             (_D.c.state == "sending") & or_(_D.c.sender == bindparam("me"), _D.c.sender.not_in(_ALIVE)),
         ),
     )
-    .group_by(_D.c.shard)
+    .group_by(_SHARD)
     .order_by(func.min(_D.c.id)),
 )
 _NEXT_EPOCH = Prepared(

@@ -17,16 +17,14 @@ from engagement.kernel import Kind, Outcome, Outgoing, Receipt, Reply, Sender, S
 from scheduler import gate as gates
 from scheduler.clock import plan_due, run_due
 from scheduler.delivery import Conduct
-from storage import outbox
-from storage.campaigns import Campaign, Delivery, Fire, Schedule
+from storage import outbox as _outbox  # noqa: F401 - its tables are made too
+from storage.campaigns import Campaign, Delivery, Schedule
 from storage.engine import Database, DatabaseSettings, Session, open_database
 from storage.groups import Group, GroupDay
 
 EIGHT = 8 * 60
 MORNING = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 """06:00 in Shanghai, on 2026-11-23."""
-
-__all__ = ["Fire", "outbox"]
 
 
 def database_at(folder: Path, url: str = "") -> Database:
@@ -39,7 +37,9 @@ def database_at(folder: Path, url: str = "") -> Database:
 def plan_plainly(_session: Session, occurrences: Sequence[Occurrence], _now: datetime) -> Sequence[Planned]:
     """Say something to every group, with a subject."""
     return [
-        Planned(one, Reply("topic.push", {"title": f"t{one.local_date}"}, kind=Kind.PUSH, subject=f"topic:{one.group.id}"))
+        Planned(
+            one, Reply("topic.push", {"title": f"t{one.local_date}"}, kind=Kind.PUSH, subject=f"topic:{one.group.id}")
+        )
         for one in occurrences
     ]
 
@@ -58,12 +58,13 @@ class Phone:
         self.answer = answer
         self.in_flight = 0
         self.most_in_flight = 0
+        self.takes = 0.0
 
     async def send(self, message: Outgoing) -> Receipt:
         self.tried.append(message)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.takes)
         self.in_flight -= 1
         receipt = self.answer(message) if self.answer else Receipt(Outcome.SENT, provider_id=f"p{len(self.tried)}")
         if receipt.outcome is Outcome.SENT:

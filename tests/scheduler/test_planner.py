@@ -20,7 +20,7 @@ from scheduler import planner, schedules
 from storage.campaigns import Campaign, Delivery, Fire
 from storage.engine import Session
 from storage.groups import GroupDay
-from tests.scheduler.community import EIGHT, MORNING, Town, database_at, job, plan_plainly
+from tests.scheduler.community import EIGHT, MORNING, Town, database_at, job
 
 SHANGHAI = "Asia/Shanghai"
 DAY = date(2026, 11, 23)
@@ -75,9 +75,7 @@ async def test_after_a_long_downtime_only_the_latest_occurrence_counts_and_a_wee
     await here.run()
     await here.run(at(8, 30, DAY + timedelta(days=40)))
     rows = here.deliveries()
-    assert [row.state for row in rows] == ["skipped"] * 6 + ["sent"] or [row.state for row in rows] == [
-        "skipped"
-    ] * 7 + ["sent"]
+    assert [row.state for row in rows] == ["skipped"] * 6 + ["sent"]
     assert {row.reason for row in rows[:-1]} == {"late"}
     assert rows[-1].local_date == DAY + timedelta(days=40)
     assert len({row.local_date for row in rows}) == len(rows) <= 8
@@ -136,8 +134,7 @@ async def test_two_kinds_due_in_one_tick_share_the_last_place_of_the_budget(town
 
 async def test_what_a_slice_says_about_a_day_is_kept(town: Callable[..., Town]) -> None:
     def plan(_session: Session, occurrences: Sequence[Occurrence], _now: datetime) -> Sequence[Planned]:
-        answers = [Planned(occurrences[0], skip="leader_skipped"), Planned(occurrences[1])]
-        return answers  # the third group is not even mentioned
+        return [Planned(occurrences[0], skip="leader_skipped"), Planned(occurrences[1])]
 
     here = town(job(plan=plan))
     here.add(3)
@@ -282,10 +279,11 @@ def test_five_thousand_due_are_planned_within_the_writer_s_patience(town: Callab
         tick = here.database.write_now(one)
         planned, more = planned + tick.pending, tick.more
     took = time.perf_counter() - begun
-    print(f"5,000 planned in {took:.2f} s, longest transaction {max(spans) * 1000:.0f} ms, median {sorted(spans)[len(spans) // 2] * 1000:.0f} ms")
+    median = sorted(spans)[len(spans) // 2]
+    print(f"5,000 planned in {took:.2f} s, longest function {max(spans) * 1000:.0f} ms, median {median * 1000:.0f} ms")
     assert planned == 5000
     assert took < 5
-    assert sorted(spans)[len(spans) // 2] < 0.12
+    assert median < 0.12
 
 
 @pytest.mark.postgres
@@ -343,7 +341,7 @@ def test_occurrences_are_bounded(town: Callable[..., Town]) -> None:
     here.database.write_now(lambda s: schedules.ensure(s, here.jobs, MORNING))
     now = datetime(2030, 5, 5, 3, 0, tzinfo=UTC)
     (row,) = here.database.write_now(lambda s: planner.due_schedules(s, now, 10))
-    found = planner.occurrences(row, now)
+    found, following = planner.occurrences(row, now)
     assert 7 <= len(found) <= 8
     assert found[-1].due_at == datetime(2030, 5, 5, 0, 0, tzinfo=UTC)
-    assert plan_plainly is not None
+    assert following == datetime(2030, 5, 6, 0, 0, tzinfo=UTC)

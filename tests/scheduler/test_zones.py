@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -36,7 +37,7 @@ def _transitions(zone: str, start: datetime, days: int) -> list[datetime]:
     hours = [start + timedelta(hours=n) for n in range(days * 24)]
     return [
         later
-        for earlier, later in zip(hours, hours[1:], strict=False)
+        for earlier, later in itertools.pairwise(hours)
         if earlier.astimezone(info).utcoffset() != later.astimezone(info).utcoffset()
     ]
 
@@ -95,7 +96,9 @@ async def test_the_planner_fires_once_a_day_over_a_change_of_clocks(zone: str, t
             assert timedelta() <= row.sent_at - row.due_at <= timedelta(minutes=20)
 
 
-async def test_a_clock_that_jumps_ahead_and_comes_back_neither_repeats_nor_falls_silent(town: Callable[..., Town]) -> None:
+async def test_a_clock_that_jumps_ahead_and_comes_back_neither_repeats_nor_falls_silent(
+    town: Callable[..., Town],
+) -> None:
     here = town()
     here.add()
     await here.live(datetime(2026, 11, 23, 12, 0, tzinfo=UTC))

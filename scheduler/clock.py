@@ -1,0 +1,158 @@
+"""The beat: what is done whenever time has moved, and what moves it.
+
+Live, APScheduler holds one job, ``tick``, once a second; ``play`` and tests call :func:`plan_due` and :func:`run_due` on a
+clock that they set. No time of a push is ever given to APScheduler (ADR-0004).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from engagement.feature import JobSpec
+from engagement.kernel import Clock, Sender
+from scheduler import planner, rows, schedules
+from scheduler.delivery import DEFAULT, Conduct, deliver
+from scheduler.gate import RateGate
+from storage.engine import Database, Session
+
+log = structlog.get_logger("scheduler.clock")
+
+_ROUNDS = 100
+
+
+async def plan_due(database: Database, jobs: Sequence[JobSpec], now: datetime, *, mend: bool = True) -> planner.Tick:
+    """Bring schedules up to date, plan everything that is due, and close what has expired.
+
+    Each transaction is short, so that other writers come in between.
+
+    Args:
+        mend: look for groups without schedules, changed zones and the like; live this is done every few seconds only.
+
+    Returns:
+        The sums over all transactions.
+    """
+    if mend and not await database.read(lambda session: schedules.is_settled(session, jobs, now)):
+        while await database.write(lambda session: schedules.ensure(session, jobs, now)):
+            pass
+    total = planner.Tick()
+    more = True
+    while more:
+        one = await database.write(lambda session: planner.tick(session, jobs, now))
+        total.schedules += one.schedules
+        total.pending += one.pending
+        for reason, count in one.skipped.items():
+            total.skipped[reason] = total.skipped.get(reason, 0) + count
+        more = one.more
+    while await database.write(lambda session: rows.expire(session, now)) == rows.EXPIRE_AT_ONCE:
+        pass
+    if total.schedules:
+        log.info("tick.planned", schedules=total.schedules, pending=total.pending, skipped=total.skipped)
+    return total
+
+
+def next_instant(session: Session, now: datetime) -> datetime | None:
+    """Return when there is next something to plan or to send (at or before ``now`` if there already is), or None."""
+    found = [
+        moment for moment in (planner.next_instant(session), rows.next_instant(session, now)) if moment is not None
+    ]
+    return min(found, default=None)
+
+
+async def run_due(
+    database: Database,
+    jobs: Sequence[JobSpec],
+    clock: Clock,
+    senders: Mapping[str, Sender],
+    gate: RateGate,
+    conduct: Conduct = DEFAULT,
+) -> None:
+    """Plan and send everything that is due at the clock's present, without any engine (``play``, tests)."""
+    await plan_due(database, jobs, clock.now())
+    for _ in range(_ROUNDS):
+        due = await database.read(lambda session: rows.due_shards(session, conduct.me, clock.now()))
+        if not due:
+            return
+        progress = 0
+        for shard, _epoch in due:
+            result = await deliver(shard, clock, senders, database, gate, jobs, conduct)
+            progress += sum(
+                count
+                for outcome, count in result.outcomes.items()
+                if outcome not in {"no_sender", "not_taken", "broken"}
+            )
+        if not progress:
+            return
+
+
+class Ticker:
+    """Calls one coroutine function once a second while the program runs, never twice at once."""
+
+    def __init__(self, beat: Callable[[], Awaitable[None]], *, seconds: float = 1.0) -> None:
+        """Wire it; :meth:`start` begins."""
+        self._beat = beat
+        self._seconds = seconds
+        self._scheduler: Any = None
+        self._watch: asyncio.Task[None] | None = None
+        self._last = time.monotonic()
+
+    async def start(self) -> None:
+        """Begin, in the running event loop; the first tick comes at once."""
+        from apscheduler.events import EVENT_JOB_ERROR
+        from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._scheduler.add_listener(self._failed, EVENT_JOB_ERROR)
+        self._scheduler.add_job(
+            self._tick,
+            "interval",
+            seconds=self._seconds,
+            id="tick",
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+            next_run_time=datetime.now(UTC),
+        )
+        self._scheduler.start()
+        self._watch = asyncio.create_task(self._watch_over(), name="tick-watch")
+
+    async def stop(self) -> None:
+        """End; a tick that is running is awaited no longer than the loop is."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=False)
+            self._scheduler = None
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last tick began."""
+        return time.monotonic() - self._last
+
+    async def _tick(self) -> None:
+        self._last = time.monotonic()
+        await self._beat()
+
+    async def _watch_over(self) -> None:
+        # APScheduler reckons in wall-clock time: when the host's clock is set back by a day it would sleep for a day.
+        while True:
+            await asyncio.sleep(max(1.0, 2 * self._seconds))
+            if self.silence > 5 * self._seconds and self._scheduler is not None:
+                job = self._scheduler.get_job("tick")
+                if job is not None:
+                    log.warning("tick.woken", silent_for=round(self.silence, 1))
+                    job.modify(next_run_time=datetime.now(UTC))
+
+    @staticmethod
+    def _failed(event: Any) -> None:
+        log.error("tick.failed", kind=type(event.exception).__name__, detail=str(event.exception)[:200])

@@ -1,0 +1,307 @@
+"""One shard: what each answer of the platform does to its row, and to nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from engagement.kernel import Outcome, Outgoing, Receipt
+from scheduler import rows
+from scheduler.clock import next_instant
+from scheduler.delivery import AMBIGUOUS_ATTEMPTS, Conduct, deliver
+from scheduler.gate import MemorySlots, RateGate, Rates
+from storage.engine import Database
+from tests.scheduler.community import Phone, Town, job
+from tests.scheduler.test_planner import at
+
+EIGHT_O_CLOCK = at(8)
+
+
+async def due(town: Callable[..., Town], *jobs: Any, groups: int = 3) -> Town:
+    """An installation at 08:00 with its pushes planned and not yet sent."""
+    here = town(*jobs)
+    here.add(groups)
+    await here.run()
+    here.clock.set(EIGHT_O_CLOCK)
+    await here.plan()
+    return here
+
+
+def answers(where: str, *receipts: Receipt) -> Callable[[Outgoing], Receipt]:
+    """Answer one conversation with the given receipts in turn, and everything else with yes."""
+    left = list(receipts)
+
+    def answer(message: Outgoing) -> Receipt:
+        if message.conversation == where and left:
+            return left.pop(0)
+        return Receipt(Outcome.SENT, provider_id="p")
+
+    return answer
+
+
+async def test_a_429_stops_one_group_for_its_time_and_nobody_else(town: Callable[..., Town]) -> None:
+    here = await due(town)
+    here.phone.answer = answers("g1", Receipt(Outcome.RETRY, retry_after=120))
+    await here.run()
+    assert [row.state for row in here.deliveries()] == ["sent", "pending", "sent"]
+    await here.run(EIGHT_O_CLOCK + timedelta(seconds=119))
+    assert len(here.phone.tried) == 3
+    assert here.database.read_now(lambda s: next_instant(s, here.clock.now())) == EIGHT_O_CLOCK + timedelta(seconds=120)
+    await here.run(EIGHT_O_CLOCK + timedelta(seconds=120))
+    assert here.states() == [("sent", "")] * 3
+    assert here.deliveries()[1].attempts == 2
+
+
+async def test_a_429_beyond_the_grace_is_late(town: Callable[..., Town]) -> None:
+    here = await due(town)
+    here.phone.answer = answers("g1", Receipt(Outcome.RETRY, retry_after=3 * 3600))
+    await here.run()
+    await here.run(at(10, 1))
+    assert here.states() == [("sent", ""), ("skipped", "late"), ("sent", "")]
+    assert len(here.phone.tried) == 3
+
+
+async def test_a_group_that_became_a_supergroup_is_followed_at_once(town: Callable[..., Town]) -> None:
+    here = await due(town, job(), job("second"))
+    here.phone.answer = answers("g1", Receipt(Outcome.MIGRATED, new_id="-100777"))
+    await here.run()
+    assert here.states() == [("sent", "")] * 6
+    assert here.group(2).external_id == "-100777"
+    assert [one.conversation for one in here.phone.sent].count("-100777") == 2
+    subjects = here.database.read_now(
+        lambda s: [row[0] for row in s.execute(text("SELECT conversation FROM sent_message")).all()]
+    )
+    assert "g1" not in subjects
+
+
+async def test_a_new_id_that_another_group_has_ends_the_row(town: Callable[..., Town]) -> None:
+    here = await due(town)
+    here.phone.answer = answers("g1", Receipt(Outcome.MIGRATED, new_id="g2"))
+    await here.run()
+    assert here.states() == [("sent", ""), ("failed", "moved"), ("sent", "")]
+
+
+async def test_a_platform_that_moves_a_group_for_ever_is_not_followed_for_ever(town: Callable[..., Town]) -> None:
+    here = await due(town, groups=1)
+    count = iter(range(1000))
+    here.phone.answer = lambda _message: Receipt(Outcome.MIGRATED, new_id=f"n{next(count)}")
+    await here.run()
+    assert here.states() == [("failed", "moved")]
+    assert len(here.phone.tried) == AMBIGUOUS_ATTEMPTS
+
+
+async def test_a_bot_that_was_removed_marks_the_group(town: Callable[..., Town]) -> None:
+    here = await due(town, job(), job("second"))
+    here.phone.answer = answers("g1", Receipt(Outcome.GONE, reason="kicked"))
+    await here.run()
+    await here.run()
+    of_group = [(row.state, row.reason) for row in here.deliveries() if row.group_id == 2]
+    assert of_group == [("failed", "gone"), ("skipped", "gone")]
+    assert here.group(2).state == "removed"
+
+
+async def test_a_rejected_message_is_not_tried_again(town: Callable[..., Town]) -> None:
+    here = await due(town)
+    here.phone.answer = answers("g1", Receipt(Outcome.REJECTED, reason="too_long"))
+    await here.run()
+    await here.run()
+    assert here.states()[1] == ("failed", "too_long")
+    assert len(here.phone.tried) == 3
+
+
+@pytest.mark.parametrize(("resend", "state"), [(True, ("sent", "")), (False, ("unknown", "cut"))])
+async def test_an_ambiguous_send_is_resent_or_left_for_review(
+    resend: bool, state: tuple[str, str], town: Callable[..., Town]
+) -> None:
+    here = await due(town, job(resend_ambiguous=resend))
+    here.phone.answer = answers("g1", Receipt(Outcome.UNKNOWN))
+    await here.run()
+    await here.run(EIGHT_O_CLOCK + timedelta(minutes=1))
+    assert here.states()[1] == state
+
+
+async def test_ambiguous_sends_are_not_repeated_without_end(town: Callable[..., Town]) -> None:
+    """A group may have received each of them."""
+    here = await due(town, groups=1)
+    here.phone.answer = lambda _message: Receipt(Outcome.UNKNOWN)
+    for minute in range(30):
+        await here.run(EIGHT_O_CLOCK + timedelta(minutes=minute))
+    assert here.states() == [("unknown", "cut")]
+    assert len(here.phone.tried) == AMBIGUOUS_ATTEMPTS
+
+
+async def test_a_sender_that_raises_or_hangs_is_ambiguous(
+    town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.delivery.SEND_SECONDS", 0.05)
+    here = await due(town, job(resend_ambiguous=False), groups=3)
+
+    class Odd(Phone):
+        async def send(self, message: Outgoing) -> Receipt:
+            if message.conversation == "g0":
+                raise ConnectionError("reset")
+            if message.conversation == "g1":
+                await asyncio.sleep(3600)
+            return await super().send(message)
+
+    here.phone = Odd()
+    await here.run()
+    assert here.states() == [("unknown", "bug"), ("unknown", "timeout"), ("sent", "")]
+
+
+@pytest.mark.parametrize(("resend", "state"), [(True, "sent"), (False, "unknown")])
+async def test_rows_that_a_crash_left_half_sent(resend: bool, state: str, town: Callable[..., Town]) -> None:
+    here = await due(town, job(resend_ambiguous=resend))
+    here.database.write_now(
+        lambda s: s.execute(text("UPDATE delivery SET state='sending', sender='host/dead', attempts=1 WHERE id = 2"))
+    )
+    await here.run()
+    assert [row.state for row in here.deliveries()] == ["sent", state, "sent"]
+    assert here.deliveries()[1].reason == ("" if resend else "crash")
+
+
+async def test_what_a_living_process_is_sending_is_left_to_it(town: Callable[..., Town]) -> None:
+    here = await due(town)
+
+    def elsewhere(session: Any) -> None:
+        session.execute(text("UPDATE delivery SET state='sending', sender='other/1', attempts=1 WHERE id = 2"))
+        rows.beat(session, "other/1", here.clock.now())
+
+    here.database.write_now(elsewhere)
+    await here.run()
+    assert [row.state for row in here.deliveries()] == ["sent", "sending", "sent"]
+    await here.run(EIGHT_O_CLOCK + rows.DEAD_AFTER + timedelta(seconds=1))
+    assert [row.state for row in here.deliveries()] == ["sent"] * 3
+
+
+async def test_a_row_taken_over_meanwhile_is_not_marked_by_the_slow_one(town: Callable[..., Town]) -> None:
+    here = await due(town, groups=1)
+
+    def steal(message: Outgoing) -> Receipt:
+        here.database.write_now(lambda s: s.execute(text("UPDATE delivery SET sender='other/2'")))
+        return Receipt(Outcome.SENT, provider_id="mine")
+
+    here.phone.answer = steal
+    (shard,) = {row.shard for row in here.deliveries()}
+    result = await deliver(shard, here.clock, here.senders, here.database, here.gate, here.jobs, here.conduct)
+    assert result.outcomes == {"taken_over": 1}
+    assert here.deliveries()[0].state == "sending"
+
+
+async def test_pause_holds_at_the_next_row_and_resume_goes_on(town: Callable[..., Town]) -> None:
+    here = await due(town, groups=5)
+
+    def answer(_message: Outgoing) -> Receipt:
+        if len(here.phone.tried) == 2:
+            here.campaign_state("topic", "paused")
+        return Receipt(Outcome.SENT, provider_id="p")
+
+    here.phone.answer = answer
+    await here.run()
+    assert [row.state for row in here.deliveries()] == ["sent"] * 2 + ["pending"] * 3
+    here.campaign_state("topic", "running")
+    await here.run(EIGHT_O_CLOCK + timedelta(minutes=5))
+    assert [row.state for row in here.deliveries()] == ["sent"] * 5
+
+
+async def test_what_expires_while_paused_says_so(town: Callable[..., Town]) -> None:
+    here = await due(town, groups=2)
+    here.campaign_state("topic", "paused")
+    await here.run(at(10, 1))
+    assert here.states() == [("skipped", "paused")] * 2
+
+
+async def test_a_cancelled_campaign_sends_nothing_more(town: Callable[..., Town]) -> None:
+    here = await due(town, groups=2)
+    here.campaign_state("topic", "cancelled")
+    await here.run()
+    assert here.states() == [("cancelled", "cancelled")] * 2
+    await here.run(at(8, 0, EIGHT_O_CLOCK.date() + timedelta(days=3)))
+    assert len(here.deliveries()) == 2
+    here.campaign_state("topic", "running")
+    await here.run(at(9, 0, EIGHT_O_CLOCK.date() + timedelta(days=3)))
+    await here.run(at(8, 0, EIGHT_O_CLOCK.date() + timedelta(days=4)))
+    assert here.states()[2:] == [("sent", "")] * 2
+
+
+async def test_concurrency_is_bounded(town: Callable[..., Town]) -> None:
+    here = await due(town, groups=30)
+    here.conduct = Conduct(me="town", concurrency=4)
+    here.phone.takes = 0.02
+    await here.run()
+    assert here.phone.most_in_flight == 4
+    assert here.states() == [("sent", "")] * 30
+    assert len(here.phone.tried) == 30
+
+
+async def test_a_channel_that_is_not_connected_is_left_alone(town: Callable[..., Town]) -> None:
+    here = await due(town, groups=1)
+    here.change_group(1, channel="telegram")
+    await here.run()
+    assert here.states() == [("pending", "")]
+
+
+async def test_stopping_takes_no_further_row(town: Callable[..., Town]) -> None:
+    here = await due(town, groups=5)
+    here.conduct = Conduct(me="town", concurrency=1, stopping=lambda: len(here.phone.tried) >= 2)
+    await here.run()
+    assert [row.state for row in here.deliveries()] == ["sent"] * 2 + ["pending"] * 3
+
+
+async def test_a_group_the_gate_holds_back_waits_alone(town: Callable[..., Town]) -> None:
+    here = await due(town, groups=3)
+    here.gate = RateGate(MemorySlots(), {"play": Rates(group_per_minute=20)})
+    await here.gate.closed("play", "", "g1", EIGHT_O_CLOCK + timedelta(seconds=40))
+    await here.run()
+    assert [row.state for row in here.deliveries()] == ["sent", "pending", "sent"]
+    await here.run(EIGHT_O_CLOCK + timedelta(seconds=60))
+    assert [row.state for row in here.deliveries()] == ["sent"] * 3
+
+
+async def test_a_yes_is_kept_when_the_disk_fails_for_a_moment(
+    town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform said yes, then two commits fail: the row is sent in the end, and nothing goes out twice (FAULTS F1)."""
+    here = await due(town, groups=1)
+    original = Database.write
+    failures = iter([True, True])
+
+    async def flaky(self: Database, fn: Any) -> Any:
+        if here.phone.tried and next(failures, False):
+            raise OSError("no space left on device")
+        return await original(self, fn)
+
+    async def at_once(_seconds: float) -> None:
+        return None
+
+    here.conduct = Conduct(me="town", concurrency=1, pause=at_once)
+    monkeypatch.setattr(Database, "write", flaky)
+    await here.run()
+    assert here.states() == [("sent", "")]
+    assert len(here.phone.tried) == 1
+
+
+async def test_a_row_that_breaks_does_not_stop_the_shard(town: Callable[..., Town]) -> None:
+    """A body that cannot be read (FAULTS F14)."""
+    here = await due(town)
+    here.database.write_now(lambda s: s.execute(text("UPDATE delivery SET body='{' WHERE id = 2")))
+    await here.run()
+    assert [row.state for row in here.deliveries()] == ["sent", "pending", "sent"]
+    await here.run(at(10, 1))
+    assert here.states()[1] == ("skipped", "late")
+
+
+def test_the_open_queries_use_the_partial_index(town: Callable[..., Town]) -> None:
+    here = town()
+    for prepared in (rows._SHARDS, rows._EXPIRED, rows._NEXT):
+        sql, fixed = prepared.sql("sqlite")
+        values = {**dict.fromkeys(["me", "now", "fresh", "most"], 1), **fixed}
+        raw = here.database.read_engine.raw_connection()
+        plan = str(raw.cursor().execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
+        raw.close()
+        assert "ix_delivery_open" in plan, (prepared.name, plan)
