@@ -105,12 +105,16 @@ class TelegramChannel:
         return self.me
 
     async def stop(self) -> None:
-        """Stop polling and close the connections; the webhook stays, so that Telegram keeps what comes meanwhile."""
+        """Take no more updates; the webhook stays set, so that Telegram keeps what comes meanwhile."""
         if self._polling is not None:
             self._polling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._polling
             self._polling = None
+
+    async def close(self) -> None:
+        """Close the connections, after the last answer went out."""
+        await self.stop()
         await self.sender.drain()
         await self._bot.shutdown()
 

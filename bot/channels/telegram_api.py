@@ -43,7 +43,7 @@ _REJECTED = (
     ("topic_closed", "thread_closed"),
     ("message to edit not found", "edit_gone"),
     ("message can't be edited", "edit_gone"),
-    ("reaction", "reaction"),
+    ("react", "reaction"),
     ("text must be non-empty", "empty"),
     ("message text is empty", "empty"),
 )
