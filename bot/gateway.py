@@ -258,7 +258,7 @@ class Gateway:
                 ctx.actor = replace(ctx.actor, roles=identities.roles(session, ctx.actor.person_id))
             return [target]
         if ctx.subject:
-            target = use_cases.quote_target(features, ctx.subject)
+            target = use_cases.quote_target(features, ctx.subject, incoming.text)
             if target is not None:
                 return [target]
         if incoming.addressed or incoming.place is Place.DM:

@@ -142,12 +142,15 @@ def button_target(features: Sequence[Feature], key: str) -> tuple[Target, str] |
     return None
 
 
-def quote_target(features: Sequence[Feature], subject: str) -> Target | None:
-    """Find who handles a message that quotes one of ours about ``prefix:reference``."""
+def quote_target(features: Sequence[Feature], subject: str, text: str = "") -> Target | None:
+    """Find who handles a message that quotes one of ours about ``prefix:reference``; None when its slice passes on it."""
     prefix = subject.partition(":")[0]
     for feature in features:
         handler = feature.quotes.get(prefix)
         if handler is not None:
+            passes_on = feature.passes_on.get(prefix)
+            if passes_on is not None and passes_on(text):
+                return None
             return Target(feature, handler)
     return None
 

@@ -242,6 +242,7 @@ class Feature:
         commands: what people type.
         buttons: button-key prefix → handler (``Context.text`` is the key's reference part).
         quotes: subject prefix → handler of a message that quotes ours (a command inside the quote comes first).
+        passes_on: subject prefix → pure test of a quoting text: True = not for this slice, it goes on as a question.
         events: event type → subscriber ``(ctx, event) → replies``; same transaction.
         lifecycle: platform event → handler (join, leave, bot added …).
         fallback: the handler of addressed words that are no command (one slice only).
@@ -254,6 +255,7 @@ class Feature:
     commands: Sequence[Command] = ()
     buttons: Mapping[str, Handler | Slow] = field(default_factory=dict)
     quotes: Mapping[str, Handler | Slow] = field(default_factory=dict)
+    passes_on: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
     events: Mapping[type, Callable[[Context, Any], Sequence[Reply]]] = field(default_factory=dict)
     lifecycle: Mapping[str, Handler] = field(default_factory=dict)
     fallback: Handler | Slow | None = None

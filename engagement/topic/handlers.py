@@ -37,9 +37,9 @@ def say(ctx: Context) -> Sequence[Reply]:
 
 
 def quote(ctx: Context) -> Sequence[Reply]:
-    """A message that quotes the topic: an answer, unless it asks about an order, points and the like."""
-    if ctx.group is None or rules.asks_service(ctx.text):
-        return []
+    """A message that quotes the topic is an answer; questions about orders and the like were passed on before."""
+    if ctx.group is None:
+        raise Refusal("guard.no_group")
     return _answer(ctx, ctx.text, int(ctx.subject.partition(":")[2]))
 
 

@@ -62,6 +62,7 @@ FEATURE = Feature(
         "topic_write": handlers.ask_words,
     },
     quotes={"topic": handlers.quote, "topic_write": handlers.write_quoted},
+    passes_on={"topic": rules.asks_service},
     jobs=(
         JobSpec(service.KIND, rules.PUSH_MINUTE, jobs.plan_topic, grace_minutes=240),
         JobSpec("topic_summary", rules.SUMMARY_MINUTE, jobs.plan_summary, grace_minutes=120),

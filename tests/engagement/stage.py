@@ -75,7 +75,7 @@ class Stage:
             received_at=self.clock.now(),
             text=text,
             message_id=number,
-            reply_to=self._remember(quoting) if quoting else "",
+            reply_to=self._remember(quoting, who if private else "g1") if quoting else "",
             addressed=quoting is not None,
             button=button,
         )
@@ -94,14 +94,14 @@ class Stage:
         row = await self.gateway.accept(incoming)
         return Handled("repeated") if row is None else await self.gateway.handle(row, incoming)
 
-    def _remember(self, message: Outgoing) -> str:
+    def _remember(self, message: Outgoing, conversation: str) -> str:
         number = f"b{next(self._ids)}"
         self.database.write_now(
             lambda session: outbox.remember(
                 session,
                 channel="play",
                 account="",
-                conversation="g1",
+                conversation=conversation,
                 provider_id=number,
                 subject=message.subject,
                 sent_at=self.clock.now(),

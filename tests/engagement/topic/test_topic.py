@@ -103,7 +103,7 @@ def test_a_late_answer_is_thanked_and_not_counted(stage: Stage) -> None:
 
 def test_a_question_that_quotes_the_topic_is_left_to_the_answers(stage: Stage) -> None:
     push = stage.pushed("topic", "2026-12-01T07:30")
-    assert "topic.counted_first" not in keys(stage.say("李阿姨", "提货点几点关门？", quoting=push))
+    assert stage.say("李阿姨", "提货点几点关门？", quoting=push) == []
     assert answers(stage) == []
 
 
@@ -320,6 +320,8 @@ def test_many_groups_in_one_batch_each_with_its_own_and_twice_the_same(stage: St
 def test_a_stranger_in_private_has_no_group_to_lead(stage: Stage) -> None:
     row = stage.say(LEADER, "明日话题", "2026-12-01T21:00")[0]
     assert keys(stage.say("过路人", "", button=row.buttons[0].key, private=True)) == ["guard.no_group"]
+    push = stage.pushed("topic", "2026-12-02T07:30")
+    assert keys(stage.say("过路人", "我也聊一句", quoting=push, private=True)) == ["guard.no_group"]
 
 
 def test_another_groups_topic_is_not_answered_here(stage: Stage) -> None:
