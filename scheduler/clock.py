@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -43,9 +44,12 @@ async def plan_due(database: Database, jobs: Sequence[JobSpec], now: datetime, *
         while await database.write(lambda session: schedules.ensure(session, jobs, now)):
             pass
     total = planner.Tick()
-    more = True
+    shard, rows_in_shard, more = "", 0, True
     while more:
-        one = await database.write(lambda session: planner.tick(session, jobs, now))
+        one = await database.write(partial(planner.tick, jobs=jobs, now=now, shard=shard))
+        rows_in_shard += one.pending
+        shard = one.shard if rows_in_shard + planner.CHUNK <= planner.SHARD else ""
+        rows_in_shard = rows_in_shard if shard else 0
         total.schedules += one.schedules
         total.pending += one.pending
         for reason, count in one.skipped.items():

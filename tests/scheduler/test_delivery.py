@@ -269,10 +269,11 @@ async def test_a_yes_is_kept_when_the_disk_fails_for_a_moment(
     """The platform said yes, then two commits fail: the row is sent in the end, and nothing goes out twice (FAULTS F1)."""
     here = await due(town, groups=1)
     original = Database.write
-    failures = iter([True, True])
+    failures: list[str] = ["first", "second"]
 
     async def flaky(self: Database, fn: Any) -> Any:
-        if here.phone.tried and next(failures, False):
+        if here.phone.tried and failures:
+            failures.pop()
             raise OSError("no space left on device")
         return await original(self, fn)
 
