@@ -13,7 +13,7 @@ from prompts.loader import Texts, texts
 
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _HANDLE = re.compile(r"@[A-Za-z]\w{3}", re.ASCII)
-_TITLE = re.compile("[《》]")
+_BRACKETS = re.compile("《[^《》]+》[^《》]*$")
 _KEPT_TOGETHER = re.compile("[\u0300-\u036f\u200d\ufe0e\ufe0f\u20d0-\u20ff\U0001f3fb-\U0001f3ff]")
 _DOCUMENTS = 3
 
@@ -105,8 +105,8 @@ def _source(message: Outgoing, words: Texts) -> str:
     """Return the closing line: where the answer comes from, and that a machine put it in words."""
     named: list[str] = []
     if message.citations:
-        names = list(dict.fromkeys(_title(citation) for citation in message.citations))[:_DOCUMENTS]
-        documents = "".join(words.fill("render.document", {"name": name}, shown) for name in names if name)
+        named_once = list(dict.fromkeys(_title(citation, words) for citation in message.citations))
+        documents = "、".join(title for title in named_once[:_DOCUMENTS] if title)
         if documents:
             named.append(words.raw("render.source").replace("{documents}", documents))
     if message.values.get("ai"):
@@ -114,8 +114,12 @@ def _source(message: Outgoing, words: Texts) -> str:
     return " · ".join(named)
 
 
-def _title(citation: Citation) -> str:
-    return one_line(_TITLE.sub("", citation.document), 40)
+def _title(citation: Citation, words: Texts) -> str:
+    """Return a document's name as it is shown; a clause stays behind the brackets: 《生鲜售后规则》第3.2条."""
+    name = one_line(citation.document, 40)
+    if _BRACKETS.match(name) or not name:
+        return shown(name)
+    return words.fill("render.document", {"name": name.strip("《》")}, shown)
 
 
 def _choices(message: Outgoing, words: Texts, can: Capabilities) -> Iterator[Choice]:

@@ -30,7 +30,7 @@ def reply(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
         values = {
             "answer": answer.text.splitlines(),
             "sources": _sources(cited),
-            "ai": True,
+            "ai": answer.model is not None,
             "model": answer.model or "",
         }
         return [Reply("faq.answer", values, citations=cited, subject="faq:answer")]

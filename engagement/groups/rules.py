@@ -27,6 +27,7 @@ FACTS = {
 }
 """What a leader types → the fact's key; the first word of a key is the one that is shown."""
 FACT_MOST = 80
+_AFTER_WORD = re.compile(r"[\s:]+")
 _SPAN = re.compile(r"^(\d{1,2})(?::(\d{2}))?点?\s*(?:-|到|至|~)\s*(\d{1,2})(?::(\d{2}))?点?$")
 
 
@@ -44,8 +45,8 @@ def read_fact(text: str) -> tuple[str, str]:
     Raises:
         Refusal: ``groups.fact_how`` when the name is unknown or nothing follows.
     """
-    word, _, value = unicodedata.normalize("NFKC", text).strip().replace(":", " ", 1).partition(" ")
-    key = FACTS.get(word.strip())
+    word, _, value = _AFTER_WORD.sub(" ", unicodedata.normalize("NFKC", text).strip(), count=1).partition(" ")
+    key = FACTS.get(word)
     value = one_line(value, FACT_MOST)
     if key is None or not value:
         raise Refusal("groups.fact_how")

@@ -1,0 +1,110 @@
+"""Checking in, as a neighbour does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engagement.checkin import service
+from engagement.registry import FEATURES
+from storage import ledger
+from tests.engagement.stage import Stage, day, keys, open_stage, placeholders_match, shown
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
+
+
+def test_a_week(stage: Stage) -> None:
+    """
+    12-01 李阿姨: 签到        → 欢迎第一次打卡 +5，带一行说明
+    12-02 … 12-06 李阿姨: 打卡 → 只点个赞
+    12-07 李阿姨: 打卡        → 连续第 7 天，额外 10 分
+    12-09 李阿姨: 打卡        → 断了一天，从第 1 天起
+    """
+    (first,) = stage.say("李阿姨", "签到")
+    assert (first.key, first.values["points"], first.values["streak"]) == ("checkin.first", 5, 1)
+    assert first.tails == ("members.notice",)
+    for number in range(2, 7):
+        (stamp,) = stage.say("李阿姨", "打卡！", f"2026-12-0{number}T08:00")
+        assert keys([stamp]) == ["👍checkin.done"]
+        assert stamp.values["streak"] == number
+    (seventh,) = stage.say("李阿姨", "✅ 打 卡", "2026-12-07T08:00")
+    assert (seventh.key, seventh.values["points"], seventh.values["bonus"]) == ("checkin.milestone", 15, 10)
+    assert "连续第 7 天" in shown(seventh)
+    (again,) = stage.say("李阿姨", "打卡", "2026-12-09T08:00")
+    assert again.values["streak"] == 1
+    assert stage.points("李阿姨", "checkin") == 5 + 3 + 4 + 5 + 5 + 5 + 15 + 2
+
+
+def test_twice_a_day_counts_once(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    (second,) = stage.say("李阿姨", "簽到")
+    assert second.key == "checkin.already"
+    assert second.values["points"] == 0
+    assert stage.points("李阿姨") == 5
+
+
+def test_a_redelivery_is_silent(stage: Stage) -> None:
+    stage.say("李阿姨", "签到", dedupe_key="same")
+    assert stage.say("李阿姨", "签到", dedupe_key="same") == []
+    assert stage.points("李阿姨") == 5
+
+
+def test_in_words_when_the_group_wants_words(stage: Stage) -> None:
+    stage.change(quiet_acks=False)
+    stage.say("李阿姨", "签到")
+    (said,) = stage.say("李阿姨", "签到", "2026-12-02T09:00")
+    assert said.key == "checkin.done"
+    assert placeholders_match(said)
+    assert "再来 5 天" in shown(said)
+
+
+def test_yesterday_s_message_that_comes_today_counts_for_yesterday(stage: Stage) -> None:
+    """
+    12-01 签到；12-03 00:10 签到；00:20 才收到 12-02 23:58 发的签到 → 三天连上
+    """
+    stage.say("李阿姨", "签到", "2026-12-01T09:00")
+    stage.say("李阿姨", "签到", "2026-12-03T00:10")
+    (late,) = stage.say("李阿姨", "签到", "2026-12-03T00:20", occurred="2026-12-02T23:58")
+    assert late.values["streak"] == 2
+    (next_day,) = stage.say("李阿姨", "签到", "2026-12-04T09:00")
+    assert next_day.values["streak"] == 4
+    assert stage.database.read_now(service.wrong_streaks) == 0
+
+
+def test_a_clock_that_lies_is_not_believed(stage: Stage) -> None:
+    stage.say("李阿姨", "签到", "2026-12-05T09:00", occurred="2026-11-20T09:00")
+    (again,) = stage.say("李阿姨", "签到", "2026-12-05T10:00")
+    assert again.key == "checkin.already"
+
+
+def test_free_check_ins_leave_no_entry(stage: Stage) -> None:
+    stage.change(settings={"checkin": {"first": 0, "base": 0, "step": 0, "most": 0}})
+    (said,) = stage.say("李阿姨", "签到")
+    assert said.values["points"] == 0
+    assert stage.database.read_now(ledger.check).entries == 0
+
+
+def test_calendar(stage: Stage) -> None:
+    (empty,) = stage.say("李阿姨", "打卡日历")
+    assert empty.key == "checkin.calendar_empty"
+    stage.say("李阿姨", "签到")
+    (full,) = stage.say("李阿姨", "打卡日历")
+    assert full.values["days"] == "1"
+    assert not full.tails
+    (tomorrow,) = stage.say("李阿姨", "打卡日历", "2026-12-02T09:00")
+    assert tomorrow.tails == ("checkin.calendar_today",)
+    assert tomorrow.values["streak"] == 1
+    (later,) = stage.say("李阿姨", "打卡日历", "2026-12-04T09:00")
+    assert later.values["streak"] == 0
+
+
+def test_counts_for_the_console(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    stage.say("王姐", "签到")
+    counts = stage.database.read_now(lambda s: service.counts_since(s, stage.group_id, day("2026-12-01")))
+    assert counts == {day("2026-12-01"): 2}
+    assert stage.database.read_now(lambda s: service.day_count(s, stage.group_id, day("2026-12-01"))) == 2

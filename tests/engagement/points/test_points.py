@@ -1,0 +1,129 @@
+"""积分, 明细, 排行榜 and the leader's gifts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engagement.registry import FEATURES
+from storage import audit, ledger
+from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
+
+
+def test_points_in_words(stage: Stage) -> None:
+    """
+    李阿姨: 积分 → 0 分，告诉怎么得
+    李阿姨: 签到 → +5
+    李阿姨: 积分 → 5 分，这周 +5，第 1
+    （一周以后）李阿姨: 积分 → 5 分，这周没有动静
+    """
+    (none,) = stage.say("李阿姨", "积分")
+    assert (none.key, none.values["balance"]) == ("points.none", 0)
+    stage.say("李阿姨", "签到")
+    (some,) = stage.say("李阿姨", "我的积分")
+    assert (some.key, some.values["balance"], some.values["rank"]) == ("points.balance", 5, 1)
+    assert placeholders_match(some)
+    (later,) = stage.say("李阿姨", "积分", "2026-12-10T09:00")
+    assert (later.key, later.values["balance"]) == ("points.balance_unranked", 5)
+
+
+def test_history(stage: Stage) -> None:
+    (empty,) = stage.say("李阿姨", "积分明细")
+    assert empty.key == "points.no_history"
+    stage.say("李阿姨", "签到")
+    stage.say("周团长", "加分 李阿姨 20 帮忙搬货")
+    (full,) = stage.say("李阿姨", "明细")
+    assert shown(full).splitlines()[1:3] == ["12/1 帮忙搬货 +20", "12/1 签到 +5"]
+
+
+def test_board_and_its_buttons(stage: Stage) -> None:
+    (empty,) = stage.say("李阿姨", "排行榜")
+    assert empty.key == "points.board_empty_week"
+    stage.say("李阿姨", "签到")
+    stage.say("王姐", "签到")
+    stage.say("周团长", "加分 王姐 20 帮忙搬货")
+    (mine,) = stage.say("李阿姨", "排行榜 月")
+    assert mine.key == "points.board_month"
+    assert mine.tails == ("points.board_mine",)
+    assert (mine.values["rank"], mine.values["gap"]) == (2, 20)
+    (top,) = stage.say("王姐", "总榜")
+    assert (top.key, top.tails) == ("points.board_all", ("points.board_top",))
+    (today,) = stage.say("陈师傅", "", button="board:day")
+    assert "1. 王姐 25 分" in shown(today)
+    assert "还没有你" in shown(today)
+    (old,) = stage.say("陈师傅", "", button="board:year")
+    assert old.key == "guard.old_button"
+    (what,) = stage.say("陈师傅", "排行榜 年")
+    assert what.key == "points.unknown_period"
+
+
+def test_only_the_leader_gives(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    (no,) = stage.say("李阿姨", "加分 李阿姨 20 我想要")
+    assert no.key == "guard.leader_only"
+    (no,) = stage.say("李阿姨", "", button="undo_points:1")
+    assert no.key == "guard.leader_only"
+    assert stage.points("李阿姨") == 5
+
+
+def test_a_gift_can_be_undone_once(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    (given,) = stage.say("周团长", "加分 李阿姨 20 帮忙搬货")
+    assert (given.key, given.values["balance"]) == ("points.given", 25)
+    button = given.buttons[0].key
+    (undone,) = stage.say("周团长", "", button=button)
+    assert (undone.key, undone.values["balance"]) == ("points.undone", 5)
+    (again,) = stage.say("周团长", "", button=button)
+    assert again.key == "points.undone_already"
+    for nonsense in ("undo_points:", "undo_points:9999", "undo_points:x", "undo_points:1"):
+        (old,) = stage.say("周团长", "", button=nonsense)
+        assert old.key == "guard.old_button"
+    assert stage.database.read_now(audit.broken_links) == (2, None)
+    assert stage.database.read_now(ledger.check).wrong_reversals == 0
+
+
+def test_spent_points_cannot_be_taken_back(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    (given,) = stage.say("周团长", "加分 李阿姨 20 帮忙搬货")
+    stage.say("周团长", "扣分 李阿姨 24 换了东西")
+    (undone,) = stage.say("周团长", "", button=given.buttons[0].key)
+    assert undone.key == "points.spent_already"
+    (more,) = stage.say("周团长", "扣分 李阿姨 2 再扣")
+    assert (more.key, more.values["balance"]) == ("points.too_few", 1)
+
+
+def test_whom_a_leader_cannot_give(stage: Stage) -> None:
+    stage.say("李阿姨", "帮助")
+    stage.say("周团长", "签到")
+    expected = {
+        "加分 没这个人 5 谢谢": "points.no_such_member",
+        "加分 李阿姨 5 谢谢": "points.not_yet_member",
+        "加分 周团长 5 谢谢": "points.not_oneself",
+        "加分": "points.gift_how",
+    }
+    for text, key in expected.items():
+        assert keys(stage.say("周团长", text)) == [key], text
+
+
+def test_a_day_s_cap(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    for _ in range(5):
+        stage.say("周团长", "加分 李阿姨 100 帮忙搬货")
+    (no,) = stage.say("周团长", "加分 李阿姨 1 帮忙搬货")
+    assert (no.key, no.values["left"]) == ("points.day_cap", 0)
+    (tomorrow,) = stage.say("周团长", "加分 李阿姨 1 帮忙搬货", "2026-12-02T09:00")
+    assert tomorrow.key == "points.given"
+
+
+def test_in_private_every_group_is_listed(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    (one,) = stage.say("李阿姨", "积分", private=True)
+    assert (one.key, one.values["balance"]) == ("points.balance", 5)
+    (nobody,) = stage.say("路人", "积分", private=True)
+    assert nobody.key == "guard.no_group"
