@@ -1,9 +1,10 @@
-"""Sending to Telegram: replies, private messages, pushes, edits, reactions, pictures."""
+"""Sending to Telegram: replies, private messages, pushes, edits, reactions, pictures, files."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -140,14 +141,12 @@ class TelegramSender:
         common: dict[str, Any] = {"parse_mode": "HTML"} if words.html else {}
         if message.thread.isdecimal():
             common["message_thread_id"] = int(message.thread)
-        picture = self._picture(message)
         first = ""
         parts = list(words.parts)
-        if picture is not None:
+        attach = self._attachment(message)
+        if attach is not None:
             caption = parts.pop(0) if _units(parts[0]) <= CAPTION else None
-            sent = await self._bot.send_photo(
-                _chat(message),
-                picture,
+            sent = await attach(
                 caption=caption,
                 reply_markup=None if parts else keyboard,
                 reply_parameters=_quote(message),
@@ -196,12 +195,18 @@ class TelegramSender:
             _chat(message), part, reply_markup=keyboard, link_preview_options=self._no_preview, **common
         )
 
-    def _picture(self, message: Outgoing) -> Path | None:
-        """Return the card's file; None when there is none, so that the words go out alone."""
+    def _attachment(self, message: Outgoing) -> Callable[..., Awaitable[Any]] | None:
+        """Return what sends the message's file, if it has one; a card that is missing lets the words go out alone."""
+        if message.document is not None:
+            from telegram import InputFile
+
+            name = Path(message.document.name).name or "file.txt"
+            file = InputFile(message.document.text.encode("utf-8", "replace"), filename=name)
+            return partial(self._bot.send_document, _chat(message), file)
         if not message.picture or self._pictures is None or Path(message.picture).name != message.picture:
             return None
         path = self._pictures / message.picture
-        return path if path.is_file() else None
+        return partial(self._bot.send_photo, _chat(message), path) if path.is_file() else None
 
     @staticmethod
     def _error() -> type[TelegramError]:

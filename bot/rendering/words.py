@@ -22,7 +22,7 @@ _MARKS = re.compile(
     "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{2})"
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
-_MENTION = re.compile(r"(?<![A-Za-z0-9_.%+-])@(?=\w)")
+_MENTION = re.compile(r"(?<![A-Za-z0-9_.%+-])@(?=[A-Za-z0-9_])")
 _EVERYBODY = re.compile(r"@(?=\s*(?:all|everyone|everybody|here|channel|所有人|全体|全部|大家))", re.IGNORECASE)
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
 

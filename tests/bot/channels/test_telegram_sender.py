@@ -11,7 +11,7 @@ import pytest
 
 from bot.channels.telegram import TelegramSender, TelegramSettings, build_bot
 from bot.rendering import TELEGRAM, Choice, Rendered, render
-from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
+from engagement.kernel import Document, Kind, Outcome, Outgoing, Place, Receipt
 from tests.platforms.telegram import FakeTelegram, Limits, answer, delay, drop, too_many
 
 GROUP = -1001
@@ -119,6 +119,13 @@ async def test_a_picture_with_words_under_it(telegram: FakeTelegram, bench: Benc
         telegram.log.clear()
         assert (await bench.send(message(picture=name))).outcome is Outcome.SENT
         assert [d.method for d in telegram.log] == ["sendMessage"]
+
+
+async def test_a_file_with_words_under_it(telegram: FakeTelegram, bench: Bench) -> None:
+    outgoing = message(Kind.DM, 7, document=Document("../我的数据.json", '{"积分": 5}'))
+    assert (await bench.send(outgoing)).outcome is Outcome.SENT
+    assert [(d.method, d.chat, d.text) for d in telegram.log] == [("sendDocument", 7, "好的")]
+    assert telegram.log[0].params["document"] == "<13 bytes>"
 
 
 async def test_a_long_message_goes_in_parts_and_the_buttons_come_last(telegram: FakeTelegram, bench: Bench) -> None:

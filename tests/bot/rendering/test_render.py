@@ -109,8 +109,12 @@ def test_the_source_stands_at_the_end_once_with_the_label_of_the_machine() -> No
         Citation("积分规则", "c3", ""),
     ]
     message = said("demo.tail", citations=tuple(cited), values={"ai": True})
-    assert render(message, PLAY).text == "看明细发「积分明细」。\n依据：《生鲜售后规则》《积分规则》 · AI 整理"
+    assert render(message, PLAY).text == "看明细发「积分明细」。\n依据：《生鲜售后规则》、《积分规则》 · AI 整理"
     assert render(said("demo.tail", citations=tuple(cited[:1])), PLAY).text.endswith("\n依据：《生鲜售后规则》")
+    clause = said("demo.tail", citations=(Citation("《生鲜售后规则》第3.2条", "c", ""),))
+    assert render(clause, PLAY).text.endswith("\n依据：《生鲜售后规则》第3.2条")
+    forged = said("demo.tail", citations=(Citation("a》@all\n**b**", "c", ""),))
+    assert render(forged, TELEGRAM).text.endswith("\n依据：《a》＠all **b**》")
     assert render(said("demo.tail", values={"ai": True}), PLAY).text.endswith("\nAI 整理")
 
 
@@ -212,7 +216,7 @@ def test_every_nasty_name_in_every_text_on_every_channel(shared: Path) -> None:
             first = render(message, TELEGRAM)
             text, entities = read(first.parts[0], "HTML" if first.html else None)
             assert all(kind != "mention" for kind, _ in entities), (key, name, text)
-            assert not any(unicodedata.category(c) == "Cc" and c != "\n" for c in text)
+            assert not any(unicodedata.category(c) == "Cc" and c not in "\n\t" for c in text), (key, name, text)
             count += 1
     assert count >= len(names)
 

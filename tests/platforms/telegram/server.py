@@ -20,7 +20,7 @@ from tests.platforms.telegram.wire import Connection, Poster, Request, Response
 
 USUAL = ("message", "edited_message", "callback_query", "my_chat_member", "channel_post")
 """What arrives when nobody says what is wanted: chat_member is not among it."""
-SENDING = {"sendMessage", "sendPhoto"}
+SENDING = {"sendMessage", "sendPhoto", "sendDocument"}
 _JSON_FIELDS = ("reply_markup", "reply_parameters", "reaction", "commands", "allowed_updates", "link_preview_options")
 
 
@@ -362,7 +362,7 @@ class FakeTelegram:
                 return True
             case "answerCallbackQuery":
                 return True
-            case "sendMessage" | "sendPhoto":
+            case "sendMessage" | "sendPhoto" | "sendDocument":
                 return self._send(self._room(entry.chat), method, params, entry)
             case "editMessageText":
                 return self._edit(self._room(entry.chat), params, entry)
@@ -401,6 +401,8 @@ class FakeTelegram:
         message = {"message_id": entry.message_id, "from": self.bot, "chat": room.json(), "date": int(time.time())}
         if method == "sendMessage":
             message["text"] = entry.text
+        elif method == "sendDocument":
+            message["document"] = {"file_id": "f", "file_unique_id": "u"}
         else:
             message["photo"] = [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]
         room.messages[entry.message_id] = message
