@@ -18,6 +18,8 @@ _REMEMBERED = 50_000
 def check_role(command: Command, actor: Actor) -> None:
     """Refuse who lacks every role that the command asks for.
 
+    Source: F115.
+
     Raises:
         Refusal: ``guard.leader_only`` or ``guard.staff_only``.
     """

@@ -11,7 +11,10 @@ from storage.columns import BigInt, UtcMicros, day, document, pk, ref, utc
 
 
 class Region(SQLModel, table=True):
-    """An operator's region; managers see aggregates of one."""
+    """An operator's region; managers see aggregates of one.
+
+    Source: F116.
+    """
 
     __tablename__ = "region"
     id: int | None = pk()
@@ -87,7 +90,10 @@ class Identity(SQLModel, table=True):
 
 
 class Household(SQLModel, table=True):
-    """A 家庭 within one group: one member by default."""
+    """A 家庭 within one group: one member by default.
+
+    Source: F3.
+    """
 
     __tablename__ = "household"
     id: int | None = pk()
@@ -137,7 +143,10 @@ class Member(SQLModel, table=True):
 
 
 class Consent(SQLModel, table=True):
-    """What a person agreed to, when, and when it was withdrawn. One row a person; kept as proof after erasure."""
+    """What a person agreed to, when, and when it was withdrawn. One row a person; kept as proof after erasure.
+
+    Source: F118, F119.
+    """
 
     __tablename__ = "consent"
     person_id: int = ref("person.id", primary_key=True, index=False)

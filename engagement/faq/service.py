@@ -1,4 +1,7 @@
-"""Questions: asked of the knowledge base, handed over to the leader, relayed back to who asked."""
+"""Questions: asked of the knowledge base at any hour, handed over to the leader, relayed back to who asked.
+
+Source: F62, F63.
+"""
 
 from __future__ import annotations
 

@@ -112,7 +112,10 @@ def _change(ctx: Context, action: str, **values: object) -> Group:
 
 
 def set_fact(ctx: Context, key: str, value: str) -> None:
-    """Keep a structured fact that answers quote."""
+    """Keep a structured fact that answers quote.
+
+    Source: F71.
+    """
     _change(ctx, "group.fact", facts={**ctx.here.facts, key: value})
 
 

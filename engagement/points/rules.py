@@ -21,7 +21,7 @@ GIVE_MOST_A_DAY = 500
 REASON_MOST = 60
 BOARD_ROWS = 10
 
-_WORDS: dict[str, Period] = {
+_WORDS: dict[str, Period] = {  # zh: what people type
     "": "week",
     "今日": "day",
     "今天": "day",

@@ -124,14 +124,22 @@ def foreign_places(text: str) -> Iterator[Complaint]:
 
 
 def cited(text: str) -> Iterator[tuple[int, str]]:
-    """Feature ids of the `Source:` notes in a file, and ADR numbers wherever they stand, with their lines.
+    """Features, decisions and faults that a file cites, with their lines.
 
-    `Source: F1, F6` and `Source: F92-F96` and `ADR 0003` are understood; an ADR is yielded as `ADR-0003`.
+    Features stand in a `Source:` note (`Source: F1, F6` or `F92-F96`); decisions (`ADR 0003`, yielded as `ADR-0003`) and
+    faults (`FAULTS A9, D1-D4`, yielded as `FAULTS A9` …) wherever they are named. A fault's letter may be F too, so what
+    follows FAULTS up to the next `;` is no feature.
     """
     for number, line in enumerate(text.splitlines(), start=1):
         yield from ((number, f"ADR-{digits}") for digits in re.findall(r"\bADR[- ](\d{4})\b", line))
+        for faults in re.findall(r"\bFAULTS ((?:[A-F]\d+(?:, | and |[-\u2013])?)+)", line):
+            yield from ((number, f"FAULTS {name}") for name in _expanded(faults))
         if found := re.search(r"Sources?:\s*(.+)", line):
-            note = found.group(1)
-            for first, last in re.findall(r"\bF(\d+)\s*[-\u2013]\s*F?(\d+)\b", note):
-                yield from ((number, f"F{feature}") for feature in range(int(first), int(last) + 1))
-            yield from ((number, name) for name in re.findall(r"\bF\d+\b", note))
+            features = re.sub(r"\bFAULTS\b[^;]*", "", found.group(1))
+            yield from ((number, name) for name in _expanded(features) if name[0] == "F")
+
+
+def _expanded(note: str) -> Iterator[str]:
+    """The ids of a note, ranges written out: `A9, D1-D3` gives A9, D1, D2, D3."""
+    for letter, first, last in re.findall(r"\b([A-F])(\d+)(?:\s*[-\u2013]\s*[A-F]?(\d+))?\b", note):
+        yield from (f"{letter}{number}" for number in range(int(first), int(last or first) + 1))

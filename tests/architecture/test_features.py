@@ -1,4 +1,4 @@
-"""docs/features.md and docs/adr/ are true: what the code cites exists, and what they call built is cited by code."""
+"""docs/features.md, docs/faults.md and docs/adr/ are true: what code cites exists, what they call built is cited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.architecture import house_rules
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("bot", "console", "scheduler", "engagement", "knowledge", "storage", "prompts")
+PACKAGES = ("bot", "console", "scheduler", "engagement", "knowledge", "storage", "prompts", "benchmarks")
 STATES = {"built", "partly", "planned", "content", "outside", "declined"}
 
 
@@ -34,6 +34,11 @@ def _decisions() -> set[str]:
     return {f"ADR-{path.name[:4]}" for path in (ROOT / "docs/adr").glob("[0-9]*.md")}
 
 
+def _faults() -> set[str]:
+    text = (ROOT / "docs/faults.md").read_text(encoding="utf-8")
+    return {f"FAULTS {name}" for name in re.findall(r"^\| ([A-F]\d+) \|", text, re.MULTILINE)}
+
+
 def test_the_list_is_whole() -> None:
     states = _states()
     assert list(states) == [f"F{number}" for number in range(1, 134)]
@@ -41,7 +46,7 @@ def test_the_list_is_whole() -> None:
 
 
 def test_what_the_code_cites_exists() -> None:
-    known = _states().keys() | _decisions()
+    known = _states().keys() | _decisions() | _faults()
     wrong = {name: places for name, places in _cited().items() if name not in known}
     assert not wrong
 
@@ -67,6 +72,13 @@ def test_decisions_are_numbered_without_a_gap_and_say_the_same_things() -> None:
 
 
 def test_the_citations_are_understood() -> None:
-    text = "Source: F1, F6; ADR-0003\nSources: F92-F94 and more\nF7 alone is no citation, ADR 0001 is"
-    found = [name for _, name in house_rules.cited(text)]
-    assert found == ["ADR-0003", "F1", "F6", "F92", "F93", "F94", "F92", "F94", "ADR-0001"]
+    text = (
+        "Source: F1, F6; ADR-0003; FAULTS F4, D1-D3; F9\n"
+        "Sources: F92-F94 and more\n"
+        "F7 alone is no citation, ADR 0001 is, and (FAULTS F14) is"
+    )
+    found = {name for _, name in house_rules.cited(text)}
+    assert found == {
+        *("F1", "F6", "F9", "F92", "F93", "F94", "ADR-0003", "ADR-0001"),
+        *("FAULTS F4", "FAULTS D1", "FAULTS D2", "FAULTS D3", "FAULTS F14"),
+    }
