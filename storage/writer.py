@@ -1,7 +1,9 @@
 """Who may change rows: one thread with group commit on SQLite, a pool with retry on PostgreSQL.
 
 Group commit: the functions that have gathered run one after another, each in a savepoint, and one commit makes them all
-durable; an fsync costs about 5 ms and would otherwise be paid per message (ADR 0001).
+durable; an fsync costs about 5 ms and would otherwise be paid per message.
+
+Source: ADR 0001; F128.
 """
 
 from __future__ import annotations
