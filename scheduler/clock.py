@@ -159,4 +159,6 @@ class Ticker:
 
     @staticmethod
     def _failed(event: Any) -> None:
+        if isinstance(event.exception, asyncio.CancelledError):
+            return
         log.error("tick.failed", kind=type(event.exception).__name__, detail=str(event.exception)[:200])

@@ -235,7 +235,7 @@ class Engine:
                 "log_level": "ERROR",
                 "enable_otlp": False,
                 "use_listen_notify": False,
-                "notification_listener_polling_interval_sec": 5.0,
+                "notification_listener_polling_interval_sec": 1.0,
             }
         )
 

@@ -183,7 +183,11 @@ def occurrences(row: DueSchedule, now: datetime) -> tuple[list[Occurrence], date
         due = next_due(now - LOOK_BACK, row.minute, zone)
     found: list[Occurrence] = []
     while due <= now or not found:
-        found.append(Occurrence(row.group, row.campaign_id, local_day(due, zone), due))
+        one = Occurrence(row.group, row.campaign_id, local_day(due, zone), due)
+        if found and found[-1].local_date == one.local_date:
+            # The row was written under other rules (a zone's law, the minute): the day still has one occurrence.
+            found.pop()
+        found.append(one)
         due = next_due(due, row.minute, zone)
     return found, due
 

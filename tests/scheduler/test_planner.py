@@ -345,3 +345,13 @@ def test_occurrences_are_bounded(town: Callable[..., Town]) -> None:
     assert 7 <= len(found) <= 8
     assert found[-1].due_at == datetime(2030, 5, 5, 0, 0, tzinfo=UTC)
     assert following == datetime(2030, 5, 6, 0, 0, tzinfo=UTC)
+
+
+async def test_a_row_written_under_other_rules_still_has_one_occurrence_a_day(town: Callable[..., Town]) -> None:
+    """Its next instant is at 07:40, its minute at 08:00: one push on that day, not two and not a tick that fails."""
+    here = town()
+    here.add()
+    await here.run()
+    here.database.write_now(lambda s: s.execute(text("UPDATE schedule SET next_at = next_at - 1200000000")))
+    await here.run(at(8, 5))
+    assert here.states() == [("sent", "")]
