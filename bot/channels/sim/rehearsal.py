@@ -1,0 +1,134 @@
+"""Three weeks before the player came: played through the real program, so that boards, charts and calendars are alive.
+
+The words are sample data (prompts/sample/community.toml); chance is seeded, so that every new directory starts alike.
+
+Source: CONTRACT (make run), F130.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from bot.channels.sim import community
+from bot.channels.sim.community import ZONE, Room
+from bot.channels.sim.simulator import Simulator
+from engagement import calendar
+from engagement.kernel import Event
+from prompts.loader import texts
+
+DAYS = 21
+_SEED = 20261122
+_START = 7 * 60 + 26
+"""Local minute at which the player finds the clock: a few minutes before the day's topic."""
+_TOPIC = "topic.push"
+_BUSY_HOURS = (8, 12, 18, 19, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Something that a neighbour is going to say."""
+
+    room: Room
+    person: str
+    text: str
+    at: datetime
+    quoting: str = ""
+    addressed: bool = False
+
+
+class Rehearsal:
+    """The weeks before."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        """Take the world; :meth:`play` fills it."""
+        self._sim = simulator
+        self._sample = community.sample()
+        # Nobody gains or loses by this chance: it is the sample community's habits.
+        self._chance = random.Random(_SEED)
+        self._eager = {person.id: person.eager for person in self._sample.people}
+
+    async def play(self, days: int = DAYS) -> None:
+        """Play ``days`` days and leave the clock at 7:26 in the morning of today."""
+        sim = self._sim
+        today = calendar.local_day(sim.clock.now(), ZONE)
+        end = calendar.instant_of(today, _START, ZONE)
+        start = calendar.instant_of(today - timedelta(days=days), 7 * 60, ZONE)
+        sim.preparing, sim.moving = True, (start, end)
+        try:
+            sim.clock.set(start)
+            sim.keep_cast()
+            await self._open()
+            for back in range(days, 0, -1):
+                await self._day(today - timedelta(days=back))
+                await sim.tell_clock()
+            await sim.run_to(end)
+        finally:
+            sim.preparing, sim.moving = False, None
+            sim.fired.clear()
+        await sim.tell_clock()
+
+    async def _open(self) -> None:
+        """Bring the bot in; the leader tells it about the group."""
+        sim, word = self._sim, texts().raw("sim.fact_word")
+        for room in sim.rooms.values():
+            await sim.hand_over(
+                [sim.event(Event.BOT_ADDED, room.id, room.leader, group_name=room.name, zone=ZONE, can_read=True)]
+            )
+            for fact in room.facts:
+                line = sim.speak(room.id, room.leader, f"{word} {fact}", sim.clock.now())
+                await sim.hand_over([sim.incoming(line)])
+
+    async def _day(self, day: date) -> None:
+        for minute, part in ((8 * 60 + 20, self._morning), (12 * 60 + 30, self._noon), (19 * 60, self._evening)):
+            await self._sim.run_to(calendar.instant_of(day, minute, ZONE))
+            await self._say([plan for room in self._sim.rooms.values() for plan in part(room, day)])
+        for room in self._sim.rooms.values():
+            await self._sim.overhear(room, tuple(self._murmur(room, day)))
+
+    def _habit(self, person: str) -> float:
+        return self._eager.get(person, 0.5)
+
+    def _morning(self, room: Room, day: date) -> Iterator[_Plan]:
+        for person in room.members:
+            if self._chance.random() < self._habit(person):
+                at = calendar.instant_of(day, 7 * 60 + 31 + self._chance.randrange(48), ZONE)
+                at += timedelta(seconds=self._chance.randrange(60))
+                yield _Plan(room, person, self._chance.choice(self._sample.words.checkin), at)
+
+    def _noon(self, room: Room, _day: date) -> Iterator[_Plan]:
+        chance, now = self._chance, self._sim.clock.now()
+        recent = reversed(self._sim.history.last(room.id, 40))
+        topic = next((one for one in recent if one["key"] == _TOPIC), None)
+        words = chance.sample(self._sample.words.answers, len(self._sample.words.answers))
+        for person in room.members:
+            if topic is not None and words and chance.random() < self._habit(person) * 0.35:
+                yield _Plan(room, person, words.pop(), now, quoting=str(topic["id"]))
+        if chance.random() < 0.3:
+            asker = chance.choice(room.members[1:])
+            yield _Plan(room, asker, chance.choice(self._sample.words.questions), now, addressed=True)
+
+    def _evening(self, room: Room, _day: date) -> Iterator[_Plan]:
+        for words in self._chance.sample(self._sample.words.chatter, 1 + self._chance.randrange(3)):
+            yield _Plan(room, self._chance.choice(room.members), words, self._sim.clock.now())
+
+    def _murmur(self, room: Room, day: date) -> Iterator[datetime]:
+        """Yield when neighbours talked to each other; only counted, as live chatter is: no words are made up for it."""
+        weekend = 2 if day.weekday() >= 5 else 0
+        for hour in range(7, 22):
+            busy = 3 if hour in _BUSY_HOURS else 1
+            for _ in range(self._chance.randrange(0, busy * len(room.members) // 3 + weekend + 1)):
+                yield calendar.instant_of(day, hour * 60 + self._chance.randrange(60), ZONE)
+
+    async def _say(self, plans: Sequence[_Plan]) -> None:
+        """Let everybody of one part of the day speak; the program gets it all at once, one commit for many."""
+        sim = self._sim
+        events = []
+        for plan in sorted(plans, key=lambda one: one.at):
+            line = sim.speak(
+                plan.room.id, plan.person, plan.text, plan.at, reply_to=plan.quoting, addressed=plan.addressed
+            )
+            events.append(sim.incoming(line))
+        await sim.hand_over(events)

@@ -1,0 +1,101 @@
+"""Composes what a browser sees: the simulator, the console and the residents' pages, over one program."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from bot.main import Program
+from bot.settings import Mode
+from engagement.kernel import Movable, ShiftedClock
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from starlette.routing import BaseRoute
+
+    from bot.channels.web import WebSimulator
+
+_SECRET_FILE = "web.secret"  # noqa: S105 - the file's name
+
+
+class Pages:
+    """The pages of one program.
+
+    Attributes:
+        simulator: None unless the channel ``sim`` is on.
+    """
+
+    def __init__(self, program: Program, *, sim: bool, web: bool) -> None:
+        """Wire; nothing runs before :meth:`start`."""
+        self.program = program
+        self.web = web
+        self.simulator: WebSimulator | None = self._simulator() if sim else None
+
+    def _simulator(self) -> WebSimulator:
+        from bot.channels.web import Simulator, WebSimulator
+        from bot.rendering.capabilities import WEB
+        from bot.rendering.render import render
+
+        program, clock = self.program, self.program.clock
+        assert isinstance(clock, ShiftedClock)
+
+        async def advance(to: datetime) -> None:
+            movable: Movable = clock
+            await program.advance(movable, to)
+            keep = getattr(clock, "keep", None)
+            if keep is not None:
+                keep()
+
+        simulator = Simulator(
+            program.directory,
+            clock,
+            receive=program.pump.receive,
+            settle=program.pump.drain,
+            advance=advance,
+            render=lambda message: render(message, WEB),
+        )
+        program.senders[simulator.name] = simulator
+        return WebSimulator(simulator)
+
+    def routes(self) -> list[BaseRoute]:
+        """Return what the web application mounts; the console's own comes last, since it answers for ``/``."""
+        from console.app import Console, create_app
+
+        program, settings = self.program, self.program.settings
+        found: list[BaseRoute] = [] if self.simulator is None else self.simulator.routes()
+        from starlette.routing import Mount
+
+        console = Console(
+            database=program.database,
+            clock=program.clock,
+            answering=program.answering,
+            secret=self._secret(),
+            demo=settings.mode is Mode.LOCAL,
+            simulator=self.simulator is not None,
+            console=self.web,
+            https=settings.web.public_url.startswith("https://"),
+        )
+        found.append(Mount("/", create_app(console)))
+        return found
+
+    def _secret(self) -> str:
+        """Return what signs sessions; in local mode one is made and kept, so that a restart asks nobody to sign in."""
+        given = self.program.settings.web.secret.get_secret_value()
+        if given:
+            return given
+        path = self.program.directory / _SECRET_FILE
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(32), "ascii")
+        return path.read_text("ascii").strip()
+
+    async def start(self) -> None:
+        """Begin what runs by itself."""
+        if self.simulator is not None:
+            await self.simulator.start()
+
+    async def stop(self) -> None:
+        """End it."""
+        if self.simulator is not None:
+            await self.simulator.stop()
