@@ -55,7 +55,7 @@ def play(script: Path, data: Data = Path("data"), as_json: AsJson = False) -> No
 
     from bot import logs
     from bot import play as playing
-    from bot.main import Busy
+    from bot.main import Busy, replay
     from bot.settings import Settings
 
     settings = Settings()
@@ -67,7 +67,7 @@ def play(script: Path, data: Data = Path("data"), as_json: AsJson = False) -> No
         _out(json.dumps(line, ensure_ascii=False) if as_json else _words(line))
 
     try:
-        summary = asyncio.run(playing.play(playing.read_script(script), data, settings, write))
+        summary = asyncio.run(replay(playing.read_script(script), data, settings, write))
     except playing.BadScript as error:
         raise fail("bad_script", what=error) from error
     except Busy as error:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -14,11 +16,12 @@ import structlog
 
 from bot.courier import Courier
 from bot.gateway import Gateway
+from bot.play import Line, Player
 from bot.pump import Pump
 from bot.settings import Mode, Settings
 from engagement.dispatch import Dispatcher
 from engagement.feature import JobSpec
-from engagement.kernel import Clock, Movable, Sender, SystemClock
+from engagement.kernel import Clock, Incoming, Movable, Sender, SetClock, SystemClock
 from engagement.registry import FEATURES
 from scheduler import clock as clock_work
 from scheduler.delivery import Conduct
@@ -121,6 +124,23 @@ class Program:
             conduct = Conduct(me=self.me, concurrency=1)
             await clock_work.run_due(self.database, self.jobs, self.clock, self.senders, self.gate, conduct)
 
+    async def take(self, incoming: Incoming) -> str:
+        """Handle one event and send what it brings, one after the other (``play``); returns the outcome."""
+        if self.gateway.routes.is_chatter(incoming):
+            self.pump.hearing.note(incoming)
+            return "heard"
+        row = await self.gateway.accept(incoming)
+        if row is None:
+            return "repeated"
+        handled = await self.gateway.handle(row, incoming)
+        for queued in handled.queued:
+            await self.courier.send(queued)
+        return handled.outcome
+
+    async def flush(self) -> None:
+        """Write what is buffered."""
+        await self.pump.flush()
+
     async def prune(self) -> None:
         """Forget what need not be kept, at most once an hour."""
         now = self.clock.now()
@@ -155,6 +175,7 @@ def open_program(
     answers: bool = True,
     seed: bool = False,
     own: bool = True,
+    gated: bool = True,
 ) -> Program:
     """Open a data directory: lock, database at the program's schema, knowledge base, dispatcher, pump.
 
@@ -164,6 +185,7 @@ def open_program(
         answers: open the knowledge base (heavy libraries are imported only then).
         seed: load the starter knowledge base into a directory that has none.
         own: take the directory's lock; False only for reading beside a server.
+        gated: hold sends back to the platforms' rates; False on a simulated clock, where nothing waits.
 
     Raises:
         Busy: a server runs on the directory.
@@ -190,7 +212,7 @@ def open_program(
     dispatcher = Dispatcher(FEATURES, answering)
     gateway = Gateway(database, dispatcher, clock)
     telegram = settings.telegram
-    gate = open_gate(database, {"telegram": Rates(telegram.rate, telegram.group_rate)})
+    gate = open_gate(database, {"telegram": Rates(telegram.rate, telegram.group_rate)} if gated else {})
     senders: dict[str, Sender] = {}
     courier = Courier(database, senders, gate, clock)
     return Program(
@@ -208,3 +230,16 @@ def open_program(
         ownership,
         f"{os.uname().nodename}:{os.getpid()}",
     )
+
+
+async def replay(
+    script: Iterator[Line], directory: Path, settings: Settings, write: Callable[[dict[str, object]], None]
+) -> dict[str, int]:
+    """Play a script over a data directory (``play``); an empty one is seeded first. Returns the summary."""
+    first = next(script, None)
+    clock = SetClock(first.at if first is not None else datetime(2026, 1, 1, tzinfo=UTC))
+    program = open_program(directory, settings, clock=clock, seed=True, gated=False)
+    try:
+        return await Player(program, clock, write).play(chain([] if first is None else [first], script))
+    finally:
+        program.close()

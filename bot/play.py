@@ -12,21 +12,28 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import func, select
 
-from bot.gateway import Handled
-from bot.main import Program, open_program
 from bot.rendering.capabilities import PLAY
 from bot.rendering.render import render
-from bot.settings import Settings
 from engagement import calendar
-from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, SetClock
-from scheduler.gate import no_gate
+from engagement.kernel import (
+    Event,
+    Incoming,
+    Kind,
+    Movable,
+    Outcome,
+    Outgoing,
+    Place,
+    Receipt,
+    Sender,
+    SetClock,
+)
 from storage import identities
 from storage.campaigns import Delivery
-from storage.engine import Session
+from storage.engine import Database, Session
 from storage.groups import RoleGrant
 from storage.outbox import Outbox
 
@@ -198,64 +205,67 @@ class Stage:
         return Receipt(Outcome.SENT, provider_id=name)
 
 
+class Playable(Protocol):
+    """What a player needs of the program (bot.main composes it)."""
+
+    database: Database
+    senders: dict[str, Sender]
+
+    async def advance(self, clock: Movable, to: datetime) -> None:
+        """Move the clock; everything due fires on its way, at its time."""
+        ...
+
+    async def take(self, incoming: Incoming) -> str:
+        """Handle one event and send what it brings; returns the outcome."""
+        ...
+
+    async def run_due(self) -> None:
+        """Plan and send what is due now."""
+        ...
+
+    async def flush(self) -> None:
+        """Write what is buffered."""
+        ...
+
+
 class Player:
     """A program on a clock that the script moves."""
 
-    def __init__(self, program: Program, clock: SetClock, write: Callable[[dict[str, object]], None]) -> None:
+    def __init__(self, program: Playable, clock: SetClock, write: Callable[[dict[str, object]], None]) -> None:
         """Take the stage."""
         self.program = program
         self.clock = clock
-        first = 1 + program.database.read_now(_lines_before)
-        self.stage = Stage(clock, first, write)
+        self.stage = Stage(clock, 1 + program.database.read_now(_lines_before), write)
         program.senders[CHANNEL] = self.stage
-        program.gate = no_gate()
         self.counts: Counter[str] = Counter()
 
-    async def advance(self, to: datetime) -> None:
-        """Move the clock to an instant; everything due fires on its way, at its time."""
-        await self.program.advance(self.clock, to)
-
-    async def play(self, line: Line) -> None:
-        """Play one line."""
-        await self.advance(line.at)
-        if line.grant:
-            await self.program.database.write(lambda s: _grant(s, line))
-            return
-        if line.event is None:
-            return
-        incoming = line.event
-        if incoming.event is Event.MESSAGE:
-            self.counts["messages"] += 1
-        gateway = self.program.gateway
-        if gateway.routes.is_chatter(incoming):
-            self.program.pump.hearing.note(incoming)
-            return
-        row = await gateway.accept(incoming)
-        if row is None:
-            return
-        handled = await gateway.handle(row, incoming)
-        self._count(handled)
-        for queued in handled.queued:
-            await self.program.courier.send(queued)
-        if incoming.event is Event.BOT_ADDED:
-            await self.program.run_due()
-
-    def _count(self, handled: Handled) -> None:
-        plural = {"refused": "refusals", "fault": "faults", "bug": "bugs"}.get(handled.outcome)
-        if plural:
-            self.counts[plural] += 1
-
-    async def end(self) -> dict[str, int]:
-        """Write what is buffered and return the summary."""
-        await self.program.pump.flush()
+    async def play(self, script: Iterable[Line]) -> dict[str, int]:
+        """Play a whole script and return the summary."""
+        for line in script:
+            await self.line(line)
+        await self.program.flush()
         return {
             "messages": self.counts["messages"],
             "replies": self.stage.counts["replies"],
             "pushes": self.stage.counts["pushes"],
-            "refusals": self.counts["refusals"],
-            "faults": self.counts["faults"],
-            "bugs": self.counts["bugs"],
+            "refusals": self.counts["refused"],
+            "faults": self.counts["fault"],
+            "bugs": self.counts["bug"],
         }
+
+    async def line(self, line: Line) -> None:
+        """Play one line."""
+        await self.program.advance(self.clock, line.at)
+        if line.grant:
+            await self.program.database.write(lambda session: _grant(session, line))
+        incoming = line.event
+        if incoming is None:
+            return
+        if incoming.event is Event.MESSAGE:
+            self.counts["messages"] += 1
+        self.counts[await self.program.take(incoming)] += 1
+        if incoming.event is Event.BOT_ADDED:
+            await self.program.run_due()
 
 
 def _lines_before(session: Session) -> int:
@@ -269,22 +279,3 @@ def _grant(session: Session, line: Line) -> None:
     person = identities.meet(session, CHANNEL, line.member, "", line.at)
     if session.get(RoleGrant, (person.person_id, line.grant)) is None:
         session.add(RoleGrant(person_id=person.person_id, role=line.grant, granted_at=line.at))
-
-
-async def play(
-    script: Iterable[Line], directory: Path, settings: Settings, write: Callable[[dict[str, object]], None]
-) -> dict[str, int]:
-    """Play a whole script over a data directory; returns the summary."""
-    lines = iter(script)
-    first = next(lines, None)
-    clock = SetClock(first.at if first is not None else datetime(2026, 1, 1, tzinfo=UTC))
-    program = open_program(directory, settings, clock=clock, seed=True)
-    try:
-        player = Player(program, clock, write)
-        if first is not None:
-            await player.play(first)
-        for line in lines:
-            await player.play(line)
-        return await player.end()
-    finally:
-        program.close()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engagement import calendar, guards
 from engagement.errors import Refusal
 from engagement.feature import Actor, Command, Context, Feature, GroupView, Handler, Slow
-from engagement.kernel import Incoming, Kind, Reply
+from engagement.kernel import Event, Incoming, Kind, Reply
 from storage import identities
 from storage.engine import Session
 
@@ -92,7 +92,7 @@ class Dispatcher:
             Refusal: mute, pace, place, role, or an unidentified sender.
         """
         actor = ctx.actor
-        if actor.person_id == 0:
+        if actor.person_id == 0 and ctx.incoming.event in (Event.MESSAGE, Event.BUTTON):
             raise Refusal("guard.anonymous")
         if target.command is not None:
             guards.check_place(target.command, ctx.incoming.place, has_group=ctx.group is not None)

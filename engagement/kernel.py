@@ -224,6 +224,8 @@ class Outgoing:
         for name in ("buttons", "citations"):
             if name in data:
                 data[name] = [asdict(one) for one in data[name]]
+        if self.document is not None:
+            data["document"] = asdict(self.document)
         return json.dumps(data, ensure_ascii=False)
 
     @classmethod

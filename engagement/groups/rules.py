@@ -8,7 +8,7 @@ import unicodedata
 from engagement.errors import Refusal
 from engagement.kernel import one_line
 
-FACTS = {
+FACTS = {  # zh: what leaders type
     "提货点": "pickup_place",
     "提货地点": "pickup_place",
     "自提点": "pickup_place",
@@ -68,20 +68,6 @@ def read_span(text: str) -> tuple[int, int]:
     if int(match.group(2) or 0) > 59 or int(match.group(4) or 0) > 59 or start > 1439 or end > 1440:
         raise Refusal("groups.quiet_how")
     return start, end % 1440
-
-
-def read_switch(text: str) -> bool:
-    """Read 开 or 关.
-
-    Raises:
-        Refusal: ``groups.switch_how``.
-    """
-    word = text.strip()
-    if word in ("开", "打开", "on"):
-        return True
-    if word in ("关", "关闭", "off"):
-        return False
-    raise Refusal("groups.switch_how")
 
 
 def clock_time(minute: int) -> str:

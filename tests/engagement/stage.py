@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 from sqlmodel import SQLModel, select
@@ -84,6 +85,17 @@ class Stage:
         mine = [queued.message for queued in handled.queued]
         self.said += mine
         return mine
+
+    def happen(self, event: Event, who: str, when: str = "", **more: Any) -> list[Outgoing]:
+        """Something happens to the chat itself (joins, leaves, the bot comes and goes)."""
+        if when:
+            self.clock.set(at(when))
+        now = self.clock.now()
+        number = f"m{next(self._ids)}"
+        incoming = Incoming(event, "play", number, Place.GROUP, "g1", who, now, now, sender_name=who, **more)
+        handled = asyncio.run(self._handle(incoming))
+        assert handled.outcome == "done", handled
+        return [queued.message for queued in handled.queued]
 
     def incoming(self, who: str) -> Incoming:
         """A message of somebody, for a context made by hand."""

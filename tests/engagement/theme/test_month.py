@@ -9,7 +9,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.play import play, read_script
+from bot.main import replay as play
+from bot.play import read_script
 from bot.settings import Settings
 from prompts import packs
 

@@ -1,0 +1,134 @@
+"""The bot and neighbours come and go; the leader sets the group up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from engagement.kernel import Event, Kind
+from engagement.registry import FEATURES
+from storage.groups import Group, Member
+from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
+
+
+def _group(stage: Stage) -> Group:
+    return stage.database.read_now(lambda s: s.get_one(Group, stage.group_id))
+
+
+def test_added_removed_added_again_keeps_everything(stage: Stage) -> None:
+    hello = stage.happen(Event.BOT_ADDED, "周团长", group_name="阳光花园一期", can_read=True)
+    assert keys(hello)[:2] == ["groups.hello", "groups.leader_start"]
+    assert hello[1].kind is Kind.DM
+    stage.say("李阿姨", "签到")
+    assert stage.happen(Event.BOT_REMOVED, "周团长") == []
+    assert _group(stage).state == "removed"
+    assert keys(stage.happen(Event.BOT_ADDED, "周团长"))[0] == "groups.hello_again"
+    assert _group(stage).state == "active"
+    (points,) = stage.say("李阿姨", "积分")
+    assert points.values["balance"] == 5
+
+
+def test_whoever_adds_it_leads_unless_somebody_does(stage: Stage) -> None:
+    stage.happen(Event.BOT_ADDED, "王姐")
+    roles = stage.database.read_now(lambda s: {m.name: m.role for m in s.exec(select(Member))})
+    assert roles == {"周团长": "leader", "王姐": "member"}
+
+
+def test_a_bot_that_cannot_read_says_so(stage: Stage) -> None:
+    said = stage.happen(Event.BOT_ADDED, "周团长", can_read=False)
+    assert "groups.cannot_read" in keys(said)
+    assert _group(stage).can_read is False
+
+
+def test_the_zone_of_the_platform_is_taken(stage: Stage) -> None:
+    stage.happen(Event.BOT_ADDED, "周团长", zone="Asia/Urumqi")
+    assert _group(stage).zone == "Asia/Urumqi"
+
+
+def test_welcomes_stay_within_the_budget_and_out_of_the_night(stage: Stage) -> None:
+    stage.change(daily_budget=2)
+    assert keys(stage.happen(Event.JOIN, "王姐", subject="王姐", subject_name="王姐")) == ["groups.welcome"]
+    assert stage.happen(Event.JOIN, "王姐", subject="王姐", subject_name="王姐", when="2026-12-01T09:01") == []
+    assert keys(stage.happen(Event.JOIN, "刘姐", subject="刘姐", subject_name="刘姐")) == ["groups.welcome"]
+    assert stage.happen(Event.JOIN, "陈师傅", subject="陈师傅", subject_name="陈师傅") == []
+    assert stage.happen(Event.JOIN, "夜猫", subject="夜猫", subject_name="夜猫", when="2026-12-02T23:00") == []
+
+
+def test_leaving_and_coming_back_keeps_points(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    assert stage.happen(Event.LEAVE, "李阿姨", subject="李阿姨") == []
+    assert stage.happen(Event.LEAVE, "没来过", subject="没来过") == []
+    (board,) = stage.say("周团长", "排行榜")
+    assert board.key == "points.board_empty_week"
+    (points,) = stage.say("李阿姨", "积分", "2026-12-01T10:00")
+    assert points.values["balance"] == 5
+
+
+def test_migration_follows_the_new_id(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    stage.happen(Event.MIGRATED, "", new_id="g1")
+    assert stage.happen(Event.MIGRATED, "周团长", new_id="-100g1") == []
+    assert _group(stage).external_id == "-100g1"
+
+
+def test_settings_facts_and_switches(stage: Stage) -> None:
+    """
+    周团长: 设置 → 还没填什么
+    周团长: 群信息 提货点 东门快递柜 → 记下了
+    周团长: 设置 → 看得到
+    """
+    (before,) = stage.say("周团长", "设置")
+    assert before.key == "groups.settings_no_facts"
+    assert "groups.settings_missing" in before.tails
+    for text in (
+        "群信息 提货点 东门快递柜",
+        "群信息 提货时间 16:00-20:00",
+        "群信息 送货日 周二周五",
+        "群信息 截单 22:00",
+        "群信息 热线 400-000-0000",
+        "群信息 团长称呼 周姐",
+    ):
+        (kept,) = stage.say("周团长", text)
+        assert kept.key == "groups.fact_kept"
+    (after,) = stage.say("周团长", "设置")
+    assert after.key == "groups.settings"
+    assert "groups.settings_missing" not in after.tails
+    assert "提货点：东门快递柜" in shown(after)
+    assert placeholders_match(after)
+    (words,) = stage.say("周团长", "", button="quiet_acks:off")
+    assert words.key == "groups.acks_words"
+    (shown_again,) = stage.say("周团长", "设置")
+    (emoji,) = stage.say("周团长", "", button=shown_again.buttons[0].key)
+    assert emoji.key == "groups.acks_emoji"
+    (no,) = stage.say("李阿姨", "", button="quiet_acks:off")
+    assert no.key == "guard.leader_only"
+
+
+def test_quiet_hours_zone_and_a_second_leader(stage: Stage) -> None:
+    assert keys(stage.say("周团长", "免打扰 21:00-8:00")) == ["groups.quiet_kept"]
+    assert (_group(stage).quiet_from, _group(stage).quiet_to) == (1260, 480)
+    assert keys(stage.say("周团长", "时区 Mars/Olympus")) == ["groups.zone_how"]
+    assert keys(stage.say("周团长", "时区 Asia/Tokyo")) == ["groups.zone_kept"]
+    stage.say("王姐", "签到")
+    assert keys(stage.say("周团长", "设团长 谁")) == ["groups.no_such_member"]
+    assert keys(stage.say("周团长", "设团长 王姐")) == ["groups.leader_added"]
+    assert keys(stage.say("王姐", "设置")) == ["groups.settings_no_facts"]
+    assert keys(stage.say("李阿姨", "设置")) == ["guard.leader_only"]
+
+
+def test_choosing_a_group_in_private(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    assert keys(stage.say("李阿姨", "切换群")) == ["guard.private_only"]
+    (which,) = stage.say("李阿姨", "切换群", private=True)
+    (chosen,) = stage.say("李阿姨", "", button=which.buttons[0].key, private=True)
+    assert chosen.key == "groups.chosen"
+    for nonsense in ("group:", "group:999", "group:x"):
+        assert keys(stage.say("李阿姨", "", button=nonsense, private=True)) == ["guard.old_button"]
+    assert keys(stage.say("路人", "切换群", private=True)) == ["guard.no_group"]

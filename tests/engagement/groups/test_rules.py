@@ -1,0 +1,59 @@
+"""What leaders type about their group, by table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from engagement.errors import Refusal
+from engagement.groups import rules
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("提货点 东门快递柜", ("pickup_place", "东门快递柜")),
+        ("提货时间 16:00-20:00", ("pickup_hours", "16:00-20:00")),
+        ("提货时间：16:00-20:00", ("pickup_hours", "16:00-20:00")),
+        ("热线  400 000 0000", ("hotline", "400 000 0000")),
+    ],
+)
+def test_facts(text: str, fact: tuple[str, str]) -> None:
+    assert rules.read_fact(text) == fact
+
+
+@pytest.mark.parametrize("text", ["", "提货点", "提货点 ", "天气 晴", "提货点 \u200b"])
+def test_no_facts(text: str) -> None:
+    with pytest.raises(Refusal, match="fact_how"):
+        rules.read_fact(text)
+
+
+def test_every_fact_has_one_shown_word() -> None:
+    assert set(rules.shown_facts()) == set(rules.FACTS.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [("22:00-7:00", (1320, 420)), ("22点到7点", (1320, 420)), ("0:00—24:00", (0, 0)), ("9～18", (540, 1080))],
+)
+def test_spans(text: str, span: tuple[int, int]) -> None:
+    assert rules.read_span(text) == span
+
+
+@pytest.mark.parametrize("text", ["", "晚上", "25:00-7:00", "22:60-7:00", "22:00-7:61", "22:00-24:01", "22:00"])
+def test_no_spans(text: str) -> None:
+    with pytest.raises(Refusal, match="quiet_how"):
+        rules.read_span(text)
+
+
+def test_clock_time() -> None:
+    assert rules.clock_time(65) == "01:05"
+
+
+def test_refusals_are_texts() -> None:
+    readers: list[Callable[[str], object]] = [rules.read_fact, rules.read_span]
+    for reader in readers:
+        with pytest.raises(Refusal) as refusal:
+            reader("?")
+        assert refusal.value.key.startswith("groups.")
