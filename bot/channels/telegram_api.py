@@ -64,6 +64,8 @@ def build_bot(settings: TelegramSettings) -> Bot:
     # It logs every address, and each holds the token.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It logs what a server answered, words and all, before it raises; what is raised is enough.
+    logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
     proxies = not settings.on_this_machine
     return Bot(
         settings.token.get_secret_value() or "0:none",

@@ -97,6 +97,7 @@ class FakeTelegram:
         self.chats: dict[int, Chat] = {}
         self.webhook = ""
         self.secret = ""
+        self.names: dict[int, str] = {}
         self.commands: list[dict[str, str]] = []
         self.allowed: tuple[str, ...] = USUAL
         self.pending: list[dict[str, Any]] = []
@@ -173,10 +174,16 @@ class FakeTelegram:
 
     # ---------------------------------------------------------------- people
 
+    def person(self, user: int, name: str = "") -> dict[str, Any]:
+        """Return a user under the name that was given last."""
+        if name:
+            self.names[user] = name
+        return person(user, self.names.get(user, ""))
+
     async def say(self, chat: int, user: int, text: str, *, name: str = "", reply_to: int = 0, **more: Any) -> int:
         """Somebody writes; the bot is told if it may read it. Returns the message id."""
         room = self.chat(chat)
-        update = message_update(room, person(user, name), text, reply_to, **more)
+        update = message_update(room, self.person(user, name), text, reply_to, **more)
         number: int = update["message"]["message_id"]
         if self.readable(room, update["message"]):
             await self.deliver(update)
@@ -195,12 +202,12 @@ class FakeTelegram:
     async def press(self, chat: int, user: int, message_id: int, key: str, *, name: str = "") -> None:
         """Somebody presses a button."""
         query = f"q{next(self._numbers)}"
-        await self.deliver(press_update(self.chat(chat), person(user, name), message_id, key, query))
+        await self.deliver(press_update(self.chat(chat), self.person(user, name), message_id, key, query))
 
     async def join(self, chat: int, user: int, *, name: str = "", by: int = 0) -> None:
         """Somebody joins, or is brought by another; told as the service message and, to an administrator, the change."""
-        room, who = self.chat(chat), person(user, name)
-        actor = person(by) if by else who
+        room, who = self.chat(chat), self.person(user, name)
+        actor = self.person(by) if by else who
         service = message_update(room, actor, "", new_chat_members=[who])
         del service["message"]["text"]
         await self.deliver(service)
@@ -209,7 +216,7 @@ class FakeTelegram:
 
     async def leave(self, chat: int, user: int, *, name: str = "") -> None:
         """Somebody leaves."""
-        who = person(user, name)
+        who = self.person(user, name)
         service = message_update(self.chat(chat), who, "", left_chat_member=who)
         del service["message"]["text"]
         await self.deliver(service)
@@ -218,14 +225,14 @@ class FakeTelegram:
         """Somebody brings the bot into a group."""
         room = self.add_group(chat, title, admin=admin) if chat not in self.chats else self.chats[chat]
         room.bot = "administrator" if admin else "member"
-        await self.deliver(member_update(room, self.bot, person(by, name), "left", room.bot, "my_chat_member"))
+        await self.deliver(member_update(room, self.bot, self.person(by, name), "left", room.bot, "my_chat_member"))
 
     async def remove_bot(self, chat: int, by: int = 7, *, tell: bool = True) -> None:
         """Throw the bot out: sending there is forbidden from now on."""
         room = self.chat(chat)
         before, room.bot = room.bot, "left"
         if tell:
-            await self.deliver(member_update(room, self.bot, person(by), before, "kicked", "my_chat_member"))
+            await self.deliver(member_update(room, self.bot, self.person(by), before, "kicked", "my_chat_member"))
 
     async def migrate(self, chat: int, new: int = 0, *, tell: bool = True) -> int:
         """Make a group a supergroup: its id changes, the old one answers 400 with the new one."""

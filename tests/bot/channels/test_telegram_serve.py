@@ -1,0 +1,133 @@
+"""The bot as it runs, in groups, against a Telegram that limits, refuses, repeats, reorders and hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.platforms.serving import free_port, serving
+from tests.platforms.telegram import FakeTelegram, answer, drop, too_many
+from tests.platforms.telegram.chats import message_update, person
+
+GROUP = -1001
+TUAN, LI, WANG = 7, 8, 9
+SECRET = "a-secret-of-the-test-run"
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def settings(telegram: FakeTelegram, mode: str, port: int) -> dict[str, str]:
+    return {
+        "BOT_TELEGRAM__TOKEN": telegram.token,
+        "BOT_TELEGRAM__BASE_URL": telegram.url,
+        "BOT_TELEGRAM__MODE": mode,
+        "BOT_TELEGRAM__WEBHOOK_URL": f"http://127.0.0.1:{port}",
+        "BOT_TELEGRAM__SECRET": SECRET,
+        # The platform's own limits stand; ours is not what is tested here.
+        "BOT_TELEGRAM__GROUP_RATE": "1200",
+    }
+
+
+async def balance(telegram: FakeTelegram, chat: int, user: int) -> str:
+    """Ask for points and return the answer."""
+    asked = await telegram.say(chat, user, "积分")
+    found = await telegram.wait_for(lambda: [d for d in telegram.sent(chat) if d.reply_to == asked])
+    return str(found[0].text)
+
+
+def stamped(telegram: FakeTelegram, chat: int, number: int) -> bool:
+    """Whether a message was answered, by words or by a reaction."""
+    return any(
+        d.status == 200 and d.chat == chat and number in (d.reply_to, d.params.get("message_id")) for d in telegram.log
+    )
+
+
+async def test_a_morning_in_a_group_by_webhook(data_dir: Path) -> None:
+    """
+    周团长把团团拉进群                → 团团打招呼，私聊告诉团长怎么设置
+    李阿姨：签到                     → +5；平台重发、乱序、断线都只算一次
+    李阿姨：积分                     → 引用她那条，说 5 积分
+    王姐：@团团 坏了能退吗            → 引用她那条，带依据
+    群升级成超级群                   → 积分还在
+    """
+    port = free_port()
+    async with (
+        FakeTelegram(privacy=False) as telegram,
+        serving(data_dir, settings(telegram, "webhook", port), port=port) as bot,
+    ):
+        assert telegram.webhook == f"http://127.0.0.1:{port}/telegram/webhook"
+        assert (telegram.secret, set(telegram.allowed)) == (
+            SECRET,
+            {"message", "callback_query", "my_chat_member", "chat_member"},
+        )
+        assert "checkin" in {command["command"] for command in telegram.commands}
+        telegram.chat(TUAN)
+        await telegram.add_bot(GROUP, TUAN, title="阳光花园", admin=True, name="周团长")
+        await telegram.wait_for(lambda: telegram.sent(GROUP) and telegram.sent(TUAN))
+
+        # Forged: no effect, and Telegram's own repetition of one update is one check-in.
+        update = {"update_id": 50} | message_update(telegram.chat(GROUP), person(LI, "李阿姨"), "签到")
+        assert await telegram.post_update(update, secret="wrong-wrong-wrong-wrong") == 403
+        assert [await telegram.post_update(update) for _ in range(3)] == [200, 200, 200]
+        statuses = await asyncio.gather(*(telegram.post_update(update) for _ in range(20)))
+        assert set(statuses) == {200}
+        number = update["message"]["message_id"]
+        await telegram.wait_for(lambda: stamped(telegram, GROUP, number))
+        assert "5" in await balance(telegram, GROUP, LI)
+
+        # Edited and out of order: an edit is nothing, a lower update id is as good as a higher one.
+        edited = message_update(telegram.chat(GROUP), person(WANG, "王姐"), "签到")["message"]
+        assert await telegram.post_update({"update_id": 60, "edited_message": edited | {"edit_date": 1}}) == 200
+        late = {"update_id": 40} | message_update(telegram.chat(GROUP), person(WANG, "王姐"), "打卡！")
+        assert await telegram.post_update(late) == 200
+        await telegram.wait_for(lambda: stamped(telegram, GROUP, late["message"]["message_id"]))
+        assert "5" in await balance(telegram, GROUP, WANG)
+
+        # A question, addressed: quoted, with its source. What nobody asked the bot stays unanswered.
+        chatter = await telegram.say(GROUP, WANG, "今天的草莓真甜")
+        asked = await telegram.say(GROUP, WANG, "@tuantuan_bot 收到的水果坏了能退吗")
+        found = await telegram.wait_for(lambda: [d for d in telegram.sent(GROUP) if d.reply_to == asked])
+        assert found[0].text
+        assert not stamped(telegram, GROUP, chatter)
+
+        # Telegram says later, hangs up, fails: the answer still comes, once.
+        telegram.fail("sendMessage", too_many(1), chat=GROUP)
+        telegram.fail("sendMessage", answer(502, raw=b"<html>"), chat=GROUP)
+        before = len(telegram.sent(GROUP))
+        assert "5" in await balance(telegram, GROUP, LI)
+        assert len(telegram.sent(GROUP)) == before + 1
+        telegram.fail("sendMessage", drop(after_sending=True), chat=GROUP)
+        await telegram.say(GROUP, LI, "积分")
+        await telegram.wait_for(lambda: any(d.cut for d in telegram.log))
+        await asyncio.sleep(0.5)
+        assert len(telegram.sent(GROUP)) == before + 2, "cut off after it went out: not said twice"
+
+        # The group becomes a supergroup: told by the event, or met when sending; the points stay.
+        new = await telegram.migrate(GROUP)
+        assert "5" in await balance(telegram, new, LI)
+
+        await telegram.remove_bot(new)
+        assert telegram.limits.refused == 0
+        assert await bot.end() in (0, -15)
+        assert "Traceback" not in bot.tail()
+
+
+async def test_polling_goes_on_where_it_was(data_dir: Path) -> None:
+    """
+    李阿姨：签到；机器人被重启；她再问积分 → 还是 5，没有重复
+    """
+    async with FakeTelegram(privacy=False) as telegram:
+        telegram.add_group(GROUP, "阳光花园", admin=True)
+        async with serving(data_dir, settings(telegram, "polling", 0)) as bot:
+            assert telegram.webhook == ""
+            telegram.fail("getUpdates", answer(502, "Bad Gateway"))
+            number = await telegram.say(GROUP, LI, "签到", name="李阿姨")
+            await telegram.wait_for(lambda: stamped(telegram, GROUP, number))
+            await telegram.wait_for(lambda: not telegram.pending, 5)
+            await bot.end()
+        kept = {"update_id": 999} | message_update(telegram.chat(GROUP), person(LI, "李阿姨"), "签到")
+        await telegram.deliver(kept)
+        async with serving(data_dir, settings(telegram, "polling", 0)):
+            assert "5" in await balance(telegram, GROUP, LI)
