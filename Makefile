@@ -1,7 +1,7 @@
 # 团团助手. `make` alone lists what can be done. Nothing but Python 3.11-3.13 and make is needed beforehand.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run play check fix test coverage types contracts chaos chaos-short bench bench-short lock migrate \
+.PHONY: help setup run play check fix test format lint coverage types contracts chaos chaos-short bench bench-short lock migrate \
         feature screenshots emulator clean
 
 DATA ?= data
@@ -34,12 +34,13 @@ play: setup ## replay a script on a simulated clock: make play SCRIPT=morning.js
 test: .dev-environment ## run the whole suite: make test ARGS="-k checkin -n0"
 	@$(PYTHON_IN) -m pytest $(ARGS)
 
-check: .dev-environment ## everything a change must pass: format, lint, types, import contracts, suite, coverage gates
-	$(PYTHON_IN) -m ruff format --check $(SOURCES)
-	$(PYTHON_IN) -m ruff check $(SOURCES)
-	$(MAKE) --no-print-directory types
-	$(MAKE) --no-print-directory contracts
-	$(MAKE) --no-print-directory coverage
+check: format lint types contracts coverage ## everything a change must pass: format, lint, types, contracts, suite, gates
+
+format: .dev-environment
+	$(PYTHON_IN) -m ruff format --check --quiet $(SOURCES)
+
+lint: .dev-environment
+	$(PYTHON_IN) -m ruff check --output-format concise $(SOURCES)
 
 types: .dev-environment ## mypy, strict
 	$(PYTHON_IN) -m mypy

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests import postgresql
 
@@ -31,11 +32,14 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     os.environ["TZ"] = "America/St_Johns"
     time.tzset()
+    # The same examples each time where a failure must mean a change; new ones, with a memory, on a developer's machine.
+    always_the_same = bool(os.environ.get("CI"))
+    memory = DirectoryBasedExampleDatabase(ROOT / ".cache" / "hypothesis")
     hypothesis.settings.register_profile(
         "tuantuan",
         deadline=None,
-        derandomize=bool(os.environ.get("CI")),
-        database=hypothesis.database.DirectoryBasedExampleDatabase(ROOT / ".cache" / "hypothesis"),
+        derandomize=always_the_same,
+        database=None if always_the_same else memory,
         suppress_health_check=[hypothesis.HealthCheck.too_slow],
     )
     hypothesis.settings.load_profile("tuantuan")
