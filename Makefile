@@ -37,7 +37,7 @@ test: .dev-environment ## run the whole suite: make test ARGS="-k checkin -n0"
 check: format lint types contracts coverage ## everything a change must pass: format, lint, types, contracts, suite, gates
 
 format: .dev-environment
-	$(PYTHON_IN) -m ruff format --check --quiet $(SOURCES)
+	$(PYTHON_IN) -m ruff format --check $(SOURCES)
 
 lint: .dev-environment
 	$(PYTHON_IN) -m ruff check --output-format concise $(SOURCES)
