@@ -43,7 +43,8 @@ VERSION = "shards-1"
 """DBOS recovers only workflows of its own application version; ours changes only when a workflow's meaning does."""
 SCHEMA = "tuantuan_engine"
 QUEUE = "shards"
-SHARDS_AT_ONCE = 4
+SHARDS_AT_ONCE = 2
+"""Times the sends in flight per shard: what one kill can double at most. Enough for 27 sends a second of 0.5 s each."""
 POLLING_SECONDS = 0.25
 HEARTBEAT_SECONDS = 5.0
 MEND_SECONDS = 10.0

@@ -15,7 +15,7 @@ from sqlmodel import select
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt, Reply, Sender, SetClock
 from scheduler import gate as gates
-from scheduler.clock import plan_due, run_due
+from scheduler.clock import next_instant, plan_due, run_due
 from scheduler.delivery import Conduct
 from storage import outbox as _outbox  # noqa: F401 - its tables are made too
 from storage.campaigns import Campaign, Delivery, Schedule
@@ -125,6 +125,13 @@ class Town:
         """Let time run to an instant in steps."""
         while self.clock.now() < until:
             await self.run(min(until, self.clock.now() + step))
+
+    async def advance(self, until: datetime) -> None:
+        """Let time run to an instant, stopping wherever something is due."""
+        await self.run()
+        while (due := self.database.read_now(lambda s: next_instant(s, self.clock.now()))) is not None and due <= until:
+            await self.run(due if due > self.clock.now() else self.clock.now() + timedelta(seconds=1))
+        self.clock.set(until)
 
     def deliveries(self) -> list[Delivery]:
         """Return every delivery row, oldest first."""
