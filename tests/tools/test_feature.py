@@ -80,7 +80,7 @@ def test_what_was_scaffolded_passes_its_own_tests_and_the_checks(tmp_path: Path)
         ["pytest", "-n0", "-q", "tests/engagement/bring_a_friend"],
         ["ruff", "format", "--no-cache", *python],
         ["ruff", "check", "--no-cache", *python],
-        ["mypy", "--follow-imports=silent", *python],
+        ["mypy", "--follow-imports=silent", f"--cache-dir={feature.ROOT / '.cache/mypy-slice'}", *python],
     ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_"))}
     for check in checks:
