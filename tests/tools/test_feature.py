@@ -69,6 +69,7 @@ def test_a_name_that_cannot_be_used_is_refused(tree: Path, name: str) -> None:
         feature.scaffold(name, tree)
 
 
+@pytest.mark.timeout(400)  # mypy reads every library once on a new machine
 def test_what_was_scaffolded_passes_its_own_tests_and_the_checks(tmp_path: Path) -> None:
     """In a copy of the project: tests, lint, types and import contracts of a slice that nobody has touched."""
     ignore = shutil.ignore_patterns(".*", "__pycache__", "data", "node_modules", "knowledge_base", "evals", "static")
