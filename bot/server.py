@@ -59,6 +59,7 @@ class Server:
         self._flusher: asyncio.Task[None] | None = None
         self.routes: list[BaseRoute] = []
         self._telegram: Any = None
+        self._pages: Any = None
 
     def compose(self) -> Starlette:
         """Make the web application: health, webhooks, simulator, console."""
@@ -113,9 +114,10 @@ class Server:
             program.senders[channel.name] = channel.sender
             routes.extend(channel.routes())
         if "sim" in self.channels or "web" in self.channels:
-            from bot import pages
+            from bot.pages import Pages
 
-            routes.extend(pages.routes(self.program, sim="sim" in self.channels, web="web" in self.channels))
+            self._pages = Pages(program, sim="sim" in self.channels, web="web" in self.channels)
+            routes.extend(self._pages.routes())
         return routes
 
     async def start(self) -> None:
@@ -128,6 +130,9 @@ class Server:
             self._stops.append(self._telegram.stop)
         if self.role != "web":
             await self._start_beat()
+        if self._pages is not None:
+            await self._pages.start()
+            self._stops.append(self._pages.stop)
         self._flusher = asyncio.create_task(self._flush(), name="flush")
         self.ready = True
 
@@ -174,6 +179,8 @@ class Server:
             self._flusher.cancel()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.program.pump.drain(), DRAIN_SECONDS)
+        if self._telegram is not None:
+            await self._telegram.close()
         if isinstance(self.program.clock, MovedClock):
             self.program.clock.keep()
 
@@ -250,5 +257,3 @@ def _announce(settings: Settings, channels: list[str]) -> None:
     lines.append(texts().raw("cli.serving_stop"))
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
-
-

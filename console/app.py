@@ -1,0 +1,121 @@
+"""The web application of staff, leaders and residents: made by a factory, without a global.
+
+Source: DESIGN §7 (front end), CONTRACT (serve).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from console.auth import VISIT_COOKIE, Area, Signer, new_visit
+from console.pages import home, knowledge, overview, resident, settings
+from console.policy import NotAllowed, SignInNeeded
+from console.views import HERE, Views, set_cookie
+
+if TYPE_CHECKING:
+    from engagement.kernel import Clock
+    from knowledge.answering import Answering
+    from storage.engine import Database
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+_VISIT_SECONDS = 180 * 86400
+_STATIC_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the pages stand on.
+
+    Attributes:
+        secret: signs sessions and forms; not empty.
+        demo: local mode: one-click sign-in, and a line that says what is sample data.
+        simulator: the simulator is served beside these pages.
+        console: the channel ``web`` is on; without it only the landing page and the static files are served.
+        https: cookies are for TLS only.
+    """
+
+    database: Database
+    clock: Clock
+    answering: Answering | None
+    secret: str
+    demo: bool = False
+    simulator: bool = False
+    console: bool = True
+    https: bool = False
+
+
+def create_app(console: Console) -> FastAPI:
+    """Make the application."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.console = console
+    app.state.signer = Signer(console.secret)
+    app.state.views = Views()
+    app.include_router(home.router)
+    if console.console:
+        for room in (overview, knowledge, settings, resident):
+            app.include_router(room.router)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.add_exception_handler(SignInNeeded, _sign_in)
+    app.add_exception_handler(NotAllowed, _not_allowed)
+    app.add_exception_handler(HTTPException, _failed)
+    app.middleware("http")(_frame)
+    return app
+
+
+async def _frame(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Give every browser its random id and every answer its headers."""
+    known = request.cookies.get(VISIT_COOKIE, "")
+    fits = 16 <= len(known) <= 64 and known.isascii()
+    request.state.visit = known if fits else new_visit()
+    response = await go_on(request)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.url.path.startswith("/static/"):
+        response.headers["Cache-Control"] = f"public, max-age={_STATIC_SECONDS}"
+        return response
+    response.headers.setdefault("Cache-Control", "no-store")
+    fresh = getattr(request.state, "new_visit", "") or ("" if fits else str(request.state.visit))
+    if fresh:
+        set_cookie(response, request, VISIT_COOKIE, fresh, _VISIT_SECONDS)
+    return response
+
+
+async def _sign_in(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignInNeeded)
+    if request.headers.get("hx-request"):
+        return Response(status_code=401)
+    way = "h5" if error.area is Area.H5 else "console"
+    back = request.url.path if request.method == "GET" else f"/{way}"
+    return RedirectResponse(f"/login?to={way}&back={quote(back, safe='/')}", 303)
+
+
+async def _not_allowed(request: Request, _error: Exception) -> Response:
+    return _message(request, 403)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _message(request, error.status_code)
+
+
+def _message(request: Request, status: int) -> HTMLResponse:
+    views: Views = request.app.state.views
+    shown = status if status in (403, 404) else 400
+    return views.page(request, "message.html", status, number=shown)

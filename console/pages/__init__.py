@@ -1,0 +1,3 @@
+"""The pages, one module a room."""
+
+from __future__ import annotations

@@ -1,0 +1,27 @@
+"""Which groups somebody may see: decided here, from the session's role, and by nothing that a request says."""
+
+from __future__ import annotations
+
+from sqlmodel import col, select
+
+from console.auth import Role, Visitor
+from storage.engine import Session
+from storage.groups import Group, Member
+
+MOST = 200
+
+
+def groups_of(session: Session, visitor: Visitor) -> list[Group]:
+    """Return the groups a visitor may see: staff all, a leader those she leads; the bot must be in them."""
+    query = select(Group).where(Group.state == "active").order_by(col(Group.id)).limit(MOST)
+    if visitor.role is Role.LEADER:
+        query = query.join(Member, col(Member.group_id) == col(Group.id)).where(
+            Member.person_id == visitor.person_id, Member.role == "leader", col(Member.left_at).is_(None)
+        )
+    return list(session.exec(query))
+
+
+def chosen(groups: list[Group], wanted: str) -> Group | None:
+    """Return the group asked for if it is one of these, else the first."""
+    found = next((group for group in groups if str(group.id) == wanted), None)
+    return found or (groups[0] if groups else None)

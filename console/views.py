@@ -1,0 +1,88 @@
+"""Templates, and what every page of the console needs around its own figures."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from console.auth import LARGE_COOKIE, Signer, Visitor
+from engagement import calendar
+from prompts.loader import texts
+
+HERE = Path(__file__).parent
+COLOURS = 8
+
+
+def say(key: str, **values: object) -> str:
+    """Return a sentence of prompts/texts/zh/console.toml; the template escapes it."""
+    return texts().fill(f"console.{key}", values)
+
+
+def local_time(moment: datetime | None, zone: str = "Asia/Shanghai") -> str:
+    """Show an instant as month-day and hour in a zone."""
+    return "" if moment is None else f"{moment.astimezone(calendar.zone(zone)):%m-%d %H:%M}"
+
+
+def month_day(day: date) -> str:
+    """Show a day as month-day."""
+    return f"{day:%m-%d}"
+
+
+def colour(number: int) -> str:
+    """Return the class of an avatar's colour."""
+    return f"c{number % COLOURS}"
+
+
+def first_letter(name: str) -> str:
+    """Return the character that stands in an avatar."""
+    return name.lstrip("0123456789 ")[:1] or "·"
+
+
+class Views:
+    """The templates with their filters."""
+
+    def __init__(self) -> None:
+        """Load lazily; undefined names are errors."""
+        self._pages = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._pages.globals["t"] = say
+        self._pages.filters |= {
+            "local_time": local_time,
+            "month_day": month_day,
+            "colour": colour,
+            "letter": first_letter,
+        }
+
+    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """Render a page for a request."""
+        console = request.app.state.console
+        signer: Signer = request.app.state.signer
+        visitor: Visitor | None = getattr(request.state, "visitor", None)
+        html = self._pages.get_template(template).render(
+            request=request,
+            path=request.url.path,
+            here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            visitor=visitor,
+            csrf=signer.token(str(request.state.visit)),
+            demo=console.demo,
+            simulator=console.simulator,
+            large=request.cookies.get(LARGE_COOKIE) == "1",
+            **values,
+        )
+        return HTMLResponse(html, status)
+
+
+def set_cookie(response: Response, request: Request, name: str, value: str, seconds: int) -> None:
+    """Set a cookie that no script reads and no other site sends."""
+    https = request.app.state.console.https
+    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=https, path="/")
