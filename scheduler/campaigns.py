@@ -148,7 +148,7 @@ def _rehearse(
                     ahead.setdefault(max(due, now), []).append(verdict)
     for moment in sorted(ahead):
         decided = planner.decide(session, ahead[moment], [], moment)
-        found.extend(_as_it_will_be(verdict, moment) for verdict in decided if verdict.state)
+        found.extend(_as_it_will_be(session, verdict, moment) for verdict in decided if verdict.state)
     return found
 
 
@@ -170,7 +170,7 @@ def _as_it_is(kind: str, view: GroupView, row: Delivery) -> Foreseen:
     return Foreseen(kind, view, row.local_date, row.due_at, at, row.state, row.reason, message)
 
 
-def _as_it_will_be(verdict: Verdict, moment: datetime) -> Foreseen:
+def _as_it_will_be(session: Session, verdict: Verdict, moment: datetime) -> Foreseen:
     one = verdict.occurrence
     sends = verdict.state == "pending" and verdict.reply is not None
     return Foreseen(
@@ -181,7 +181,7 @@ def _as_it_will_be(verdict: Verdict, moment: datetime) -> Foreseen:
         verdict.not_before or moment,
         "planned" if sends else verdict.state,
         verdict.reason,
-        planner.outgoing(verdict.reply, one.group) if sends and verdict.reply is not None else None,
+        planner.outgoing(session, verdict.reply, one.group) if sends and verdict.reply is not None else None,
     )
 
 

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import bindparam, select, update
 
 from engagement.feature import JobSpec
-from engagement.kernel import Clock, Outcome, Receipt, Sender
+from engagement.kernel import Clock, Outcome, Place, Receipt, Sender
 from scheduler import rows
 from scheduler.gate import Pause, RateGate
 from storage import outbox
@@ -237,6 +237,10 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
                 return "failed"
             rows.again(session, taken.id, work.me, now)
             return "moved"
+        case Outcome.GONE if taken.message.place is Place.DM:
+            # A person who closed the private chat says nothing about the group.
+            rows.end(session, taken.id, work.me, "failed", "no_address")
+            return "failed"
         case Outcome.GONE:
             session.run(_REMOVED, group_id=taken.group_id)
             rows.end(session, taken.id, work.me, "failed", "gone")

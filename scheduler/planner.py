@@ -27,6 +27,7 @@ from engagement.calendar import local_day, next_due, quiet_ends
 from engagement.feature import GroupView, JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outgoing, Place, Reply
 from scheduler.schedules import zone_of
+from storage import identities
 from storage.campaigns import Campaign, Delivery, Fire, Schedule
 from storage.columns import instant, micros
 from storage.engine import Session
@@ -330,14 +331,27 @@ def _budget(session: Session, verdicts: Sequence[Verdict]) -> None:
         )
 
 
-def outgoing(reply: Reply, group: GroupView) -> Outgoing:
-    """Give a reply the group's address; the slice that speaks is the first part of its text key."""
+def outgoing(session: Session, reply: Reply, group: GroupView) -> Outgoing | None:
+    """Give a reply its address: the group, or in private the person it is for.
+
+    The slice that speaks is the first part of its text key.
+
+    Returns:
+        None when the person meant cannot be reached on the group's channel.
+    """
+    person = None
+    if reply.kind is Kind.DM:
+        person = identities.address(session, reply.to or 0, group.channel)
+        if person is None:
+            return None
     return Outgoing(
-        kind=Kind.PUSH,
+        kind=Kind.PUSH if person is None else Kind.DM,
         channel=group.channel,
         account=group.account,
-        place=Place.GROUP,
-        conversation=group.external_id,
+        place=Place.GROUP if person is None else Place.DM,
+        conversation=group.external_id if person is None else person[0],
+        to="" if person is None else person[0],
+        to_name="" if person is None else person[1],
         feature=reply.key.partition(".")[0],
         key=reply.key,
         values=reply.values,
@@ -355,6 +369,9 @@ def _write(session: Session, verdicts: Sequence[Verdict], shard: str) -> None:
         if not verdict.state:
             continue
         one = verdict.occurrence
+        message = outgoing(session, verdict.reply, one.group) if verdict.reply is not None else None
+        if verdict.reply is not None and message is None:
+            verdict.state, verdict.reason = "skipped", "no_address"
         rows.append(
             {
                 "campaign_id": one.campaign_id,
@@ -364,7 +381,7 @@ def _write(session: Session, verdicts: Sequence[Verdict], shard: str) -> None:
                 "epoch": 0,
                 "state": verdict.state,
                 "reason": verdict.reason,
-                "body": outgoing(verdict.reply, one.group).dump() if verdict.reply is not None else "",
+                "body": message.dump() if message is not None else "",
                 "attempts": 0,
                 "sender": "",
                 "due_at": one.due_at,

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, bindparam, case, delete, exists, func, literal_column, null, or_, select, update
 
-from engagement.kernel import Outgoing
+from engagement.kernel import Outgoing, Place
 from storage.campaigns import Campaign, Delivery, Heartbeat
 from storage.columns import instant, micros
 from storage.engine import Session
@@ -218,7 +218,8 @@ def take(session: Session, due: Due, me: str, now: datetime) -> Taken | None:
     body, group_id, attempts, expires_at = found
     channel, account, external_id = session.row(_ADDRESS, group_id=group_id)
     message = Outgoing.load(body)
-    if (message.channel, message.account, message.conversation) != (channel, account, external_id):
+    moved = (message.channel, message.account, message.conversation) != (channel, account, external_id)
+    if moved and message.place is Place.GROUP:
         # The group has become a supergroup, or changed its bot, since it was planned.
         message = replace(message, channel=channel, account=account, conversation=external_id)
     return Taken(due.id, due.kind, int(group_id), message, int(attempts), instant(expires_at))

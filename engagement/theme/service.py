@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select, tuple_, update
@@ -330,11 +330,20 @@ def places(
 def joined_days(session: Session, zones: Mapping[int, str]) -> Mapping[int, date]:
     """Return group id → the local day on which the bot first came into it.
 
+    Who comes on the first of a month before the theme speaks hears the opening that day: it counts as the day before.
+
     Args:
         zones: group id → its zone.
     """
     rows = session.exec(pick(Group.id, Group.created_at).where(col(Group.id).in_(sorted(zones))))
-    return {group: calendar.local_day(at, zones[group]) for group, at in rows if group is not None}
+    found: dict[int, date] = {}
+    for group, at in rows:
+        if group is None:
+            continue
+        day = calendar.local_day(at, zones[group])
+        hears_opening = day.day == 1 and calendar.local_minute(at, zones[group]) < rules.THEME_MINUTE
+        found[group] = day - timedelta(days=1) if hears_opening else day
+    return found
 
 
 def leader_names(session: Session, group_ids: Sequence[int]) -> Mapping[int, str]:

@@ -387,3 +387,9 @@ def test_the_same_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
     stage.database.write_now(lambda s: service.erase_scores(s, person, stage.clock.now()))
     assert list(stage.database.read_now(lambda s: service.export_scores(s, person))) == []
     stage.database.close()
+
+
+@pytest.mark.parametrize(("came", "second_morning"), [("2026-04-01T09:00", False), ("2026-04-01T11:00", True)])
+def test_the_opening_is_not_said_twice(tmp_path: Path, came: str, second_morning: bool) -> None:
+    stage = open_stage(tmp_path, (CHECKIN, POINTS, TOPIC, THEME), came)
+    assert (stage.push("theme", "2026-04-02T10:00") is not None) == second_morning
