@@ -19,6 +19,7 @@ from scheduler.gate import RateGate
 from storage import outbox
 from storage.columns import instant
 from storage.engine import Database, Session
+from storage.gathering import Gathering
 from storage.groups import Group
 
 log = structlog.get_logger("bot.courier")
@@ -26,6 +27,7 @@ log = structlog.get_logger("bot.courier")
 STALE_AFTER = timedelta(minutes=10)
 """An answer that could not be sent for so long helps nobody any more."""
 TRIES = 5
+_Sent = tuple[int, Outgoing, Receipt, datetime]
 _BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -40,6 +42,7 @@ class Courier:
         self._clock = clock
         self._lanes: dict[tuple[str, str, str], deque[Queued]] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._sent: Gathering[_Sent, None] = Gathering(database.write, lambda session, sent: record(session, *sent))
 
     def post(self, queued: Queued) -> None:
         """Queue a message behind the others of its conversation."""
@@ -76,11 +79,12 @@ class Courier:
             del self._lanes[key]
 
     async def _send_logged(self, queued: Queued) -> None:
-        try:
-            await self.send(queued)
-        except Exception as error:
-            # The row stays pending and goes out after a restart; the lane must not stop for it.
-            log.exception("courier.bug", outbox=queued.outbox_id, kind=type(error).__name__)
+        """Send, and survive a bug of a channel: the row stays pending and goes out after a restart."""
+        attempt = asyncio.create_task(self.send(queued))
+        await asyncio.wait({attempt})
+        error = None if attempt.cancelled() else attempt.exception()
+        if error is not None:
+            log.error("courier.bug", outbox=queued.outbox_id, kind=type(error).__name__)
 
     async def send(self, queued: Queued) -> Receipt:
         """Send one message, again while the platform asks to wait, and record what became of it."""
@@ -115,7 +119,7 @@ class Courier:
 
     async def _record(self, queued: Queued, message: Outgoing, receipt: Receipt) -> None:
         now = self._clock.now()
-        await self._database.write(lambda s: record(s, queued.outbox_id, message, receipt, now))
+        await self._sent.add((queued.outbox_id, message, receipt, now))
         if receipt.outcome is not Outcome.SENT:
             log.warning("courier.not_sent", outbox=queued.outbox_id, outcome=receipt.outcome, reason=receipt.reason)
 

@@ -16,6 +16,7 @@ from engagement.feature import Actor, Context, GroupView, Slow
 from engagement.kernel import Clock, Event, Incoming, Kind, Outgoing, Place, Reply, one_line
 from storage import identities, inbox, outbox
 from storage.engine import Database, Session
+from storage.gathering import Gathering
 from storage.groups import Group
 
 log = structlog.get_logger("bot.gateway")
@@ -60,6 +61,7 @@ class Gateway:
         self.dispatcher = dispatcher
         self.routes = Routes(dispatcher.features)
         self.clock = clock
+        self._received = Gathering(database.write, self._put)
 
     # ---------------------------------------------------------------- receiving
 
@@ -69,7 +71,7 @@ class Gateway:
         Raises:
             Whatever the database raises: then the platform must not be told that all is well.
         """
-        return await self.database.write(lambda session: self._put(session, incoming))
+        return await self._received.add(incoming)
 
     @staticmethod
     def _put(session: Session, incoming: Incoming) -> int | None:

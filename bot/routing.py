@@ -15,6 +15,8 @@ from engagement.feature import Command, Feature
 from engagement.kernel import Event, Incoming, Place
 
 LONGEST_COMMAND = 400
+_TYPED = 1000
+"""Spellings of bare commands that are remembered."""
 _SLASH = re.compile(r"^/([a-z0-9_]{1,32})(?:@\w+)?(?:\s+(.*))?$", re.IGNORECASE | re.DOTALL)
 _TRADITIONAL = str.maketrans(
     "簽積點題話戰幫數據導劃說頭換過寫復恢榮譽賬戶設時間區靜單錄邀請擁權訊聯絡統計開關啟預覽組員級餘額細贈給賞補領項節榜這個",
@@ -55,6 +57,7 @@ class Routes:
         self._slash: dict[str, _Entry] = {}
         self._prefix: list[tuple[str, _Entry]] = []
         self._fallback: Target | None = None
+        self._typed: dict[str, Target] = {}
         for feature in features:
             if feature.fallback is not None:
                 self._fallback = Target(feature, feature.fallback)
@@ -80,6 +83,9 @@ class Routes:
         """Find the command that a text is, or None."""
         if not text or len(text) > LONGEST_COMMAND:
             return None
+        typed = self._typed.get(text)
+        if typed is not None:
+            return typed
         slash = _SLASH.match(text.strip())
         if slash:
             entry = self._slash.get(slash.group(1).lower())
@@ -89,7 +95,11 @@ class Routes:
         entry = self._exact.get(normal(text))
         shown = visible(text)
         if entry is not None and not shown.endswith(_QUESTION):
-            return Target(entry.feature, entry.command.handler, entry.command)
+            target = Target(entry.feature, entry.command.handler, entry.command)
+            if len(self._typed) < _TYPED:
+                # A bare command says nothing about anybody, and most messages are one of a few spellings.
+                self._typed[text] = target
+            return target
         bare = shown.lstrip("#@ ").lower()
         for word, candidate in self._prefix:
             rest = bare[len(word) : len(word) + 1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -77,7 +76,7 @@ class Dispatcher:
             group=group,
             now=now,
             today=calendar.business_day(incoming.occurred_at, incoming.received_at, zone),
-            rng=random.Random(f"{incoming.channel}|{incoming.account}|{incoming.dedupe_key}"),
+            chance=f"{incoming.channel}|{incoming.account}|{incoming.dedupe_key}",
             notify=self.notify,
             text=incoming.text,
             subject=subject,

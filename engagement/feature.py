@@ -97,6 +97,7 @@ class Context:
         argument: what followed the command word, cleaned; empty if nothing.
         text: the whole message.
         subject: what the quoted message is about (``prefix:reference``), if it was one of ours.
+        chance: names the event; the random numbers follow from it.
         notify: hands events to the subscribers of other slices, in this transaction.
         features: every slice's declaration, for help and for the privacy commands.
     """
@@ -107,13 +108,21 @@ class Context:
     group: GroupView | None
     now: datetime
     today: date
-    rng: random.Random
+    chance: str
     notify: Callable[[Context, object], list[Reply]]
     argument: str = ""
     text: str = ""
     subject: str = ""
     answering: Answering | None = None
     features: Sequence[Feature] = ()
+    _rng: random.Random | None = field(default=None, init=False)
+
+    @property
+    def rng(self) -> random.Random:
+        """The event's random numbers: they follow from ``chance``, so that a repeat draws the same."""
+        if self._rng is None:
+            self._rng = random.Random(self.chance)
+        return self._rng
 
     def emit(self, event: object) -> list[Reply]:
         """Tell other slices what happened; returns what they want said. Their exceptions propagate."""

@@ -50,6 +50,11 @@ class Session(sqlmodel.Session):
         """``sqlite`` or ``postgresql``."""
         return self._dialect_name
 
+    def forget(self) -> None:
+        """Let go of every object, as after each function of the writer; free when there is none."""
+        if self._new or self._deleted or self.identity_map:
+            self.expunge_all()
+
     def run(self, statement: Prepared, **values: object) -> Any:
         """Run a prepared statement and return the driver's cursor (fetch from it before the next call).
 
@@ -137,7 +142,7 @@ class Database:
         Raises:
             Whatever ``fn`` raises: then nothing of it is kept.
         """
-        return await asyncio.wrap_future(self._writer.submit(fn))
+        return await self._writer.run(fn)
 
     def write_now(self, fn: Callable[[Session], T]) -> T:
         """The same for code without an event loop (command line, tests)."""
