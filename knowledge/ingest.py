@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from storage.engine import Database, Session
 
 STARTER = Path(__file__).resolve().parents[1] / "prompts" / "knowledge"
-_BATCH = 60
+_BATCH = 40
 _SCOPE = re.compile(r"all|(?:region|group):[^\s:]{1,60}")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from knowledge import tokens
+from knowledge import thesaurus, tokens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,6 +120,12 @@ class Analysed:
     sounds: Counted
 
 
+def _grams(text: str) -> list[str]:
+    """Characters in ones and twos; meanings in ones and twos."""
+    found = thesaurus.meanings(text)
+    return tokens.grams(tokens.pieces(text)) + found + thesaurus.pairs(found)
+
+
 class Lexicon:
     """The three vocabularies, shared by every text and question of a knowledge base."""
 
@@ -137,7 +143,7 @@ class Lexicon:
         units = [(tokens.pieces(text), weight) for text, weight in parts]
         return Analysed(
             self.words.learn([(tokens.words(text), weight) for text, weight in parts]),
-            self.characters.learn([(tokens.grams(unit), weight) for unit, weight in units]),
+            self.characters.learn([(_grams(text), weight) for text, weight in parts]),
             self.sounds.learn([(tokens.grams(tokens.sounds(unit)), weight) for unit, weight in units]),
         )
 
@@ -147,11 +153,12 @@ class Matches:
     """How well every text fits a question; the arrays are float32 (n,).
 
     Attributes:
-        characters, sounds: share of the ideal score, about 0 to 1.
+        characters, sounds: share of the ideal score, about 0 to 1; meanings count with the characters.
         evidence: raw BM25 (words + .3 characters) over the weight of the rarest token there can be; a better witness
             than the shares of whether the question can be answered at all.
         pieces: token numbers of the question's single characters, known ones only.
         asked: how many different single characters the question has, known or not.
+        meanings, meant: the same for the meanings of the thesaurus.
     """
 
     characters: NDArray[np.float32]
@@ -159,6 +166,8 @@ class Matches:
     evidence: NDArray[np.float32]
     pieces: NDArray[np.int32]
     asked: int
+    meanings: NDArray[np.int32]
+    meant: int
 
 
 class LexicalIndex:
@@ -175,9 +184,10 @@ class LexicalIndex:
         """Scores of all texts for a canonical question."""
         units = tokens.pieces(question)
         words, _ = self._lexicon.words.look(tokens.words(question))
-        characters, strange = self._lexicon.characters.look(tokens.grams(units))
+        characters, strange = self._lexicon.characters.look(_grams(question))
         sounds, silent = self._lexicon.sounds.look(tokens.grams(tokens.sounds(units)))
         pieces, lost = self._lexicon.characters.look(units)
+        meanings, odd = self._lexicon.characters.look(thesaurus.meanings(question))
         raw = self.characters.scores(characters)
         return Matches(
             characters=raw / max(self.characters.ideal(characters, strange), 1e-6),
@@ -185,10 +195,14 @@ class LexicalIndex:
             evidence=((self.words.scores(words) + 0.3 * raw) / self.characters.unseen).astype(np.float32),
             pieces=pieces.ids,
             asked=len(pieces.ids) + lost,
+            meanings=meanings.ids,
+            meant=len(meanings.ids) + odd,
         )
 
-    def held(self, at: int, matches: Matches) -> float:
-        """Share of the question's different characters that text ``at`` has, 0 to 1."""
-        if not matches.asked:
-            return 0.0
-        return float(np.isin(matches.pieces, self._texts[at].characters.ids).sum()) / matches.asked
+    def held(self, at: int, matches: Matches) -> tuple[float, float]:
+        """Shares of the question's different characters and meanings that text ``at`` has, 0 to 1; 0 of none."""
+        has = self._texts[at].characters.ids
+        return (
+            float(np.isin(matches.pieces, has).sum()) / max(matches.asked, 1),
+            float(np.isin(matches.meanings, has).sum()) / max(matches.meant, 1),
+        )

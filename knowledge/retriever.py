@@ -32,7 +32,7 @@ class Ranked:
         score: what it is ranked by: characters + .3 sounds + .5 vectors, about 0 to 1.8.
         margin: its score minus the next one's; 0 for all but the first.
         evidence: raw BM25 over the weight of the rarest token.
-        held: share of the question's characters that the item has.
+        held, meant: shares of the question's characters and meanings that the item has.
         lacking: the question asks for a kind of thing that the item neither asks for nor holds.
     """
 
@@ -41,6 +41,7 @@ class Ranked:
     margin: float
     evidence: float
     held: float
+    meant: float
     lacking: bool
 
 
@@ -77,11 +78,8 @@ def rank(
     if mask is not None:
         scores = np.where(mask, scores, -1.0)
     if hidden is not None:
-        scores[hidden] = -1.0
-    kept = min(KEPT, len(scores))
-    order = np.argpartition(-scores, kept - 1)[:kept]
-    order = order[np.lexsort((order, -scores[order]))]
-    order = order[scores[order] >= 0]
+        scores[[at for at, item in enumerate(shelf.items) if item.entry == shelf.items[hidden].entry]] = -1.0
+    order = _best(shelf, scores)
     found: list[Ranked] = []
     for position, at in enumerate(order):
         margin = 0.0
@@ -94,15 +92,36 @@ def rank(
                 float(scores[at]),
                 margin,
                 float(matches.evidence[at]),
-                shelf.index.held(int(at), matches),
+                *shelf.index.held(int(at), matches),
                 evidence.lacking(question, item.kinds),
             )
         )
     return found
 
 
+def _best(shelf: Shelf, scores: NDArray[np.float32]) -> list[int]:
+    """Positions of the best items, best first. Of two with one id only one is kept: the more local, then the newer."""
+    count = min(2 * KEPT, len(scores))
+    order = np.argpartition(-scores, count - 1)[:count]
+    order = order[np.lexsort((order, -scores[order]))]
+    chosen: dict[str, int] = {}
+    for at in order[scores[order] >= 0].tolist():
+        item = shelf.items[at]
+        other = chosen.get(item.entry)
+        if other is None or _precedence(item) > _precedence(shelf.items[other]):
+            chosen[item.entry] = at
+    return sorted(chosen.values(), key=lambda at: (-float(scores[at]), at))[:KEPT]
+
+
+def _precedence(item: Item) -> tuple[int, int]:
+    return ("all", "region", "group").index(item.scope.partition(":")[0]), item.chunk
+
+
 def exact(catalogue: Catalogue, question: str, scopes: frozenset[str]) -> int | None:
     """Chunk id of the only visible entry that has just this phrasing, else None."""
     entries = catalogue.entries
-    chunks = [c for c in catalogue.exact.get(question, ()) if entries.items[entries.place[c]].scope in scopes]
-    return chunks[0] if len(chunks) == 1 else None
+    items = [entries.items[entries.place[chunk]] for chunk in catalogue.exact.get(question, ())]
+    items = [item for item in items if item.scope in scopes]
+    if len({item.entry for item in items}) != 1:
+        return None
+    return max(items, key=_precedence).chunk
