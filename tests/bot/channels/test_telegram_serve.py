@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -112,6 +115,50 @@ async def test_a_morning_in_a_group_by_webhook(data_dir: Path) -> None:
         assert telegram.limits.refused == 0
         assert await bot.end() in (0, -15)
         assert "Traceback" not in bot.tail()
+
+
+def make_topic_due(data: Path, *, only_look: bool = False) -> bool:
+    """Let the groups live where it is morning now, and the topic be due since 7:30 there; False: it has no schedule yet."""
+    now = datetime.now(UTC)
+    hours = next(h for h in range(-11, 13) if (now + timedelta(hours=h)).hour == 9)
+    local = now + timedelta(hours=hours)
+    due = local.replace(hour=7, minute=30, second=0, microsecond=0) - timedelta(hours=hours)
+    zone = f"Etc/GMT{-hours:+d}" if hours else "Etc/GMT"
+    with closing(sqlite3.connect(data / "tuantuan.db", timeout=10)) as database, database:
+        if only_look:
+            return bool(database.execute("SELECT 1 FROM schedule WHERE kind = 'topic'").fetchall())
+        database.execute("UPDATE chat_group SET zone = ?", (zone,))
+        database.execute("UPDATE schedule SET zone = ?", (zone,))
+        moment = int(due.timestamp()) * 1_000_000
+        return database.execute("UPDATE schedule SET next_at = ? WHERE kind = 'topic'", (moment,)).rowcount == 1
+
+
+async def test_the_topic_of_the_day_is_pushed_and_answered(data_dir: Path) -> None:
+    """
+    早上 7:30，团团：早呀，今天的话题…… （平台先说 429，再断线，话题还是到了，只一条）
+    李阿姨引用话题：一瓶老干妈             → 积分
+    """
+    async with FakeTelegram(privacy=False) as telegram:
+        telegram.chat(TUAN)
+        async with serving(data_dir, settings(telegram, "polling", 0)):
+            await telegram.add_bot(GROUP, TUAN, title="阳光花园", admin=True, name="周团长")
+            await telegram.wait_for(lambda: telegram.sent(GROUP) and telegram.sent(TUAN))
+        before = len(telegram.sent(GROUP))
+        # The schedules of a new group are made at the first beat after a start, at the latest.
+        async with serving(data_dir, settings(telegram, "polling", 0)) as bot:
+            await telegram.wait_for(lambda: make_topic_due(data_dir, only_look=True), 30)
+            telegram.fail("sendMessage", too_many(1), chat=GROUP)
+            telegram.fail("sendMessage", drop(), chat=GROUP)
+            make_topic_due(data_dir)
+            await telegram.wait_for(lambda: len(telegram.sent(GROUP)) > before, 60)
+            topic = telegram.sent(GROUP)[before]
+            assert "话题" in topic.text
+            answered = await telegram.say(GROUP, LI, "一瓶老干妈，三年了", name="李阿姨", reply_to=topic.message_id)
+            await telegram.wait_for(lambda: stamped(telegram, GROUP, answered))
+            assert "2" in await balance(telegram, GROUP, LI)
+            await asyncio.sleep(2)
+            assert [d.text for d in telegram.sent(GROUP)].count(topic.text) == 1
+            assert "Traceback" not in bot.tail()
 
 
 async def test_polling_goes_on_where_it_was(data_dir: Path) -> None:
