@@ -72,14 +72,14 @@ def start() -> str:
 
 
 @contextlib.contextmanager
-def fresh_database(socket_folder: str) -> Iterator[str]:
-    """Make an empty database and drop it afterwards, with whoever is still connected.
+def fresh_database(socket_folder: str, template: str = "template1") -> Iterator[str]:
+    """Make an empty database, or a copy of one, and drop it afterwards, with whoever is still connected.
 
     Yields:
         Its address in the plain form `postgresql://…`, as BOT_DATABASE__URL takes it.
     """
     name = f"t_{uuid.uuid4().hex[:12]}"
-    _execute(socket_folder, f"CREATE DATABASE {name}")
+    _execute(socket_folder, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield f"postgresql://postgres@/{name}?host={socket_folder}"
     finally:
