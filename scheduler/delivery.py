@@ -169,7 +169,7 @@ async def _one(work: _Round, due: rows.Due) -> str:
     if taken is None:
         return "not_taken"
     receipt = await _send(sender, taken)
-    outcome = await _settle(work, due, taken, receipt)
+    outcome = await _settle(work, taken, receipt)
     if outcome == "moved":
         return await _one(work, replace(due, conversation=receipt.new_id))
     return outcome
@@ -187,7 +187,7 @@ async def _send(sender: Sender, taken: rows.Taken) -> Receipt:
         return Receipt(Outcome.UNKNOWN, reason="bug")
 
 
-async def _settle(work: _Round, due: rows.Due, taken: rows.Taken, receipt: Receipt) -> str:
+async def _settle(work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
     """Commit what the platform said; the answer must not be lost because the disk is full for a second."""
     for attempt in range(COMMIT_TRIES):
         try:
@@ -202,9 +202,9 @@ async def _settle(work: _Round, due: rows.Due, taken: rows.Taken, receipt: Recei
         raise AssertionError("unreachable")
     if receipt.outcome is Outcome.RETRY:
         await work.gate.closed(
-            due.channel,
-            due.account,
-            due.conversation,
+            taken.message.channel,
+            taken.message.account,
+            taken.message.conversation,
             work.clock.now() + timedelta(seconds=receipt.retry_after),
         )
     if outcome not in {"sent", "retry", "moved"}:

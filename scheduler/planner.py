@@ -211,7 +211,7 @@ def decide(session: Session, latest: list[Verdict], missed: list[Verdict], now: 
             elif planned.skip:
                 verdict.state = "failed" if planned.skip == "bug" else "skipped"
                 verdict.reason = planned.skip[:40]
-    _budget(session, [verdict for verdict in open_ if verdict.state == "pending" and verdict.spec.unasked])
+    _budget(session, [verdict for verdict in open_ if verdict.spec.unasked and _is_heard_by_the_group(verdict)])
     return [verdict for verdict in [*missed, *latest] if _key(verdict.occurrence) in claimed]
 
 
@@ -299,6 +299,10 @@ def _world_failed(error: Exception) -> bool:
     return isinstance(found, sqlite3.OperationalError) and getattr(found, "sqlite_errorcode", 1) != sqlite3.SQLITE_ERROR
 
 
+def _is_heard_by_the_group(verdict: Verdict) -> bool:
+    return verdict.state == "pending" and verdict.reply is not None and verdict.reply.kind is not Kind.DM
+
+
 def _budget(session: Session, verdicts: Sequence[Verdict]) -> None:
     """Count unasked messages against each group's day, in the same transaction; what is over it is skipped."""
     if not verdicts:
@@ -363,15 +367,23 @@ def outgoing(session: Session, reply: Reply, group: GroupView) -> Outgoing | Non
     )
 
 
+def addressed(session: Session, verdict: Verdict) -> Outgoing | None:
+    """Return what goes out for a pending verdict; one that reaches nobody becomes skipped, ``no_address``."""
+    if verdict.state != "pending" or verdict.reply is None:
+        return None
+    message = outgoing(session, verdict.reply, verdict.occurrence.group)
+    if message is None:
+        verdict.state, verdict.reason = "skipped", "no_address"
+    return message
+
+
 def _write(session: Session, verdicts: Sequence[Verdict], shard: str) -> None:
     rows: list[Mapping[str, object]] = []
     for verdict in verdicts:
         if not verdict.state:
             continue
         one = verdict.occurrence
-        message = outgoing(session, verdict.reply, one.group) if verdict.reply is not None else None
-        if verdict.reply is not None and message is None:
-            verdict.state, verdict.reason = "skipped", "no_address"
+        message = addressed(session, verdict)
         rows.append(
             {
                 "campaign_id": one.campaign_id,

@@ -306,3 +306,29 @@ def test_the_open_queries_use_the_partial_index(town: Callable[..., Town]) -> No
         plan = str(raw.cursor().execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
         raw.close()
         assert "ix_delivery_open" in plan, (prepared.name, plan)
+
+
+async def test_a_private_push_reaches_its_person_and_is_none_of_the_group_s(town: Callable[..., Town]) -> None:
+    """A reminder to the leader: it costs nothing of the group's budget, and a closed chat does not remove the group."""
+    from engagement.feature import Planned
+    from engagement.kernel import Kind, Place, Reply
+    from storage.groups import Identity, Person
+
+    here = town(job(plan=lambda _s, found, _n: [Planned(one, Reply("faq.x", {}, kind=Kind.DM, to=7)) for one in found]))
+    here.add(2, daily_budget=0)
+
+    def person(session: Any) -> None:
+        session.add(Person(id=7, created_at=here.clock.now()))
+        session.flush()
+        session.add(Identity(person_id=7, channel="play", external_id="u7", name="周团长", dm_open=True))
+
+    await here.run()
+    await here.run(EIGHT_O_CLOCK)
+    assert here.states() == [("skipped", "no_address")] * 2
+    here.database.write_now(person)
+    here.phone.answer = answers("u7", Receipt(Outcome.GONE))
+    await here.run(EIGHT_O_CLOCK + timedelta(days=1))
+    assert here.states()[2:] == [("failed", "no_address"), ("sent", "")]
+    assert [(one.place, one.conversation) for one in here.phone.tried] == [(Place.DM, "u7")] * 2
+    assert here.group(1).state == "active"
+    assert here.unasked() == {}
