@@ -41,7 +41,7 @@ class Courier:
         self._gate = gate
         self._clock = clock
         self._lanes: dict[tuple[str, str, str], deque[Queued]] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
         self._sent: Gathering[_Sent, None] = Gathering(database.write, lambda session, sent: record(session, *sent))
 
     def post(self, queued: Queued) -> None:
@@ -49,7 +49,7 @@ class Courier:
         message = queued.message
         if message.kind is Kind.REACTION:
             # A stamp on a message says nothing that others would have to wait for.
-            self._start(self._send_logged(queued))
+            self._start(self.send(queued), queued.outbox_id)
             return
         key = (message.channel, message.account, message.conversation)
         lane = self._lanes.get(key)
@@ -64,27 +64,31 @@ class Courier:
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, object], outbox_id: int = 0) -> None:
         task = asyncio.create_task(work)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda ended: self._ended(ended, outbox_id))
+
+    def _ended(self, task: asyncio.Task[Any], outbox_id: int) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            self._survive(outbox_id, task.exception())
+
+    @staticmethod
+    def _survive(outbox_id: int, error: object) -> None:
+        """Note a bug of a channel: the row stays pending and goes out after a restart."""
+        if isinstance(error, BaseException):
+            log.error("courier.bug", outbox=outbox_id, kind=type(error).__name__)
 
     async def _drive(self, key: tuple[str, str, str]) -> None:
         lane = self._lanes[key]
         try:
             while lane:
-                await self._send_logged(lane[0])
+                (came,) = await asyncio.gather(self.send(lane[0]), return_exceptions=True)
+                self._survive(lane[0].outbox_id, came)
                 lane.popleft()
         finally:
             del self._lanes[key]
-
-    async def _send_logged(self, queued: Queued) -> None:
-        """Send, and survive a bug of a channel: the row stays pending and goes out after a restart."""
-        attempt = asyncio.create_task(self.send(queued))
-        await asyncio.wait({attempt})
-        error = None if attempt.cancelled() else attempt.exception()
-        if error is not None:
-            log.error("courier.bug", outbox=queued.outbox_id, kind=type(error).__name__)
 
     async def send(self, queued: Queued) -> Receipt:
         """Send one message, again while the platform asks to wait, and record what became of it."""

@@ -270,8 +270,7 @@ class Player:
 
 def _lines_before(session: Session) -> int:
     return sum(
-        int(session.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
-        for table in (Outbox, Delivery)
+        int(session.execute(select(func.count()).select_from(table)).scalar_one()) for table in (Outbox, Delivery)
     )
 
 

@@ -243,7 +243,7 @@ def check(session: Session) -> LedgerCheck:
         .where((_T.c.amount != -undone.c.amount) | (_T.c.account_id != undone.c.account_id))
     )
 
-    def number(statement: Select[tuple[int]]) -> int:
+    def number(statement: Select[int]) -> int:
         return int(session.execute(statement).scalar_one())
 
     return LedgerCheck(

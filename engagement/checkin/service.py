@@ -138,7 +138,9 @@ def check_in(ctx: Context, topic: str = DAILY) -> Done:
 
 
 def _days(session: Session, member_id: int, topic: str) -> set[date]:
-    return set(session.exec(pick(Checkin.local_date).where(Checkin.member_id == member_id, Checkin.topic == topic)))
+    return set(
+        session.exec(pick(col(Checkin.local_date)).where(Checkin.member_id == member_id, Checkin.topic == topic))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def month_of(session: Session, member_id: int, today: date, topic: str = DAILY) 
     """Return a member's check-ins of this month, for the calendar."""
     start = today.replace(day=1)
     days = session.exec(
-        pick(Checkin.local_date)
+        pick(col(Checkin.local_date))
         .where(
             col(Checkin.member_id) == member_id,
             col(Checkin.topic) == topic,

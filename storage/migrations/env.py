@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from alembic import context
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
@@ -11,7 +13,7 @@ from storage import audit, campaigns, columns, groups, inbox, ledger, outbox  # 
 connection = context.config.attributes["connection"]
 
 
-def _render(kind: str, item: object, _autogen: object) -> str | bool:
+def _render(kind: str, item: Any, _autogen: object) -> str | Literal[False]:
     if kind == "type" and isinstance(item, columns.UtcMicros):
         return "sa.BigInteger()"
     if kind == "type" and isinstance(item, columns.LocalDay):
