@@ -3,7 +3,8 @@
     make screenshots
     make screenshots ARGS="simulator=/sim phone=/sim@390x844"
 
-A picture is `name=/path`, with `@WIDTHxHEIGHT` for another size than a desktop's; it lands in docs/pictures/name.png.
+A picture is `name=/path`, with `!text` for a button to press there first and `@WIDTHxHEIGHT` for another size than a desktop's;
+it lands in docs/pictures/name.png.
 """
 
 from __future__ import annotations
@@ -20,12 +21,19 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PICTURES = ROOT / "docs" / "pictures"
-USUAL = ("simulator=/sim", "simulator-phone=/sim@390x844", "console=/", "console-phone=/@390x844")
+PICTURES = Path(os.environ.get("TUANTUAN_PICTURES") or ROOT / "docs" / "pictures")
+USUAL = (
+    "start=/",
+    "simulator=/sim",
+    "simulator-phone=/sim@390x844",
+    "console=/!以运营身份看",
+    "leader=/!以团长身份看@390x844",
+    "resident=/!以居民身份看@390x844",
+)
 # Chromium as root needs no sandbox; the rest keeps it from asking for anything outside this machine.
 FLAGS = [
     "--no-sandbox",
@@ -43,21 +51,23 @@ class Picture:
 
     name: str
     path: str
+    press: str = ""
     width: int = 1360
     height: int = 850
 
 
 def read(argument: str) -> Picture:
-    """Read `name=/path@WIDTHxHEIGHT`.
+    """Read `name=/path!text@WIDTHxHEIGHT`.
 
     Raises:
         ValueError: it is none.
     """
-    found = re.fullmatch(r"([\w-]+)=(/[^@]*)(?:@(\d+)x(\d+))?", argument)
+    found = re.fullmatch(r"([\w-]+)=(/[^@!]*)(?:!([^@]+))?(?:@(\d+)x(\d+))?", argument)
     if found is None:
-        raise ValueError(f"{argument!r}: a picture is name=/path or name=/path@390x844")
-    name, path, width, height = found.groups()
-    return Picture(name, path, int(width), int(height)) if width else Picture(name, path)
+        raise ValueError(f"{argument!r}: a picture is name=/path, name=/path@390x844 or name=/path!button@390x844")
+    name, path, press, width, height = found.groups()
+    picture = Picture(name, path, press or "")
+    return replace(picture, width=int(width), height=int(height)) if width else picture
 
 
 @contextlib.contextmanager
@@ -104,11 +114,14 @@ def take(pictures: list[Picture], chromium: str) -> None:
                 viewport={"width": picture.width, "height": picture.height}, device_scale_factor=2, locale="zh-CN"
             )
             page.goto(address + picture.path, wait_until="load")
+            if picture.press:
+                page.get_by_role("button", name=picture.press).click()
+                page.wait_for_load_state("load")
             page.wait_for_timeout(1500)  # live parts draw themselves after the load
             target = PICTURES / f"{picture.name}.png"
             page.screenshot(path=target)
             page.close()
-            print(target.relative_to(ROOT))
+            print(target)
         browser.close()
 
 
