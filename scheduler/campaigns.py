@@ -172,16 +172,16 @@ def _as_it_is(kind: str, view: GroupView, row: Delivery) -> Foreseen:
 
 def _as_it_will_be(session: Session, verdict: Verdict, moment: datetime) -> Foreseen:
     one = verdict.occurrence
-    sends = verdict.state == "pending" and verdict.reply is not None
+    message = planner.addressed(session, verdict)
     return Foreseen(
         verdict.spec.kind,
         one.group,
         one.local_date,
         one.due_at,
         verdict.not_before or moment,
-        "planned" if sends else verdict.state,
+        "planned" if verdict.state == "pending" else verdict.state,
         verdict.reason,
-        planner.outgoing(session, verdict.reply, one.group) if sends and verdict.reply is not None else None,
+        message,
     )
 
 

@@ -12,7 +12,7 @@ from sqlmodel import select
 from engagement.feature import GroupView
 from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt, Reply, SetClock
 from engagement.registry import FEATURES
-from scheduler import planner
+from scheduler.addressing import outgoing
 from scheduler.clock import run_due
 from scheduler.gate import no_gate
 from storage.campaigns import Delivery
@@ -67,4 +67,4 @@ def test_a_closed_private_chat_does_not_close_the_group(stage: Stage) -> None:
 def test_nobody_on_this_channel(stage: Stage) -> None:
     group = GroupView.of(stage.database.read_now(lambda s: s.get_one(Group, stage.group_id)))
     reminder = Reply("faq.reminder", kind=Kind.DM, to=999)
-    assert stage.database.read_now(lambda s: planner.outgoing(s, reminder, group)) is None
+    assert stage.database.read_now(lambda s: outgoing(s, reminder, group)) is None
