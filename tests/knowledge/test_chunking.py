@@ -1,0 +1,39 @@
+"""Sections to passages."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowledge.chunking import MAX_PASSAGE, passages
+from knowledge.loaders.blocks import Block
+
+_TEXT = st.text(alphabet="提货退款十二点。；\n a1", min_size=1, max_size=900).filter(lambda text: bool(text.strip()))
+_BLOCK = st.one_of(
+    st.builds(Block, st.just("text"), _TEXT, page=st.integers(0, 3)),
+    st.builds(Block, st.just("heading"), st.sampled_from(["1 总则", "2.1 退货", "附"]), level=st.integers(1, 3)),
+)
+
+
+@given(st.lists(_BLOCK, max_size=12))
+def test_nothing_is_lost_nothing_is_too_long_and_places_are_unique(blocks: list[Block]) -> None:
+    found = passages("规则", blocks)
+    told = "".join("".join(block.text.split()) for block in blocks if block.kind != "heading")
+    assert "".join("".join(one.body.split()) for one in found) == told
+    assert all(len(one.body) <= MAX_PASSAGE for one in found)
+    assert len({one.entry for one in found}) == len(found)
+
+
+def test_headings_stand_above_a_passage_and_give_it_its_place() -> None:
+    blocks = [
+        Block("heading", "生鲜售后规则", level=1),
+        Block("heading", "3 坏了怎么退", level=2),
+        Block("heading", "3.2 坏多少退多少", level=3),
+        Block("text", "坏了一部分按比例退。"),
+        Block("heading", "4 运费", level=2),
+        Block("text", "不收。"),
+    ]
+    first, second = passages("生鲜售后规则", blocks)
+    assert (first.entry, first.locator) == ("3.2", "3.2")
+    assert first.title == "生鲜售后规则 › 3 坏了怎么退 › 3.2 坏多少退多少"
+    assert (second.entry, second.title) == ("4", "生鲜售后规则 › 4 运费")

@@ -1,0 +1,53 @@
+"""What a model says is kept only as far as a passage says it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowledge.grounding import MAX_ANSWER, clean, grounded
+
+PASSAGE = "提货后 24 小时内拍 2 张照片发给团长。坏了一部分按比例退，超过一半全退。生鲜单纯不想要，不支持退。"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["提货后24小时内拍2张照片发给团长。", "超过一半全退。", "坏了一部分按比例退，超过一半全退。", "生鲜单纯不想要，不支持退。"],
+)
+def test_what_the_passage_says_is_kept(said: str) -> None:
+    assert grounded(said, [PASSAGE]) == (said, [0])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "提货后 48 小时内拍 2 张照片发给团长。",
+        "提货后24小时内拍2张照片发给团长，电话13800138000。",
+        "生鲜单纯不想要，支持退。",
+        "牛肉是国产的，请放心。",
+        "不知道",
+        "资料里没有提到。",
+        "",
+    ],
+)
+def test_invented_figures_turned_meanings_and_other_matter_are_not(said: str) -> None:
+    assert grounded(said, [PASSAGE]) == ("", [])
+
+
+def test_one_false_sentence_falls_and_the_true_ones_stay() -> None:
+    said = "坏了一部分按比例退，超过一半全退。客服电话是 4008001234。"
+    assert grounded(said, ["别的资料。", PASSAGE]) == ("坏了一部分按比例退，超过一半全退。", [1])
+
+
+def test_links_markup_and_mentions_go() -> None:
+    dirty = "**超过一半全退** [点这里](http://bad.example/a) ![x](data:a) <img src=x> @所有人 https://bad.example/x [1]"
+    assert clean(dirty) == "超过一半全退"
+
+
+@given(st.text(max_size=600), st.text(max_size=200))
+def test_nothing_comes_out_that_did_not_go_in(said: str, passage: str) -> None:
+    text, used = grounded(said, [passage])
+    assert len(text) <= MAX_ANSWER
+    assert bool(text) == bool(used)
+    assert set(text) <= set(said)
