@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from bot.main import Program
 from bot.settings import Mode
-from engagement.kernel import Movable, ShiftedClock
+from engagement.errors import Refusal
+from engagement.kernel import SetClock, ShiftedClock
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from starlette.routing import BaseRoute
 
+    from bot.channels.terminal import Terminal
     from bot.channels.web import WebSimulator
 
 _SECRET_FILE = "web.secret"  # noqa: S105 - the file's name
@@ -37,22 +40,13 @@ class Pages:
         from bot.rendering.capabilities import WEB
         from bot.rendering.render import render
 
-        program, clock = self.program, self.program.clock
-        assert isinstance(clock, ShiftedClock)
-
-        async def advance(to: datetime) -> None:
-            movable: Movable = clock
-            await program.advance(movable, to)
-            keep = getattr(clock, "keep", None)
-            if keep is not None:
-                keep()
-
+        program = self.program
         simulator = Simulator(
             program.directory,
-            clock,
+            program.clock,
             receive=program.pump.receive,
             settle=program.pump.drain,
-            advance=advance,
+            advance=_advance(program),
             render=lambda message: render(message, WEB),
         )
         program.senders[simulator.name] = simulator
@@ -99,3 +93,38 @@ class Pages:
         """End it."""
         if self.simulator is not None:
             await self.simulator.stop()
+
+
+def terminal(program: Program) -> Terminal:
+    """Make the terminal channel over a program."""
+    from bot.channels.terminal import Terminal
+    from bot.rendering.capabilities import TERMINAL
+    from bot.rendering.render import render
+
+    found = Terminal(
+        program.clock,
+        receive=program.pump.receive,
+        settle=program.pump.drain,
+        advance=_advance(program),
+        render=lambda message: render(message, TERMINAL),
+    )
+    program.senders[found.name] = found
+    return found
+
+
+def _advance(program: Program) -> Callable[[datetime], Awaitable[None]]:
+    """Return what moves the program's clock and keeps how far it was moved.
+
+    Beside a live channel the clock is the host's: then a move is refused, since nobody may be sent tomorrow's topic today.
+    """
+    clock = program.clock
+
+    async def advance(to: datetime) -> None:
+        if not isinstance(clock, ShiftedClock | SetClock):
+            raise Refusal("sim.clock_fixed")
+        await program.advance(clock, to)
+        keep = getattr(clock, "keep", None)
+        if keep is not None:
+            keep()
+
+    return advance

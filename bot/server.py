@@ -60,6 +60,7 @@ class Server:
         self.routes: list[BaseRoute] = []
         self._telegram: Any = None
         self._pages: Any = None
+        self._terminal: Any = None
 
     def compose(self) -> Starlette:
         """Make the web application: health, webhooks, simulator, console."""
@@ -113,6 +114,10 @@ class Server:
             self._telegram = channel
             program.senders[channel.name] = channel.sender
             routes.extend(channel.routes())
+        if "terminal" in self.channels:
+            from bot.pages import terminal
+
+            self._terminal = terminal(program)
         if "sim" in self.channels or "web" in self.channels:
             from bot.pages import Pages
 
@@ -133,6 +138,9 @@ class Server:
         if self._pages is not None:
             await self._pages.start()
             self._stops.append(self._pages.stop)
+        if self._terminal is not None:
+            await self._terminal.start()
+            self._stops.append(self._terminal.stop)
         self._flusher = asyncio.create_task(self._flush(), name="flush")
         self.ready = True
 
@@ -243,7 +251,7 @@ def run(directory: Path, channels: list[str], role: str) -> int:
 
 def channels_are_local(channels: list[str]) -> bool:
     """Say whether nobody outside is talked to, so that the clock may be moved."""
-    return all(channel in ("sim", "web", "terminal") for channel in channels) and "sim" in channels
+    return set(channels) <= {"sim", "web", "terminal"} and bool({"sim", "terminal"} & set(channels))
 
 
 def _announce(settings: Settings, channels: list[str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 WIDTH, HEIGHT = 640, 230
-LEFT, RIGHT, TOP, BOTTOM = 40, 12, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 40, 26, 12, 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class Chart:
 
 
 def nice_top(most: float, lines: int = 5) -> int:
-    """Return the smallest round number that ``lines`` equal steps of 1, 2 or 5 × 10ⁿ reach above ``most``."""
+    """Return the smallest round number that ``lines`` equal steps of 1, 1.5, 2, 3, 4, 5, 6 or 8 × 10ⁿ reach above ``most``."""
     if most <= lines:
         return lines
     raw = most / lines
     power = 10 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
+    step = next(factor * power for factor in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if factor * power >= raw)
     return int(step * lines)
 
 

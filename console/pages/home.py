@@ -10,7 +10,7 @@ from console.auth import LARGE_COOKIE, SESSION_SECONDS, Area, Role, Visitor, new
 from console.policy import Allow, field
 from console.views import Views, say, set_cookie
 from storage.engine import Session
-from storage.groups import Group, Identity, Member
+from storage.groups import Account, Group, Identity, Member
 
 router = APIRouter()
 _YEAR = 365 * 86400
@@ -103,7 +103,13 @@ def _demo_person(session: Session, role: Role, wanted: str) -> tuple[int, str] |
     elif wanted.isdecimal() and len(wanted) < 16:
         query = query.where(Member.person_id == int(wanted))
     else:
-        query = query.where(Member.role == "member", col(Member.account_id).is_not(None))
+        # Whoever has most to show.
+        query = (
+            query.join(Account, col(Account.id) == col(Member.account_id))
+            .where(Member.role == "member")
+            .order_by(None)
+            .order_by(col(Account.balance).desc(), col(Member.id))
+        )
     found = session.exec(query.limit(1)).first()
     return None if found is None else (found[0], found[1])
 

@@ -13,12 +13,14 @@ from console.auth import Area, Visitor
 from console.policy import CONSOLE, Allow
 from console.scope import chosen, groups_of
 from console.views import Views
+from prompts.loader import texts
 from storage.documents import Chunk, Document, DocumentVersion, Phrasing, Question
 from storage.engine import Session
 
 router = APIRouter()
 SHOWN = 60
 LONGEST_QUESTION = 200
+_STARTER = frozenset(key for key in texts().keys() if key.startswith("console.kb_starter_"))  # noqa: SIM118
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,12 @@ async def bench(request: Request, q: str = "", group: str = "") -> Response:
     )
 
 
+def shown_title(title: str) -> str:
+    """Return a document's title; the starter base's files have a Chinese one in the texts."""
+    key = f"console.kb_starter_{title}"
+    return texts().raw(key) if key in _STARTER else title
+
+
 def _scopes(session: Session, visitor: Visitor) -> list[str] | None:
     """Return the scopes of documents a visitor may read; None = all."""
     if visitor.role in ("staff", "admin"):
@@ -154,7 +162,7 @@ def _rows(session: Session, visitor: Visitor, document: int | None = None, state
     return [
         Row(
             one.id or 0,
-            one.title or one.name,
+            shown_title(one.title or one.name),
             one.name,
             version.state,
             version.number,

@@ -78,7 +78,8 @@ def board_of(session: Session, group: Group, now: datetime) -> Board:
     """Read what the page shows of a group."""
     assert group.id is not None
     today = calendar.local_day(now, group.zone)
-    days = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    # The day that has only begun would look like a fall: the chart ends with yesterday.
+    days = [today - timedelta(days=back) for back in range(DAYS, 0, -1)]
     checkins = checkin.counts_since(session, group.id, days[0])
     heard, heat = _heard(session, group, days, now)
     members = groups.member_count(session, group.id)

@@ -16,6 +16,7 @@ from engagement.checkin import service as checkin
 from engagement.points import service as points
 from engagement.theme import service as theme
 from engagement.theme.service import Place
+from prompts import packs
 from prompts.loader import texts
 from prompts.packs import Month
 from storage import identities
@@ -49,6 +50,7 @@ class Mine:
     days: list[Day]
     history: list[tuple[date, str, int, str]]
     theme: Month
+    rule: str
     score: int
     place: int
     board: list[Place]
@@ -93,6 +95,8 @@ def mine_of(session: Session, member: Member, group: Group, now: datetime) -> Mi
         (one.local_date, what(one.kind), one.amount, one.reason)
         for one in points.history(session, member.account_id, HISTORY)
     ]
+    month_theme = theme.month_of(today)
+    challenge = month_theme.challenge
     place = next((one.place for one in board if one.name == member.name), 0)
     score = scores[0]["points"] if scores else 0
     return Mine(
@@ -103,7 +107,8 @@ def mine_of(session: Session, member: Member, group: Group, now: datetime) -> Mi
         month,
         cells(today, set(month.days)),
         history,
-        theme.month_of(today),
+        month_theme,
+        "\n".join(packs.fill(challenge.rule, {"target": challenge.target, "reward_points": challenge.reward_points})),
         score if isinstance(score, int) else 0,
         place,
         board[:5],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -47,12 +47,19 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the neighbours said in the sample weeks."""
+    """What the neighbours said in the sample weeks.
+
+    Attributes:
+        unknown: a question that the starter base cannot answer.
+        leader: what the leader answers to such ones.
+    """
 
     checkin: tuple[str, ...]
     answers: tuple[str, ...]
     chatter: tuple[str, ...]
     questions: tuple[str, ...]
+    unknown: str
+    leader: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class Community:
 
     people: tuple[Person, ...]
     rooms: tuple[Room, ...]
-    words: Words = field(default_factory=lambda: Words((), (), (), ()))
+    words: Words
 
 
 def parse(table: dict[str, Any]) -> Community:
@@ -82,7 +89,14 @@ def parse(table: dict[str, Any]) -> Community:
             raise ValueError(f"{one['id']}: {sorted(set(members) - known)}")
         rooms.append(Room(one["id"], one["name"], one["leader"], members, tuple(one.get("facts", ()))))
     said = table["words"]
-    words = Words(tuple(said["checkin"]), tuple(said["answers"]), tuple(said["chatter"]), tuple(said["questions"]))
+    words = Words(
+        tuple(said["checkin"]),
+        tuple(said["answers"]),
+        tuple(said["chatter"]),
+        tuple(said["questions"]),
+        said["unknown"],
+        said["leader"],
+    )
     return Community(people, tuple(rooms), words)
 
 

@@ -14,9 +14,10 @@ from datetime import date, datetime, timedelta
 
 from bot.channels.sim import community
 from bot.channels.sim.community import ZONE, Room
+from bot.channels.sim.history import moment_of
 from bot.channels.sim.simulator import Simulator
 from engagement import calendar
-from engagement.kernel import Event
+from engagement.kernel import Event, SetClock, ShiftedClock
 from prompts.loader import texts
 
 DAYS = 21
@@ -24,6 +25,7 @@ _SEED = 20261122
 _START = 7 * 60 + 26
 """Local minute at which the player finds the clock: a few minutes before the day's topic."""
 _TOPIC = "topic.push"
+_HANDED_OVER = "faq.to_leader"
 _BUSY_HOURS = (8, 12, 18, 19, 20)
 
 
@@ -45,25 +47,36 @@ class Rehearsal:
     def __init__(self, simulator: Simulator) -> None:
         """Take the world; :meth:`play` fills it."""
         self._sim = simulator
+        self._clock = simulator.clock
         self._sample = community.sample()
         # Nobody gains or loses by this chance: it is the sample community's habits.
         self._chance = random.Random(_SEED)
         self._eager = {person.id: person.eager for person in self._sample.people}
 
     async def play(self, days: int = DAYS) -> None:
-        """Play ``days`` days and leave the clock at 7:26 in the morning of today."""
-        sim = self._sim
+        """Play ``days`` days and leave the clock at 7:26 in the morning of today.
+
+        On a clock that cannot be moved only the groups are opened.
+        """
+        sim, clock = self._sim, self._clock
+        if not isinstance(clock, ShiftedClock | SetClock):
+            sim.keep_cast()
+            await self._open()
+            sim.preparing = False
+            await sim.tell_clock()
+            return
         today = calendar.local_day(sim.clock.now(), ZONE)
         end = calendar.instant_of(today, _START, ZONE)
         start = calendar.instant_of(today - timedelta(days=days), 7 * 60, ZONE)
         sim.preparing, sim.moving = True, (start, end)
         try:
-            sim.clock.set(start)
+            clock.set(start)
             sim.keep_cast()
             await self._open()
             for back in range(days, 0, -1):
                 await self._day(today - timedelta(days=back))
                 await sim.tell_clock()
+            await self._ask_last()
             await sim.run_to(end)
         finally:
             sim.preparing, sim.moving = False, None
@@ -85,6 +98,7 @@ class Rehearsal:
         for minute, part in ((8 * 60 + 20, self._morning), (12 * 60 + 30, self._noon), (19 * 60, self._evening)):
             await self._sim.run_to(calendar.instant_of(day, minute, ZONE))
             await self._say([plan for room in self._sim.rooms.values() for plan in part(room, day)])
+        await self._answer_neighbours()
         for room in self._sim.rooms.values():
             await self._sim.overhear(room, tuple(self._murmur(room, day)))
 
@@ -113,6 +127,22 @@ class Rehearsal:
     def _evening(self, room: Room, _day: date) -> Iterator[_Plan]:
         for words in self._chance.sample(self._sample.words.chatter, 1 + self._chance.randrange(3)):
             yield _Plan(room, self._chance.choice(room.members), words, self._sim.clock.now())
+
+    async def _answer_neighbours(self) -> None:
+        """Let the leader answer in private what the bot handed over today."""
+        sim, today = self._sim, calendar.local_day(self._sim.clock.now(), ZONE)
+        for leader in dict.fromkeys(room.leader for room in sim.rooms.values()):
+            for asked in sim.history.last(leader, 40):
+                if asked["key"] == _HANDED_OVER and calendar.local_day(moment_of(asked), ZONE) == today:
+                    words = self._sample.words.leader
+                    line = sim.speak(leader, leader, words, sim.clock.now(), reply_to=str(asked["id"]))
+                    await sim.hand_over([sim.incoming(line)])
+
+    async def _ask_last(self) -> None:
+        """Leave one question for the player to answer as the leader."""
+        room = next(iter(self._sim.rooms.values()))
+        now = self._sim.clock.now()
+        await self._say([_Plan(room, room.members[2], self._sample.words.unknown, now, addressed=True)])
 
     def _murmur(self, room: Room, day: date) -> Iterator[datetime]:
         """Yield when neighbours talked to each other; only counted, as live chatter is: no words are made up for it."""

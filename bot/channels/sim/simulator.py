@@ -21,7 +21,7 @@ from bot.channels.sim.community import ZONE, Person, Room
 from bot.channels.sim.history import History, Line
 from engagement import calendar
 from engagement.errors import Refusal
-from engagement.kernel import Event, Incoming, Kind, Movable, Outcome, Outgoing, Place, Receipt, one_line
+from engagement.kernel import Clock, Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, one_line
 from prompts.loader import texts
 
 CHANNEL = "sim"
@@ -82,7 +82,7 @@ class Simulator:
     def __init__(
         self,
         directory: Path,
-        clock: Movable,
+        clock: Clock,
         *,
         receive: Callable[[Incoming], Awaitable[bool]],
         settle: Callable[[], Awaitable[None]],
@@ -93,7 +93,7 @@ class Simulator:
 
         Args:
             directory: the data directory.
-            clock: the program's.
+            clock: the program's; the host's own beside live channels, and then it cannot be moved.
             receive: hands an event to the program; returns when it is durable.
             settle: waits until what was received is answered.
             advance: moves the program's clock to an instant; what is due fires on the way.

@@ -58,7 +58,8 @@ function showTime() {
   const iso = new Date(Date.now() + offset).toISOString();
   const p = parts(iso);
   $("#now-time").textContent = `${p.hour}:${p.minute}`;
-  $("#now-day").textContent = `${fill("month_day", { month: p.month, day: p.day })} ${p.weekday}`;
+  $("#now-date").textContent = fill("month_day", { month: p.month, day: p.day });
+  $("#now-weekday").textContent = p.weekday;
 }
 let lastFired = "";
 function showClock(clock) {
@@ -132,9 +133,8 @@ class Desk {
       const note = $("[data-members]", this.node);
       note.textContent = fill("members", { count: members.length });
       if (this.person !== leader) {
-        const out = make("button", "x small", words.remove);
+        const out = make("button", "out-button", words.remove);
         out.type = "button";
-        out.className = "out-button";
         out.title = words.remove_hint;
         out.addEventListener("click", () => post("leave", { conversation: this.room, person: this.person }));
         note.append(" · ", out);
