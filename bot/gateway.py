@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -178,14 +179,13 @@ class Gateway:
             actor = Actor(0, name)
         elif incoming.place is Place.GROUP:
             assert group is not None
-            actor = self._in_group(session, incoming, group, name)
+            actor = self._in_group(session, incoming, group, name, now)
         else:
             actor, group = self._in_private(session, incoming, name)
         ctx = self.dispatcher.context(session, incoming, actor, group, now)
         return _Stage(ctx, self._targets(session, ctx))
 
-    def _in_group(self, session: Session, incoming: Incoming, group: GroupView, name: str) -> Actor:
-        now = self.clock.now()
+    def _in_group(self, session: Session, incoming: Incoming, group: GroupView, name: str, now: datetime) -> Actor:
         known = identities.known(session, incoming.channel, incoming.sender, group.id)
         if known is None:
             identities.meet(session, incoming.channel, incoming.sender, name, now)
