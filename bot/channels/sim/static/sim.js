@@ -309,7 +309,9 @@ $("#invite").addEventListener("close", async () => {
   const name = $("#invite-name").value.trim();
   if ($("#invite").returnValue !== "invite" || !name) return;
   const found = await post("join", { conversation: inviting.room, name, invited_by: inviting.person });
-  if (found) inviting.wanted = found.person;
+  if (!found) return;
+  inviting.wanted = found.person;
+  if (inviting.members().includes(found.person)) { inviting.wanted = null; inviting.choose(found.person); }
 });
 
 // ------------------------------------------------------------------ changes
