@@ -47,6 +47,17 @@ def test_twice_changes_nothing(tmp_path: Path) -> None:
     database.close()
 
 
+def test_down_and_up_again(database: Database) -> None:
+    from alembic import command
+
+    with database.write_engine.connect() as connection:
+        command.downgrade(migrate._config(connection), "base")
+        connection.commit()
+    assert migrate.pending(database)
+    migrate.upgrade(database)
+    assert _differences(database) == []
+
+
 @pytest.mark.parametrize("statement", ["UPDATE ledger_entry SET amount = 7", "DELETE FROM ledger_entry"])
 def test_ledger_refuses_changes(database: Database, statement: str) -> None:
     database.write_now(lambda session: post(session, a_member(session), 5, "checkin:1"))

@@ -1,0 +1,114 @@
+"""Messages that go out, and what a later quote of them is about."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from sqlmodel import select
+
+from storage import outbox
+from storage.columns import micros
+from storage.engine import Database, Session
+from storage.outbox import Outbox, SentMessage
+from tests.storage.worlds import NOW
+
+OLD = NOW - timedelta(days=100)
+
+
+def put(session: Session, key: str = "1:0", days: int = 0) -> int:
+    return outbox.put(
+        session,
+        key=key,
+        channel="play",
+        account="",
+        conversation="g1",
+        kind="reply",
+        body=f"words of {key}",
+        created_at=NOW + timedelta(days=days),
+    )
+
+
+def remember(session: Session, provider_id: str = "77", subject: str = "topic:1", days: int = 0, **other: str) -> None:
+    where: dict[str, str] = {"channel": "play", "account": "", "conversation": "g1", **other}
+    outbox.remember(session, provider_id=provider_id, subject=subject, sent_at=NOW + timedelta(days=days), **where)
+
+
+def subject(database: Database, provider_id: str = "77", **other: str) -> str | None:
+    where: dict[str, str] = {"channel": "play", "account": "", "conversation": "g1", **other}
+    return database.read_now(lambda s: outbox.subject_of(s, provider_id=provider_id, **where))
+
+
+def one(database: Database, row: int) -> Outbox:
+    return database.read_now(lambda s: s.get_one(Outbox, row))
+
+
+def test_one_message_for_one_cause(database: Database) -> None:
+    database.write_now(put)
+    with pytest.raises((sqlite3.IntegrityError, psycopg.errors.UniqueViolation)):
+        database.write_now(put)
+    assert database.read_now(outbox.pending) == [(1, "play", "words of 1:0", micros(NOW))]
+
+
+def test_sent_and_the_words_are_gone(database: Database) -> None:
+    row = database.write_now(put)
+    later = NOW + timedelta(seconds=3)
+    database.write_now(lambda s: outbox.mark_sent(s, row, later))
+    assert (one(database, row).state, one(database, row).body, one(database, row).sent_at) == ("sent", "", later)
+    assert database.read_now(outbox.pending) == []
+
+
+def test_put_off(database: Database) -> None:
+    row = database.write_now(put)
+    until = NOW + timedelta(seconds=30)
+    assert [database.write_now(lambda s: outbox.postpone(s, row, until)) for _ in range(2)] == [1, 2]
+    assert (one(database, row).not_before, one(database, row).state) == (until, "pending")
+
+
+def test_given_up(database: Database) -> None:
+    row = database.write_now(put)
+    database.write_now(lambda s: outbox.drop(s, row, "stale"))
+    kept = one(database, row)
+    assert (kept.state, kept.body, kept.reason) == ("dropped", "", "stale")
+
+
+def test_pending_in_the_order_of_their_causes(database: Database) -> None:
+    for key in ("2:0", "1:0", "1:1"):
+        database.write_now(lambda s, key=key: put(s, key))  # type: ignore[misc]
+    assert [body for _, _, body, _ in database.read_now(outbox.pending)] == [
+        "words of 2:0",
+        "words of 1:0",
+        "words of 1:1",
+    ]
+
+
+def test_a_quote_finds_what_it_is_about(database: Database) -> None:
+    database.write_now(remember)
+    database.write_now(lambda s: remember(s, subject="topic:2"))
+    assert subject(database) == "topic:1", "the first that was noted stands"
+    others: list[dict[str, Any]] = [
+        {"provider_id": "78"},
+        {"conversation": "g2"},
+        {"account": "b"},
+        {"channel": "telegram"},
+    ]
+    assert [subject(database, **other) for other in others] == [None] * 4
+
+
+def test_what_was_sent_long_ago_is_forgotten(database: Database) -> None:
+    kept = database.write_now(lambda s: put(s, "pending", days=-100))
+    sent = database.write_now(lambda s: put(s, "sent", days=-100))
+    dropped = database.write_now(lambda s: put(s, "dropped", days=-100))
+    new = database.write_now(lambda s: put(s, "new"))
+    for row in (sent, new):
+        database.write_now(lambda s, row=row: outbox.mark_sent(s, row, NOW))  # type: ignore[misc]
+    database.write_now(lambda s: outbox.drop(s, dropped, "stale"))
+    database.write_now(lambda s: remember(s, "1", days=-100))
+    database.write_now(lambda s: remember(s, "2"))
+    before = NOW - timedelta(days=60)
+    database.write_now(lambda s: outbox.prune(s, messages_before=before, subjects_before=before))
+    assert database.read_now(lambda s: sorted(row.id or 0 for row in s.exec(select(Outbox)))) == [kept, new]
+    assert database.read_now(lambda s: list(s.exec(select(SentMessage.provider_id)))) == ["2"]
