@@ -94,7 +94,7 @@ def naive_clocks(source: str, *, clock_is_a_parameter: bool) -> Iterator[Complai
 
 
 def broad_excepts(source: str) -> Iterator[Complaint]:
-    """Handlers that swallow everything. One that passes the error on (raise, set_exception) swallows nothing."""
+    """Handlers that swallow everything. One that passes the error on swallows nothing."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.ExceptHandler():
@@ -109,10 +109,15 @@ def broad_excepts(source: str) -> Iterator[Complaint]:
 
 
 def _passes_on(handler: ast.ExceptHandler) -> bool:
-    return any(
-        isinstance(node, ast.Raise) or (isinstance(node, ast.Attribute) and node.attr == "set_exception")
-        for node in ast.walk(handler)
-    )
+    """Say whether the error goes on: raised, put into a future, or returned itself (not merely its text)."""
+    for node in ast.walk(handler):
+        if isinstance(node, ast.Raise) or (isinstance(node, ast.Attribute) and node.attr == "set_exception"):
+            return True
+        if isinstance(node, ast.Return) and node.value is not None:
+            kept = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            if any(isinstance(value, ast.Name) and value.id == handler.name for value in kept):
+                return True
+    return False
 
 
 def foreign_places(text: str) -> Iterator[Complaint]:
