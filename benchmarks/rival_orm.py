@@ -73,8 +73,9 @@ async def check_in(engine: AsyncEngine, message: Incoming) -> str:
         )
         session.add(inbox)
         await session.flush()
-        group, member, consented = await _who(session, message)
-        assert group.id is not None and member.id is not None and member.account_id is not None and consented
+        group, member, consent = await _who(session, message)
+        assert group.id is not None and member.id is not None and member.account_id is not None
+        assert consent.withdrawn_at is None
         today = business_day(message.occurred_at, now, group.zone)
         said = await _effect(session, message, group, member, today)
         inbox.state, inbox.body = "done", ""

@@ -10,7 +10,6 @@ same again with every send answered only after 50 ms.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import seed
+from benchmarks.processes import cpu_seconds
 from benchmarks.workload import WORD
 from tests.platforms.serving import ROOT, free_port, serving
 from tests.platforms.telegram import Delay, FakeTelegram, Limits
@@ -45,12 +45,6 @@ class Figures:
     def best(self) -> dict[str, float]:
         """Return the best of the turns."""
         return {"per_second": round(max(self.rate), 1), "cpu_ms": round(min(self.cpu), 2)}
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return what a process has used of the CPU so far (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Crowd:
