@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,8 @@ from storage.groups import Group
 log = structlog.get_logger("bot.gateway")
 TRIES = 3
 """How often a message is tried before it is dead-lettered (FAULTS F14)."""
+_PAUSES = (0.0, 0.1, 0.4)
+"""Seconds before each try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Handled:
     """What came of one event.
 
     Attributes:
-        outcome: ``done``, ``repeated``, ``refused``, ``fault`` or ``bug``.
+        outcome: ``done``, ``repeated``, ``refused``, ``fault``, ``bug``, or ``down``: nothing could be recorded, and the
+            event is still to be handled.
     """
 
     outcome: str
@@ -56,12 +60,17 @@ class _Stage:
 class Gateway:
     """Receives events, handles them one at a time per conversation (the pump orders them)."""
 
-    def __init__(self, database: Database, dispatcher: Dispatcher, clock: Clock) -> None:
-        """Wire the parts."""
+    def __init__(self, database: Database, dispatcher: Dispatcher, clock: Clock, paced: Container[str] = ()) -> None:
+        """Wire the parts.
+
+        Args:
+            paced: channels on which one person's commands a minute are bounded.
+        """
         self.database = database
         self.dispatcher = dispatcher
         self.routes = Routes(dispatcher.features)
         self.clock = clock
+        self._paced = paced
         self._received = Gathering(database.write, self._put)
 
     # ---------------------------------------------------------------- receiving
@@ -89,54 +98,74 @@ class Gateway:
     # ---------------------------------------------------------------- handling
 
     async def handle(self, inbox_id: int, incoming: Incoming) -> Handled:
-        """Bring about the one effect of an event. Never raises: a bug is answered with an apology and logged."""
-        try:
-            result = await self.database.write(lambda session: self._first(session, inbox_id, incoming))
-            if isinstance(result, Handled):
-                return result
-            slow, state = result
-            found = await slow.work(state)
-            return await self.database.write(lambda session: self._second(session, inbox_id, incoming, found))
-        except Refusal as refusal:
-            log.info("refused", inbox=inbox_id, key=refusal.key)
-            reply = Reply(refusal.key, refusal.values)
-            return await self._close(inbox_id, incoming, reply, "refused")
-        except Fault as fault:
-            log.warning("fault", inbox=inbox_id, code=fault.code)
-            return await self._apologise(inbox_id, incoming, fault.code, "fault")
-        except Exception as error:
-            log.exception("bug", inbox=inbox_id, kind=type(error).__name__)
-            return await self._apologise(inbox_id, incoming, "B1", "bug")
+        """Bring about the one effect of an event. Never raises: what fails three times is given up with an apology.
 
-    async def _apologise(self, inbox_id: int, incoming: Incoming, code: str, outcome: str) -> Handled:
-        """Tell the person that it did not work, and count the try; the row stays for another one until given up."""
-        try:
-            dead = await self.database.write(lambda s: inbox.failed(s, inbox_id, give_up_after=TRIES))
-            if not dead and outcome == "fault":
-                return Handled(outcome)
-            silent = incoming.event is not Event.MESSAGE
-            return await self._close(
-                inbox_id, incoming, None if silent else Reply("guard.sorry", {"code": code}), outcome
+        Source: FAULTS F2, F14.
+        """
+        outcome, code = "bug", "B1"
+        for pause in _PAUSES:
+            if pause:
+                await asyncio.sleep(pause)
+            try:
+                return await self._try(inbox_id, incoming)
+            except Refusal as refusal:
+                log.info("refused", inbox=inbox_id, key=refusal.key)
+                reply = Reply(refusal.key, refusal.values) if refusal.key else None
+                handled = await self._recorded(inbox_id, lambda s, r=reply: self._close(s, inbox_id, incoming, r))  # type: ignore[misc]
+                return handled or Handled("refused")
+            except Fault as fault:
+                log.warning("fault", inbox=inbox_id, code=fault.code)
+                outcome, code = "fault", fault.code
+            except Exception as error:
+                log.exception("bug", inbox=inbox_id, kind=type(error).__name__)
+            handled = await self._recorded(
+                inbox_id,
+                lambda s, o=outcome, c=code: self._failed(s, inbox_id, incoming, o, c),  # type: ignore[misc]
             )
+            if handled is not None:
+                return handled
+        return Handled(outcome)
+
+    async def _try(self, inbox_id: int, incoming: Incoming) -> Handled:
+        result = await self.database.write(lambda session: self._first(session, inbox_id, incoming))
+        if isinstance(result, Handled):
+            return result
+        slow, state = result
+        found = await slow.work(state)
+        return await self.database.write(lambda session: self._second(session, inbox_id, incoming, found))
+
+    async def _recorded(self, inbox_id: int, record: Callable[[Session], Handled | None]) -> Handled | None:
+        """Write down what became of a try that brought nothing about."""
+        try:
+            return await self.database.write(record)
         except Exception as error:
-            # The database itself is down: the row is still pending and is tried again after a restart.
+            # The database itself is down: the row is still pending, and the pump comes back to it.
             log.error("gateway.cannot_record", inbox=inbox_id, kind=type(error).__name__)
+            return Handled("down")
+
+    def _failed(self, session: Session, inbox_id: int, incoming: Incoming, outcome: str, code: str) -> Handled | None:
+        """Count a try; the last one gives the event up and tells the person that it did not work."""
+        if not inbox.failed(session, inbox_id, give_up_after=TRIES):
+            return None
+        if incoming.event not in (Event.MESSAGE, Event.BUTTON):
             return Handled(outcome)
+        return Handled(outcome, self._say(session, inbox_id, incoming, Reply("guard.sorry", {"code": code})))
 
-    async def _close(self, inbox_id: int, incoming: Incoming, reply: Reply | None, outcome: str) -> Handled:
-        def close(session: Session) -> Handled:
-            if not inbox.claim(session, inbox_id):
-                return Handled("repeated" if outcome == "refused" else outcome)
-            if reply is None:
-                return Handled(outcome)
-            group = self._group(session, incoming)
-            ctx = self.dispatcher.context(session, incoming, Actor(0, ""), group, self.clock.now())
-            return Handled(outcome, self._queue(ctx, inbox_id, [Said("guard", reply)]))
+    def _close(self, session: Session, inbox_id: int, incoming: Incoming, reply: Reply | None) -> Handled:
+        """Say no, once."""
+        if not inbox.claim(session, inbox_id):
+            return Handled("repeated")
+        return Handled("refused", () if reply is None else self._say(session, inbox_id, incoming, reply))
 
-        return await self.database.write(close)
+    def _say(self, session: Session, inbox_id: int, incoming: Incoming, reply: Reply) -> list[Queued]:
+        group = self._group(session, incoming)
+        ctx = self.dispatcher.context(session, incoming, Actor(0, ""), group, self.clock.now())
+        return self._queue(ctx, inbox_id, [Said("guard", reply)])
 
     def _first(self, session: Session, inbox_id: int, incoming: Incoming) -> Handled | tuple[Slow, Any]:
         stage = self._stage(session, incoming)
+        if stage.targets and incoming.channel in self._paced:
+            self.dispatcher.keep_pace(stage.ctx)
         for target in stage.targets:
             if isinstance(target.handler, Slow):
                 ctx = self.dispatcher.admit(stage.ctx, target)
@@ -197,17 +226,7 @@ class Gateway:
             assert known is not None
         if name and known.member_name != name:
             identities.rename(session, known, name)
-        if known.muted_until is not None and known.muted_until > now:
-            raise Refusal("guard.muted")
-        return Actor(
-            known.person_id,
-            known.member_name or known.name,
-            known.member_id,
-            known.account_id,
-            known.leader,
-            frozenset(),
-            known.consented,
-        )
+        return _actor(known, frozenset(), now)
 
     def _in_private(self, session: Session, incoming: Incoming, name: str) -> tuple[Actor, GroupView | None]:
         person = identities.meet(session, incoming.channel, incoming.sender, name, self.clock.now())
@@ -219,18 +238,7 @@ class Gateway:
             return Actor(person.person_id, person.name, roles=roles, consented=person.consented), None
         here = identities.known(session, incoming.channel, incoming.sender, group.id)
         assert here is not None
-        return (
-            Actor(
-                here.person_id,
-                here.member_name or here.name,
-                here.member_id,
-                here.account_id,
-                here.leader,
-                roles,
-                here.consented,
-            ),
-            group,
-        )
+        return _actor(here, roles, self.clock.now()), group
 
     def _targets(self, session: Session, ctx: Context) -> list[Target]:
         incoming = ctx.incoming
@@ -289,6 +297,19 @@ class Gateway:
             )
             queued.append(Queued(row, message))
         return queued
+
+
+def _actor(known: identities.Known, roles: frozenset[str], now: datetime) -> Actor:
+    return Actor(
+        known.person_id,
+        known.member_name or known.name,
+        known.member_id,
+        known.account_id,
+        known.leader,
+        roles,
+        known.consented,
+        muted=known.muted_until is not None and known.muted_until > now,
+    )
 
 
 def _view(row: Sequence[Any]) -> GroupView:

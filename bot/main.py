@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("bot.main")
 PRUNE_EVERY = timedelta(hours=1)
+PLATFORMS = ("telegram", "wechat", "wecom")
+"""Channels on which strangers write: there one person's commands a minute are bounded."""
 
 
 class Busy(Exception):
@@ -210,7 +212,7 @@ def open_program(
 
             load_starter(answering, clock.now(), publish=settings.mode is Mode.LOCAL)
     dispatcher = Dispatcher(FEATURES, answering)
-    gateway = Gateway(database, dispatcher, clock)
+    gateway = Gateway(database, dispatcher, clock, paced=PLATFORMS if gated else ())
     telegram = settings.telegram
     gate = open_gate(database, {"telegram": Rates(telegram.rate, telegram.group_rate)} if gated else {})
     senders: dict[str, Sender] = {}

@@ -8,7 +8,7 @@ from collections import OrderedDict
 import structlog
 
 from bot.courier import Courier
-from bot.gateway import Gateway
+from bot.gateway import Gateway, Handled
 from bot.hearing import Hearing
 from engagement.kernel import Incoming
 from storage import inbox
@@ -16,6 +16,9 @@ from storage import inbox
 log = structlog.get_logger("bot.pump")
 MOST_AT_ONCE = 2000
 """Messages in work; beyond it receiving waits, and the platform holds the rest."""
+COMES_BACK = 60
+COMES_BACK_AFTER = 3.0
+"""How often, and after how many seconds, an event is looked at again when the database was down; then at the next start."""
 
 
 class Pump:
@@ -55,14 +58,21 @@ class Pump:
         task.add_done_callback(self._tasks.discard)
 
     async def _handle(self, row: int, incoming: Incoming) -> None:
-        if self.gateway.database.dialect == "sqlite":
-            # The one writer runs functions in the order in which they are submitted: that is the order per conversation.
-            handled = await self.gateway.handle(row, incoming)
-        else:
-            async with self._turn_of(incoming.conversation):
-                handled = await self.gateway.handle(row, incoming)
+        handled = await self._in_turn(row, incoming)
+        for _ in range(COMES_BACK):
+            if handled.outcome != "down":
+                break
+            await asyncio.sleep(COMES_BACK_AFTER)
+            handled = await self._in_turn(row, incoming)
         for queued in handled.queued:
             self.courier.post(queued)
+
+    async def _in_turn(self, row: int, incoming: Incoming) -> Handled:
+        if self.gateway.database.dialect == "sqlite":
+            # The one writer runs functions in the order in which they are submitted: that is the order per conversation.
+            return await self.gateway.handle(row, incoming)
+        async with self._turn_of(incoming.conversation):
+            return await self.gateway.handle(row, incoming)
 
     def _turn_of(self, conversation: str) -> asyncio.Lock:
         lock = self._turn.get(conversation)

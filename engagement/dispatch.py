@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engagement import calendar, guards
 from engagement.errors import Refusal
 from engagement.feature import Actor, Command, Context, Feature, GroupView, Handler, Slow
-from engagement.kernel import Event, Incoming, Kind, Reply
+from engagement.kernel import Event, Incoming, Kind, Place, Reply
 from storage import identities
 from storage.engine import Session
 
@@ -84,19 +84,36 @@ class Dispatcher:
             features=self.features,
         )
 
+    def keep_pace(self, ctx: Context) -> None:
+        """Take one command from what a person may send in a minute; who goes on is told once, and then ignored.
+
+        Raises:
+            Refusal: ``guard.too_fast``, or one without a text.
+
+        Source: FAULTS C13.
+        """
+        person = ctx.actor.person_id
+        if person and not self.pace.admit(person, ctx.now.timestamp()):
+            raise Refusal("guard.too_fast" if self.pace.tell(person) else "")
+
     def admit(self, ctx: Context, target: Target) -> Context:
         """Check the guards and make the consent record if the command needs one.
 
         Raises:
-            Refusal: mute, pace, place, role, or an unidentified sender.
+            Refusal: mute, place, role, or an unidentified sender.
         """
         actor = ctx.actor
-        if actor.person_id == 0 and ctx.incoming.event in (Event.MESSAGE, Event.BUTTON):
+        typed = ctx.incoming.event in (Event.MESSAGE, Event.BUTTON)
+        if actor.person_id == 0 and typed:
             raise Refusal("guard.anonymous")
+        keeps = target.command.consent if target.command is not None else target.consent
+        if actor.muted and typed and (keeps or ctx.incoming.place is Place.GROUP):
+            # In private the rights over one's own data stay.
+            raise Refusal("guard.muted")
         if target.command is not None:
             guards.check_place(target.command, ctx.incoming.place, has_group=ctx.group is not None)
             guards.check_role(target.command, actor)
-        if not (target.command.consent if target.command is not None else target.consent):
+        if not keeps:
             return ctx
         if actor.member_id is not None and (not actor.consented or actor.account_id is None):
             first = not actor.consented

@@ -11,7 +11,7 @@ class Refusal(Exception):
     """An expected no.
 
     Attributes:
-        key: the text that says so, e.g. ``points.not_leader``.
+        key: the text that says so, e.g. ``points.not_leader``; empty = nothing is said.
         values: what the text needs.
     """
 

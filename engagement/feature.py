@@ -32,6 +32,7 @@ class Actor:
         roles: over groups: staff, manager, admin.
         consented: the record exists and is not withdrawn.
         first_time: the record is made with this very command: the reply carries the notice.
+        muted: in the context's group, at present.
     """
 
     person_id: int
@@ -42,6 +43,7 @@ class Actor:
     roles: frozenset[str] = frozenset()
     consented: bool = False
     first_time: bool = False
+    muted: bool = False
 
 
 @dataclass(slots=True)

@@ -48,6 +48,7 @@ def check_place(command: Command, place: Place, *, has_group: bool) -> None:
 class _Bucket:
     tokens: float
     at: float
+    told: bool = False
 
 
 class Pace:
@@ -78,7 +79,17 @@ class Pace:
             self._buckets.move_to_end(person_id)
         bucket.tokens = min(self._full, bucket.tokens + max(0.0, now - bucket.at) * self._rate)
         bucket.at = now
+        if bucket.tokens >= self._full / 2:
+            bucket.told = False
         if bucket.tokens < 1:
             return False
         bucket.tokens -= 1
+        return True
+
+    def tell(self, person_id: int) -> bool:
+        """Say whether who is too fast is to be told so: once, until the person has slowed down."""
+        bucket = self._buckets.get(person_id)
+        if bucket is None or bucket.told:
+            return False
+        bucket.told = True
         return True
