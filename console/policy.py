@@ -6,12 +6,14 @@ origin and the form's token.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData, UploadFile
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
 
 from console.auth import Area, Role, Signer, Visitor
 
@@ -97,11 +99,23 @@ def field(form: FormData, name: str) -> str:
     return "" if isinstance(value, UploadFile) else value
 
 
+def routes_of(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """Yield every single route; the framework keeps included routers as wholes."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from routes_of(included.routes)
+
+
 def undeclared(app: FastAPI) -> list[str]:
-    """Return the paths of routes without a policy: there must be none."""
-    return [
-        route.path
-        for route in app.routes
-        if isinstance(route, APIRoute)
-        and not any(isinstance(dependency.call, Allow) for dependency in route.dependant.dependencies)
-    ]
+    """Return the paths of routes without a policy: there must be none. Static files need none."""
+    found = []
+    for route in routes_of(app.routes):
+        if isinstance(route, APIRoute):
+            if not any(isinstance(one.call, Allow) for one in route.dependant.dependencies):
+                found.append(route.path)
+        elif not (isinstance(route, Mount) and isinstance(route.app, StaticFiles)):
+            found.append(getattr(route, "path", repr(route)))
+    return found

@@ -1,0 +1,242 @@
+"""The console over a real database with the sample community in it: who sees what, and what no request can do."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from sqlmodel import select
+from starlette.testclient import TestClient
+
+from bot.channels.sim.rehearsal import Rehearsal
+from bot.main import Program
+from console import policy
+from console.app import Console, create_app
+from console.auth import Area, Role, Signer, session
+from engagement.kernel import SetClock
+from knowledge import ingest
+from storage.groups import Group, Identity
+from tests.bot.channels.test_sim import open_simulator
+
+SECRET = "a secret of the tests, long enough"
+CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
+NOW = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    program, simulator = open_simulator(tmp_path_factory.mktemp("data"), SetClock(NOW))
+    asyncio.run(Rehearsal(simulator).play(days=2))
+    ingest.seed(program.database, now=NOW, publish=True)
+    yield program
+    simulator.close()
+    program.close()
+
+
+def application(program: Program, **more: object) -> FastAPI:
+    return create_app(Console(program.database, program.clock, None, SECRET, **{"demo": True, **more}))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def client(program: Program) -> Iterator[TestClient]:
+    with TestClient(application(program), follow_redirects=False) as client:
+        yield client
+
+
+def token(client: TestClient) -> str:
+    found = CSRF.search(client.get("/").text)
+    assert found is not None
+    return found.group(1)
+
+
+def sign_in(client: TestClient, who: str, **fields: str) -> None:
+    answer = client.post(f"/demo/{who}", data={"csrf": token(client), **fields})
+    assert answer.status_code == 303
+    assert "login" not in answer.headers["location"]
+
+
+PAGES = ("/console", "/console/knowledge", "/console/try", "/console/settings")
+
+
+def test_every_route_declares_a_policy(program: Program) -> None:
+    app = application(program)
+    assert policy.undeclared(app) == []
+    assert len([route for route in policy.routes_of(app.routes) if isinstance(route, APIRoute)]) >= 10
+
+
+def test_a_route_without_a_policy_is_noticed(program: Program) -> None:
+    app = application(program)
+    app.get("/forgotten")(lambda: "")
+    assert policy.undeclared(app) == ["/forgotten"]
+
+
+def test_a_policy_that_lets_nobody_in_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="nobody"):
+        policy.Allow(Area.CONSOLE)
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/console/knowledge/1", "/h5"])
+def test_who_is_not_signed_in_is_asked_to(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/login?to=")
+    assert client.get(path, headers={"hx-request": "true"}).status_code == 401
+    assert client.get(answer.headers["location"]).status_code == 200
+
+
+@pytest.mark.parametrize("who", ["staff", "leader"])
+def test_staff_and_leader_see_every_page_of_the_console(client: TestClient, who: str) -> None:
+    sign_in(client, who)
+    for path in PAGES:
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert "style=" not in answer.text
+        assert "<script>" not in answer.text
+    assert "阳光花园一期团购群" in client.get("/console").text
+    assert client.get("/h5").status_code == 303
+
+
+def test_a_leader_sees_her_own_groups_only(client: TestClient, program: Program) -> None:
+    def make(session: object) -> int:
+        group = Group(channel="sim", external_id="foreign", name="别家的群", created_at=NOW)
+        session.add(group)  # type: ignore[attr-defined]
+        session.flush()  # type: ignore[attr-defined]
+        return group.id or 0
+
+    foreign = program.database.write_now(make)
+    sign_in(client, "leader")
+    for path in ("/console", "/console/settings", "/console/try"):
+        assert "别家的群" not in client.get(path, params={"group": str(foreign)}).text
+    sign_in(client, "staff")
+    assert "别家的群" in client.get("/console", params={"group": str(foreign)}).text
+
+
+def test_a_resident_sees_his_own_page(client: TestClient) -> None:
+    sign_in(client, "resident")
+    answer = client.get("/h5")
+    assert answer.status_code == 200
+    assert "打卡日历" in answer.text
+    assert client.get("/h5", params={"group": "999"}).status_code == 200
+    assert client.get("/console").status_code == 303
+
+
+def test_another_sample_resident_can_be_chosen(client: TestClient, program: Program) -> None:
+    person = program.database.read_now(
+        lambda s: s.exec(select(Identity.person_id).where(Identity.external_id == "xiaoman")).one()
+    )
+    sign_in(client, "resident", person=str(person))
+    assert "小满妈妈" in client.get("/h5").text
+
+
+def test_search_finds_questions_and_takes_nothing_for_a_pattern(client: TestClient) -> None:
+    sign_in(client, "staff")
+    assert "水果蔬菜坏了一部分" in client.get("/console/knowledge", params={"q": "草莓烂了"}).text
+    for q in ("%", "_", "\\", "' OR 1=1 --", "<script>alert(1)</script>", "\x00", "啊" * 500):
+        answer = client.get("/console/knowledge", params={"q": q}, headers={"hx-request": "true"})
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+    assert "没找到" in client.get("/console/knowledge", params={"q": "%%%"}).text
+    assert client.get("/console/knowledge", params={"state": "draft"}).status_code == 200
+
+
+def test_a_document_and_one_that_is_not_there(client: TestClient) -> None:
+    sign_in(client, "staff")
+    assert client.get("/console/knowledge/1").status_code == 200
+    assert client.get("/console/knowledge/99999").status_code == 404
+    assert client.get("/console/knowledge/x").status_code == 422
+    assert client.get("/nowhere").status_code == 404
+
+
+def test_forms_need_their_token_and_their_own_site(client: TestClient) -> None:
+    given = token(client)
+    for path in ("/demo/staff", "/logout", "/large"):
+        assert client.post(path).status_code == 403
+        assert client.post(path, data={"csrf": "0" * 64}).status_code == 403
+        foreign = client.post(path, data={"csrf": given}, headers={"origin": "https://elsewhere.example"})
+        assert foreign.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "back", ["https://elsewhere.example", "//elsewhere.example", "/\\elsewhere.example", "/a:b", "x"]
+)
+def test_nobody_is_sent_to_another_site(client: TestClient, back: str) -> None:
+    answer = client.post("/demo/staff", data={"csrf": token(client), "back": back})
+    assert answer.headers["location"] == "/console"
+    answer = client.post("/large", data={"csrf": token(client), "back": back})
+    assert answer.headers["location"] == "/"
+
+
+def test_large_text_is_remembered(client: TestClient) -> None:
+    assert 'class="large"' not in client.get("/").text
+    client.post("/large", data={"csrf": token(client), "back": "/"})
+    assert 'class="large"' in client.get("/").text
+    client.post("/large", data={"csrf": token(client), "back": "/"})
+    assert 'class="large"' not in client.get("/").text
+
+
+def test_signing_out(client: TestClient) -> None:
+    sign_in(client, "staff")
+    client.post("/logout", data={"csrf": token(client), "area": "console"})
+    assert client.get("/console").status_code == 303
+
+
+def test_one_browser_may_be_leader_and_resident(client: TestClient) -> None:
+    sign_in(client, "leader")
+    sign_in(client, "resident")
+    assert client.get("/console").status_code == 200
+    assert client.get("/h5").status_code == 200
+
+
+def test_production_has_no_demo(program: Program) -> None:
+    with TestClient(application(program, demo=False, https=True), follow_redirects=False) as client:
+        page = client.get("/")
+        assert "/demo/" not in page.text
+        assert client.post("/demo/staff", data={"csrf": "x"}).status_code == 403
+        assert "Secure" in page.headers["set-cookie"]
+        signer = Signer(SECRET)
+        demo = session(Role.STAFF, 0, "x", "v" * 20, demo=True)
+        cookies = {"tt_visit": "v" * 20, Area.CONSOLE.cookie: signer.seal(Area.CONSOLE, demo)}
+        client.cookies.update(cookies)
+        assert client.get("/console").status_code == 303
+
+
+def test_the_simulator_alone_has_no_console(program: Program) -> None:
+    with TestClient(application(program, console=False, simulator=True), follow_redirects=False) as client:
+        assert client.get("/").status_code == 200
+        assert client.get("/console").status_code == 404
+
+
+def test_headers(client: TestClient) -> None:
+    for path in ("/", "/nowhere", "/console"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+    assert "max-age" in client.get("/static/base.css").headers["cache-control"]
+    cookie = client.get("/").headers.get("set-cookie", "") or TestClient(client.app).get("/").headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "samesite=lax" in cookie.lower()
+
+
+def test_an_empty_installation_teaches(data_dir: Path) -> None:
+    program, simulator = open_simulator(data_dir, SetClock(NOW))
+    with TestClient(application(program), follow_redirects=False) as client:
+        sign_in(client, "staff")
+        for path, words in (
+            ("/console", "还没有群"),
+            ("/console/knowledge", "知识库还是空的"),
+            ("/console/settings", "还没有群"),
+        ):
+            assert words in client.get(path).text
+        answer = client.post("/demo/resident", data={"csrf": token(client)})
+        assert answer.headers["location"] == "/login?to=h5"
+        assert "还没有示例居民" in client.get("/login?to=h5").text
+    simulator.close()
+    program.close()
