@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -260,6 +261,16 @@ def withdraw_consent(session: Session, person_id: int, now: datetime) -> bool:
 def roles(session: Session, person_id: int) -> frozenset[str]:
     """Return a person's roles over groups."""
     return frozenset(session.exec(pick(RoleGrant.role).where(RoleGrant.person_id == person_id)))
+
+
+def first_leaders(session: Session, group_ids: Sequence[int]) -> dict[int, int]:
+    """Return group id → person id of its longest-serving leader; groups without one are absent."""
+    rows = session.exec(
+        pick(Member.group_id, Member.person_id)
+        .where(col(Member.group_id).in_(group_ids), Member.role == "leader", col(Member.left_at).is_(None))
+        .order_by(col(Member.id).desc())
+    )
+    return dict(rows.all())
 
 
 def spend_unasked(session: Session, group_id: int, local_day: str, budget: int) -> bool:

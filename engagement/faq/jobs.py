@@ -20,17 +20,19 @@ def plan_reminder(session: Session, occurrences: Sequence[Occurrence], now: date
     Source: F64, F68.
     """
     service.expire(session, now - EXPIRES)
+    groups = [one.group.id for one in occurrences]
+    waiting = service.waiting_in(session, groups)
+    leaders = identities.first_leaders(session, [group for group in groups if group in waiting])
     planned = []
     for one in occurrences:
-        rows = service.open_questions(session, one.group.id)
-        leaders = identities.leaders(session, one.group.id)
-        if not rows or not leaders:
+        rows, leader = waiting.get(one.group.id, ()), leaders.get(one.group.id)
+        if not rows or leader is None:
             planned.append(Planned(one, skip="nothing"))
             continue
         values = {
             "count": len(rows),
             "group": one.group.name,
-            "rows": [{"question": row.text} for row in rows],
+            "rows": [{"question": text} for text in rows[: service.SHOWN]],
         }
-        planned.append(Planned(one, Reply("faq.reminder", values, kind=Kind.DM, to=leaders[0])))
+        planned.append(Planned(one, Reply("faq.reminder", values, kind=Kind.DM, to=leader)))
     return planned

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 QUESTION_MOST = 300
 """Longer pastes are cut: a question of a neighbour fits."""
 ANSWER_MOST = 1000
+SHOWN = 5
+"""Waiting questions that one message lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def _leads(session: Session, person_id: int, group_id: int) -> bool:
     return person_id in identities.leaders(session, group_id)
 
 
-def open_questions(session: Session, group_id: int, limit: int = 5) -> list[Question]:
+def open_questions(session: Session, group_id: int, limit: int = SHOWN) -> list[Question]:
     """Return a group's open questions, oldest first."""
     return list(
         session.exec(
@@ -167,6 +169,20 @@ def open_questions(session: Session, group_id: int, limit: int = 5) -> list[Ques
             .limit(limit)
         )
     )
+
+
+def waiting_in(session: Session, group_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Return group id → its open questions, oldest first; groups without one are absent."""
+    found: dict[int, list[str]] = {}
+    rows = session.exec(
+        pick(Question.group_id, Question.text)
+        .where(col(Question.state) == "open", col(Question.group_id).in_(group_ids))
+        .order_by(col(Question.id))
+    )
+    for group, text in rows:
+        if group is not None:
+            found.setdefault(group, []).append(text)
+    return found
 
 
 def expire(session: Session, before: datetime) -> None:
