@@ -273,6 +273,15 @@ def first_leaders(session: Session, group_ids: Sequence[int]) -> dict[int, int]:
     return dict(rows.all())
 
 
+def named(session: Session, group_id: int, name: str) -> list[Member]:
+    """Return the present members of a group who are shown by just this name."""
+    return list(
+        session.exec(
+            pick(Member).where(Member.group_id == group_id, Member.name == name, col(Member.left_at).is_(None))
+        )
+    )
+
+
 def spend_unasked(session: Session, group_id: int, local_day: str, budget: int) -> bool:
     """Take one message from a group's daily budget of unasked messages; False when it is used up."""
     if budget <= 0:

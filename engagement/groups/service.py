@@ -148,9 +148,7 @@ def add_leader(ctx: Context, name: str) -> Member:
     Raises:
         Refusal: nobody or several of that name.
     """
-    found = ctx.session.exec(
-        pick(Member).where(Member.group_id == ctx.here.id, Member.name == name, col(Member.left_at).is_(None))
-    ).all()
+    found = identities.named(ctx.session, ctx.here.id, name)
     if len(found) != 1:
         raise Refusal("groups.no_such_member" if not found else "groups.same_names", name=name)
     found[0].role = "leader"

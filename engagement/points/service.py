@@ -132,9 +132,7 @@ def history(session: Session, account_id: int, limit: int = HISTORY_ROWS) -> lis
 
 
 def _find_member(session: Session, group_id: int, name: str) -> Member:
-    found = session.exec(
-        pick(Member).where(col(Member.group_id) == group_id, col(Member.name) == name, col(Member.left_at).is_(None))
-    ).all()
+    found = identities.named(session, group_id, name)
     if not found:
         raise Refusal("points.no_such_member", name=name)
     if len(found) > 1:
