@@ -13,6 +13,7 @@ from engagement.feature import Actor, Command, Context, Feature, GroupView, Hand
 from engagement.kernel import Event, Incoming, Kind, Place, Reply
 from storage import identities
 from storage.engine import Session
+from storage.groups import Consent
 
 if TYPE_CHECKING:
     from knowledge.answering import Answering
@@ -96,8 +97,13 @@ class Dispatcher:
         if person and not self.pace.admit(person, ctx.now.timestamp()):
             raise Refusal("guard.too_fast" if self.pace.tell(person) else "")
 
-    def admit(self, ctx: Context, target: Target) -> Context:
+    def admit(self, ctx: Context, target: Target, *, record: bool = True) -> Context:
         """Check the guards and make the consent record if the command needs one.
+
+        After 退出 a question, or a look at what is kept, is answered and makes no record: only doing something is a return.
+
+        Args:
+            record: False before a wait: the record is made with the answer, which carries the notice.
 
         Raises:
             Refusal: mute, place, role, or an unidentified sender.
@@ -113,15 +119,23 @@ class Dispatcher:
         if target.command is not None:
             guards.check_place(target.command, ctx.incoming.place, has_group=ctx.group is not None)
             guards.check_role(target.command, actor)
-        if not keeps:
+        if not keeps or not record:
             return ctx
         if actor.member_id is not None and (not actor.consented or actor.account_id is None):
             first = not actor.consented
+            reads = isinstance(target.handler, Slow) or (target.command is not None and target.command.reads)
+            if first and reads and actor.account_id is not None and self._withdrew(ctx):
+                return ctx
             if first:
                 identities.grant_consent(ctx.session, actor.person_id, ctx.now)
             account = identities.open_account(ctx.session, actor.member_id, ctx.now)
             ctx.actor = replace(actor, account_id=account, consented=True, first_time=first)
         return ctx
+
+    @staticmethod
+    def _withdrew(ctx: Context) -> bool:
+        found = ctx.session.get(Consent, ctx.actor.person_id)
+        return found is not None and found.withdrawn_at is not None
 
     def run(self, ctx: Context, target: Target) -> list[Said]:
         """Admit and run a handler that does not wait.
@@ -135,8 +149,11 @@ class Dispatcher:
         return self.said(ctx, target, target.handler(ctx))
 
     def said(self, ctx: Context, target: Target, replies: Sequence[Reply]) -> list[Said]:
-        """Sign replies with the slice's name; the first reply after consent carries the notice."""
-        signed = [Said(target.feature.name, reply) for reply in replies]
+        """Sign replies with the slice's name; the first one after consent carries the notice.
+
+        In private, somebody who is in several groups is told which one the answer is about.
+        """
+        signed = [Said(target.feature.name, reply) for reply in self._placed(ctx, target, replies)]
         if ctx.actor.first_time and signed:
             for index, one in enumerate(signed):
                 if one.reply.kind is Kind.REPLY:
@@ -147,6 +164,19 @@ class Dispatcher:
                 signed.append(Said("members", Reply("members.notice")))
         return signed
 
+    @staticmethod
+    def _placed(ctx: Context, target: Target, replies: Sequence[Reply]) -> Sequence[Reply]:
+        about_group = target.command.needs_group if target.command is not None else target.consent
+        if ctx.incoming.place is not Place.DM or ctx.group is None or not about_group or not replies:
+            return replies
+        first = replies[0]
+        if first.kind is not Kind.REPLY or "group" in first.values:
+            return replies
+        if len(identities.memberships(ctx.session, ctx.actor.person_id)) < 2:
+            return replies
+        values = {**first.values, "group": ctx.group.name}
+        return [replace(first, values=values, tails=(*first.tails, "guard.about_group")), *replies[1:]]
+
 
 def button_target(features: Sequence[Feature], key: str) -> tuple[Target, str] | None:
     """Find who handles a button key ``prefix:reference``; the reference comes back as the second value."""
@@ -154,7 +184,7 @@ def button_target(features: Sequence[Feature], key: str) -> tuple[Target, str] |
     for feature in features:
         handler = feature.buttons.get(prefix)
         if handler is not None:
-            return Target(feature, handler), reference
+            return Target(feature, handler, consent=prefix not in feature.plain), reference
     return None
 
 
@@ -167,7 +197,7 @@ def quote_target(features: Sequence[Feature], subject: str, text: str = "") -> T
             passes_on = feature.passes_on.get(prefix)
             if passes_on is not None and passes_on(text):
                 return None
-            return Target(feature, handler)
+            return Target(feature, handler, consent=prefix not in feature.plain)
     return None
 
 

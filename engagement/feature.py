@@ -168,6 +168,8 @@ class Command:
         needs_group: without a group it is refused with a hint; a private chat resolves to the person's group.
         roles: any of these is needed: ``leader``, ``staff``, ``manager``, ``admin``; empty = everybody.
         consent: running it needs (and, the first time, makes) the consent record. False for help and privacy rights.
+        reads: it only shows what is kept; after 退出 it does not count as coming back.
+        refusal: text key of the no to whom the roles leave out, if the general one does not fit.
         help: text key of one line, or empty = not listed.
     """
 
@@ -180,6 +182,8 @@ class Command:
     needs_group: bool = True
     roles: frozenset[str] = frozenset()
     consent: bool = True
+    reads: bool = False
+    refusal: str = ""
     help: str = ""
 
 
@@ -253,6 +257,7 @@ class Feature:
         commands: what people type.
         buttons: button-key prefix → handler (``Context.text`` is the key's reference part).
         quotes: subject prefix → handler of a message that quotes ours (a command inside the quote comes first).
+        plain: prefixes of buttons and quotes that neither need nor make the consent record.
         passes_on: subject prefix → pure test of a quoting text: True = not for this slice, it goes on as a question.
         events: event type → subscriber ``(ctx, event) → replies``; same transaction.
         lifecycle: platform event → handler (join, leave, bot added …).
@@ -266,6 +271,7 @@ class Feature:
     commands: Sequence[Command] = ()
     buttons: Mapping[str, Handler | Slow] = field(default_factory=dict)
     quotes: Mapping[str, Handler | Slow] = field(default_factory=dict)
+    plain: frozenset[str] = frozenset()
     passes_on: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
     events: Mapping[type, Callable[[Context, Any], Sequence[Reply]]] = field(default_factory=dict)
     lifecycle: Mapping[str, Handler] = field(default_factory=dict)

@@ -21,7 +21,7 @@ def check_role(command: Command, actor: Actor) -> None:
     Source: F115.
 
     Raises:
-        Refusal: ``guard.leader_only`` or ``guard.staff_only``.
+        Refusal: the command's own, ``guard.leader_only`` or ``guard.staff_only``.
     """
     if not command.roles:
         return
@@ -29,7 +29,7 @@ def check_role(command: Command, actor: Actor) -> None:
         return
     if actor.roles & command.roles:
         return
-    raise Refusal("guard.leader_only" if "leader" in command.roles else "guard.staff_only")
+    raise Refusal(command.refusal or "guard.leader_only" if "leader" in command.roles else "guard.staff_only")
 
 
 def check_place(command: Command, place: Place, *, has_group: bool) -> None:
