@@ -69,11 +69,13 @@ class Poller:
 
     async def _once(self) -> None:
         updates = await self._fetch()
-        for update in updates:
-            number = update.get("update_id") if type(update) is dict else None
-            if type(number) is not int or number < self._offset:
-                log.warning("telegram.malformed_update")
-                continue
+        known = [(update["update_id"], update) for update in updates if _numbered(update)]
+        if updates and not known:
+            # Nothing of it can be confirmed, so it comes again at once.
+            log.warning("telegram.malformed_update")
+            await asyncio.sleep(1.0)
+        # Ids may start anew below the last one after a quiet week: the inbox knows a repetition, not we.
+        for number, update in known:
             try:
                 events = parse_all(update, self._me, self._clock.now())
             except ValueError:
@@ -99,6 +101,10 @@ class Poller:
             f"{self._bot.base_url}/getUpdates?{urlencode(query)}", read_timeout=LONG_POLL + 10
         )
         return found if isinstance(found, list) else []
+
+
+def _numbered(update: object) -> bool:
+    return type(update) is dict and type(update.get("update_id")) is int and update["update_id"] >= 0
 
 
 class _NotPersisted(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,8 @@ from engagement.errors import Refusal
 from engagement.kernel import Incoming, SetClock
 from prompts.loader import texts
 from tests.platforms.serving import free_port
-from tests.platforms.telegram import FakeTelegram, answer, drop, too_many
+from tests.platforms.telegram import Answer, FakeTelegram, answer, drop, too_many
+from tests.platforms.telegram.chats import message_update, person
 
 GROUP = -1001
 SECRET = "a-secret-of-24-letters--"
@@ -206,6 +208,25 @@ async def test_polling_waits_out_every_kind_of_failure(telegram: FakeTelegram) -
     await bot.start()
     await telegram.say(GROUP, 7, "签到")
     await telegram.wait_for(lambda: inbox.words == ["签到"])
+    await bot.close()
+
+
+@pytest.mark.usefixtures("no_waiting")
+async def test_ids_that_start_anew_and_updates_without_any(telegram: FakeTelegram) -> None:
+    inbox = Inbox()
+    bot = channel(telegram, inbox)
+    said = message_update(telegram.chat(GROUP), person(7), "签到")
+    batches = [[{"message": {}}, "odd"], [{"update_id": 900_000} | said], [{"update_id": 5} | said]]
+
+    def first(method: str, _: object) -> Answer | None:
+        if method != "getUpdates" or not batches:
+            return None
+        return answer(200, raw=json.dumps({"ok": True, "result": batches.pop(0)}).encode())
+
+    telegram.hook = first
+    await bot.start()
+    await telegram.wait_for(lambda: len(inbox.events) == 2)
+    assert [event.dedupe_key for event in inbox.events] == ["u900000", "u5"]
     await bot.close()
 
 

@@ -158,7 +158,7 @@ class FakeTelegram:
         """Return what people got to see: messages that went out, also those whose answer was cut off."""
         return [d for d in self.log if d.method in SENDING and d.message_id and chat in (None, d.chat)]
 
-    async def wait_for(self, found: Callable[[], Any], seconds: float = 10.0) -> Any:
+    async def wait_for(self, found: Callable[[], Any], seconds: float = 20.0) -> Any:
         """Wait until `found()` is true and return it.
 
         Raises:
@@ -252,7 +252,7 @@ class FakeTelegram:
         Returns:
             The last status; 0 when nobody answered or the bot does not want such updates.
         """
-        update = {"update_id": next(self._numbers)} | update
+        update = {"update_id": self.next_update_id()} | update
         if not any(kind in update for kind in self.allowed):
             return 0
         if not self.webhook:
@@ -265,6 +265,10 @@ class FakeTelegram:
             if status == 200 or time.monotonic() > end:
                 return status
             await asyncio.sleep(0.1)
+
+    def next_update_id(self) -> int:
+        """Return the id of the next update; they only grow."""
+        return next(self._numbers)
 
     async def post_update(self, update: dict[str, Any] | bytes, *, secret: str | None = None) -> int:
         """Post an update (or any bytes) to the webhook once, as it stands; `secret` replaces the right one.
