@@ -1,0 +1,77 @@
+"""One server for all browser tests of a worker, and pages that fail on any error of script or policy."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tools.screenshots import FLAGS, served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+SIZES = {"desktop": (1440, 900), "phone": (390, 844), "narrow": (320, 640)}
+
+
+def wait_until_prepared(address: str, seconds: float = 60) -> None:
+    """Wait until the simulator's sample weeks are over."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/sim/api/state", timeout=10) as answer:
+            if not json.load(answer)["clock"]["preparing"]:
+                return
+        time.sleep(0.3)
+    raise AssertionError("the simulator did not get ready")
+
+
+@pytest.fixture(scope="session")
+def address(chromium_path: str) -> Iterator[str]:
+    """A fresh installation with its sample community, as `make run` starts it."""
+    assert chromium_path
+    with served() as found:
+        wait_until_prepared(found)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[[str], Page]]:
+    """Opens an empty page of a size; at the end there must have been no error of script, policy or server."""
+    wrong: list[str] = []
+    contexts = []
+
+    def heard(message: ConsoleMessage) -> None:
+        # A refusal (409) is words for the player, and Chromium notes every answer above 399.
+        if message.type in ("error", "warning") and "409" not in message.text:
+            wrong.append(message.text)
+
+    def make(size: str) -> Page:
+        width, height = SIZES[size]
+        context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", heard)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not wrong

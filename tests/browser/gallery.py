@@ -1,0 +1,120 @@
+"""Takes the pictures of the README: a morning played in the simulator, the console, the residents' page.
+
+    make screenshots
+
+Each lands in docs/pictures, at most 300 KB. With arguments it takes those single pages instead (tests/tools/screenshots.py).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.browser.conftest import SIZES, wait_until_prepared
+from tests.tools import screenshots
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+LARGEST = 300 * 1024
+COLOURS = 256
+
+
+def keep(page: Page, name: str, *, whole: bool = False) -> Path:
+    """Take a picture, with its colours reduced so that it loads quickly."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=whole)))
+    target = screenshots.PICTURES / f"{name}.png"
+    picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    size = target.stat().st_size
+    if size > LARGEST:
+        raise SystemExit(f"{target.name} has {size} bytes")
+    print(f"{target.name:28} {size // 1024:4} KB")
+    return target
+
+
+def page_of(browser: Browser, size: str, *, dark: bool = False) -> Page:
+    """Open an empty page, two pixels to a point on a phone."""
+    width, height = SIZES[size]
+    return browser.new_page(
+        viewport={"width": width, "height": height},
+        device_scale_factor=1 if size == "desktop" else 2,
+        locale="zh-CN",
+        color_scheme="dark" if dark else "light",
+    )
+
+
+def morning(page: Page, address: str, person: str) -> None:
+    """Play what a newcomer plays."""
+    page.goto(f"{address}/sim")
+    page.wait_for_selector("body[data-ready]")
+    desk = page.locator('[data-room="yangguang"]')
+    desk.locator(".faces").get_by_role("button", name=person).click()
+    page.locator('[data-move="morning"]').click()
+    page.wait_for_timeout(1200)
+    desk.locator("article.push").last.locator(".do").click()
+    desk.locator("[name=text]").fill("我家那口老坛子还在用，刚腌了雪里蕻")
+    desk.locator("[name=text]").press("Enter")
+    for words in ("签到", "积分", "草莓烂了一半能退吗"):
+        page.wait_for_timeout(700)
+        desk.locator(".chips").get_by_text(words, exact=True).click()
+    page.wait_for_timeout(5000)  # the note about what was sent goes away by itself
+
+
+def take(address: str, browser: Browser) -> None:
+    """Take them all."""
+    for size, person in (("desktop", "李阿姨"), ("phone", "陈师傅")):
+        ending = "" if size == "desktop" else "-phone"
+        page = page_of(browser, size)
+        page.goto(address)
+        keep(page, f"start{ending}")
+        morning(page, address, person)
+        keep(page, f"simulator{ending}")
+        page.goto(address)
+        page.get_by_role("button", name="以团长身份看").click()
+        keep(page, f"board{ending}", whole=size == "desktop")
+        page.goto(f"{address}/console/knowledge")
+        keep(page, f"knowledge{ending}")
+        page.goto(f"{address}/console/try?q=草莓烂了一半能退吗")
+        keep(page, f"try{ending}")
+        page.goto(f"{address}/console/settings")
+        keep(page, f"settings{ending}")
+        page.close()
+    page = page_of(browser, "phone")
+    page.goto(address)
+    page.get_by_role("button", name="以居民身份看").click()
+    keep(page, "resident")
+    page.get_by_role("button", name="大", exact=True).click()
+    keep(page, "resident-large")
+    page.close()
+    for size in ("desktop", "phone"):
+        page = page_of(browser, size, dark=True)
+        page.goto(address)
+        page.get_by_role("button", name="以运营身份看").click()
+        keep(page, "board-dark" if size == "desktop" else "board-dark-phone")
+        page.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Take the gallery, or the single pages that are named."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if arguments or chromium is None:
+        return screenshots.main(arguments)
+    from playwright.sync_api import sync_playwright
+
+    screenshots.PICTURES.mkdir(parents=True, exist_ok=True)
+    with screenshots.served() as address, sync_playwright() as playwright:
+        wait_until_prepared(address)
+        browser = playwright.chromium.launch(executable_path=chromium, args=screenshots.FLAGS)
+        take(address, browser)
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
