@@ -123,7 +123,7 @@ class Analysed:
 def _grams(text: str) -> list[str]:
     """Characters in ones and twos; meanings in ones and twos."""
     found = thesaurus.meanings(text)
-    return tokens.grams(tokens.pieces(text)) + found + thesaurus.pairs(found)
+    return tokens.grams(tokens.pieces(text)) + found + thesaurus.pairs(found) + thesaurus.foreign(text)
 
 
 class Lexicon:
@@ -159,6 +159,7 @@ class Matches:
         pieces: token numbers of the question's single characters, known ones only.
         asked: how many different single characters the question has, known or not.
         meanings, meant: the same for the meanings of the thesaurus.
+        others, foreign: the same for words of other trades.
     """
 
     characters: NDArray[np.float32]
@@ -168,6 +169,8 @@ class Matches:
     asked: int
     meanings: NDArray[np.int32]
     meant: int
+    others: NDArray[np.int32]
+    foreign: int
 
 
 class LexicalIndex:
@@ -188,6 +191,7 @@ class LexicalIndex:
         sounds, silent = self._lexicon.sounds.look(tokens.grams(tokens.sounds(units)))
         pieces, lost = self._lexicon.characters.look(units)
         meanings, odd = self._lexicon.characters.look(thesaurus.meanings(question))
+        others, unheard = self._lexicon.characters.look(thesaurus.foreign(question))
         raw = self.characters.scores(characters)
         return Matches(
             characters=raw / max(self.characters.ideal(characters, strange), 1e-6),
@@ -197,12 +201,20 @@ class LexicalIndex:
             asked=len(pieces.ids) + lost,
             meanings=meanings.ids,
             meant=len(meanings.ids) + odd,
+            others=others.ids,
+            foreign=len(others.ids) + unheard,
         )
 
-    def held(self, at: int, matches: Matches) -> tuple[float, float]:
-        """Shares of the question's different characters and meanings that text ``at`` has, 0 to 1; 0 of none."""
+    def held(self, at: int, matches: Matches) -> tuple[float, float, bool]:
+        """What text ``at`` has of a question.
+
+        Returns:
+            Shares of the different characters and meanings, 0 to 1 (0 of none), and whether the question has a word of
+            another trade that the text lacks.
+        """
         has = self._texts[at].characters.ids
         return (
             float(np.isin(matches.pieces, has).sum()) / max(matches.asked, 1),
             float(np.isin(matches.meanings, has).sum()) / max(matches.meant, 1),
+            int(np.isin(matches.others, has).sum()) < matches.foreign,
         )

@@ -95,9 +95,10 @@ class EndpointChat:
             "passages": numbered,
             "question": f"<question>\n{_inert(question)}\n</question>",
         }
+        chain = await asyncio.to_thread(self._built)  # the first call imports for two seconds
         try:
             async with asyncio.timeout(self._settings.deadline):
-                answer = await self._built().ainvoke(values)
+                answer = await chain.ainvoke(values)
         except (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             self._failures += 1
             if self._failures >= FAILURES:

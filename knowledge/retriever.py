@@ -33,6 +33,7 @@ class Ranked:
         margin: its score minus the next one's; 0 for all but the first.
         evidence: raw BM25 over the weight of the rarest token.
         held, meant: shares of the question's characters and meanings that the item has.
+        foreign: the question has a word of another trade that the item lacks.
         lacking: the question asks for a kind of thing that the item neither asks for nor holds.
     """
 
@@ -42,6 +43,7 @@ class Ranked:
     evidence: float
     held: float
     meant: float
+    foreign: bool
     lacking: bool
 
 

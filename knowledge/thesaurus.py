@@ -15,16 +15,34 @@ from knowledge.normalise import canonical
 _FILE = Path(__file__).resolve().parents[1] / "prompts" / "knowledge" / "thesaurus.txt"
 
 
+def _marked(mark: str) -> list[str]:
+    lines = _FILE.read_text(encoding="utf-8").splitlines()
+    return [canonical(word) for line in lines if line.startswith(mark) for word in line.removeprefix(mark).split()]
+
+
+@lru_cache(maxsize=1)
+def _others() -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(_marked("x "), key=lambda word: (-len(word), word)))))
+
+
+def foreign(text: str) -> list[str]:
+    """Words of other trades in a canonical text (火车票, 物业), one token each."""
+    return [f"~{word}" for word in _others().findall(text)]
+
+
 @lru_cache(maxsize=1)
 def _table() -> tuple[re.Pattern[str], dict[str, tuple[str, ...]]]:
     found: dict[str, list[str]] = {}
     for line in _FILE.read_text(encoding="utf-8").splitlines():
         if not line.strip() or line.startswith("#"):
             continue
-        silent = line.startswith("!")
-        words = [canonical(word) for word in line.removeprefix("!").split()]
+        if line.startswith(("x ", "!")):
+            continue
+        words = [canonical(word) for word in line.split()]
         for word in words:
-            found.setdefault(word, []).extend([] if silent else [f"={words[0]}"])
+            found.setdefault(word, []).append(f"={words[0]}")
+    for word in _marked("!"):
+        found.setdefault(word, [])
     longest_first = sorted(found, key=lambda word: (-len(word), word))
     return re.compile("|".join(map(re.escape, longest_first))), {word: tuple(all_) for word, all_ in found.items()}
 

@@ -33,7 +33,12 @@ HOURS = {
     "answer_without_facts": "时间请问团长。",
     "source": "《提货说明》第1.2条",
 }
-REFUND = {"id": "refund", "question": "退款多久到账？", "aliases": ["钱啥时候退给我"], "answer": "1–3 个工作日原路退回。"}
+REFUND = {
+    "id": "refund",
+    "question": "退款多久到账？",
+    "aliases": ["钱啥时候退给我"],
+    "answer": "1–3 个工作日原路退回。",
+}
 CHECKIN = {"id": "checkin", "question": "怎么签到？", "aliases": ["打卡要发啥"], "answer": "在群里发「签到」两个字。"}
 FAQ = [HOURS, REFUND, CHECKIN]
 
@@ -86,7 +91,9 @@ async def test_a_draft_is_never_answered_from(answering: Answering, entries: Add
 
 async def test_a_scope_is_a_wall(answering: Answering, entries: Add, database: Database) -> None:
     entries([{"id": "door", "question": "仓库门的密码是多少", "answer": "金丝雀一号"}], name="a.jsonl", scope="group:1")
-    entries([{"id": "door", "question": "仓库门的密码是多少", "answer": "金丝雀二号"}], name="b.jsonl", scope="region:7")
+    entries(
+        [{"id": "door", "question": "仓库门的密码是多少", "answer": "金丝雀二号"}], name="b.jsonl", scope="region:7"
+    )
     for scope, answer in ((Scope("1"), "金丝雀一号"), (Scope("2", "7"), "金丝雀二号"), (Scope("2"), ""), (Scope(), "")):
         told = await answering.ask_within("仓库门的密码是多少", scope)
         assert told.text == answer
@@ -112,11 +119,12 @@ async def test_an_entry_can_be_opened_by_its_id_within_its_scope(answering: Answ
     assert await answering.entry("no such entry") is None
 
 
-async def test_a_document_answers_where_no_entry_does(
-    answering: Answering, database: Database, tmp_path: Path
-) -> None:
+async def test_a_document_answers_where_no_entry_does(answering: Answering, database: Database, tmp_path: Path) -> None:
     path = tmp_path / "规则.md"
-    path.write_text("# 售后规则\n\n## 3 退款\n\n### 3.2 坏果\n\n坏果超过一半全退，不到一半按比例退。\n\n## 4 停车\n\n停车请停南门。\n", "utf-8")
+    path.write_text(
+        "# 售后规则\n\n## 3 退款\n\n### 3.2 坏果\n\n坏果超过一半全退，不到一半按比例退。\n\n## 4 停车\n\n停车请停南门。\n",
+        "utf-8",
+    )
     ingest.add(database, path, now=NOW, publish_by="x")
     told = await answering.ask("坏果超过一半全退，不到一半按比例退吗")
     assert told.text == "坏果超过一半全退，不到一半按比例退。"

@@ -13,7 +13,12 @@ PASSAGE = "提货后 24 小时内拍 2 张照片发给团长。坏了一部分�
 
 @pytest.mark.parametrize(
     "said",
-    ["提货后24小时内拍2张照片发给团长。", "超过一半全退。", "坏了一部分按比例退，超过一半全退。", "生鲜单纯不想要，不支持退。"],
+    [
+        "提货后24小时内拍2张照片发给团长。",
+        "超过一半全退。",
+        "坏了一部分按比例退，超过一半全退。",
+        "生鲜单纯不想要，不支持退。",
+    ],
 )
 def test_what_the_passage_says_is_kept(said: str) -> None:
     assert grounded(said, [PASSAGE]) == (said, [0])

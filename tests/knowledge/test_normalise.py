@@ -28,7 +28,9 @@ def test_greetings_width_script_and_invisible_marks_go(typed: str, meant: str) -
     assert question(typed) == meant
 
 
-@pytest.mark.parametrize("kept", ["团长怎么联系", "大家都几点去拿", "早上几点能提货", "老板这个怎么卖", "团长一下午了都没回"])
+@pytest.mark.parametrize(
+    "kept", ["团长怎么联系", "大家都几点去拿", "早上几点能提货", "老板这个怎么卖", "团长一下午了都没回"]
+)
 def test_words_that_only_look_like_a_greeting_stay(kept: str) -> None:
     assert question(kept) == kept
 

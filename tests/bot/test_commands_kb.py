@@ -1,0 +1,163 @@
+"""``python -m bot kb``: by itself, and through the server that owns the directory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from bot import commands_kb, control
+from bot.main import Ownership
+from knowledge import requests
+from knowledge.answering import open_answering
+from knowledge.errors import KnowledgeRefusal
+from knowledge.settings import KnowledgeSettings
+from storage import migrate
+from storage.engine import open_database
+
+NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+FAQ = (
+    '{"id":"hours","question":"几点可以提货？","aliases":["取货到几点"],"answer":"下午四点到八点。"}\n'
+    '{"id":"refund","question":"退款多久到账？","answer":"三天内。"}\n'
+    '{"id":"empty","question":"没有答案的问题","answer":""}\n'
+)
+
+
+def _kb(data: Path, *arguments: str) -> Any:
+    done = CliRunner().invoke(commands_kb.app, [*arguments, "--data", str(data), "--json"])
+    assert done.exit_code == 0, done.output + done.stderr
+    return json.loads(done.stdout)
+
+
+def _refused(data: Path, *arguments: str) -> str:
+    done = CliRunner().invoke(commands_kb.app, [*arguments, "--data", str(data)])
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+    return str(done.stderr)
+
+
+@pytest.fixture
+def faq(tmp_path: Path) -> Path:
+    """A file of entries."""
+    path = tmp_path / "faq.jsonl"
+    path.write_text(FAQ, "utf-8")
+    return path
+
+
+def test_a_documents_life(data_dir: Path, faq: Path, tmp_path: Path) -> None:
+    assert _kb(data_dir, "list") == {"documents": []}
+    (added,) = _kb(data_dir, "add", str(faq), "--owner", "运营")["added"]
+    assert (added["state"], added["chunks"]) == ("draft", 3)
+    assert _kb(data_dir, "ask", "几点可以提货")["decision"] != "answered"
+    assert _kb(data_dir, "publish", "1", "--by", "王")["version"] == 1
+    told = _kb(data_dir, "ask", "几点可以提货")
+    assert (told["decision"], told["answer"], told["model"]) == ("answered", "下午四点到八点。", None)
+    assert told["citations"][0]["chunk"] == "hours"
+    assert {"score", "candidates", "ms"} <= set(told)
+    faq.write_text(FAQ.replace("三天内", "五天内"), "utf-8")
+    assert _kb(data_dir, "add", str(faq), "--publish")["added"][0]["version"] == 2
+    assert _kb(data_dir, "ask", "退款多久到账")["answer"] == "五天内。"
+    _kb(data_dir, "rollback", "1", "1")
+    assert _kb(data_dir, "ask", "退款多久到账")["answer"] == "三天内。"
+    shown = _kb(data_dir, "show", "1")
+    assert [(one["number"], one["state"]) for one in shown["versions"]] == [(1, "published"), (2, "retired")]
+    assert _kb(data_dir, "rebuild") == {"vectors": 4}
+    queries = tmp_path / "q.jsonl"
+    queries.write_text('{"query":"几点可以提货","relevant":["hours"]}\n', "utf-8")
+    assert _kb(data_dir, "eval", str(queries))["answered_right"] == 1
+    _kb(data_dir, "remove", "1")
+    assert _kb(data_dir, "list") == {"documents": []}
+    assert _kb(data_dir, "gaps") == {"questions": []}
+
+
+def test_bad_input_is_one_line_and_two(data_dir: Path, faq: Path, tmp_path: Path) -> None:
+    assert "nothing.md" in _refused(data_dir, "add", str(tmp_path / "nothing.md"))
+    assert "7" in _refused(data_dir, "publish", "7")
+    _refused(data_dir, "show", "x")
+    _refused(data_dir, "add", str(faq), "--scope", "everybody")
+    _refused(data_dir, "rollback", "1", "1")
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-nothing")
+    assert "bad.pdf" in _refused(data_dir, "add", str(tmp_path / "bad.pdf"))
+    (tmp_path / "empty").mkdir()
+    _refused(data_dir, "add", str(tmp_path / "empty"))
+
+
+def test_words_for_people(data_dir: Path, faq: Path) -> None:
+    run = CliRunner()
+    data = ["--data", str(data_dir)]
+    outputs = [
+        run.invoke(commands_kb.app, [*words, *data])
+        for words in (
+            ["list"],
+            ["gaps"],
+            ["add", str(faq), "--publish"],
+            ["list"],
+            ["show", "1"],
+            ["ask", "几点可以提货"],
+            ["ask", "qwerty"],
+        )
+    ]
+    assert all(one.exit_code == 0 for one in outputs)
+    assert all(one.stdout.strip() for one in outputs)
+    assert "下午四点到八点。" in outputs[-2].stdout
+
+
+@contextmanager
+def _server(data: Path) -> Iterator[None]:
+    """The owner of a directory, listening."""
+    database = open_database(data)
+    migrate.upgrade(database)
+    answering = open_answering(database, data, KnowledgeSettings())
+    owner = Ownership(data)
+    loop = asyncio.new_event_loop()
+    started = threading.Event()
+
+    async def handle(request: dict[str, Any], progress: Any) -> dict[str, Any]:
+        return await requests.handle(answering, request, NOW, progress)
+
+    async def run() -> None:
+        server = await control.listen(data, {"kb": handle})
+        async with server:
+            started.set()
+            await server.serve_forever()
+
+    task = loop.create_task(run())
+    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.gather(task, return_exceptions=True)))
+    thread.start()
+    assert started.wait(10)
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        loop.close()
+        owner.release()
+        answering.close()
+        database.close()
+
+
+def test_with_a_server_the_same_commands_talk_to_it(data_dir: Path, faq: Path) -> None:
+    with _server(data_dir):
+        assert (data_dir / control.NAME).stat().st_mode & 0o077 == 0
+        assert _kb(data_dir, "add", str(faq), "--publish")["added"][0]["state"] == "published"
+        assert _kb(data_dir, "ask", "几点可以提货")["answer"] == "下午四点到八点。"
+        assert "9" in _refused(data_dir, "publish", "9")
+        with pytest.raises(KnowledgeRefusal):
+            control.ask(data_dir, {"kind": "no such kind"}, lambda *_: None)
+    assert _kb(data_dir, "ask", "退款多久到账")["answer"] == "三天内。"
+
+
+def test_an_owner_that_does_not_listen_is_said_to_be_busy(data_dir: Path) -> None:
+    owner = Ownership(data_dir)
+    try:
+        assert str(data_dir) in _refused(data_dir, "list")
+    finally:
+        owner.release()

@@ -1,0 +1,91 @@
+"""The starter base against questions: floors a little below what is reached, so that a step backwards is seen.
+
+What is aimed at, and what is reached, stands in docs/performance.md; starter.jsonl is for checking and not for tuning.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import engagement.registry  # noqa: F401  (the tables of the slices register on import)
+from knowledge import evaluation, ingest
+from knowledge.answering import Answering, open_answering
+from knowledge.settings import KnowledgeSettings
+from knowledge.starter import load_starter
+from storage import migrate
+from storage.engine import open_database
+
+HERE = Path(__file__).resolve().parent
+NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+pytestmark = pytest.mark.xdist_group("evals")
+
+
+def _open(folder: Path) -> Answering:
+    database = open_database(folder)
+    migrate.upgrade(database)
+    return open_answering(database, folder, KnowledgeSettings())
+
+
+def _close(answering: Answering) -> None:
+    answering.close()
+    answering.database.close()
+
+
+@pytest.fixture(scope="module")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answering]:
+    """The starter base, published."""
+    answering = _open(tmp_path_factory.mktemp("starter"))
+    assert load_starter(answering, NOW, publish=True) > 10
+    assert load_starter(answering, NOW, publish=True) == 0
+    yield answering
+    _close(answering)
+
+
+def _figures(answering: Answering, *paths: Path) -> dict[str, float | int]:
+    cases = [case for path in paths for case in evaluation.read_cases(path)]
+    return evaluation.figures(evaluation.run(answering.base, answering.database, cases, clock=time.perf_counter))
+
+
+def test_the_starter_set(starter: Answering) -> None:
+    found = _figures(starter, HERE / "starter.jsonl")
+    total, answerable = found["n"], found["answerable"]
+    assert found["r1"] >= 0.88, found
+    assert found["r3"] >= 0.97, found
+    assert found["auroc"] >= 0.91, found
+    assert found["answered_wrong"] <= 0.035 * total, found
+    assert found["asked_back_miss"] <= 0.10 * total, found
+    assert found["handed_over_wrong"] <= 0.07 * total, found
+    assert found["answered_right"] >= 0.65 * answerable, found
+
+
+def test_the_tuning_set(starter: Answering) -> None:
+    found = _figures(starter, HERE / "tuning.jsonl")
+    assert found["r1"] >= 0.96, found
+    assert found["auroc"] >= 0.93, found
+    assert found["answered_right"] >= 0.88 * found["answerable"], found
+    assert found["answered_wrong"] <= 0.05 * found["n"], found
+
+
+def test_questions_of_others(shared: Path, tmp_path: Path) -> None:
+    folder = shared / "data" / "retrieval"
+    answering = _open(tmp_path)
+    ingest.add(answering.database, folder / "corpus.jsonl", now=NOW, publish_by="test")
+    answering.reload()
+    found = _figures(answering, folder / "queries.jsonl", folder / "oos.jsonl")
+    _close(answering)
+    assert found["r1"] >= 0.78, found
+    assert found["auroc"] >= 0.88, found
+
+
+def test_no_question_of_the_tuning_set_is_one_of_the_starter_set() -> None:
+    sets = [
+        {json.loads(line)["query"] for line in (HERE / name).read_text(encoding="utf-8").splitlines()}
+        for name in ("tuning.jsonl", "starter.jsonl")
+    ]
+    assert not sets[0] & sets[1]
