@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -41,9 +42,12 @@ def test_help_imports_nothing_heavy() -> None:
 def test_help_is_there_in_half_a_second() -> None:
     """Counted in processor time, which other tests at work on the same machine do not lengthen; the best of three."""
 
+    # A run with coverage measures child processes too, which is not what is asked here.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+
     def once() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "bot", "--help"], cwd=ROOT, capture_output=True, check=True)
+        subprocess.run([sys.executable, "-m", "bot", "--help"], cwd=ROOT, env=plain, capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 

@@ -83,7 +83,7 @@ def test_what_was_scaffolded_passes_its_own_tests_and_the_checks(tmp_path: Path)
         ["ruff", "check", "--no-cache", *python],
         ["mypy", "--follow-imports=silent", f"--cache-dir={feature.ROOT / '.cache/mypy-slice'}", *python],
     ]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
     for check in checks:
         run = subprocess.run(
             [sys.executable, "-m", *check], cwd=copy, env=environment, capture_output=True, text=True, check=False
