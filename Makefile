@@ -86,7 +86,7 @@ feature: .dev-environment ## scaffold a slice with its tests: make feature name=
 	@$(PYTHON_IN) -m tests.tools.feature "$(name)"
 
 screenshots: .dev-environment ## take the pictures of the README with Chromium into docs/pictures
-	@$(PYTHON_IN) -m tests.tools.screenshots $(ARGS)
+	@$(PYTHON_IN) -m tests.browser.gallery $(ARGS)
 
 emulator: ## the environment of the Telegram emulator that others wrote (tests/platforms/telegram)
 	@tests/tools/venv.sh .venv-emulator requirements-emulator.lock
