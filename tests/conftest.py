@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+import structlog
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests import postgresql
@@ -43,6 +44,14 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[hypothesis.HealthCheck.too_slow],
     )
     hypothesis.settings.load_profile("tuantuan")
+    # Plain words: the default draws every traceback with all its values, which takes seconds.
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
+        ]
+    )
     if not hasattr(config, "workerinput"):
         postgresql.name_folder()
 
@@ -71,6 +80,20 @@ def data_dir(tmp_path: Path) -> Path:
     """An empty data folder."""
     folder = tmp_path / "data"
     folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a migrated SQLite file; tests copy it, which is quicker than to migrate."""
+    import engagement.registry  # noqa: F401  (the tables of the slices register on import)
+    from storage import migrate
+    from storage.engine import open_database
+
+    folder = tmp_path_factory.mktemp("migrated")
+    database = open_database(folder)
+    migrate.upgrade(database)
+    database.close()
     return folder
 
 

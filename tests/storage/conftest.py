@@ -17,16 +17,6 @@ from tests import postgresql
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a migrated SQLite file, to be copied."""
-    folder = tmp_path_factory.mktemp("migrated")
-    database = open_database(folder)
-    migrate.upgrade(database)
-    database.close()
-    return folder
-
-
-@pytest.fixture(scope="session")
 def migrated_url(postgresql_socket: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A migrated PostgreSQL database, to be copied; nobody stays connected to it."""
     with postgresql.fresh_database(postgresql_socket) as url:
