@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -21,6 +21,7 @@ from storage.engine import Database, Session
 from storage.gathering import Gathering
 from storage.groups import Group
 
+T = TypeVar("T")
 log = structlog.get_logger("bot.gateway")
 TRIES = 3
 """How often a message is tried before it is dead-lettered (FAULTS F14)."""
@@ -109,9 +110,9 @@ class Gateway:
             try:
                 return await self._try(inbox_id, incoming)
             except Refusal as refusal:
-                log.info("refused", inbox=inbox_id, key=refusal.key)
-                reply = Reply(refusal.key, refusal.values) if refusal.key else None
-                handled = await self._recorded(inbox_id, lambda s, r=reply: self._close(s, inbox_id, incoming, r))  # type: ignore[misc]
+                # From the work between the two transactions of a slow handler.
+                no = refusal
+                handled = await self._recorded(inbox_id, lambda s: self._refused(s, inbox_id, incoming, no))  # noqa: B023
                 return handled or Handled("refused")
             except Fault as fault:
                 log.warning("fault", inbox=inbox_id, code=fault.code)
@@ -127,12 +128,27 @@ class Gateway:
         return Handled(outcome)
 
     async def _try(self, inbox_id: int, incoming: Incoming) -> Handled:
-        result = await self.database.write(lambda session: self._first(session, inbox_id, incoming))
+        result = await self.database.write(
+            lambda s: self._or_no(s, inbox_id, incoming, lambda: self._first(s, inbox_id, incoming))
+        )
         if isinstance(result, Handled):
             return result
         slow, state = result
         found = await slow.work(state)
-        return await self.database.write(lambda session: self._second(session, inbox_id, incoming, found))
+        return await self.database.write(
+            lambda s: self._or_no(s, inbox_id, incoming, lambda: self._second(s, inbox_id, incoming, found))
+        )
+
+    def _or_no(self, session: Session, inbox_id: int, incoming: Incoming, bring_about: Callable[[], T]) -> T | Handled:
+        """Bring an effect about or say no, in one transaction.
+
+        In two, a later message of the conversation could come between, and after a crash the no become a yes.
+        """
+        try:
+            return bring_about()
+        except Refusal as refusal:
+            session.undo()
+            return self._refused(session, inbox_id, incoming, refusal)
 
     async def _recorded(self, inbox_id: int, record: Callable[[Session], Handled | None]) -> Handled | None:
         """Write down what became of a try that brought nothing about."""
@@ -151,10 +167,12 @@ class Gateway:
             return Handled(outcome)
         return Handled(outcome, self._say(session, inbox_id, incoming, Reply("guard.sorry", {"code": code})))
 
-    def _close(self, session: Session, inbox_id: int, incoming: Incoming, reply: Reply | None) -> Handled:
+    def _refused(self, session: Session, inbox_id: int, incoming: Incoming, refusal: Refusal) -> Handled:
         """Say no, once."""
         if not inbox.claim(session, inbox_id):
             return Handled("repeated")
+        log.info("refused", inbox=inbox_id, key=refusal.key)
+        reply = Reply(refusal.key, refusal.values) if refusal.key else None
         return Handled("refused", () if reply is None else self._say(session, inbox_id, incoming, reply))
 
     def _say(self, session: Session, inbox_id: int, incoming: Incoming, reply: Reply) -> list[Queued]:
@@ -168,7 +186,7 @@ class Gateway:
             self.dispatcher.keep_pace(stage.ctx)
         for target in stage.targets:
             if isinstance(target.handler, Slow):
-                ctx = self.dispatcher.admit(stage.ctx, target)
+                ctx = self.dispatcher.admit(stage.ctx, target, record=False)
                 ctx.argument = target.argument
                 return target.handler, target.handler.prepare(ctx)
         if not inbox.claim(session, inbox_id):

@@ -240,6 +240,7 @@ class Outgoing:
         data["kind"] = Kind(data["kind"])
         data["place"] = Place(data["place"])
         data.setdefault("values", {})
+        data["tails"] = tuple(data.get("tails", ()))
         data["buttons"] = tuple(Button(**b) for b in data.get("buttons", ()))
         data["citations"] = tuple(Citation(**c) for c in data.get("citations", ()))
         if "document" in data:

@@ -21,6 +21,8 @@ from sqlalchemy.pool import QueuePool
 from storage.statements import Prepared
 
 T = TypeVar("T")
+SAVEPOINT = "one"
+"""Stands at the beginning of every function of the writer."""
 
 
 class DatabaseSettings(BaseModel):
@@ -54,6 +56,13 @@ class Session(sqlmodel.Session):
         """Let go of every object, as after each function of the writer; free when there is none."""
         if self._new or self._deleted or self.identity_map:
             self.expunge_all()
+
+    def undo(self) -> None:
+        """Take back everything that the running function of the writer has changed; what it does next stands."""
+        if self.in_transaction():
+            self.rollback()
+        self.forget()
+        self._outer.exec_driver_sql(f"ROLLBACK TO {SAVEPOINT}")
 
     def run(self, statement: Prepared, **values: object) -> Any:
         """Run a prepared statement and return the driver's cursor (fetch from it before the next call).

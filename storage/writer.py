@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import DBAPIError
 
-from storage.engine import Session
+from storage.engine import SAVEPOINT, Session
 
 T = TypeVar("T")
 log = structlog.get_logger("storage.writer")
@@ -171,19 +171,19 @@ class ThreadWriter:
         """Run one function; the second value is the error when SQLite gave up the whole transaction (a full disk)."""
         started = time.monotonic()
         try:
-            raw.execute("SAVEPOINT one")
+            raw.execute(f"SAVEPOINT {SAVEPOINT}")
             result = item.fn(session)
             if session.in_transaction():
                 session.commit()
-            raw.execute("RELEASE one")
+            raw.execute(f"RELEASE {SAVEPOINT}")
         except BaseException as error:
             if not raw.in_transaction:
                 return (item, None, error), error
             if session.in_transaction():
                 session.rollback()
             session.forget()
-            raw.execute("ROLLBACK TO one")
-            raw.execute("RELEASE one")
+            raw.execute(f"ROLLBACK TO {SAVEPOINT}")
+            raw.execute(f"RELEASE {SAVEPOINT}")
             return (item, None, error), None
         session.forget()
         elapsed = time.monotonic() - started
@@ -250,6 +250,7 @@ class PooledWriter:
             attempt += 1
             try:
                 with self._engine.connect() as connection, connection.begin(), Session(connection) as session:
+                    connection.exec_driver_sql(f"SAVEPOINT {SAVEPOINT}")
                     result = fn(session)
                     if session.in_transaction():
                         session.commit()
