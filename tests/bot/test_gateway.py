@@ -20,6 +20,7 @@ from storage.engine import Database
 from storage.groups import Account, Consent, Group, Identity, Member, Person, RoleGrant
 from storage.ledger import Entry
 from storage.outbox import Outbox
+from storage.writer import ThreadWriter
 from tests.bot.house import NOW, House
 
 
@@ -201,15 +202,6 @@ def test_the_database_is_down(house: House, monkeypatch: pytest.MonkeyPatch) -> 
     assert house.count(Checkin) == 1
 
 
-def _refuse() -> None:
-    raise Refusal("members.not_yours")
-
-
-def test_a_no_in_the_middle_of_a_slow_command(house: House) -> None:
-    house.probe.meanwhile = _refuse
-    assert house.keys("慢探针") == ["members.not_yours"]
-
-
 def _raise(error: Exception) -> None:
     raise error
 
@@ -232,9 +224,11 @@ def test_a_no_is_one_transaction(house: House) -> None:
     """Nothing of the refused effect stays, the claim and the answer do, and no later message comes between."""
     error(house, lambda: Refusal("members.not_yours"))
     before = house.counts(without=("inbox", "outbox"))
-    commits = house.database._writer.commits
+    writer = house.database._writer
+    assert isinstance(writer, ThreadWriter)
+    commits = writer.commits
     assert house.keys("探针记录") == ["members.not_yours"]
-    assert house.database._writer.commits == commits + 2, "received, refused"
+    assert writer.commits == commits + 2, "received, refused"
     assert house.inbox() == [("done", "")]
     assert house.counts(without=("inbox", "outbox")) == before
 
