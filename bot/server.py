@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
+import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from engagement.kernel import Movable, ShiftedClock
 from prompts.loader import texts
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.applications import Starlette
     from starlette.routing import BaseRoute
 
@@ -56,6 +59,7 @@ class Server:
         self.role = role
         self.ready = False
         self._stops: list[Any] = []
+        self.refusal: Refusal | None = None
         self._flusher: asyncio.Task[None] | None = None
         self.routes: list[BaseRoute] = []
         self._telegram: Any = None
@@ -88,7 +92,12 @@ class Server:
 
         @contextlib.asynccontextmanager
         async def lifespan(_app: object) -> AsyncIterator[None]:
-            await self.start()
+            try:
+                await self.start()
+            except Refusal as refusal:
+                # A wrong token, an address that the platform refuses: said in one line by run().
+                self.refusal = refusal
+                raise
             try:
                 yield
             finally:
@@ -195,12 +204,12 @@ class Server:
 
 def slash_commands(program: Program) -> list[tuple[str, str]]:
     """Return (slash name, what it does) of every command that stands in help."""
-    found: list[tuple[str, str]] = []
-    for feature in program.dispatcher.features:
-        for command in feature.commands:
-            if command.slash and command.help and not command.roles:
-                found.append((command.slash[0], texts().raw(command.help)[:256]))
-    return found
+    return [
+        (command.slash[0], texts().raw(command.help)[:256])
+        for feature in program.dispatcher.features
+        for command in feature.commands
+        if command.slash and command.help and not command.roles
+    ]
 
 
 def run(directory: Path, channels: list[str], role: str) -> int:
@@ -208,7 +217,9 @@ def run(directory: Path, channels: list[str], role: str) -> int:
     import uvicorn
 
     settings = Settings()
-    logs.set_up(level=settings.log_level)
+    # On a desk the addresses must stay in sight; a server in earnest says what it does.
+    quiet = channels_are_local(channels) and "log_level" not in settings.model_fields_set
+    logs.set_up(level="WARNING" if quiet else settings.log_level)
     wrong = diagnosis.problems(settings, channels)
     if wrong:
         for key in wrong:
@@ -238,15 +249,58 @@ def run(directory: Path, channels: list[str], role: str) -> int:
         timeout_graceful_shutdown=int(DRAIN_SECONDS),
         server_header=False,
     )
-    web = uvicorn.Server(config)
-    _announce(settings, channels)
     try:
-        asyncio.run(web.serve())
-    except KeyboardInterrupt:
-        pass
+        listening = _listen(settings.web.host, settings.web.port)
+    except OSError:
+        sys.stderr.write(texts().fill("cli.port_taken", {"port": settings.web.port}) + "\n")
+        program.close()
+        return 2
+    web = _web_server(config)
+    _announce(settings, channels, listening.getsockname()[1])
+    try:
+        # uvicorn ends the process itself when the start fails; the reason is told below.
+        with contextlib.suppress(SystemExit):
+            asyncio.run(web.serve(sockets=[listening]))
     finally:
         program.close()
+    if server.refusal is not None:
+        sys.stderr.write(texts().fill(server.refusal.key, server.refusal.values) + "\n")
+        return 2
     return 0 if web.started else 1
+
+
+def _web_server(config: uvicorn.Config) -> uvicorn.Server:
+    """Make a server that ends with 0 after a drained SIGTERM or SIGINT (uvicorn's own raises the signal again)."""
+    import uvicorn as library
+
+    class Drained(library.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+            try:
+                yield
+            finally:
+                for one, handler in before.items():
+                    signal.signal(one, handler)
+
+    return Drained(config)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything is announced.
+
+    Raises:
+        OSError: somebody else has it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def channels_are_local(channels: list[str]) -> bool:
@@ -254,8 +308,8 @@ def channels_are_local(channels: list[str]) -> bool:
     return set(channels) <= {"sim", "web", "terminal"} and bool({"sim", "terminal"} & set(channels))
 
 
-def _announce(settings: Settings, channels: list[str]) -> None:
-    base = settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}"
+def _announce(settings: Settings, channels: list[str], port: int) -> None:
+    base = settings.web.public_url or f"http://{settings.web.host}:{port}"
     lines = [texts().raw("cli.serving")]
     if "sim" in channels:
         lines.append(texts().fill("cli.serving_sim", {"url": f"{base}/sim"}))

@@ -40,7 +40,8 @@ class Row:
     def kind(self) -> str:
         """What stands in its square: the file's ending."""
         ending = self.name.rpartition(".")[2].upper()
-        return ending if 0 < len(ending) <= 5 and ending.isalnum() and "." in self.name else "FAQ"
+        known = "." in self.name and 0 < len(ending) <= 5 and ending.isalnum() and ending != "JSONL"
+        return ending if known else "FAQ"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tools.screenshots import FLAGS, served
+from tests.browser.serving import FLAGS, SIZES, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
-
-SIZES = {"desktop": (1440, 900), "phone": (390, 844), "narrow": (320, 640)}
-
-
-def wait_until_prepared(address: str, seconds: float = 60) -> None:
-    """Wait until the simulator's sample weeks are over."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/sim/api/state", timeout=10) as answer:
-            if not json.load(answer)["clock"]["preparing"]:
-                return
-        time.sleep(0.3)
-    raise AssertionError("the simulator did not get ready")
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +18,6 @@ def address(chromium_path: str) -> Iterator[str]:
     """A fresh installation with its sample community, as `make run` starts it."""
     assert chromium_path
     with served() as found:
-        wait_until_prepared(found)
         yield found
 
 

@@ -2,7 +2,7 @@
 
     make screenshots
 
-Each lands in docs/pictures, at most 300 KB. With arguments it takes those single pages instead (tests/tools/screenshots.py).
+Each lands in docs/pictures, at most 300 KB. `make screenshots ARGS="page=/sim phone=/h5"` takes single public pages instead.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.browser.conftest import SIZES, wait_until_prepared
-from tests.tools import screenshots
+from tests.browser.serving import FLAGS, ROOT, SIZES, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+PICTURES = Path(os.environ.get("TUANTUAN_PICTURES") or ROOT / "docs" / "pictures")
 LARGEST = 300 * 1024
 COLOURS = 256
 
@@ -29,7 +29,7 @@ def keep(page: Page, name: str, *, whole: bool = False) -> Path:
     from PIL import Image
 
     picture = Image.open(io.BytesIO(page.screenshot(full_page=whole)))
-    target = screenshots.PICTURES / f"{name}.png"
+    target = PICTURES / f"{name}.png"
     picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
     size = target.stat().st_size
     if size > LARGEST:
@@ -100,18 +100,36 @@ def take(address: str, browser: Browser) -> None:
         page.close()
 
 
+def single(address: str, browser: Browser, arguments: list[str]) -> None:
+    """Take the pages that are named as `name=/path`, at both sizes."""
+    for argument in arguments:
+        name, _, path = argument.partition("=")
+        for size in ("desktop", "phone"):
+            page = page_of(browser, size)
+            page.goto(address + path)
+            page.wait_for_timeout(1000)
+            keep(page, name if size == "desktop" else f"{name}-phone")
+            page.close()
+
+
 def main(arguments: list[str]) -> int:
     """Take the gallery, or the single pages that are named."""
+    if not all("=/" in argument for argument in arguments):
+        print("a picture is name=/path", file=sys.stderr)
+        return 2
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if arguments or chromium is None:
-        return screenshots.main(arguments)
+    if chromium is None:
+        print("no Chromium here (apt-get install chromium, or set CHROMIUM)", file=sys.stderr)
+        return 2
     from playwright.sync_api import sync_playwright
 
-    screenshots.PICTURES.mkdir(parents=True, exist_ok=True)
-    with screenshots.served() as address, sync_playwright() as playwright:
-        wait_until_prepared(address)
-        browser = playwright.chromium.launch(executable_path=chromium, args=screenshots.FLAGS)
-        take(address, browser)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with served() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        if arguments:
+            single(address, browser, arguments)
+        else:
+            take(address, browser)
         browser.close()
     return 0
 

@@ -50,7 +50,7 @@ class Words:
     """What the neighbours said in the sample weeks.
 
     Attributes:
-        unknown: a question that the starter base cannot answer.
+        unknown: a question that goes straight to the leader.
         leader: what the leader answers to such ones.
     """
 
