@@ -98,7 +98,7 @@ class Courier:
         for attempt in range(TRIES):
             if sender is None:
                 break
-            wait = await self._gate.reply(message.channel, message.account, message.conversation, self._clock.now())
+            wait = await self._slot(message)
             if wait:
                 await asyncio.sleep(wait)
             receipt = await sender.send(message)
@@ -120,6 +120,12 @@ class Courier:
                 receipt = Receipt(Outcome.REJECTED, reason="too_many_tries")
         await self._record(queued, message, receipt)
         return receipt
+
+    async def _slot(self, message: Outgoing) -> float:
+        now = self._clock.now()
+        if message.kind is Kind.REACTION:
+            return await self._gate.stamp(message.channel, message.account, now)
+        return await self._gate.reply(message.channel, message.account, message.conversation, now)
 
     async def _record(self, queued: Queued, message: Outgoing, receipt: Receipt) -> None:
         now = self._clock.now()

@@ -56,3 +56,5 @@ def set_up(*, level: str = "INFO", json: bool | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s", force=True)
     for noisy in ("httpx", "apscheduler", "dbos", "chromadb", "telegram", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    # What it has to say at the start is said in words by bot.server.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

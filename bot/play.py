@@ -117,40 +117,10 @@ def _line(data: object, number: int) -> Line:
         account="",
     )
     if "create" in data:
-        created = data["create"]
-        if not group or not isinstance(created, dict):
-            raise BadScript("`create` needs a `group` and an object")
-        zone = _text(created, "zone") or "Asia/Shanghai"
-        calendar.zone(zone)
-        return Line(
-            at,
-            replace(
-                base,
-                event=Event.BOT_ADDED,
-                sender=_text(created, "leader"),
-                sender_name=_text(created, "leader_name"),
-                group_name=_text(created, "name"),
-                zone=zone,
-                can_read=True,
-            ),
-        )
+        return Line(at, _created(base, data["create"]))
     for word, event in (("join", Event.JOIN), ("leave", Event.LEAVE)):
         if word in data:
-            who = _text(data, word)
-            if not group or not who:
-                raise BadScript(f"`{word}` needs a `group` and a member")
-            return Line(
-                at,
-                replace(
-                    base,
-                    event=event,
-                    sender=who,
-                    sender_name=_text(data, "name"),
-                    subject=who,
-                    subject_name=_text(data, "name"),
-                    invited_by=_text(data, "invited_by"),
-                ),
-            )
+            return Line(at, _moved(base, event, _text(data, word), _text(data, "invited_by")))
     if "button" in data:
         return Line(at, replace(base, event=Event.BUTTON, button=_text(data, "button")[:64], addressed=True))
     if "text" in data:
@@ -167,6 +137,28 @@ def _line(data: object, number: int) -> Line:
             ),
         )
     return Line(at)
+
+
+def _created(base: Incoming, created: object) -> Incoming:
+    if base.place is not Place.GROUP or not isinstance(created, dict):
+        raise BadScript("`create` needs a `group` and an object")
+    zone = _text(created, "zone") or "Asia/Shanghai"
+    calendar.zone(zone)
+    return replace(
+        base,
+        event=Event.BOT_ADDED,
+        sender=_text(created, "leader"),
+        sender_name=_text(created, "leader_name"),
+        group_name=_text(created, "name"),
+        zone=zone,
+        can_read=True,
+    )
+
+
+def _moved(base: Incoming, event: Event, who: str, invited_by: str) -> Incoming:
+    if base.place is not Place.GROUP or not who:
+        raise BadScript(f"`{event.value}` needs a `group` and a member")
+    return replace(base, event=event, sender=who, subject=who, subject_name=base.sender_name, invited_by=invited_by)
 
 
 class Stage:

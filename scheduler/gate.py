@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -252,6 +252,14 @@ class RateGate:
         if rates is None:
             return 0.0
         return await self._slots.reserve(limits(rates, channel, account, conversation), now, push=False)
+
+    async def stamp(self, channel: str, account: str, now: datetime) -> float:
+        """Take a slot for an emoji on somebody's message: no message, so a group's limit does not hold it."""
+        rates = self._rates.get(channel)
+        if rates is None:
+            return 0.0
+        overall = replace(rates, group_per_minute=0.0)
+        return await self._slots.reserve(limits(overall, channel, account, ""), now, push=False)
 
     async def push(
         self, channel: str, account: str, conversation: str, clock: Clock, *, pause: Pause, patience: float
