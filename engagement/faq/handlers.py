@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engagement.errors import Refusal
-from engagement.faq import service
+from engagement.faq import jobs, rules, service
 from engagement.feature import Context
-from engagement.kernel import Button, Citation, Kind, Place, Reply
+from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line
 from prompts.loader import texts
 from storage import identities
 
@@ -23,12 +23,16 @@ def reply(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
     question = ctx.argument or ctx.text or ctx.incoming.text
     if not question.strip():
         return [Reply("faq.empty")]
-    if answer is None:
+    polite = rules.courtesy(question)
+    if polite:
+        return [Reply(f"faq.{polite}", subject="faq:talk")]
+    if answer is None or (answer.decision == "asked_back" and rules.is_grievance(question)):
         return _hand_over(ctx, question, 0.0)
     if answer.decision == "answered":
         cited = [Citation(c.document, c.chunk, c.quote) for c in answer.citations]
+        sorry = [texts().raw("faq.sorry")] if rules.is_angry(question) else []
         values = {
-            "answer": answer.text.splitlines(),
+            "answer": [*sorry, *answer.text.splitlines()],
             "sources": _sources(cited),
             "ai": answer.model is not None,
             "model": answer.model or "",
@@ -64,61 +68,102 @@ def candidate(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
 
 def none_of_these(ctx: Context) -> Sequence[Reply]:
     """The button 「都不是」: nothing is known of the words any more, so ask for them again, to be handed over."""
-    return [Reply("faq.say_again", subject="faq:again")]
+    return [Reply("faq.say_again", subject="again:")]
+
+
+def said_again(ctx: Context) -> Sequence[Reply]:
+    """A quote of :func:`none_of_these`."""
+    return _hand_over(ctx, ctx.incoming.text, 0.0, asked=True)
 
 
 def hand_over(ctx: Context) -> Sequence[Reply]:
     """问团长 …: straight to the leader."""
-    return _hand_over(ctx, ctx.argument, 0.0)
+    if not ctx.argument.strip():
+        return [Reply("faq.hand_over_how", subject="again:")]
+    return _hand_over(ctx, ctx.argument, 0.0, asked=True)
 
 
-def _hand_over(ctx: Context, question: str, score: float) -> Sequence[Reply]:
+def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False) -> Sequence[Reply]:
+    """Pass a question on, once; at night it waits for the morning. ``asked``: the neighbour wanted just that."""
     if ctx.group is None or ctx.actor.member_id is None:
         return [Reply("faq.unknown_no_group")]
-    leaders = identities.leaders(ctx.session, ctx.group.id)
-    if not leaders:
-        service.hand_over(ctx, question, score)
-        return [Reply("faq.unknown_no_leader")]
+    leaders = [p for p in identities.leaders(ctx.session, ctx.group.id) if p != ctx.actor.person_id]
+    if ctx.actor.leader and not (asked and leaders):
+        return [Reply("faq.leader_unknown")]
+    waits = service.waiting_of(ctx)
+    values: dict[str, object] = {"leader": service.leader_name(ctx.session, ctx.group.id) or texts().raw("faq.leader")}
+    if leaders and one_line(question, service.QUESTION_MOST) in waits:
+        return [Reply("faq.waits_already", values)]
+    if leaders and len(waits) >= rules.MOST_OPEN:
+        return [Reply("faq.waits_many", values)]
     row = service.hand_over(ctx, question, score)
-    leader = service.leader_name(ctx.session, ctx.group.id) or texts().raw("faq.leader")
-    said = [Reply("faq.handed_over", {"leader": leader}, subject=f"question:{row.id}")]
-    values = {"name": ctx.actor.name, "group": ctx.group.name, "question": row.text}
-    said.extend(
-        Reply("faq.to_leader", values, kind=Kind.DM, to=person, subject=f"question:{row.id}")
-        for person in leaders
-        if person != ctx.actor.person_id
+    if not leaders:
+        return [Reply("faq.unknown_no_leader")]
+    key = "faq.complaint" if rules.is_angry(question) else "faq.passed_on" if asked else "faq.handed_over"
+    night = service.is_night(ctx)
+    tail = (
+        "faq.in_the_morning" if night else "faq.will_mention" if ctx.incoming.place is Place.GROUP else "faq.will_tell"
     )
-    return said
+    said = Reply(key, values, (tail,), subject=f"question:{row.id}")
+    return [said] if night else [said, *_told(ctx, leaders, row.id, row.text)]
 
 
-def answered(ctx: Context) -> Sequence[Reply]:
-    """A message that quotes a hand-over: a leader's words go to who asked; a neighbour's are just talk."""
+def _told(ctx: Context, leaders: Sequence[int], question_id: int | None, text: str) -> list[Reply]:
+    values = {"name": ctx.actor.name, "group": ctx.here.name, "question": text}
+    subject = f"question:{question_id}"
+    return [Reply("faq.to_leader", values, kind=Kind.DM, to=person, subject=subject) for person in leaders]
+
+
+def quoted(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
+    """A message that quotes a hand-over: the leader's answer, the asker's further words, or a bystander's question."""
     reference = ctx.subject.partition(":")[2]
     if not reference.isdecimal():
         return []
+    added = service.add(ctx, int(reference))
+    if added is not None and added.group_id is not None:
+        leaders = identities.leaders(ctx.session, added.group_id)
+        told = [] if ctx.group is None or service.is_night(ctx) else _told(ctx, leaders, added.id, added.text)
+        return [Reply("faq.added"), *told]
     if not ctx.actor.leader and ctx.incoming.place is Place.GROUP:
-        return []
-    done = service.answer(ctx, int(reference), ctx.incoming.text)
+        return reply(ctx, answer) if rules.asks(ctx.incoming.text) else []
+    if service.dismiss(ctx, int(reference)):
+        return [Reply("faq.dismissed")]
+    return answered(ctx, int(reference))
+
+
+def answered(ctx: Context, question_id: int) -> Sequence[Reply]:
+    """A leader's words go to who asked."""
+    done = service.answer(ctx, question_id, ctx.incoming.text)
     if not done.person_id:
         return [Reply("faq.asker_gone")]
     known = identities.address(ctx.session, done.person_id, ctx.incoming.channel)
     name = known[1] if known else ""
     values = {"name": name, "question": done.question, "answer": done.answer.splitlines(), "leader": ctx.actor.name}
+    key = "faq.relayed_more" if done.more else "faq.relayed"
     if done.in_private:
-        relayed = Reply("faq.relayed", values, kind=Kind.DM, to=done.person_id)
+        relayed = Reply(key, values, kind=Kind.DM, to=done.person_id)
     else:
-        relayed = Reply("faq.relayed", values, kind=Kind.PUSH, to=done.person_id, mention=True, group_id=done.group_id)
+        # An answer that is waited for, so no unasked message: it costs nothing of the group's budget.
+        relayed = Reply(key, values, to=done.person_id, mention=True, group_id=done.group_id)
     if ctx.incoming.place is Place.GROUP and not done.in_private:
         return [relayed]
     return [Reply("faq.relay_done", {"name": name}), relayed]
 
 
 def waiting(ctx: Context) -> Sequence[Reply]:
-    """待回复: what neighbours asked and nobody answered yet."""
-    rows = service.open_questions(ctx.session, ctx.here.id)
+    """待回复: what neighbours asked and nobody answered yet; in a group in one message, in private one by one."""
+    rows = service.open_questions(ctx.session, service.led(ctx))
     if not rows:
         return [Reply("faq.none_waiting")]
+    if ctx.incoming.place is Place.GROUP and len(rows) > 1:
+        values = {"count": len(rows), "rows": [jobs.row_of(row) for row in rows[: service.SHOWN]]}
+        return [Reply("faq.waiting_here", values, subject="waiting:")]
     return [
-        Reply("faq.waiting", {"question": row.text, "group": ctx.here.name}, subject=f"question:{row.id}")
-        for row in rows
+        Reply("faq.waiting", {"question": row.text, "name": row.name, "group": row.group}, subject=f"question:{row.id}")
+        for row in rows[: service.SHOWN]
     ]
+
+
+def which_waiting(ctx: Context) -> Sequence[Reply]:
+    """A leader's quote of a list of several questions: which one is meant?"""
+    return [Reply("faq.which_waiting")] if ctx.actor.leader else []

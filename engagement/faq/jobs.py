@@ -1,38 +1,75 @@
-"""The evening reminder to a leader: questions that still wait."""
+"""Reminders to a leader in private: what came in at night, and in the evening what still waits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from engagement import calendar
 from engagement.faq import service
-from engagement.feature import Occurrence, Planned
-from engagement.kernel import Kind, Reply
+from engagement.feature import GroupView, Occurrence, Planned
+from engagement.kernel import Kind, Reply, one_line
 from storage import identities
 from storage.engine import Session
 
 EXPIRES = timedelta(days=7)
+FRESH = timedelta(days=2)
+"""Nobody is reminded again when nothing newer than this waits: the list stays under 「待回复」."""
+NIGHT = timedelta(hours=15)
+MORNING_MINUTE = 9 * 60
+EVENING_MINUTE = 18 * 60
+
+
+def row_of(waiting: service.Waiting) -> Mapping[str, object]:
+    """Return a line of a list of questions."""
+    return {"name": waiting.name, "question": one_line(waiting.text, service.SHORT)}
 
 
 def plan_reminder(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
-    """Tell the first leader in private what still waits; skipped ``nothing`` when nothing does.
+    """Tell the first leader in the evening what still waits; skipped ``nothing`` when nothing new does.
 
     Source: F64, F68.
     """
     service.expire(session, now - EXPIRES)
-    groups = [one.group.id for one in occurrences]
-    waiting = service.waiting_in(session, groups)
-    leaders = identities.first_leaders(session, [group for group in groups if group in waiting])
+    found = _waiting(session, occurrences)
+    told = {group: rows for group, rows in found.items() if rows[-1].asked_at > now - FRESH}
+    return _planned(session, occurrences, told, "faq.reminder")
+
+
+def plan_morning(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
+    """Tell the first leader what came in during the last night's quiet hours, when nobody was to be woken."""
+    groups = {one.group.id: one.group for one in occurrences}
+    night = {
+        group: [row for row in rows if row.asked_at > now - NIGHT and _asked_at_night(row, groups[group])]
+        for group, rows in _waiting(session, occurrences).items()
+    }
+    return _planned(session, occurrences, night, "faq.morning")
+
+
+def _asked_at_night(row: service.Waiting, group: GroupView) -> bool:
+    return calendar.is_quiet(calendar.local_minute(row.asked_at, group.zone), group.quiet_from, group.quiet_to)
+
+
+def _waiting(session: Session, occurrences: Sequence[Occurrence]) -> dict[int, list[service.Waiting]]:
+    found: dict[int, list[service.Waiting]] = {}
+    for row in service.open_questions(session, [one.group.id for one in occurrences]):
+        found.setdefault(row.group_id, []).append(row)
+    return found
+
+
+def _planned(
+    session: Session, occurrences: Sequence[Occurrence], waiting: Mapping[int, Sequence[service.Waiting]], key: str
+) -> Sequence[Planned]:
+    leaders = identities.first_leaders(session, [group for group, rows in waiting.items() if rows])
     planned = []
     for one in occurrences:
         rows, leader = waiting.get(one.group.id, ()), leaders.get(one.group.id)
         if not rows or leader is None:
             planned.append(Planned(one, skip="nothing"))
             continue
-        values = {
-            "count": len(rows),
-            "group": one.group.name,
-            "rows": [{"question": text} for text in rows[: service.SHOWN]],
-        }
-        planned.append(Planned(one, Reply("faq.reminder", values, kind=Kind.DM, to=leader)))
+        values = {"count": len(rows), "group": one.group.name, "rows": [row_of(row) for row in rows[: service.SHOWN]]}
+        single = len(rows) == 1
+        how = "faq.reply_here" if single else "faq.reply_each"
+        subject = f"question:{rows[0].id}" if single else "waiting:"
+        planned.append(Planned(one, Reply(key, values, (how,), kind=Kind.DM, to=leader, subject=subject)))
     return planned

@@ -6,6 +6,7 @@ from engagement.faq import handlers, jobs, service
 from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow
 
 _ASK = Slow(service.prepare, service.work, handlers.reply)
+_QUOTED = Slow(service.prepare_quoted, service.work, handlers.quoted)
 
 FEATURE = Feature(
     name="faq",
@@ -40,9 +41,13 @@ FEATURE = Feature(
         "ask": Slow(service.prepare_candidate, service.work_candidate, handlers.candidate),
         "handover": handlers.none_of_these,
     },
-    quotes={"question": handlers.answered, "faq": _ASK},
+    quotes={"question": _QUOTED, "faq": _ASK, "again": handlers.said_again, "waiting": handlers.which_waiting},
+    plain=frozenset({"question", "waiting", "handover"}),
     fallback=_ASK,
-    jobs=(JobSpec("question_reminder", 18 * 60, jobs.plan_reminder, grace_minutes=180, unasked=False),),
+    jobs=(
+        JobSpec("question_reminder", jobs.EVENING_MINUTE, jobs.plan_reminder, grace_minutes=180, unasked=False),
+        JobSpec("question_morning", jobs.MORNING_MINUTE, jobs.plan_morning, grace_minutes=180, unasked=False),
+    ),
     personal_data=(
         PersonalData(
             "question",

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from sqlmodel import col
 from sqlmodel import select as pick
 
+from engagement import calendar
 from engagement.errors import Refusal
+from engagement.faq import rules
 from engagement.feature import Context
-from engagement.kernel import one_line
+from engagement.kernel import Place, one_line
 from storage import identities
 from storage.documents import Question
 from storage.engine import Session
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 QUESTION_MOST = 300
 """Longer pastes are cut: a question of a neighbour fits."""
 ANSWER_MOST = 1000
+SHORT = 40
+"""Characters of a question where it is only recalled."""
 SHOWN = 5
 """Waiting questions that one message lists."""
 
@@ -51,7 +55,15 @@ def prepare(ctx: Context) -> Ask:
     facts: dict[str, str] = dict(ctx.group.facts) if ctx.group is not None else {}
     if ctx.group is not None and "leader_name" not in facts:
         facts["leader_name"] = leader_name(ctx.session, ctx.group.id)
-    return Ask(ctx.answering, question[:QUESTION_MOST], ctx.group.id if ctx.group else None, facts)
+    answering = None if rules.courtesy(question) else ctx.answering
+    return Ask(answering, question[:QUESTION_MOST], ctx.group.id if ctx.group else None, facts)
+
+
+def prepare_quoted(ctx: Context) -> Ask:
+    """The same for words that quote a hand-over: looked up only when a bystander asks something."""
+    ask = prepare(ctx)
+    asks = ctx.incoming.place is Place.GROUP and not ctx.actor.leader and rules.asks(ctx.incoming.text)
+    return ask if asks else Ask(None, ask.question, ask.group_id, ask.facts)
 
 
 async def work(ask: Ask) -> Answer | None:
@@ -110,22 +122,67 @@ def hand_over(ctx: Context, text: str, score: float) -> Question:
     return question
 
 
+def waiting_of(ctx: Context) -> list[str]:
+    """Return the actor's own questions that wait for the leader."""
+    return list(
+        ctx.session.exec(
+            pick(Question.text).where(col(Question.member_id) == ctx.actor.member_id, col(Question.state) == "open")
+        )
+    )
+
+
+def add(ctx: Context, question_id: int) -> Question | None:
+    """Put further words of the asker to a question that still waits; None when it is not that."""
+    question = ctx.session.get(Question, question_id)
+    if question is None or question.state != "open":
+        return None
+    asker = (question.relay or {}).get("person")
+    if asker != ctx.actor.person_id or _leads(ctx.session, ctx.actor.person_id, question.group_id or 0):
+        return None
+    question.text = one_line(f"{question.text} {ctx.incoming.text}", QUESTION_MOST)
+    ctx.session.add(question)
+    return question
+
+
+def is_night(ctx: Context) -> bool:
+    """Say whether the leader is not to be disturbed now."""
+    minute = calendar.local_minute(ctx.now, ctx.here.zone)
+    return calendar.is_quiet(minute, ctx.here.quiet_from, ctx.here.quiet_to)
+
+
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """A leader's answer on its way to the asker."""
+    """A leader's answer on its way to the asker.
+
+    Attributes:
+        more: the same leader answered before and adds something.
+    """
 
     person_id: int
     in_private: bool
     group_id: int
     question: str
     answer: str
+    more: bool = False
+
+
+def dismiss(ctx: Context, question_id: int) -> bool:
+    """Lay a question aside that needs no answer; a later answer still reaches the asker. False if this is not that."""
+    question = ctx.session.get(Question, question_id)
+    if question is None or question.state != "open" or not rules.dismisses(ctx.incoming.text):
+        return False
+    if not _leads(ctx.session, ctx.actor.person_id, question.group_id or 0):
+        return False
+    question.state = "expired"
+    ctx.session.add(question)
+    return True
 
 
 def answer(ctx: Context, question_id: int, text: str) -> Relayed:
-    """Take a leader's answer to a handed-over question; the first one counts.
+    """Take a leader's answer to a handed-over question; the first one counts, and whoever gave it may add to it.
 
     Raises:
-        Refusal: not a leader of that group, no such question, or answered already.
+        Refusal: not a leader of that group, no such question, or answered already by another leader.
 
     Source: F68.
     """
@@ -134,13 +191,14 @@ def answer(ctx: Context, question_id: int, text: str) -> Relayed:
         raise Refusal("faq.gone")
     if not _leads(ctx.session, ctx.actor.person_id, question.group_id):
         raise Refusal("guard.leader_only")
-    if question.state != "open":
+    more = question.state == "answered"
+    if more and not _is(ctx.session, question.answered_by, ctx.actor.person_id):
         raise Refusal("faq.answered_already")
     words = text.strip()[:ANSWER_MOST]
     if len(words) < 2:
         raise Refusal("faq.answer_too_short")
     question.state = "answered"
-    question.answer = words
+    question.answer = one_line(f"{question.answer} {words}", ANSWER_MOST) if more else words
     question.answered_at = ctx.now
     question.answered_by = ctx.actor.member_id
     ctx.session.add(question)
@@ -150,39 +208,51 @@ def answer(ctx: Context, question_id: int, text: str) -> Relayed:
         person if isinstance(person, int) else 0,
         relay.get("place") == "dm",
         question.group_id,
-        question.text,
+        one_line(question.text, SHORT),
         words,
+        more,
     )
+
+
+def _is(session: Session, member_id: int | None, person_id: int) -> bool:
+    member = session.get(Member, member_id) if member_id is not None else None
+    return member is not None and member.person_id == person_id
 
 
 def _leads(session: Session, person_id: int, group_id: int) -> bool:
     return person_id in identities.leaders(session, group_id)
 
 
-def open_questions(session: Session, group_id: int, limit: int = SHOWN) -> list[Question]:
-    """Return a group's open questions, oldest first."""
-    return list(
-        session.exec(
-            pick(Question)
-            .where(col(Question.group_id) == group_id, col(Question.state) == "open")
-            .order_by(col(Question.id))
-            .limit(limit)
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A question that nobody has answered yet, with who asked it where."""
+
+    id: int
+    group_id: int
+    group: str
+    name: str
+    text: str
+    asked_at: datetime
 
 
-def waiting_in(session: Session, group_ids: Sequence[int]) -> dict[int, list[str]]:
-    """Return group id → its open questions, oldest first; groups without one are absent."""
-    found: dict[int, list[str]] = {}
+def open_questions(session: Session, group_ids: Sequence[int]) -> list[Waiting]:
+    """Return the open questions of groups, oldest first."""
     rows = session.exec(
-        pick(Question.group_id, Question.text)
-        .where(col(Question.state) == "open", col(Question.group_id).in_(group_ids))
+        pick(Question, Group.name, Member.name)
+        .join(Group, col(Group.id) == col(Question.group_id))
+        .outerjoin(Member, col(Member.id) == col(Question.member_id))
+        .where(col(Question.group_id).in_(group_ids), col(Question.state) == "open")
         .order_by(col(Question.id))
     )
-    for group, text in rows:
-        if group is not None:
-            found.setdefault(group, []).append(text)
-    return found
+    return [Waiting(q.id or 0, q.group_id or 0, group, name or "", q.text, q.asked_at) for q, group, name in rows]
+
+
+def led(ctx: Context) -> list[int]:
+    """Return the groups that the actor leads: in a group that one, in private all of them."""
+    if ctx.incoming.place is Place.GROUP:
+        return [ctx.here.id]
+    mine = identities.memberships(ctx.session, ctx.actor.person_id)
+    return [member.group_id for member, _group in mine if member.role == "leader"]
 
 
 def expire(session: Session, before: datetime) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from engagement.faq import rules
 from engagement.kernel import Kind, Outgoing
 from engagement.registry import FEATURES
 from knowledge.answer import Answer, Candidate, Citation
-from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
+from tests.engagement.stage import Stage, at, keys, open_stage, placeholders_match, shown
 
 
 @dataclass
@@ -79,7 +80,7 @@ def test_asked_back_and_a_button_pressed(stage: Stage) -> None:
 
 def test_small_talk_and_silence(stage: Stage) -> None:
     assert keys(_ask(stage, "讲个笑话")) == ["faq.small_talk"]
-    assert keys(stage.say("李阿姨", "提问")) == ["faq.handed_over", "faq.to_leader"]
+    assert keys(stage.say("李阿姨", "提问")) == ["faq.empty"]
 
 
 def test_handed_over_answered_and_relayed(stage: Stage) -> None:
@@ -95,7 +96,11 @@ def test_handed_over_answered_and_relayed(stage: Stage) -> None:
     assert done.key == "faq.relay_done"
     assert (relayed.mention, relayed.to, relayed.conversation) == (True, "李阿姨", "g1")
     assert "放门口" in shown(relayed)
-    assert keys(stage.say("周团长", "再说一遍", quoting=to_leader, private=True)) == ["faq.answered_already"]
+    more = stage.say("周团长", "记得带身份证", quoting=to_leader, private=True)
+    assert keys(more) == ["faq.relay_done", "faq.relayed_more"]
+    stage.say("王姐", "签到")
+    stage.say("周团长", "设团长 王姐")
+    assert keys(stage.say("王姐", "再说一遍", quoting=to_leader, private=True)) == ["faq.answered_already"]
 
 
 def test_who_may_answer(stage: Stage) -> None:
@@ -115,7 +120,91 @@ def test_asked_in_private_answered_in_private(stage: Stage) -> None:
 
 
 def test_straight_to_the_leader(stage: Stage) -> None:
-    assert keys(stage.say("李阿姨", "问团长 明天几点到货")) == ["faq.handed_over", "faq.to_leader"]
+    said, _ = passed = stage.say("李阿姨", "问团长 明天几点到货")
+    assert keys(passed) == ["faq.passed_on", "faq.to_leader"]
+    assert "@你" in shown(said)
+    assert keys(stage.say("李阿姨", "问团长 明天几点到货")) == ["faq.waits_already"]
+    for number in range(rules.MOST_OPEN - 1):
+        assert len(stage.say("李阿姨", f"问团长 第 {number} 件事")) == 2
+    assert keys(stage.say("李阿姨", "问团长 还有一件事")) == ["faq.waits_many"]
+
+
+def test_a_bare_command_asks_for_the_words(stage: Stage) -> None:
+    """
+    李阿姨: 问团长 → 想跟团长说什么？
+    李阿姨 引用: 明天几点到货 → 已经转给周团长了
+    """
+    (how,) = stage.say("李阿姨", "问团长")
+    assert how.key == "faq.hand_over_how"
+    assert keys(stage.say("李阿姨", "明天几点到货", quoting=how)) == ["faq.passed_on", "faq.to_leader"]
+    (again,) = stage.say("李阿姨", "", button="handover:")
+    assert keys(stage.say("李阿姨", "要大份的", quoting=again)) == ["faq.passed_on", "faq.to_leader"]
+
+
+def test_politeness_is_no_question(stage: Stage) -> None:
+    for text, key in (
+        ("你好", "hello"),
+        ("在吗？", "there"),
+        ("好吧，谢谢", "thanks"),
+        ("再见", "bye"),
+        ("你真没用", "rude"),
+    ):
+        assert keys(stage.say("李阿姨", text, private=True) or []) in ([f"faq.{key}"], ["faq.unknown_no_group"])
+    assert keys(_ask(stage, "谢谢啊")) == ["faq.thanks"]
+    assert keys(stage.say("周团长", "待回复")) == ["faq.none_waiting"]
+
+
+def test_a_complaint_reaches_the_leader_with_a_word_of_regret(stage: Stage) -> None:
+    assert keys(_ask(stage, "羊肉注水，我要去12315")) == ["faq.complaint", "faq.to_leader"]
+    librarian = stage.gateway.dispatcher.answering
+    librarian.known["退钱!!"] = _answer("answered", "24 小时内拍照就能退。")  # type: ignore[union-attr]
+    (answer,) = _ask(stage, "退钱！！")
+    assert shown(answer).startswith("让你费心了，对不住。\n24 小时")
+
+
+def test_further_words_go_with_the_question(stage: Stage) -> None:
+    """
+    李阿姨: 请问 燃气灶能代收吗 → 已经转给周团长了
+    李阿姨 引用: 明天下午到 → 补上了
+    王姐 引用: 我也想知道 → （不接话）
+    王姐 引用: 几点提货 → 照常回答
+    """
+    said, _ = _ask(stage, "燃气灶能代收吗")
+    added, told = stage.say("李阿姨", "明天下午到", quoting=said)
+    assert (added.key, told.values["question"]) == ("faq.added", "燃气灶能代收吗 明天下午到")
+    assert stage.say("王姐", "我也想知道", quoting=said) == []
+    assert keys(stage.say("王姐", "几点提货", quoting=said)) == ["faq.answer"]
+
+
+def test_a_leader_is_not_sent_to_the_leader(stage: Stage) -> None:
+    assert keys(stage.say("周团长", "不用理他", private=True)) == ["faq.leader_unknown"]
+    assert keys(stage.say("周团长", "问团长 明天几点到货")) == ["faq.leader_unknown"]
+
+
+def test_what_needs_no_answer_is_laid_aside_and_can_be_taken_up(stage: Stage) -> None:
+    _, to_leader = _ask(stage, "燃气灶能代收吗")
+    assert keys(stage.say("周团长", "不用回了", quoting=to_leader, private=True)) == ["faq.dismissed"]
+    assert keys(stage.say("周团长", "待回复")) == ["faq.none_waiting"]
+    assert keys(stage.say("周团长", "可以，放门口", quoting=to_leader, private=True))[1] == "faq.relayed"
+
+
+def test_at_night_the_leader_sleeps(stage: Stage) -> None:
+    """
+    （23:00）李阿姨: 请问 燃气灶能代收吗 → TA 明早会看到；团长的手机不响
+    （9:00）（私聊）周团长 ← 昨晚有 1 个问题
+    """
+    stage.clock.set(at("2026-12-01T23:00"))
+    (said,) = _ask(stage, "燃气灶能代收吗")
+    assert "faq.in_the_morning" in said.tails
+    morning = stage.push("question_morning", "2026-12-02T09:00")
+    assert morning is not None
+    assert morning.reply is not None
+    assert (morning.reply.key, morning.reply.subject.partition(":")[0]) == ("faq.morning", "question")
+    stage.clock.set(at("2026-12-02T10:00"))
+    _ask(stage, "能寄快递吗")
+    again = stage.push("question_morning", "2026-12-03T09:00")
+    assert again is not None
+    assert again.skip == "nothing"
 
 
 def test_nobody_to_ask(stage: Stage) -> None:
@@ -133,11 +222,22 @@ def test_waiting_and_the_reminder(stage: Stage) -> None:
     assert none.skip == "nothing"
     _ask(stage, "燃气灶能代收吗")
     (waiting,) = stage.say("周团长", "待回复")
-    assert "燃气灶能代收吗" in shown(waiting)
+    assert "李阿姨 还在等：\n燃气灶能代收吗" in shown(waiting)
+    _ask(stage, "能寄快递吗", "王姐")
+    (listed,) = stage.say("周团长", "待回复")
+    assert (listed.key, listed.values["count"]) == ("faq.waiting_here", 2)
+    assert keys(stage.say("周团长", "可以的", quoting=listed)) == ["faq.which_waiting"]
+    assert stage.say("李阿姨", "我也问", quoting=listed) == []
+    assert keys(stage.say("周团长", "待回复", private=True)) == ["faq.waiting", "faq.waiting"]
     reminder = stage.push("question_reminder", "2026-12-01T18:00")
     assert reminder is not None
     assert reminder.reply is not None
-    assert (reminder.reply.kind, reminder.reply.values["count"]) == (Kind.DM, 1)
+    assert (reminder.reply.kind, reminder.reply.values["count"]) == (Kind.DM, 2)
+    (_, second) = stage.say("周团长", "待回复", private=True)
+    stage.say("周团长", "不用回", quoting=second, private=True)
+    old = stage.push("question_reminder", "2026-12-04T18:00")
+    assert old is not None
+    assert old.skip == "nothing"
     later = stage.push("question_reminder", "2026-12-09T18:00")
     assert later is not None
     assert later.skip == "nothing"
@@ -147,7 +247,7 @@ def test_erasing_the_asker_leaves_nothing_to_relay(stage: Stage) -> None:
     _said, to_leader = _ask(stage, "燃气灶能代收吗")
     (ask,) = stage.say("李阿姨", "删除我的数据")
     stage.say("李阿姨", "", button=ask.buttons[0].key)
-    assert keys(stage.say("周团长", "可以的", quoting=to_leader, private=True)) == ["faq.answered_already"]
+    assert keys(stage.say("周团长", "可以的", quoting=to_leader, private=True)) == ["faq.asker_gone"]
 
 
 def test_without_a_knowledge_base_everything_is_handed_over(stage: Stage) -> None:

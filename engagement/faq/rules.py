@@ -1,0 +1,89 @@
+"""What people say to the bot that is no question, and how angry they are. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+COURTESY_MOST = 20
+"""Longer words are never only a greeting."""
+MOST_OPEN = 5
+"""Questions of one neighbour that may wait for the leader at once."""
+
+_CALLED = re.compile(r"团团|小助手|机器人")
+_ENDINGS = r"(?:你|您|啊|呀|哦|哈|了|吧|嘞|啦|各位|大家|邻居们?)*"
+_SAID = (
+    ("empty", re.compile(r"(?:我?想)?(?:提问|问|请问|请教|问一下|问个问题|问问|有个问题|有问题)(?:一下|下)?")),
+    (
+        "there",
+        re.compile(r"(?:你好|您好|哈喽|你|您|团长)?(?:在吗|在么|在不在|在嘛|有人吗|有人在吗|人呢|人在吗|喂|在线吗)+"),
+    ),
+    (
+        "hello",
+        re.compile(
+            r"(?:大家|各位|团长)?"
+            r"(?:你好|您好|大家好|早|早上好|早安|上午好|中午好|下午好|晚上好|嗨|哈喽|哈啰|hi|hello|hey)+" + _ENDINGS
+        ),
+    ),
+    (
+        "thanks",
+        re.compile(
+            r"(?:嗯|好的|好吧|好|行吧|行|那|你|您|太好了|真)*"
+            r"(?:谢|多谢|感谢|辛苦|麻烦|3q|thanks|thankyou|thx|棒|不错|厉害|真好|好的|好吧|知道了|明白了|懂了|收到|ok|嗯|哦)+"
+            + _ENDINGS
+        ),
+    ),
+    ("bye", re.compile(r"(?:再见|拜拜|拜|88|bye|byebye|晚安|先忙|回头聊)+" + _ENDINGS)),
+)
+_RUDE = re.compile(
+    r"(?:你|机器人|助手|团团)[^，。,]{0,4}(?:破|垃圾|废物|智障|傻|笨|蠢|没用|有没有用|有什么用|烦)"
+    r"|破机器|什么破|什么玩意|^\W*(?:滚|滚蛋|闭嘴|垃圾|废物|傻\w|智障|烦死了?|无语)\W*$"
+)
+_GOODS = re.compile(r"退|换|坏|烂|少|漏|货|钱|菜|米|肉|蛋|订单|提|送|积分|打卡|签到")
+_ANGRY = re.compile(r"[!\uff01]{2,}|[?\uff1f]{3,}|什么破|破平台|垃圾平台|退钱|骗|坑人|黑心|气死|太过分|凭什么")
+_GRIEVANCE = re.compile(r"(?<!怎么)(?<!如何)(?<!哪里)投诉|12315|消协|曝光|起诉|告你|举报你|举报团长|要个?说法")
+_ASKS = re.compile(r"[?\uff1f]|[吗么呢]\W*$|怎么|几点|什么时候|在哪|哪里|多少|能不能|可不可以|可以吗|为什么|为啥|咋")
+_DISMISSES = re.compile(r"(?:这个)?(?:不用回?复?|不必回?|不用管|不管|不用理|不理|忽略|跳过|算了)(?:了|吧|他|她|它)*")
+
+
+def folded(text: str) -> str:
+    """Reduce to letters and digits, small, without the bot's name."""
+    kept = "".join(
+        char for char in unicodedata.normalize("NFKC", text).lower() if unicodedata.category(char)[0] in "LN"
+    )
+    return _CALLED.sub("", kept) or kept
+
+
+def courtesy(text: str) -> str:
+    """Say what kind of politeness (or abuse) a text is that asks for nothing.
+
+    Returns:
+        ``hello``, ``there``, ``thanks``, ``bye``, ``rude``, ``empty`` (somebody begins to ask); an empty text otherwise.
+    """
+    bare = folded(text)
+    if not bare or len(bare) > COURTESY_MOST:
+        return ""
+    for kind, words in _SAID:
+        if words.fullmatch(bare):
+            return kind
+    return "rude" if _RUDE.search(text) and not _GOODS.search(bare) else ""
+
+
+def is_angry(text: str) -> bool:
+    """Say whether an answer should begin with a word of regret."""
+    return bool(_ANGRY.search(text) or _GRIEVANCE.search(text))
+
+
+def is_grievance(text: str) -> bool:
+    """Say whether somebody complains so that no list of questions will do: the leader has to know."""
+    return bool(_GRIEVANCE.search(text))
+
+
+def asks(text: str) -> bool:
+    """Say whether words that quote a hand-over are a question of their own, and no mere talk."""
+    return bool(_ASKS.search(text))
+
+
+def dismisses(text: str) -> bool:
+    """Say whether a leader's reply to a handed-over question means that it needs no answer."""
+    return bool(_DISMISSES.fullmatch(folded(text)))
