@@ -15,7 +15,9 @@ from pathlib import Path
 
 PROMPTS = Path(__file__).parent
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z]+\.[a-z0-9_]+))?\}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200c\u200e-\u200f\u202a-\u202e\u2028-\u2029\u2066-\u2069\ufeff]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200c\u200e-\u200f\u202a-\u202e\u2028-\u2029\u2066-\u2069\ufeff]"
+)
 
 
 class UnknownText(KeyError):
@@ -85,13 +87,13 @@ def texts(language: str = "zh") -> Texts:
     """Load every text of a language once.
 
     Raises:
-        ValueError: a file is not a flat table of strings.
+        TypeError: a file is not a flat table of strings.
     """
     found: dict[str, str] = {}
     for path in sorted((PROMPTS / "texts" / language).glob("*.toml")):
         table = tomllib.loads(path.read_text("utf-8"))
         for name, text in table.items():
             if not isinstance(text, str):
-                raise ValueError(f"{path.name}: {name} is not a text")
+                raise TypeError(f"{path.name}: {name} is not a text")
             found[f"{path.stem}.{name}"] = text.strip("\n")
     return Texts(found)
