@@ -151,7 +151,27 @@ class Server:
             await self._terminal.start()
             self._stops.append(self._terminal.stop)
         self._flusher = asyncio.create_task(self._flush(), name="flush")
+        await self._listen()
         self.ready = True
+
+    async def _listen(self) -> None:
+        """Take the command line's `kb` requests, for this process owns the directory."""
+        from bot import control
+        from knowledge import requests
+
+        answering = self.program.answering
+        if answering is None:
+            return
+
+        async def handle(request: dict[str, Any], progress: Any) -> dict[str, Any]:
+            return await requests.handle(answering, request, self.program.clock.now(), progress)
+
+        server = await control.listen(self.program.directory, {"kb": handle})
+
+        async def close() -> None:
+            server.close()
+
+        self._stops.append(close)
 
     async def _start_beat(self) -> None:
         program = self.program

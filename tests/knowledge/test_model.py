@@ -43,7 +43,9 @@ def _settings(server: FaultyModel, **more: object) -> KnowledgeSettings:
 def base(folder: Path, database: Database, entries: Add, faulty: FaultyModel) -> Iterator[KnowledgeBase]:
     """A base that words its answers with the server."""
     entries(FAQ)
-    opened = KnowledgeBase(folder, _settings(faulty))
+    chat = model.EndpointChat(_settings(faulty))
+    chat._built()  # imports for seconds, once a process
+    opened = KnowledgeBase(folder, _settings(faulty), chat=chat)
     database.read_now(opened.load)
     yield opened
     opened.close()
