@@ -12,28 +12,24 @@ from dataclasses import dataclass
 
 from engagement.dispatch import Target
 from engagement.feature import Command, Feature
-from engagement.kernel import Event, Incoming, Place
+from engagement.kernel import Event, Incoming, Place, simplified
 
 LONGEST_COMMAND = 400
 _TYPED = 1000
 """Spellings of bare commands that are remembered."""
 _SLASH = re.compile(r"^/([a-z0-9_]{1,32})(?:@\w+)?(?:\s+(.*))?$", re.IGNORECASE | re.DOTALL)
-_TRADITIONAL = str.maketrans(
-    "簽積點題話戰幫數據導劃說頭換過寫復恢榮譽賬戶設時間區靜單錄邀請擁權訊聯絡統計開關啟預覽組員級餘額細贈給賞補領項節榜這個",
-    "签积点题话战帮数据导划说头换过写复恢荣誉账户设时间区静单录邀请拥权讯联络统计开关启预览组员级余额细赠给赏补领项节榜这个",
-)
 _QUESTION = ("?", "吗", "么", "呢")
 
 
 def normal(text: str) -> str:
     """Reduce what people type to letters and digits: NFKC, simplified, no blanks, marks, emoji or invisible characters."""
-    folded = unicodedata.normalize("NFKC", text[: LONGEST_COMMAND * 2]).translate(_TRADITIONAL).lower()
+    folded = simplified(unicodedata.normalize("NFKC", text[: LONGEST_COMMAND * 2])).lower()
     return "".join(char for char in folded if unicodedata.category(char)[0] in "LN")
 
 
 def visible(text: str) -> str:
-    """Fold width and script and take invisible characters out, but keep words apart (for arguments)."""
-    folded = unicodedata.normalize("NFKC", text).translate(_TRADITIONAL)
+    """Fold width and take invisible characters out, but keep words apart and names as they are (for arguments)."""
+    folded = unicodedata.normalize("NFKC", text)
     return "".join(c for c in folded if unicodedata.category(c) not in ("Cf", "Cc", "Cs", "Co") or c in "\n\t").strip()
 
 
@@ -100,11 +96,12 @@ class Routes:
                 # A bare command says nothing about anybody, and most messages are one of a few spellings.
                 self._typed[text] = target
             return target
-        bare = shown.lstrip("#@ ").lower()
+        shown = shown.lstrip("#@ ")
+        bare = simplified(shown).lower()
         for word, candidate in self._prefix:
             rest = bare[len(word) : len(word) + 1]
             if bare.startswith(word) and rest in (" ", ":", "\n", ",", "，", "#"):
-                argument = shown.lstrip("#@ ")[len(word) :].strip(" :\n,，#")
+                argument = shown[len(word) :].strip(" :\n,，#")
                 if argument:
                     return Target(candidate.feature, candidate.command.handler, candidate.command, argument)
         return None

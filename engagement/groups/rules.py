@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from engagement.errors import Refusal
-from engagement.kernel import one_line
+from engagement.kernel import one_line, simplified
 
 FACTS = {  # zh: what leaders type
     "提货点": "pickup_place",
@@ -46,7 +46,7 @@ def read_fact(text: str) -> tuple[str, str]:
         Refusal: ``groups.fact_how`` when the name is unknown or nothing follows.
     """
     word, _, value = _AFTER_WORD.sub(" ", unicodedata.normalize("NFKC", text).strip(), count=1).partition(" ")
-    key = FACTS.get(word)
+    key = FACTS.get(simplified(word))
     value = one_line(value, FACT_MOST)
     if key is None or not value:
         raise Refusal("groups.fact_how")

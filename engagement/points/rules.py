@@ -11,6 +11,7 @@ from typing import Literal
 
 from engagement import calendar
 from engagement.errors import Refusal
+from engagement.kernel import simplified
 
 Period = Literal["day", "week", "month", "all"]
 PERIODS: tuple[Period, ...] = ("day", "week", "month", "all")
@@ -48,7 +49,7 @@ def period_of(word: str) -> Period:
     Raises:
         Refusal: ``points.unknown_period``.
     """
-    found = _WORDS.get(word.strip())
+    found = _WORDS.get(simplified(word.strip()))
     if found is None:
         raise Refusal("points.unknown_period")
     return found
