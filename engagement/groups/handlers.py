@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from engagement.errors import Refusal
@@ -10,10 +11,20 @@ from engagement.groups import rules, service
 from engagement.kernel import Button, Kind, Place, Reply
 from storage import identities
 
+_CLEARS = re.compile(r"无|没有|暂无|清空|删除|删掉|去掉|不填")
+
 
 def bot_added(ctx: Context) -> Sequence[Reply]:
-    """Greet the group once, and tell the leader in private how to set it up."""
-    group, again, more = service.open_group(ctx)
+    """Greet the group once, and tell the leader in private how to set it up.
+
+    A change of the bot's rights (it became an administrator) is told to whoever made it, and not to the group.
+    """
+    opened = service.open_group(ctx)
+    group, again, more = opened.group, opened.again, opened.said
+    if opened.known:
+        sees = "groups.can_read" if opened.reads else "groups.cannot_read" if group.can_read is False else ""
+        told = Reply(sees, {"group": group.name}, kind=Kind.DM, to=ctx.actor.person_id)
+        return [told, *more] if sees and ctx.actor.person_id else more
     identities.spend_unasked(ctx.session, ctx.here.id, ctx.today.isoformat(), ctx.here.daily_budget)
     said = [Reply("groups.hello_again" if again else "groups.hello", {"group": group.name}, kind=Kind.PUSH)]
     if ctx.actor.person_id and not again:
@@ -82,6 +93,9 @@ def settings(ctx: Context) -> Sequence[Reply]:
 def fact(ctx: Context) -> Sequence[Reply]:
     """群信息 提货点 东门快递柜."""
     key, value = rules.read_fact(ctx.argument)
+    if _CLEARS.fullmatch(value):
+        service.clear_fact(ctx, key)
+        return [Reply("groups.fact_cleared", {"word": rules.shown_facts()[key]})]
     service.set_fact(ctx, key, value)
     return [Reply("groups.fact_kept", {"word": rules.shown_facts()[key], "value": value})]
 
@@ -112,6 +126,12 @@ def add_leader(ctx: Context) -> Sequence[Reply]:
     """设团长 王姐."""
     member = service.add_leader(ctx, ctx.argument.lstrip("@").strip())
     return [Reply("groups.leader_added", {"name": member.name})]
+
+
+def remove_leader(ctx: Context) -> Sequence[Reply]:
+    """取消团长 王姐."""
+    member = service.remove_leader(ctx, ctx.argument.lstrip("@").strip())
+    return [Reply("groups.leader_removed", {"name": member.name})]
 
 
 def choose_group(ctx: Context) -> Sequence[Reply]:

@@ -61,6 +61,15 @@ FEATURE = Feature(
             help="groups.help_leader",
         ),
         Command(
+            "groups.unleader",
+            ("取消团长", "撤销团长", "撤团长", "去掉团长"),
+            handlers.remove_leader,
+            slash=("unleader",),
+            takes="required",
+            roles=_LEADER,
+            consent=False,
+        ),
+        Command(
             "groups.switch",
             ("切换群", "换群"),
             handlers.choose_group,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
+
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -11,20 +14,44 @@ from engagement.events import GroupAdded, GroupClosed
 from engagement.feature import Context, GroupView
 from engagement.kernel import Reply, one_line
 from storage import audit, identities
+from storage.campaigns import Schedule
 from storage.engine import Session
 from storage.groups import Group, Member, Person
 from storage.ledger import Entry
 
+GREETED = "greeted"
+"""Mark in a group's settings: the bot has introduced itself."""
+MOST_PUSHES = 3
+"""Pushes that a day brings at most: topic, theme or challenge, evening summary."""
 
-def open_group(ctx: Context) -> tuple[Group, bool, list[Reply]]:
-    """Note that the bot is in the group; whoever added it is its leader. Everything of an earlier stay is kept.
 
-    Returns:
-        The group, whether it was here before, and what other slices want said.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The bot came into a group, or its rights there changed.
+
+    Attributes:
+        again: it comes back after it was taken out.
+        known: it has been here all the time and has greeted; nobody needs to hear that again.
+        reads: it could not see all messages before and can now.
+        said: what other slices want said.
     """
+
+    group: Group
+    again: bool
+    known: bool
+    reads: bool
+    said: list[Reply]
+
+
+def open_group(ctx: Context) -> Opened:
+    """Note that the bot is in the group; whoever added it is its leader. Everything of an earlier stay is kept."""
     group = ctx.session.get_one(Group, ctx.here.id)
     again = bool(group.state == "removed")
+    kept = group.settings or {}
+    known = not again and kept.get(GREETED) is True
+    group.settings = {**kept, GREETED: True}
     incoming = ctx.incoming
+    reads = group.can_read is False and incoming.can_read is True
     if incoming.group_name:
         group.name = one_line(incoming.group_name, 60)
     if incoming.zone:
@@ -41,7 +68,7 @@ def open_group(ctx: Context) -> tuple[Group, bool, list[Reply]]:
             ctx.session.add(member)
     ctx.session.flush()
     ctx.group = GroupView.of(group)
-    return group, again, ctx.emit(GroupAdded(ctx.here.id, again))
+    return Opened(group, again, known, reads, ctx.emit(GroupAdded(ctx.here.id, again)))
 
 
 def close_group(ctx: Context) -> None:
@@ -87,7 +114,24 @@ def welcome(ctx: Context) -> tuple[str, bool]:
     minute = calendar.local_minute(ctx.now, group.zone)
     if calendar.is_quiet(minute, group.quiet_from, group.quiet_to):
         return name, False
-    return name, identities.spend_unasked(ctx.session, group.id, ctx.today.isoformat(), group.daily_budget)
+    room = group.daily_budget - _coming_today(ctx)
+    return name, identities.spend_unasked(ctx.session, group.id, ctx.today.isoformat(), room)
+
+
+def _coming_today(ctx: Context) -> int:
+    """Count the pushes that are still to come today, for which welcomes leave room: newcomers must not cost the topic."""
+    kinds = [job.kind for feature in ctx.features for job in feature.jobs if job.unasked]
+    tomorrow = calendar.instant_of(ctx.today + timedelta(days=1), 0, ctx.here.zone)
+    found = ctx.session.exec(
+        pick(Schedule.id).where(
+            Schedule.group_id == ctx.here.id,
+            col(Schedule.kind).in_(kinds),
+            col(Schedule.enabled),
+            col(Schedule.next_at) > ctx.now,
+            col(Schedule.next_at) < tomorrow,
+        )
+    ).all()
+    return min(len(found), MOST_PUSHES)
 
 
 def farewell(ctx: Context) -> None:
@@ -117,6 +161,11 @@ def set_fact(ctx: Context, key: str, value: str) -> None:
     Source: F71.
     """
     _change(ctx, "group.fact", facts={**ctx.here.facts, key: value})
+
+
+def clear_fact(ctx: Context, key: str) -> None:
+    """Forget a fact."""
+    _change(ctx, "group.fact", facts={name: value for name, value in ctx.here.facts.items() if name != key})
 
 
 def set_quiet(ctx: Context, start: int, end: int) -> None:
@@ -163,6 +212,31 @@ def add_leader(ctx: Context, name: str) -> Member:
         member=found[0].id or 0,
     )
     return found[0]
+
+
+def remove_leader(ctx: Context, name: str) -> Member:
+    """Make a leader a neighbour again: the way back from :func:`add_leader`.
+
+    Raises:
+        Refusal: no leader of that name, or the only one.
+    """
+    leaders = [member for member in identities.named(ctx.session, ctx.here.id, name) if member.role == "leader"]
+    if len(leaders) != 1:
+        raise Refusal("groups.no_such_leader", name=name)
+    if len(identities.leaders(ctx.session, ctx.here.id)) < 2:
+        raise Refusal("groups.last_leader")
+    leaders[0].role = "member"
+    ctx.session.add(leaders[0])
+    ctx.session.flush()
+    audit.record(
+        ctx.session,
+        at=ctx.now,
+        actor_id=ctx.actor.person_id,
+        group_id=ctx.here.id,
+        action="leader.removed",
+        member=leaders[0].id or 0,
+    )
+    return leaders[0]
 
 
 def active_groups(session: Session, limit: int = 500) -> list[Group]:

@@ -9,8 +9,10 @@ from sqlmodel import select
 
 from engagement.kernel import Event, Kind
 from engagement.registry import FEATURES
+from storage.campaigns import Campaign, Schedule
+from storage.engine import Session
 from storage.groups import Group, Member
-from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
+from tests.engagement.stage import Stage, at, keys, open_stage, placeholders_match, shown
 
 
 @pytest.fixture
@@ -45,6 +47,39 @@ def test_a_bot_that_cannot_read_says_so(stage: Stage) -> None:
     said = stage.happen(Event.BOT_ADDED, "周团长", can_read=False)
     assert "groups.cannot_read" in keys(said)
     assert _group(stage).can_read is False
+
+
+def test_becoming_an_administrator_is_no_second_arrival(stage: Stage) -> None:
+    """
+    （进群，看不到消息）→ 群里打招呼，私聊团长怎么开权限
+    （设为管理员）→ 只私聊说一声「收得到了」
+    """
+    stage.happen(Event.BOT_ADDED, "周团长", can_read=False)
+    assert keys(stage.happen(Event.BOT_ADDED, "周团长", can_read=True)) == ["groups.can_read"]
+    assert keys(stage.happen(Event.BOT_ADDED, "周团长", can_read=True)) == []
+    assert keys(stage.happen(Event.BOT_ADDED, "周团长", can_read=False)) == ["groups.cannot_read"]
+
+
+def test_newcomers_do_not_cost_the_day_its_topic(stage: Stage) -> None:
+    def schedules(session: Session) -> None:
+        for number, (kind, hour) in enumerate((("topic", 10), ("theme", 11), ("topic_summary", 20)), start=1):
+            session.add(Campaign(id=number, key=kind, kind=kind, created_at=stage.clock.now()))
+            session.flush()
+            due = at(f"2026-12-01T{hour}:00")
+            session.add(
+                Schedule(
+                    campaign_id=number,
+                    group_id=stage.group_id,
+                    kind=kind,
+                    zone="Asia/Shanghai",
+                    local_minute=hour * 60,
+                    next_at=due,
+                )
+            )
+
+    stage.database.write_now(schedules)
+    said = [stage.happen(Event.JOIN, name, subject=name, subject_name=name) for name in ("王姐", "刘姐", "陈师傅")]
+    assert [keys(one) for one in said] == [["groups.welcome"], [], []]
 
 
 def test_the_zone_of_the_platform_is_taken(stage: Stage) -> None:
@@ -102,6 +137,9 @@ def test_settings_facts_and_switches(stage: Stage) -> None:
     assert "groups.settings_missing" not in after.tails
     assert "提货点：东门快递柜" in shown(after)
     assert placeholders_match(after)
+    assert keys(stage.say("周团长", "群信息 热线 无")) == ["groups.fact_cleared"]
+    (without,) = stage.say("周团长", "设置")
+    assert "还没填：热线" in shown(without)
     (words,) = stage.say("周团长", "", button="quiet_acks:off")
     assert words.key == "groups.acks_words"
     (shown_again,) = stage.say("周团长", "设置")
@@ -121,6 +159,10 @@ def test_quiet_hours_zone_and_a_second_leader(stage: Stage) -> None:
     assert keys(stage.say("周团长", "设团长 王姐")) == ["groups.leader_added"]
     assert keys(stage.say("王姐", "设置")) == ["groups.settings_no_facts"]
     assert keys(stage.say("李阿姨", "设置")) == ["guard.leader_only"]
+    assert keys(stage.say("王姐", "取消团长 李阿姨")) == ["groups.no_such_leader"]
+    assert keys(stage.say("周团长", "取消团长 王姐")) == ["groups.leader_removed"]
+    assert keys(stage.say("王姐", "设置")) == ["guard.leader_only"]
+    assert keys(stage.say("周团长", "取消团长 周团长")) == ["groups.last_leader"]
 
 
 def test_choosing_a_group_in_private(stage: Stage) -> None:
