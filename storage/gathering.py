@@ -38,7 +38,7 @@ class Gathering(Generic[Item, T]):
     async def add(self, item: Item) -> T:
         """Make the change; returns when it is durable.
 
-        The changes are made in the order of the calls.
+        With one writer (SQLite) the changes are made in the order of the calls.
 
         Raises:
             What the change raises for this caller; the others are not concerned.

@@ -70,3 +70,9 @@ def test_audit_refuses_changes(database: Database, statement: str) -> None:
     database.write_now(lambda s: audit.record(s, at=NOW, actor_id=1, group_id=None, action="data.exported"))
     with pytest.raises(DBAPIError, match="append-only"):
         database.write_now(lambda session: session.connection().execute(text(statement)))
+
+
+def test_the_newest_revision_is_known_without_alembic() -> None:
+    from alembic.script import ScriptDirectory
+
+    assert migrate.heads() == set(ScriptDirectory.from_config(migrate._config(None)).get_heads())
