@@ -51,6 +51,7 @@ FEATURE = Feature(
             "checkin.calendar",
             ("打卡日历", "签到日历", "签到记录", "打卡记录", "我的签到", "我的打卡"),
             handlers.calendar,
+            reads=True,
             slash=("calendar",),
             help="checkin.help_calendar",
         ),

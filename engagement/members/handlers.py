@@ -13,19 +13,20 @@ from storage import audit, identities
 
 
 def help_(ctx: Context) -> Sequence[Reply]:
-    """Answer 帮助: what a resident can send; a leader sees the leader's commands too."""
-    own, lead = [], []
-    for feature in ctx.features:
-        for command in feature.commands:
-            if not command.help:
-                continue
-            line = texts().raw(command.help)
-            if not command.roles:
-                own.append({"line": line})
-            elif "leader" in command.roles:
-                lead.append({"line": line})
-    tails = ("members.help_leader",) if ctx.actor.leader else ()
-    return [Reply("members.help_all", {"rows": own, "leader_rows": lead}, tails=tails)]
+    """Answer 帮助: what a resident can send, what brings points first; a leader sees in private what leaders can.
+
+    A leader knows the residents' part: it stands there in one line, so that the list fits a phone.
+    """
+    commands = [command for feature in ctx.features for command in feature.commands if command.help]
+    commands.sort(key=lambda command: not command.consent)
+    private = ctx.incoming.place is Place.DM
+    own = [one for one in commands if not one.roles and (private or Place.GROUP in one.places)]
+    if ctx.actor.leader:
+        lead = [{"line": texts().raw(one.help)} for one in commands if "leader" in one.roles]
+        words = texts().raw("members.help_between").join(one.words[0] for one in own)
+        return [Reply("members.help_leader", {"leader_rows": lead, "words": words})]
+    tails = ("members.help_staff",) if ctx.actor.roles else ()
+    return [Reply("members.help_all", {"rows": [{"line": texts().raw(one.help)} for one in own]}, tails=tails)]
 
 
 def about(ctx: Context) -> Sequence[Reply]:

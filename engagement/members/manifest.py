@@ -55,6 +55,7 @@ FEATURE = Feature(
         ),
     ),
     buttons={"erase": handlers.erase_button, "keep": handlers.keep_button},
+    plain=frozenset({"erase", "keep"}),
     personal_data=(
         PersonalData(
             "identity",

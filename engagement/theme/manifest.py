@@ -21,6 +21,7 @@ FEATURE = Feature(
             "theme.standing",
             ("挑战", "我的挑战", "本月挑战", "挑战榜", "挑战进度"),
             handlers.show_standing,
+            reads=True,
             slash=("challenge",),
             help="theme.help_standing",
         ),

@@ -11,7 +11,8 @@ from sqlmodel import select
 from engagement.kernel import Kind
 from engagement.registry import FEATURES
 from storage import ledger
-from storage.groups import Consent, Identity, Member
+from storage.engine import Session
+from storage.groups import Consent, Group, Identity, Member
 from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
 
 
@@ -27,6 +28,8 @@ def test_help_needs_no_consent_and_shows_a_leader_more(stage: Stage) -> None:
     assert "加分" not in shown(resident)
     (leader,) = stage.say("周团长", "帮助")
     assert "加分" in shown(leader)
+    assert "大家都能发：签到" in shown(leader)
+    assert "切换群" not in shown(resident)
     consents = stage.database.read_now(lambda s: len(s.exec(select(Consent)).all()))
     assert consents <= 1
 
@@ -86,3 +89,69 @@ def test_erasure_needs_my_own_confirmation_and_leaves_sums_intact(stage: Stage) 
     assert (check.entries, check.wrong_balances) == (2, 0)
     (fresh,) = stage.say("李阿姨", "积分")
     assert fresh.values["balance"] == 0
+
+
+def test_buttons_of_erasure_record_nobody(stage: Stage) -> None:
+    """
+    李阿姨: 删除我的数据 → [先不删]（没用过的人不会因此被记录）
+    李阿姨: [确定删除] 两次 → 删好了；第二次什么也没有
+    """
+
+    def consents() -> int:
+        return stage.database.read_now(
+            lambda s: len(s.exec(select(Consent).where(Consent.withdrawn_at == None)).all())  # noqa: E711
+        )
+
+    before = consents()
+    (ask,) = stage.say("李阿姨", "删除我的数据")
+    assert keys(stage.say("李阿姨", "", button=ask.buttons[1].key)) == ["members.kept"]
+    assert consents() == before
+    stage.say("李阿姨", "签到")
+    (ask,) = stage.say("李阿姨", "删除我的数据")
+    assert keys(stage.say("李阿姨", "", button=ask.buttons[0].key)) == ["members.erased"]
+    assert keys(stage.say("李阿姨", "", button=ask.buttons[0].key)) == ["members.not_yours"]
+    assert consents() == before
+
+
+def test_after_leaving_a_look_is_no_return(stage: Stage) -> None:
+    """
+    李阿姨: 退出
+    李阿姨: 积分 → 照样看得到，不算回来
+    李阿姨: 请问 几点提货 → 照样回答，不算回来
+    李阿姨: 签到 → 回来了，说明再说一遍
+    """
+    stage.say("李阿姨", "签到")
+    stage.say("李阿姨", "退出")
+    for text in ("积分", "积分明细", "排行榜", "打卡日历", "请问 几点提货"):
+        assert all("members.notice" not in message.tails for message in stage.say("李阿姨", text)), text
+    assert keys(stage.say("李阿姨", "退出")) == ["members.withdrawn_already"]
+    assert keys(stage.say("李阿姨", "签到", "2026-12-02T09:00")) == ["👍checkin.done", "members.notice"]
+
+
+def test_a_first_question_carries_the_notice(stage: Stage) -> None:
+    (said, _to_leader) = stage.say("李阿姨", "请问 几点提货")
+    assert said.tails[-1] == "members.notice"
+
+
+def test_private_answers_name_their_group_where_there_are_several(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    (one,) = stage.say("李阿姨", "排行榜", private=True)
+    assert "guard.about_group" not in one.tails
+
+    def another(session: Session) -> None:
+        group = Group(channel="play", external_id="g2", name="金桂苑", created_at=stage.clock.now())
+        session.add(group)
+        session.flush()
+        session.add(
+            Member(
+                group_id=group.id or 0,
+                person_id=session.exec(select(Identity.person_id).where(Identity.external_id == "李阿姨")).one(),
+                name="李阿姨",
+                joined_at=stage.clock.now(),
+            )
+        )
+
+    stage.database.write_now(another)
+    (two,) = stage.say("李阿姨", "排行榜", private=True)
+    assert "金桂苑" in shown(two)
+    assert "guard.about_group" in two.tails
