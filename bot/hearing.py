@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from typing import TypeAlias
 
 from sqlalchemy import bindparam
 
@@ -17,6 +18,8 @@ from storage.engine import Session
 from storage.groups import GroupHour
 from storage.statements import Prepared
 
+Heard: TypeAlias = Counter[tuple[str, str, str, datetime]]
+"""(channel, account, conversation, hour) → messages."""
 _H = GroupHour.__table__  # type: ignore[attr-defined]
 _ADD = Prepared(
     "group_hour.add",
@@ -35,22 +38,30 @@ class Hearing:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._heard: Counter[tuple[str, str, str, datetime]] = Counter()
+        self._heard: Heard = Counter()
 
     def note(self, incoming: Incoming) -> None:
         """Count one message."""
         hour = incoming.received_at.replace(minute=0, second=0, microsecond=0)
         self._heard[(incoming.channel, incoming.account, incoming.conversation, hour)] += 1
 
-    def flush(self, session: Session) -> int:
-        """Add what has gathered to the rows; returns how many messages. Unknown groups are forgotten."""
+    def take(self) -> Heard:
+        """Return what has gathered, and begin anew."""
         heard, self._heard = self._heard, Counter()
-        for (channel, account, conversation, hour), number in heard.items():
-            row = identities.group_row(session, channel, account, conversation)
-            if row is not None:
-                session.run(_ADD, group_row=row[0], from_hour=micros(hour), heard=number)
-        return sum(heard.values())
+        return heard
+
+    def put_back(self, heard: Heard) -> None:
+        """Take back what could not be written."""
+        self._heard += heard
 
     def __bool__(self) -> bool:
         """Say whether there is something to write."""
         return bool(self._heard)
+
+
+def keep(session: Session, heard: Heard) -> None:
+    """Add what was heard to the rows; may run again. Unknown groups are forgotten."""
+    for (channel, account, conversation, hour), number in heard.items():
+        row = identities.group_row(session, channel, account, conversation)
+        if row is not None:
+            session.run(_ADD, group_row=row[0], from_hour=micros(hour), heard=number)

@@ -9,7 +9,7 @@ import structlog
 
 from bot.courier import Courier
 from bot.gateway import Gateway, Handled
-from bot.hearing import Hearing
+from bot.hearing import Hearing, keep
 from engagement.kernel import Incoming
 from storage import inbox
 
@@ -94,8 +94,14 @@ class Pump:
 
     async def flush(self) -> None:
         """Write the counters of what was heard."""
-        if self.hearing:
-            await self.gateway.database.write(self.hearing.flush)
+        if not self.hearing:
+            return
+        heard = self.hearing.take()
+        try:
+            await self.gateway.database.write(lambda session: keep(session, heard))
+        except BaseException:
+            self.hearing.put_back(heard)
+            raise
 
     async def drain(self) -> None:
         """Wait until everything received is handled and sent."""

@@ -1,0 +1,238 @@
+"""Answers on their way: in order, again when the platform asks to wait, given up when nobody needs them any more."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import col, select
+from structlog.testing import capture_logs
+
+from bot import courier as module
+from bot.courier import STALE_AFTER, TRIES, Courier
+from bot.gateway import Queued
+from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
+from scheduler.gate import RateGate, Rates, no_gate, open_gate
+from storage import outbox
+from storage.engine import Session
+from storage.groups import Group
+from storage.outbox import Outbox
+from tests.bot.house import NOW, House
+
+
+class Platform:
+    """Answers each send with the next receipt that was laid out, then with SENT."""
+
+    def __init__(self, *receipts: Receipt | Exception) -> None:
+        self.receipts = list(receipts)
+        self.sent: list[Outgoing] = []
+
+    async def send(self, message: Outgoing) -> Receipt:
+        self.sent.append(message)
+        await asyncio.sleep(0)
+        receipt = self.receipts.pop(0) if self.receipts else Receipt(Outcome.SENT, provider_id=f"p{len(self.sent)}")
+        if isinstance(receipt, Exception):
+            raise receipt
+        return receipt
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BACKOFF_SECONDS", (0.001,) * TRIES)
+
+
+def a_courier(house: House, platform: Platform | None, gate: RateGate | None = None) -> Courier:
+    senders: dict[str, Any] = {} if platform is None else {"play": platform}
+    return Courier(house.database, senders, gate or no_gate(), house.clock)
+
+
+def message(house: House, number: int = 0, conversation: str = "g1", **more: Any) -> Queued:
+    """A message that stands in the outbox."""
+    fields: dict[str, Any] = {
+        "kind": Kind.REPLY,
+        "channel": "play",
+        "account": "",
+        "place": Place.GROUP,
+        "conversation": conversation,
+        "feature": "probe",
+        "key": "members.kept",
+        "values": {},
+        **more,
+    }
+    one = Outgoing(**fields)
+
+    def put(session: Session) -> int:
+        return outbox.put(
+            session, key=f"{number}:{conversation}", channel="play", account="", conversation=conversation,
+            kind=one.kind.value, body=one.dump(), created_at=house.clock.now(),
+        )  # fmt: skip
+
+    return Queued(house.database.write_now(put), one)
+
+
+def rows(house: House) -> list[tuple[str, str, str, int]]:
+    return house.database.read_now(
+        lambda s: [(r.state, r.body, r.reason, r.attempts) for r in s.exec(select(Outbox).order_by(col(Outbox.id)))]
+    )
+
+
+def send(house: House, platform: Platform | None, queued: Queued, gate: RateGate | None = None) -> Receipt:
+    return asyncio.run(a_courier(house, platform, gate).send(queued))
+
+
+def test_sent_recorded_and_known_when_it_is_quoted(house: House) -> None:
+    assert send(house, Platform(), message(house, subject="topic:7")).outcome is Outcome.SENT
+    assert rows(house) == [("sent", "", "", 0)]
+    found = house.database.read_now(
+        lambda s: outbox.subject_of(s, channel="play", account="", conversation="g1", provider_id="p1")
+    )
+    assert found == "topic:7"
+
+
+@pytest.mark.parametrize(
+    ("receipt", "reason"),
+    [
+        (Receipt(Outcome.REJECTED, reason="too_long"), "too_long"),
+        (Receipt(Outcome.GONE), "gone"),
+        (Receipt(Outcome.UNKNOWN, reason="timeout"), "timeout"),
+    ],
+)
+def test_what_the_platform_does_not_take_is_dropped(house: House, receipt: Receipt, reason: str) -> None:
+    with capture_logs() as logs:
+        assert send(house, Platform(receipt), message(house, subject="topic:7")) == receipt
+    assert rows(house) == [("dropped", "", reason, 0)]
+    assert [line["event"] for line in logs] == ["courier.not_sent"]
+
+
+def test_a_channel_that_is_not_there(house: House) -> None:
+    send(house, None, message(house))
+    assert rows(house) == [("dropped", "", "no_channel", 0)]
+
+
+def test_again_after_as_long_as_the_platform_says(house: House) -> None:
+    platform = Platform(Receipt(Outcome.RETRY, retry_after=0.02), Receipt(Outcome.RETRY))
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await a_courier(house, platform).send(message(house))
+        return loop.time() - began
+
+    assert asyncio.run(main()) >= 0.02
+    assert len(platform.sent) == 3
+    assert rows(house)[0][0::3] == ("sent", 2)
+    until = house.database.read_now(lambda s: s.exec(select(Outbox.not_before)).one())
+    assert until is not None
+    assert until > NOW
+
+
+def test_given_up_after_some_tries(house: House) -> None:
+    platform = Platform(*[Receipt(Outcome.RETRY)] * 9)
+    send(house, platform, message(house))
+    assert len(platform.sent) == TRIES
+    assert rows(house) == [("dropped", "", "too_many_tries", TRIES)]
+
+
+def test_too_late_to_be_of_use(house: House) -> None:
+    wait = STALE_AFTER.total_seconds() + 1
+    platform = Platform(Receipt(Outcome.RETRY, retry_after=wait))
+    assert send(house, platform, message(house)).reason == "stale"
+    assert len(platform.sent) == 1
+    assert rows(house) == [("dropped", "", "stale", 0)]
+
+
+def test_a_group_that_moved_is_followed(house: House) -> None:
+    house.tell("签到")
+    platform = Platform(Receipt(Outcome.MIGRATED, new_id="-100g1"))
+    send(house, platform, message(house))
+    assert [m.conversation for m in platform.sent] == ["g1", "-100g1"]
+    assert house.database.read_now(lambda s: s.exec(select(Group.external_id)).one()) == "-100g1"
+    # A group that we do not know, and a private chat, which cannot move.
+    send(house, Platform(Receipt(Outcome.MIGRATED, new_id="x")), message(house, conversation="unknown"))
+    send(house, Platform(Receipt(Outcome.MIGRATED, new_id="y")), message(house, 5, "-100g1", place=Place.DM))
+    assert house.database.read_now(lambda s: s.exec(select(Group.external_id)).one()) == "-100g1"
+
+
+def test_a_group_that_moves_for_ever(house: House) -> None:
+    platform = Platform(*[Receipt(Outcome.MIGRATED, new_id="g1")] * 9)
+    send(house, platform, message(house))
+    assert len(platform.sent) == TRIES
+    assert rows(house)[-1][:3] == ("dropped", "", "migrated")
+
+
+def test_order_within_a_conversation_side_by_side_across(house: House) -> None:
+    platform = Platform(Receipt(Outcome.RETRY, retry_after=0.3))
+    courier = a_courier(house, platform)
+
+    async def main() -> None:
+        for number in range(4):
+            courier.post(message(house, number, reply_to=f"{number}"))
+            courier.post(message(house, number, "g2", reply_to=f"{number}"))
+        await courier.drain()
+        courier.post(message(house, 9, kind=Kind.REACTION, key="", emoji="👍"))
+        courier.post(message(house, 10, reply_to="later"))
+        await courier.drain()
+
+    asyncio.run(main())
+    taken = [m for m in platform.sent[1:] if m.kind is Kind.REPLY]
+    assert [m.reply_to for m in taken if m.conversation == "g1"] == ["0", "1", "2", "3", "later"]
+    assert [m.reply_to for m in taken if m.conversation == "g2"] == ["0", "1", "2", "3"]
+    order = [m.conversation for m in platform.sent if m.kind is Kind.REPLY]
+    assert order[:5].count("g2") > order[:5].count("g1"), "a conversation that waits does not hold the others"
+    assert {row[0] for row in rows(house)} == {"sent"}
+
+
+def test_a_channel_with_a_bug_does_not_stop_the_lane(house: House) -> None:
+    platform = Platform(ZeroDivisionError("李阿姨"), ZeroDivisionError())
+    courier = a_courier(house, platform)
+
+    async def main() -> None:
+        courier.post(message(house, 1))
+        courier.post(message(house, 2, kind=Kind.REACTION, key="", emoji="👍"))
+        courier.post(message(house, 3))
+        await courier.drain()
+
+    with capture_logs() as logs:
+        asyncio.run(main())
+    assert sorted(row[0] for row in rows(house)) == ["pending", "pending", "sent"]
+    bugs = [line for line in logs if line["event"] == "courier.bug"]
+    assert {line["kind"] for line in bugs} == {"ZeroDivisionError"}
+    assert "李阿姨" not in str(logs)
+
+
+def test_what_an_earlier_process_left(house: House) -> None:
+    message(house, 1, reply_to="too old")
+    house.clock.set(NOW + STALE_AFTER)
+    message(house, 2, reply_to="first")
+    message(house, 3, reply_to="second")
+    empty = message(house, 4)
+    house.change(Outbox, empty.outbox_id, body="")
+    house.clock.set(NOW + STALE_AFTER + timedelta(seconds=1))
+    platform = Platform()
+    courier = a_courier(house, platform)
+
+    async def main() -> None:
+        assert await courier.resume() == 2
+        await courier.drain()
+        assert await courier.resume() == 0
+
+    asyncio.run(main())
+    assert [m.reply_to for m in platform.sent] == ["first", "second"]
+    assert [row[0::2] for row in rows(house)] == [
+        ("dropped", "stale"),
+        ("sent", ""),
+        ("sent", ""),
+        ("dropped", "stale"),
+    ]
+
+
+def test_the_gate_holds_answers_back(house: House) -> None:
+    """Twenty a minute to a group: the first ones go at once, what waits is in the gate's books."""
+    platform = Platform(Receipt(Outcome.RETRY, retry_after=0.01))
+    gate = open_gate(house.database, {"play": Rates(100.0, 6000.0)})
+    assert send(house, platform, message(house), gate).outcome is Outcome.SENT
+    assert (
+        send(house, platform, message(house, 2, kind=Kind.REACTION, key="", emoji="👍"), gate).outcome is Outcome.SENT
+    )

@@ -1,0 +1,269 @@
+"""From a channel to the gateway: the order of a conversation, what a crash leaves, what is only heard."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from sqlmodel import col, select
+
+from bot import pump as module
+from bot.courier import Courier
+from bot.hearing import Hearing
+from bot.pump import Pump
+from engagement.checkin.tables import Checkin
+from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Receipt
+from scheduler.gate import no_gate
+from storage import inbox
+from storage.groups import GroupHour
+from storage.outbox import Outbox
+from tests.bot.house import NOW, House
+
+
+class Heard:
+    """A channel's sending half that takes everything and remembers it."""
+
+    def __init__(self) -> None:
+        self.sent: list[Outgoing] = []
+
+    async def send(self, message: Outgoing) -> Receipt:
+        self.sent.append(message)
+        return Receipt(Outcome.SENT, provider_id=f"p{len(self.sent)}")
+
+
+def a_pump(house: House, sender: object = None) -> Pump:
+    senders: dict[str, Any] = {"play": sender or Heard()}
+    return Pump(house.gateway, Courier(house.database, senders, no_gate(), house.clock))
+
+
+def test_in_order_within_a_conversation(house: House) -> None:
+    sender = Heard()
+    pump = a_pump(house, sender)
+    messages = [house.incoming("探针", f"u{n}", conversation=f"g{n % 3}") for n in range(60)]
+
+    async def main() -> None:
+        for message in messages:
+            assert await pump.receive(message)
+        await pump.drain()
+
+    asyncio.run(main())
+    for group in ("g0", "g1", "g2"):
+        answered = [m.reply_to for m in sender.sent if m.conversation == group]
+        assert answered == [m.message_id for m in messages if m.conversation == group]
+    assert house.probe.calls == 60
+
+
+def test_durable_before_it_is_acknowledged(house: House) -> None:
+    pump = a_pump(house)
+
+    async def main() -> None:
+        message = house.incoming("签到")
+        assert await pump.receive(message)
+        assert house.count(inbox.Inbox) == 1
+        assert not await pump.receive(message), "a redelivery is acknowledged and does nothing"
+        await pump.drain()
+
+    asyncio.run(main())
+    assert house.count(Checkin) == 1
+    assert house.count(Outbox) == 1
+
+
+def test_what_a_crash_left_is_handled_once(house: House) -> None:
+    """Received and acknowledged, then the process died; the next one handles it, and a redelivery changes nothing."""
+    messages = [house.incoming("签到", f"u{n}") for n in range(5)]
+
+    async def before() -> None:
+        for message in messages:
+            await house.gateway.accept(message)
+        row = house.database.read_now(inbox.pending)[0][0]
+        await house.gateway.handle(row, messages[0])
+
+    sender = Heard()
+    pump = a_pump(house, sender)
+
+    async def after() -> None:
+        assert await pump.resume() == 4
+        assert not await pump.receive(messages[2])
+        await pump.drain()
+        assert await pump.resume() == 0
+
+    asyncio.run(before())
+    assert house.database.read_now(inbox.pending) != []
+    asyncio.run(after())
+    assert house.database.read_now(inbox.pending) == []
+    assert house.count(Checkin) == 5
+    assert [m.reply_to for m in sender.sent] == [m.message_id for m in messages[1:]]
+
+
+def test_every_kind_of_event_survives_the_row(house: House) -> None:
+    """What is read back from the row is what was received."""
+    full = house.incoming(
+        "话", thread="t", reply_to="b1", addressed=True, group_name="g", zone="Asia/Urumqi", sender_is_admin=False,
+        can_read=False, account="bot2", occurred_at=NOW - timedelta(hours=3),
+    )  # fmt: skip
+    bare = house.incoming("", "", event=Event.JOIN, subject="u2", subject_name="名", invited_by="u3")
+    moved = house.incoming(event=Event.MIGRATED, new_id="-100")
+    for one in (full, bare, moved, house.incoming(button="probe:1", private=True)):
+        assert Incoming.load(one.dump()) == one
+
+
+def test_it_comes_back_when_the_database_was_down(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMES_BACK_AFTER", 0.01)
+    sender = Heard()
+    pump = a_pump(house, sender)
+    down = [True, True]
+    right = type(house.database).write
+
+    async def write(self: Any, fn: Any) -> Any:
+        if down:
+            down.pop()
+            raise OperationalError("x", {}, OSError())
+        return await right(self, fn)
+
+    async def main() -> None:
+        message = house.incoming("签到")
+        row = await house.gateway.accept(message)
+        assert row is not None
+        monkeypatch.setattr(type(house.database), "write", write)
+        pump._begin(row, message)
+        await pump.drain()
+
+    asyncio.run(main())
+    assert [m.key for m in sender.sent] == ["checkin.first"]
+
+
+def test_it_does_not_come_back_for_ever(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COMES_BACK_AFTER", 0.0)
+    monkeypatch.setattr(module, "COMES_BACK", 2)
+    pump = a_pump(house)
+
+    async def write(self: Any, fn: Any) -> Any:
+        raise OperationalError("x", {}, OSError())
+
+    async def main() -> None:
+        message = house.incoming("签到")
+        row = await house.gateway.accept(message)
+        assert row is not None
+        with monkeypatch.context() as down:
+            down.setattr(type(house.database), "write", write)
+            pump._begin(row, message)
+            await pump.drain()
+        assert house.database.read_now(inbox.pending) == [(row, message.dump())]
+
+    asyncio.run(main())
+
+
+def test_turns_on_a_database_with_many_writers(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the order is kept by a lock per conversation; locks of quiet conversations are let go."""
+    pump = a_pump(house)
+    house.database.dialect = "postgresql"
+    order: list[str] = []
+
+    async def handle(row: int, incoming: Incoming) -> Any:
+        from bot.gateway import Handled
+
+        await asyncio.sleep(0.002 if incoming.text == "1" else 0)
+        order.append(f"{incoming.conversation}:{incoming.text}")
+        return Handled("done")
+
+    monkeypatch.setattr(pump.gateway, "handle", handle)
+
+    async def main() -> None:
+        for number in ("1", "2", "3"):
+            for group in ("a", "b"):
+                pump._begin(1, house.incoming(number, conversation=group))
+        await pump.drain()
+        assert [one for one in order if one[0] == "a"] == ["a:1", "a:2", "a:3"]
+        for other in range(4200):
+            pump._turn_of(f"g{other}")
+        assert len(pump._turn) == 4096
+        async with pump._turn_of("g4199"):
+            assert pump._turn_of("g4199").locked()
+        oldest = next(iter(pump._turn))
+        async with pump._turn[oldest]:
+            pump._turn_of("one more")
+            assert oldest in pump._turn, "a lock that is held stays"
+
+    asyncio.run(main())
+    house.database.dialect = "sqlite"
+
+
+# ---------------------------------------------------------------- what is only heard
+
+
+def hours(house: House) -> list[tuple[int, int, int]]:
+    return house.database.read_now(
+        lambda s: [
+            (r.group_id, r.hour.hour, r.messages)
+            for r in s.exec(select(GroupHour).order_by(col(GroupHour.group_id), col(GroupHour.hour)))
+        ]
+    )
+
+
+def test_what_is_heard_is_counted_by_the_hour(house: House) -> None:
+    pump = a_pump(house)
+    house.tell("签到")
+    house.tell("签到", conversation="g2")
+
+    async def talk(times: int, **more: Any) -> None:
+        for _ in range(times):
+            assert not await pump.receive(house.incoming("聊天", **more))
+
+    async def main() -> None:
+        await pump.flush()
+        await talk(3)
+        await talk(2, conversation="g2")
+        await talk(4, conversation="unknown")
+        await pump.flush()
+        house.clock.set(NOW + timedelta(minutes=59))
+        await talk(2)
+        house.clock.set(NOW + timedelta(minutes=60))
+        await talk(1)
+        await pump.drain()
+
+    asyncio.run(main())
+    assert hours(house) == [(1, 1, 5), (1, 2, 1), (2, 1, 2)]
+
+
+def test_a_flush_that_fails_keeps_its_counters(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be written is written with the next."""
+    house.tell("签到")
+    pump = a_pump(house)
+
+    async def broken(self: Any, fn: Any) -> Any:
+        raise OperationalError("x", {}, OSError())
+
+    async def main() -> None:
+        await pump.receive(house.incoming("聊天"))
+        with monkeypatch.context() as down:
+            down.setattr(type(house.database), "write", broken)
+            with pytest.raises(OperationalError):
+                await pump.flush()
+            await pump.receive(house.incoming("聊天"))
+        await pump.flush()
+        await pump.flush()
+
+    asyncio.run(main())
+    assert hours(house) == [(1, 1, 2)]
+
+
+def test_nothing_heard_is_nothing_to_write() -> None:
+    assert not Hearing()
+
+
+def test_reactions_do_not_wait_in_line(house: House) -> None:
+    sender = Heard()
+    pump = a_pump(house, sender)
+    house.tell("签到")
+    house.clock.set(NOW + timedelta(days=1))
+
+    async def main() -> None:
+        await pump.receive(house.incoming("签到"))
+        await pump.receive(house.incoming("积分"))
+        await pump.drain()
+
+    asyncio.run(main())
+    assert {m.kind for m in sender.sent} == {Kind.REACTION, Kind.REPLY}
