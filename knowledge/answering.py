@@ -113,7 +113,7 @@ def open_answering(
     *,
     clock: Callable[[], float] = time.monotonic,
 ) -> Answering:
-    """Opens the knowledge base of a data directory that this process owns, and loads what is published.
+    """Opens the knowledge base of a data directory that this process owns, and reads what is published.
 
     Args:
         database: At the program's schema.
@@ -122,5 +122,5 @@ def open_answering(
         clock: Monotonic seconds.
     """
     answering = Answering(database, KnowledgeBase(directory, settings, clock=clock))
-    answering.reload()
+    database.read_now(answering.base.open)
     return answering

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("knowledge")
 OFFERED = 3
+START_FIRST = 2.0
+"""Seconds that the rest of a start has the processor for itself before the vector index is opened."""
+OPENING = 10.0
+"""Seconds that a first question waits for the index at most; then keywords answer it."""
 PASSAGE_FLOOR = 2.0
 """Log-odds above the entries' own floor that a passage needs: long texts share characters with anything."""
 
@@ -71,6 +75,8 @@ class KnowledgeBase:
         self._settled: int | None = None
         self._lock = threading.Lock()
         self._filling: threading.Thread | None = None
+        self._needed = threading.Event()
+        self._closed = False
         self.degraded = False
         self.index = VectorIndex(directory / "chroma", self._embedder)
 
@@ -93,24 +99,44 @@ class KnowledgeBase:
                 self._catalogue = self._reader.read(session)
             return self._catalogue
 
+    def open(self, session: Session) -> None:
+        """Reads what is published and calibrates; the vector index is opened beside the start, or by the first question.
+
+        Chroma and langchain take two seconds to import: a server is ready before, and its first answer waits for them.
+        """
+        catalogue = self._refresh(session)
+        self._floors = self._calibrated(catalogue)
+        self._settle_later(catalogue, START_FIRST)
+
     def _settle(self, catalogue: Catalogue, progress: Callable[[int, int], None] | None = None) -> None:
         self.index.fill(catalogue.vectors, progress)
         self._floors = self._calibrated(catalogue)
         self._settled = catalogue.counter
+        self.degraded = False
 
-    def _settle_later(self, catalogue: Catalogue) -> None:
+    def _settle_later(self, catalogue: Catalogue, delay: float = 0.0) -> None:
         """Fills the index beside the answers; a change that comes meanwhile is found by the next question."""
         if self._filling is not None and self._filling.is_alive():
             return
 
         def fill_index() -> None:
+            self._needed.wait(delay)
+            if self._closed:
+                return
             try:
                 self._settle(catalogue)
             except ModelFault as fault:
+                self.degraded = True
                 _LOG.warning("knowledge.index_behind", extra={"reason": fault.reason})
 
         self._filling = threading.Thread(target=fill_index, name="knowledge-index", daemon=True)
         self._filling.start()
+
+    def _await_index(self) -> None:
+        """The first question waits until the index is open; later ones never wait."""
+        if self._settled is None and not self.degraded and self._filling is not None:
+            self._needed.set()
+            self._filling.join(OPENING)
 
     def _calibrated(self, catalogue: Catalogue) -> Floors:
         shelf = catalogue.entries
@@ -127,6 +153,8 @@ class KnowledgeBase:
 
     def close(self) -> None:
         """Waits for the index and lets go of it."""
+        self._closed = True
+        self._needed.set()
         if self._filling is not None:
             self._filling.join(timeout=30)
         self.index.close()
@@ -178,6 +206,7 @@ class KnowledgeBase:
         if catalogue.counter != self._settled:
             self._settle_later(catalogue)
         asked = normalise.question(question)
+        self._await_index()
         near = self._near(asked, vector)
         scopes = scope.allowed
         ranked = retriever.rank(catalogue.entries, asked, near, scopes)

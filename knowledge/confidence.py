@@ -23,7 +23,7 @@ FOREIGN = -2.0
 """A question of another trade shares its other words with ours: 「火车票退了几天到账」."""
 
 CERTAIN = 8.0
-SAMPLES = 160
+SAMPLES = 120
 
 
 @dataclass(frozen=True, slots=True)

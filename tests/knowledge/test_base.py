@@ -213,6 +213,7 @@ async def test_keywords_answer_when_the_embedder_is_down(folder: Path, database:
 async def test_a_damaged_index_is_made_anew(folder: Path, database: Database, entries: Add, damage: str) -> None:
     entries(FAQ)
     first = open_answering(database, folder, KnowledgeSettings())
+    first.reload()
     assert first.base.index.size == 7
     first.close()
     chroma = folder / "chroma"
@@ -245,3 +246,19 @@ def test_the_index_never_holds_what_is_no_longer_published(
     entries([CHECKIN])
     answering.reload()
     assert answering.base.index.size == 2
+
+
+async def test_the_first_question_finds_the_index_open(folder: Path, database: Database, entries: Add) -> None:
+    entries(FAQ)
+    opened = open_answering(database, folder, KnowledgeSettings())
+    assert opened.base.index.size == 0
+    assert (await opened.ask("怎么签到")).decision == "answered"
+    assert opened.base.index.size == 7
+    opened.close()
+
+
+def test_closing_at_once_is_no_trouble(folder: Path, database: Database, entries: Add) -> None:
+    entries(FAQ)
+    opened = open_answering(database, folder, KnowledgeSettings())
+    opened.close()
+    assert opened.base.index.size == 0
