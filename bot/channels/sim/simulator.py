@@ -8,18 +8,17 @@ Source: CONTRACT (make run), F130.
 from __future__ import annotations
 
 import asyncio
-import html
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from bot.channels.sim import community
-from bot.channels.sim.community import ZONE, Person, Room
+from bot.channels.sim.community import Person, Room
 from bot.channels.sim.history import History, Line
-from engagement import calendar
+from bot.channels.sim.lines import Worded, segments, words_of
+from bot.channels.sim.timepiece import Timepiece
 from engagement.errors import Refusal
 from engagement.kernel import Clock, Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, one_line
 from prompts.loader import texts
@@ -28,54 +27,12 @@ CHANNEL = "sim"
 BOT = "bot"
 LONGEST = 500
 LONGEST_NAME = 12
-MOST_DAYS = 31
 MOST_PEOPLE = 40
-_STEP = timedelta(hours=4)
 _MURMUR = "…"
-_TAG = re.compile(r"(</?b>)")
-_MOVES = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 
 
-class Labelled(Protocol):
-    """A button as a person sees it."""
-
-    @property
-    def key(self) -> str:
-        """What it sends back."""
-        ...
-
-    @property
-    def label(self) -> str:
-        """What it shows."""
-        ...
-
-
-class Worded(Protocol):
-    """A rendered message (bot.rendering.Rendered), as far as showing needs it."""
-
-    @property
-    def parts(self) -> Sequence[str]:
-        """Texts, one under the other."""
-        ...
-
-    @property
-    def html(self) -> bool:
-        """The texts are escaped, with <b> as the only markup."""
-        ...
-
-    @property
-    def buttons(self) -> Sequence[Sequence[Labelled]]:
-        """Rows of buttons."""
-        ...
-
-
-class Simulator:
-    """The world of one data directory.
-
-    Attributes:
-        moving: (from, to) while the clock runs ahead.
-        fired: what the last move of the clock brought out: (instant, conversation, first words).
-    """
+class Simulator(Timepiece):
+    """The world of one data directory: its people, its groups, and what is said in them."""
 
     name = CHANNEL
 
@@ -99,17 +56,9 @@ class Simulator:
             advance: moves the program's clock to an instant; what is due fires on the way.
             render: words of a message.
         """
-        self.clock = clock
-        self.history = History(directory / "simulator.jsonl")
-        self.moving: tuple[datetime, datetime] | None = None
-        self.preparing = False
-        self.fired: list[dict[str, str]] = []
+        super().__init__(clock, History(directory / "simulator.jsonl"), settle, advance)
         self._receive = receive
-        self._settle = settle
-        self._advance = advance
         self._render = render
-        self._changed = asyncio.Condition()
-        self._moves = asyncio.Lock()
         self.people: dict[str, Person] = {}
         self.rooms: dict[str, Room] = {}
         self._open_cast()
@@ -164,8 +113,8 @@ class Simulator:
         line["quote"] = self._quoted(conversation, message.reply_to)
         self.history.put(line)
         if message.kind is Kind.PUSH and self.moving is not None:
-            self._note_fired(line)
-        await self._tell()
+            self.note_fired(line)
+        await self.tell()
         return Receipt(Outcome.SENT, provider_id=str(line["id"]))
 
     async def _change(self, message: Outgoing) -> Receipt:
@@ -181,7 +130,7 @@ class Simulator:
             line["buttons"] = [[{"key": b.key, "label": b.label} for b in row] for row in words.buttons]
             line["edited"] = True
         self.history.put(line)
-        await self._tell()
+        await self.tell()
         return Receipt(Outcome.SENT, provider_id=message.reply_to)
 
     def _line(self, conversation: str, sender: str, name: str, at: datetime, kind: str) -> Line:
@@ -210,10 +159,6 @@ class Simulator:
             return None
         return {"id": line["id"], "name": line["name"], "text": words_of(line)[:60]}
 
-    def _note_fired(self, line: Line) -> None:
-        self.fired.append({"at": line["at"], "conversation": line["conversation"], "text": words_of(line)[:40]})
-        del self.fired[:-60]
-
     # ---------------------------------------------------------------- what people do
 
     def _person(self, person: str) -> Person:
@@ -241,7 +186,7 @@ class Simulator:
         if self.preparing:
             raise Refusal("sim.busy")
         line = self.speak(conversation, person, text, self.clock.now(), reply_to=reply_to, addressed=addressed)
-        await self._tell()
+        await self.tell()
         await self._receive(self.incoming(line))
         return str(line["id"])
 
@@ -319,11 +264,6 @@ class Simulator:
         await asyncio.gather(*(self._receive(event) for event in events))
         await self._settle()
 
-    async def run_to(self, moment: datetime) -> None:
-        """Let the clock run to an instant if it lies ahead (the sample weeks)."""
-        if moment > self.clock.now():
-            await self._advance(moment)
-
     async def overhear(self, room: Room, moments: Sequence[datetime]) -> None:
         """Let the program count neighbours' talk of these moments; nothing of it is shown or kept."""
         for moment in moments:
@@ -365,7 +305,7 @@ class Simulator:
         room.members.append(person.id)
         self.keep_cast()
         self.note(conversation, "sim.joined", name=shown)
-        await self._tell()
+        await self.tell()
         await self._receive(
             self.event(
                 Event.JOIN,
@@ -390,7 +330,7 @@ class Simulator:
         room.members.remove(person)
         self.keep_cast()
         self.note(conversation, "sim.left", name=self._person(person).name)
-        await self._tell()
+        await self.tell()
         await self._receive(
             self.event(Event.LEAVE, conversation, person, subject=person, subject_name=self._person(person).name)
         )
@@ -401,107 +341,6 @@ class Simulator:
         line["parts"] = [[texts().fill(key, values), False]]
         self.history.put(line)
 
-    # ---------------------------------------------------------------- the clock
-
-    def target(self, move: str, to: str = "") -> datetime:
-        """Return where a move of the clock ends.
-
-        Args:
-            move: ``hour``, ``day``, ``morning`` (the next 7:30) or ``to``.
-            to: ISO local time in the community's zone, for ``to``.
-
-        Raises:
-            Refusal: backwards, or more than ``MOST_DAYS`` ahead.
-        """
-        now = self.clock.now()
-        if move in _MOVES:
-            return now + _MOVES[move]
-        if move == "morning":
-            return calendar.next_due(now, 7 * 60 + 30, ZONE)
-        try:
-            moment = datetime.fromisoformat(to)
-        except ValueError as error:
-            raise Refusal("sim.failed") from error
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=calendar.zone(ZONE))
-        if moment <= now:
-            raise Refusal("sim.backwards")
-        if moment - now > timedelta(days=MOST_DAYS):
-            raise Refusal("sim.too_far")
-        return moment.astimezone(UTC)
-
-    async def move(self, to: datetime) -> None:
-        """Let the clock run to an instant; open pages see how far it is.
-
-        Raises:
-            Refusal: it is running already.
-        """
-        if self._moves.locked() or self.preparing:
-            raise Refusal("sim.busy")
-        async with self._moves:
-            start = self.clock.now()
-            self.moving = (start, to)
-            self.fired = []
-            try:
-                while self.clock.now() < to:
-                    await self._advance(min(to, self.clock.now() + _STEP))
-                    await self.tell_clock()
-                await self._settle()
-            finally:
-                self.moving = None
-            await self.tell_clock()
-
-    def clock_state(self) -> dict[str, Any]:
-        """Return the clock as the page gets it."""
-        moving = None
-        if self.moving is not None:
-            start, to = self.moving
-            moving = {"from": start.isoformat(), "to": to.isoformat()}
-        return {
-            "now": self.clock.now().isoformat(),
-            "zone": ZONE,
-            "moving": moving,
-            "preparing": self.preparing,
-            "fired": list(self.fired),
-        }
-
-    async def tell_clock(self) -> None:
-        """Tell open pages what time it is."""
-        self.history.tell({"type": "clock", **self.clock_state()})
-        await self._tell()
-
-    # ---------------------------------------------------------------- pages that wait
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-    async def wait(self, event: int, seconds: float) -> None:
-        """Wait until there is a change after ``event``, or so long."""
-        try:
-            async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait_for(lambda: self.history.event != event)
-        except TimeoutError:
-            return
-
     def close(self) -> None:
         """Let go of the file."""
         self.history.close()
-
-
-def segments(words: Worded) -> list[list[Any]]:
-    """Split rendered texts into [words, bold]; the page puts them into elements and never parses markup."""
-    found: list[list[Any]] = []
-    for number, part in enumerate(words.parts):
-        bold = False
-        for piece in _TAG.split(("\n" if number else "") + part) if words.html else [part]:
-            if words.html and piece in ("<b>", "</b>"):
-                bold = piece == "<b>"
-            elif piece:
-                found.append([html.unescape(piece) if words.html else piece, bold])
-    return found
-
-
-def words_of(line: Line) -> str:
-    """Return a line's words without marks."""
-    return "".join(str(part[0]) for part in line["parts"])

@@ -12,8 +12,9 @@ import pytest
 
 from bot.channels.sim import community, history
 from bot.channels.sim.history import History, Line
+from bot.channels.sim.lines import segments, words_of
 from bot.channels.sim.rehearsal import Rehearsal
-from bot.channels.sim.simulator import Simulator, segments, words_of
+from bot.channels.sim.simulator import Simulator
 from bot.main import Program, open_program
 from bot.rendering.capabilities import WEB
 from bot.rendering.render import Choice, Rendered, render
@@ -139,16 +140,15 @@ async def test_a_private_chat_is_the_persons_own(stage: Stage) -> None:
 async def test_inviting_and_removing_a_neighbour(stage: Stage) -> None:
     """
     小林 进群了
-    团团: 欢迎 小林 …
+    小林: 签到
+    团团: 小林，欢迎第一次打卡 …
     小林 离开了群聊
     """
     sim = stage.sim
-    await sim.move(sim.target("morning"))
     person = await sim.join("yangguang", "小林", "li")
     await stage.program.pump.drain()
-    last = sim.history.last("yangguang", 2)
-    assert last[0]["kind"] == "note"
-    assert last[1]["key"] == "groups.welcome"
+    assert any(line["kind"] == "note" and "小林" in words_of(line) for line in sim.history.last("yangguang", 3))
+    assert (await stage.say("yangguang", person, "签到"))[-1]["key"] == "checkin.first"
     assert person in sim.rooms["yangguang"].members
     with pytest.raises(Refusal):
         await sim.join("yangguang", "小林", "li")

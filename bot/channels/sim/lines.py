@@ -1,0 +1,63 @@
+"""A line of the simulator from what was rendered: words and marks, never markup."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from bot.channels.sim.history import Line
+
+_TAG = re.compile(r"(</?b>)")
+
+
+class Labelled(Protocol):
+    """A button as a person sees it."""
+
+    @property
+    def key(self) -> str:
+        """What it sends back."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """What it shows."""
+        ...
+
+
+class Worded(Protocol):
+    """A rendered message (bot.rendering.Rendered), as far as showing needs it."""
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """Texts, one under the other."""
+        ...
+
+    @property
+    def html(self) -> bool:
+        """The texts are escaped, with <b> as the only markup."""
+        ...
+
+    @property
+    def buttons(self) -> Sequence[Sequence[Labelled]]:
+        """Rows of buttons."""
+        ...
+
+
+def segments(words: Worded) -> list[list[Any]]:
+    """Split rendered texts into [words, bold]; the page puts them into elements and never parses markup."""
+    found: list[list[Any]] = []
+    for number, part in enumerate(words.parts):
+        bold = False
+        for piece in _TAG.split(("\n" if number else "") + part) if words.html else [part]:
+            if words.html and piece in ("<b>", "</b>"):
+                bold = piece == "<b>"
+            elif piece:
+                found.append([html.unescape(piece) if words.html else piece, bold])
+    return found
+
+
+def words_of(line: Line) -> str:
+    """Return a line's words without marks."""
+    return "".join(str(part[0]) for part in line["parts"])
