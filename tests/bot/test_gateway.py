@@ -81,7 +81,7 @@ def test_an_expected_no(house: House) -> None:
     house.tell("签到")
     before = house.counts(without=("inbox", "outbox"))
     outcome, (said,) = house.tell("加分 李阿姨 5 谢谢")
-    assert (outcome, said.key, said.feature, said.reply_to) == ("refused", "guard.leader_only", "guard", "m2")
+    assert (outcome, said.key, said.feature, said.reply_to) == ("refused", "points.leader_only", "guard", "m2")
     assert house.counts(without=("inbox", "outbox")) == before
 
 

@@ -68,7 +68,7 @@ def test_only_the_leader_gives(stage: Stage) -> None:
     (no,) = stage.say("李阿姨", "加分 李阿姨 20 我想要")
     assert no.key == "points.leader_only"
     (no,) = stage.say("李阿姨", "", button="undo_points:1")
-    assert no.key == "points.leader_only"
+    assert no.key == "guard.leader_only"
     assert stage.points("李阿姨") == 5
 
 
