@@ -21,7 +21,7 @@ from engagement.points import service as points
 from engagement.theme import service as theme
 from storage.documents import Question
 from storage.engine import Session
-from storage.groups import Group, GroupHour, Member
+from storage.groups import Group, GroupHour
 
 router = APIRouter()
 DAYS = 21
@@ -51,7 +51,6 @@ class Board:
     chart: charts.Chart
     heat: list[list[int]]
     board: list[Seat]
-    joined: list[tuple[str, datetime]]
     waiting: int
     theme_name: str
     theme_slogan: str
@@ -85,13 +84,6 @@ def board_of(session: Session, group: Group, now: datetime) -> Board:
     members = groups.member_count(session, group.id)
     week: dict[int, int] = {one.member_id: one.points for one in points.board(session, group.id, "week", today)}
     everything = points.board(session, group.id, "all", today)
-    newcomers = session.exec(
-        select(Member.name, Member.joined_at)
-        .where(Member.group_id == group.id, col(Member.left_at).is_(None), Member.name != "")
-        .where(col(Member.joined_at) >= now - timedelta(days=7))
-        .order_by(col(Member.joined_at).desc())
-        .limit(5)
-    ).all()
     waiting = session.exec(
         select(func.count()).select_from(Question).where(Question.group_id == group.id, Question.state == "open")
     ).one()
@@ -106,7 +98,6 @@ def board_of(session: Session, group: Group, now: datetime) -> Board:
         charts.lines([month_day(day) for day in days], [heard, [checkins.get(day, 0) for day in days]]),
         charts.shades(heat),
         [Seat(one.rank, one.name, one.points, week.get(one.member_id, 0)) for one in everything[:BOARD]],
-        [(name, at) for name, at in newcomers],
         int(waiting),
         month.name,
         month.slogan,
