@@ -13,6 +13,7 @@ from bot.rendering.capabilities import PLAY
 from bot.rendering.render import render
 from bot.settings import Settings
 from engagement.kernel import Incoming, Kind, Outcome, Outgoing, Receipt, SetClock
+from storage.engine import DatabaseSettings
 
 
 class LocalSender:
@@ -36,7 +37,9 @@ class GatewayProgram:
     def __init__(self, directory: Path, channel: str) -> None:
         """Open it."""
         self.clock = SetClock(FIRST_DAY)
-        self.program: Program = open_program(directory, Settings(), clock=self.clock, answers=False)
+        self.program: Program = open_program(
+            directory, Settings(database=DatabaseSettings()), clock=self.clock, answers=False
+        )
         self.sender = LocalSender()
         self.program.senders[channel] = self.sender
 

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bot.main import Busy, Ownership
+from bot.settings import Settings
 from storage.columns import micros
 from storage.engine import open_database
 from storage.identities import NOTICE_VERSION
@@ -183,11 +185,23 @@ def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:
     Args:
         groups: 0 = one for every 300 residents, or as many as there are.
         short: at most 30,000 residents.
+
+    Raises:
+        ValueError: as :func:`fill`, or a server runs on the directory, or PostgreSQL is configured.
     """
     if short:
         residents = min(residents, 30_000)
+    if Settings().database.url.get_secret_value():
+        raise ValueError("BOT_DATABASE__URL is set, and only SQLite is filled")
     started = time.monotonic()
-    added = fill(data, groups=groups, residents=residents)
+    try:
+        owner = Ownership(data)
+    except Busy as error:
+        raise ValueError(f"a server runs on {data}") from error
+    try:
+        added = fill(data, groups=groups, residents=residents)
+    finally:
+        owner.release()
     seconds = time.monotonic() - started
     return {
         "residents": residents,

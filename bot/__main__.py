@@ -112,10 +112,10 @@ def doctor(data: Data = Path("data"), as_json: AsJson = False) -> None:
 
 @app.command(help=texts().raw("cli.bench"))
 def bench(
-    name: Annotated[str, typer.Argument(help="checkin | seed | webhook | start | kb | all")],
+    name: Annotated[str, typer.Argument(help="checkin | seed | webhook | start | all")],
     data: Data = Path("data"),
-    groups: int = 10,
-    residents: int = 1000,
+    groups: Annotated[int, typer.Option(min=0, help=texts().raw("cli.bench_groups"))] = 0,
+    residents: Annotated[int, typer.Option(min=1, help=texts().raw("cli.bench_residents"))] = 1000,
     short: bool = False,
     as_json: AsJson = False,
 ) -> None:
@@ -128,7 +128,10 @@ def bench(
         runner = None
     if runner is None or not hasattr(runner, "run"):
         raise fail("no_bench", name=name)
-    result = runner.run(data=data, groups=groups, residents=residents, short=short)
+    try:
+        result = runner.run(data=data, groups=groups, residents=residents, short=short)
+    except ValueError as error:
+        raise fail("bad_bench", why=error) from error
     _out(json.dumps(result, ensure_ascii=False) if as_json else json.dumps(result, ensure_ascii=False, indent=2))
 
 

@@ -331,20 +331,9 @@ def _actor(known: identities.Known, roles: frozenset[str], now: datetime) -> Act
 
 
 def _view(row: Sequence[Any]) -> GroupView:
-    return GroupView(
-        row[0],
-        row[1],
-        row[2],
-        row[3],
-        row[4],
-        row[5],
-        row[6],
-        row[7],
-        row[8],
-        bool(row[9]),
-        identities.as_json(row[10]),
-        {k: str(v) for k, v in identities.as_json(row[11]).items()},
-    )
+    facts = {k: str(v) for k, v in identities.as_json(row[11]).items()}
+    columns: tuple[Any, ...] = (*row[:9], bool(row[9]), identities.as_json(row[10]), facts)
+    return GroupView(*columns)
 
 
 def _found_group(session: Session, incoming: Incoming) -> GroupView:
