@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engagement.errors import Refusal
-from engagement.faq import jobs, rules, service
+from engagement.faq import rules, service
 from engagement.feature import Context
 from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line
 from prompts.loader import texts
@@ -156,7 +156,7 @@ def waiting(ctx: Context) -> Sequence[Reply]:
     if not rows:
         return [Reply("faq.none_waiting")]
     if ctx.incoming.place is Place.GROUP and len(rows) > 1:
-        values = {"count": len(rows), "rows": [jobs.row_of(row) for row in rows[: service.SHOWN]]}
+        values = {"count": len(rows), "rows": [service.row_of(row) for row in rows[: service.SHOWN]]}
         return [Reply("faq.waiting_here", values, subject="waiting:")]
     return [
         Reply("faq.waiting", {"question": row.text, "name": row.name, "group": row.group}, subject=f"question:{row.id}")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from engagement import calendar
 from engagement.faq import service
 from engagement.feature import GroupView, Occurrence, Planned
-from engagement.kernel import Kind, Reply, one_line
+from engagement.kernel import Kind, Reply
 from storage import identities
 from storage.engine import Session
 
@@ -18,11 +18,6 @@ FRESH = timedelta(days=2)
 NIGHT = timedelta(hours=15)
 MORNING_MINUTE = 9 * 60
 EVENING_MINUTE = 18 * 60
-
-
-def row_of(waiting: service.Waiting) -> Mapping[str, object]:
-    """Return a line of a list of questions."""
-    return {"name": waiting.name, "question": one_line(waiting.text, service.SHORT)}
 
 
 def plan_reminder(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
@@ -67,7 +62,11 @@ def _planned(
         if not rows or leader is None:
             planned.append(Planned(one, skip="nothing"))
             continue
-        values = {"count": len(rows), "group": one.group.name, "rows": [row_of(row) for row in rows[: service.SHOWN]]}
+        values = {
+            "count": len(rows),
+            "group": one.group.name,
+            "rows": [service.row_of(row) for row in rows[: service.SHOWN]],
+        }
         single = len(rows) == 1
         how = "faq.reply_here" if single else "faq.reply_each"
         subject = f"question:{rows[0].id}" if single else "waiting:"

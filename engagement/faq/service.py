@@ -290,3 +290,8 @@ def erase(session: Session, person_id: int) -> None:
         question.answer = ""
         question.answered_by = None
         session.add(question)
+
+
+def row_of(waiting: Waiting) -> Mapping[str, object]:
+    """Return a line of a list of questions."""
+    return {"name": waiting.name, "question": one_line(waiting.text, SHORT)}
