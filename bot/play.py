@@ -39,6 +39,8 @@ from storage.outbox import Outbox
 
 CHANNEL = "play"
 ROLES = ("staff", "manager", "admin")
+YEARS = range(1970, 2200)
+"""Years that a script may play in; calendars and clocks have an end."""
 
 
 class BadScript(ValueError):
@@ -86,13 +88,19 @@ def _text(data: Mapping[str, Any], key: str) -> str:
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
-def _line(data: object, number: int) -> Line:
-    if not isinstance(data, dict):
-        raise BadScript("not a JSON object")
+def _at(data: Mapping[str, Any]) -> datetime:
     at = datetime.fromisoformat(_text(data, "at"))
     if at.tzinfo is None:
         raise BadScript("`at` needs an offset")
-    at = at.astimezone(UTC)
+    if at.year not in YEARS:
+        raise BadScript(f"`at` must lie in the years {YEARS.start} to {YEARS.stop - 1}")
+    return at.astimezone(UTC)
+
+
+def _line(data: object, number: int) -> Line:
+    if not isinstance(data, dict):
+        raise BadScript("not a JSON object")
+    at = _at(data)
     group, member, key = (
         _text(data, "group"),
         _text(data, "member"),
@@ -122,6 +130,8 @@ def _line(data: object, number: int) -> Line:
         if word in data:
             return Line(at, _moved(base, event, _text(data, word), _text(data, "invited_by")))
     if "button" in data:
+        if not member:
+            raise BadScript("`button` needs a `member`")
         return Line(at, replace(base, event=Event.BUTTON, button=_text(data, "button")[:64], addressed=True))
     if "text" in data:
         if not member:
