@@ -19,6 +19,7 @@ from knowledge.answer import Scope
 from knowledge.answering import named_scope
 from knowledge.errors import KnowledgeRefusal
 from storage.documents import Chunk, Document, DocumentVersion, Question
+from storage.groups import Group
 
 if TYPE_CHECKING:
     from knowledge.answering import Answering
@@ -49,8 +50,8 @@ async def handle(
     if action in READ_ONLY:
         return await asyncio.to_thread(read, answering.database, request)
     if action == "ask":
-        scope = await answering.database.read(lambda session: _asker(session, request.get("group")))
-        answer = await answering.ask_within(str(request["question"]), scope)
+        scope, facts = await answering.database.read(lambda session: _asker(session, request.get("group")))
+        answer = await answering.ask_within(str(request["question"]), scope, facts)
         return answer.document()
     return await asyncio.to_thread(_change, answering, request, now, progress or (lambda *_: None))
 
@@ -65,8 +66,10 @@ def read(database: Database, request: dict[str, Any]) -> dict[str, Any]:
     return database.read_now(actions[request["action"]])
 
 
-def _asker(session: Session, group: object) -> Scope:
-    return named_scope(session, "group", str(group)) if group else Scope()
+def _asker(session: Session, group: object) -> tuple[Scope, dict[str, str]]:
+    scope = named_scope(session, "group", str(group)) if group else Scope()
+    row = session.get(Group, int(scope.group)) if scope.group.isdecimal() else None
+    return scope, dict(row.facts or {}) if row is not None else {}
 
 
 def _number(value: object) -> int:

@@ -1,7 +1,7 @@
 """Ranks what is published for a question: keywords over everything that is said under an entry, sounds, vectors.
 
 All phrasings of an entry and its answer are one text to BM25. Measured on our own questions against the best single
-phrasing: R@1 .97 against .84; with one phrasing an entry the two are the same (docs/performance.md).
+phrasing: R@1 .97 against .84; with one phrasing an entry the two are the same (tests/evals/README.md).
 Rank by one score, decide by another (RETRIEVAL).
 """
 
@@ -26,7 +26,7 @@ KEPT = 10
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """An item that may answer, with what is known of how well it fits.
+    """An item that may answer; for the best one also what is known of how well it fits.
 
     Attributes:
         score: what it is ranked by: characters + .3 sounds + .5 vectors, about 0 to 1.8.
@@ -39,12 +39,12 @@ class Ranked:
 
     item: Item
     score: float
-    margin: float
-    evidence: float
-    held: float
-    meant: float
-    foreign: bool
-    lacking: bool
+    margin: float = 0.0
+    evidence: float = 0.0
+    held: float = 0.0
+    meant: float = 0.0
+    foreign: bool = True
+    lacking: bool = True
 
 
 def rank(
@@ -82,22 +82,15 @@ def rank(
     if hidden is not None:
         scores[[at for at, item in enumerate(shelf.items) if item.entry == shelf.items[hidden].entry]] = -1.0
     order = _best(shelf, scores)
-    found: list[Ranked] = []
-    for position, at in enumerate(order):
-        margin = 0.0
-        if position == 0:
-            margin = float(scores[at] - scores[order[1]]) if len(order) > 1 else float(scores[at])
-        item = shelf.items[at]
-        found.append(
-            Ranked(
-                item,
-                float(scores[at]),
-                margin,
-                float(matches.evidence[at]),
-                *shelf.index.held(int(at), matches),
-                evidence.lacking(question, item.kinds),
-            )
-        )
+    if not order:
+        return []
+    first, *others = order
+    margin = float(scores[first] - scores[others[0]]) if others else float(scores[first])
+    best = shelf.items[first]
+    lacking = evidence.lacking(question, best.kinds)
+    held = shelf.index.held(first, matches)
+    found = [Ranked(best, float(scores[first]), margin, float(matches.evidence[first]), *held, lacking)]
+    found += [Ranked(shelf.items[at], float(scores[at])) for at in others]
     return found
 
 

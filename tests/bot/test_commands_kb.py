@@ -21,7 +21,8 @@ from knowledge.answering import open_answering
 from knowledge.errors import KnowledgeRefusal
 from knowledge.settings import KnowledgeSettings
 from storage import migrate
-from storage.engine import open_database
+from storage.engine import Session, open_database
+from storage.groups import Group
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 FAQ = (
@@ -161,3 +162,27 @@ def test_an_owner_that_does_not_listen_is_said_to_be_busy(data_dir: Path) -> Non
         assert str(data_dir) in _refused(data_dir, "list")
     finally:
         owner.release()
+
+
+def test_a_group_asks_with_its_own_facts_and_documents(data_dir: Path, tmp_path: Path) -> None:
+    database = open_database(data_dir)
+    migrate.upgrade(database)
+
+    def make(session: Session) -> None:
+        facts = {"pickup_hours": "9 点到 11 点"}
+        session.add(Group(channel="play", external_id="g1", name="一期", facts=facts, created_at=NOW))
+
+    database.write_now(make)
+    database.close()
+    path = tmp_path / "own.jsonl"
+    path.write_text(
+        '{"id":"hours","question":"几点可以提货？","answer":"{pickup_hours}。","facts":["pickup_hours"],'
+        '"answer_without_facts":"问团长。"}\n',
+        "utf-8",
+    )
+    _kb(data_dir, "add", str(path), "--scope", "group:g1", "--publish")
+    assert _kb(data_dir, "list")["documents"][0]["scope"] == "group:1"
+    for group in ("g1", "1"):
+        assert _kb(data_dir, "ask", "几点可以提货", "--group", group)["answer"] == "9 点到 11 点。"
+    assert _kb(data_dir, "ask", "几点可以提货")["decision"] != "answered"
+    assert _kb(data_dir, "ask", "几点可以提货", "--group", "g2")["candidates"] == []

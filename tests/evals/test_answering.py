@@ -1,6 +1,6 @@
 """The starter base against questions: floors a little below what is reached, so that a step backwards is seen.
 
-What is aimed at, and what is reached, stands in docs/performance.md; starter.jsonl is for checking and not for tuning.
+What is aimed at, and what is reached, stands in README.md beside this; starter.jsonl is for checking and not for tuning.
 """
 
 from __future__ import annotations
