@@ -151,7 +151,8 @@ class Dispatcher:
     def said(self, ctx: Context, target: Target, replies: Sequence[Reply]) -> list[Said]:
         """Sign replies with the slice's name; the first one after consent carries the notice.
 
-        In private, somebody who is in several groups is told which one the answer is about.
+        In private, somebody who is in several groups is told which one the answer is about; a reply whose values have
+        ``group`` says that itself, or (None) is about none.
         """
         signed = [Said(target.feature.name, reply) for reply in self._placed(ctx, target, replies)]
         if ctx.actor.first_time and signed:

@@ -37,6 +37,7 @@ def _spellings() -> tuple[str, ...]:
         "签道",
         "签倒",
         "打咔",
+        "qd",
         "打卞",
     ]
     for day in [*range(1, 367), *(_numeral(number) for number in range(1, 100))]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engagement.errors import Refusal
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from knowledge.answering import Answer
 
 _CANDIDATES = 3
+_NO_GROUP: Mapping[str, object] = {"group": None}
+"""Values of what is said of no group: in private it needs no word about which one."""
 
 
 def reply(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
     """Say what was found."""
     question = ctx.argument or ctx.text or ctx.incoming.text
     if not question.strip():
-        return [Reply("faq.empty")]
+        return [Reply("faq.empty", _NO_GROUP)]
     polite = rules.courtesy(question)
     if polite:
-        return [Reply(f"faq.{polite}", subject="faq:talk")]
+        return [Reply(f"faq.{polite}", _NO_GROUP, subject="faq:talk")]
     if answer is None or (answer.decision == "asked_back" and rules.is_grievance(question)):
         return _hand_over(ctx, question, 0.0)
     if answer.decision == "answered":
@@ -45,9 +47,10 @@ def reply(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
             if len(f"ask:{candidate.id}".encode()) <= 64
         ]
         buttons.append(Button("handover:", "faq.button_none"))
-        return [Reply("faq.which", {}, buttons=buttons, subject="faq:which")]
+        which = "faq.which_sorry" if rules.is_angry(question) else "faq.which"
+        return [Reply(which, _NO_GROUP, buttons=buttons, subject="faq:which")]
     if answer.decision == "refused":
-        return [Reply("faq.small_talk", subject="faq:refused")]
+        return [Reply("faq.small_talk", _NO_GROUP, subject="faq:refused")]
     return _hand_over(ctx, question, answer.score)
 
 
@@ -68,7 +71,7 @@ def candidate(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
 
 def none_of_these(ctx: Context) -> Sequence[Reply]:
     """The button 「都不是」: nothing is known of the words any more, so ask for them again, to be handed over."""
-    return [Reply("faq.say_again", subject="again:")]
+    return [Reply("faq.say_again", _NO_GROUP, subject="again:")]
 
 
 def said_again(ctx: Context) -> Sequence[Reply]:
@@ -79,7 +82,7 @@ def said_again(ctx: Context) -> Sequence[Reply]:
 def hand_over(ctx: Context) -> Sequence[Reply]:
     """问团长 …: straight to the leader."""
     if not ctx.argument.strip():
-        return [Reply("faq.hand_over_how", subject="again:")]
+        return [Reply("faq.hand_over_how", _NO_GROUP, subject="again:")]
     return _hand_over(ctx, ctx.argument, 0.0, asked=True)
 
 
@@ -89,7 +92,7 @@ def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False
         return [Reply("faq.unknown_no_group")]
     leaders = [p for p in identities.leaders(ctx.session, ctx.group.id) if p != ctx.actor.person_id]
     if ctx.actor.leader and not (asked and leaders):
-        return [Reply("faq.leader_unknown")]
+        return [Reply("faq.leader_unknown", _NO_GROUP)]
     waits = service.waiting_of(ctx)
     values: dict[str, object] = {"leader": service.leader_name(ctx.session, ctx.group.id) or texts().raw("faq.leader")}
     if leaders and one_line(question, service.QUESTION_MOST) in waits:
@@ -119,6 +122,8 @@ def quoted(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
     reference = ctx.subject.partition(":")[2]
     if not reference.isdecimal():
         return []
+    if rules.courtesy(ctx.incoming.text) and not ctx.actor.leader:
+        return reply(ctx, None)
     added = service.add(ctx, int(reference))
     if added is not None and added.group_id is not None:
         leaders = identities.leaders(ctx.session, added.group_id)
@@ -138,13 +143,14 @@ def answered(ctx: Context, question_id: int) -> Sequence[Reply]:
         return [Reply("faq.asker_gone")]
     known = identities.address(ctx.session, done.person_id, ctx.incoming.channel)
     name = known[1] if known else ""
+    subject = f"question:{question_id}"
     values = {"name": name, "question": done.question, "answer": done.answer.splitlines(), "leader": ctx.actor.name}
     key = "faq.relayed_more" if done.more else "faq.relayed"
     if done.in_private:
-        relayed = Reply(key, values, kind=Kind.DM, to=done.person_id)
+        relayed = Reply(key, values, kind=Kind.DM, to=done.person_id, subject=subject)
     else:
         # An answer that is waited for, so no unasked message: it costs nothing of the group's budget.
-        relayed = Reply(key, values, to=done.person_id, mention=True, group_id=done.group_id)
+        relayed = Reply(key, values, to=done.person_id, mention=True, group_id=done.group_id, subject=subject)
     if ctx.incoming.place is Place.GROUP and not done.in_private:
         return [relayed]
     return [Reply("faq.relay_done", {"name": name}), relayed]
@@ -154,7 +160,7 @@ def waiting(ctx: Context) -> Sequence[Reply]:
     """待回复: what neighbours asked and nobody answered yet; in a group in one message, in private one by one."""
     rows = service.open_questions(ctx.session, service.led(ctx))
     if not rows:
-        return [Reply("faq.none_waiting")]
+        return [Reply("faq.none_waiting", _NO_GROUP)]
     if ctx.incoming.place is Place.GROUP and len(rows) > 1:
         values = {"count": len(rows), "rows": [service.row_of(row) for row in rows[: service.SHOWN]]}
         return [Reply("faq.waiting_here", values, subject="waiting:")]
@@ -166,4 +172,4 @@ def waiting(ctx: Context) -> Sequence[Reply]:
 
 def which_waiting(ctx: Context) -> Sequence[Reply]:
     """A leader's quote of a list of several questions: which one is meant?"""
-    return [Reply("faq.which_waiting")] if ctx.actor.leader else []
+    return [Reply("faq.which_waiting", _NO_GROUP)] if ctx.actor.leader else []

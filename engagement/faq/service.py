@@ -132,14 +132,15 @@ def waiting_of(ctx: Context) -> list[str]:
 
 
 def add(ctx: Context, question_id: int) -> Question | None:
-    """Put further words of the asker to a question that still waits; None when it is not that."""
+    """Put further words of the asker to his question, which then waits (again); None when it is not his."""
     question = ctx.session.get(Question, question_id)
-    if question is None or question.state != "open":
+    if question is None or not question.text:
         return None
     asker = (question.relay or {}).get("person")
     if asker != ctx.actor.person_id or _leads(ctx.session, ctx.actor.person_id, question.group_id or 0):
         return None
     question.text = one_line(f"{question.text} {ctx.incoming.text}", QUESTION_MOST)
+    question.state = "open"
     ctx.session.add(question)
     return question
 

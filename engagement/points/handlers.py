@@ -18,7 +18,7 @@ def show(ctx: Context) -> Sequence[Reply]:
         found = service.all_standings(ctx.session, ctx.actor.person_id, ctx.today)
         if len(found) > 1:
             rows = [{"group": s.group_name, "balance": s.balance, "week": s.week} for s in found]
-            return [Reply("points.balances", {"rows": rows, "balance": sum(s.balance for s in found)})]
+            return [Reply("points.balances", {"rows": rows, "balance": sum(s.balance for s in found), "group": None})]
     actor, group = ctx.actor, ctx.here
     if actor.member_id is None or actor.account_id is None:
         raise Refusal("guard.no_group")

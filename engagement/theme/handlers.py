@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from engagement.feature import Context
-from engagement.kernel import Reply
+from engagement.kernel import Kind, Reply
 from engagement.theme import rules, service, words
 from prompts.packs import Month
 
@@ -63,10 +63,16 @@ def show_standing(ctx: Context) -> Sequence[Reply]:
     return [Reply("theme.standing", values, [how, *tails])]
 
 
+def heard(ctx: Context) -> Sequence[Reply]:
+    """Words that quote the opening or a beat: it asked for a dish, not for a question to the leader."""
+    return [Reply("theme.heard", {"name": ctx.actor.name}, kind=Kind.REACTION, emoji="👍")]
+
+
 def show_next(ctx: Context) -> Sequence[Reply]:
     """主题预告: next month, for the leader."""
     month = service.month_of(rules.next_month(ctx.today))
     values = {
+        "group": None,
         "month": month.month,
         "name": month.name,
         "slogan": month.slogan,

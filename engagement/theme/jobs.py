@@ -20,7 +20,7 @@ def _keys(occurrences: Sequence[Occurrence]) -> list[_Key]:
 
 
 def _push(one: Occurrence, key: str, values: Mapping[str, object], tails: Sequence[str] = ()) -> Planned:
-    return Planned(one, Reply(key, values, tails, kind=Kind.PUSH))
+    return Planned(one, Reply(key, values, tails, kind=Kind.PUSH, subject="theme:"))
 
 
 def plan_theme(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:

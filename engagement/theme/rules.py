@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from engagement.calendar import month_end
 from prompts.packs import Beat, Month
+
+_ASKS = re.compile(r"[?\uff1f]|[吗么呢]\W*$|怎么|几点|什么时候|在哪|哪里|多少|能不能|可以吗|为什么|退款|退货|没到|少发")
 
 THEME_MINUTE = 10 * 60
 CHALLENGE_MINUTE = 19 * 60
@@ -21,6 +24,8 @@ BOARD_SHOWN = 5
 COMPLETERS_SHOWN = 20
 NAME_SHOWN = 12
 BEAT_DAYS = 7
+FEWEST_DAYS = 7
+"""Days that the bot must have been in a group for a month's closing to have anything to tell."""
 
 
 def month_key(day: date) -> str:
@@ -51,14 +56,14 @@ def part_of(month: Month, day: date, joined: date) -> Part | None:
 
     Args:
         joined: the local day on which the bot came into the group: the next morning it opens, shortly, in mid-month;
-            ``joined_late`` when the challenge's target can no longer be reached.
+            ``joined_late`` when the challenge's target can no longer be reached. A month of a few days has no closing.
 
     Source: F28.
     """
     if day.day == 1:
         return Part("opening")
     if day == month_end(day):
-        return Part("closing")
+        return Part("closing") if (day - joined).days >= FEWEST_DAYS else None
     if day == joined + timedelta(days=1):
         return Part("joined" if reach(day) >= month.challenge.target else "joined_late")
     beat = next((one for one in month.beats if one.day == day.day), None)
@@ -105,6 +110,11 @@ def ranked(scores: Sequence[Score]) -> Sequence[Ranked]:
         rank = rows[-1].rank if rows and rows[-1].points == score.points else place
         rows.append(Ranked(rank, score.name, score.points))
     return rows
+
+
+def asks(text: str) -> bool:
+    """Say whether words that quote a theme's message are a question, and no soup of somebody's."""
+    return bool(_ASKS.search(text))
 
 
 def close_from(target: int) -> int:

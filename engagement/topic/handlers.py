@@ -40,6 +40,8 @@ def quote(ctx: Context) -> Sequence[Reply]:
     """A message that quotes the topic is an answer; questions about orders and the like were passed on before."""
     if ctx.group is None:
         raise Refusal("guard.no_group")
+    if rules.is_mute(ctx.text):
+        return []
     return _answer(ctx, ctx.text, int(ctx.subject.partition(":")[2]))
 
 

@@ -31,18 +31,27 @@ FEATURE = Feature(
             ("明日话题", "明天话题", "明天的话题"),
             handlers.show_tomorrow,
             slash=("topic_tomorrow",),
+            consent=False,
             roles=_LEADER,
             help="topic.help_tomorrow",
         ),
         Command(
-            "topic.swap", ("换话题", "换个话题", "换一个话题"), handlers.swap, slash=("topic_swap",), roles=_LEADER
+            "topic.swap",
+            ("换话题", "换个话题", "换一个话题"),
+            handlers.swap,
+            slash=("topic_swap",),
+            consent=False,
+            roles=_LEADER,
         ),
-        Command("topic.skip", ("跳过话题", "不发话题"), handlers.skip, slash=("topic_skip",), roles=_LEADER),
+        Command(
+            "topic.skip", ("跳过话题", "不发话题"), handlers.skip, slash=("topic_skip",), consent=False, roles=_LEADER
+        ),
         Command(
             "topic.restore",
             ("恢复话题", "撤销跳过", "取消跳过"),
             handlers.restore,
             slash=("topic_restore",),
+            consent=False,
             roles=_LEADER,
         ),
         Command(
@@ -51,6 +60,7 @@ FEATURE = Feature(
             handlers.write,
             slash=("topic_write",),
             takes="required",
+            consent=False,
             roles=_LEADER,
             help="topic.help_write",
         ),

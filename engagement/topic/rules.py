@@ -142,6 +142,11 @@ def says_something(text: str) -> bool:
     return sum(unicodedata.category(char)[0] in "LNS" for char in text) >= SHORTEST_ANSWER
 
 
+def is_mute(text: str) -> bool:
+    """Say whether a text has no word at all: a thumb or a smile under the topic is no attempt at an answer."""
+    return not any(unicodedata.category(char)[0] in "LN" for char in text)
+
+
 def asks_service(text: str) -> bool:
     """Say whether a text that quotes the topic is a question about orders, points and the like, and no answer."""
     return bool(_SERVICE.search(text) and _ASKING.search(text))

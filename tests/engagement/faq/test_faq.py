@@ -176,6 +176,19 @@ def test_further_words_go_with_the_question(stage: Stage) -> None:
     assert keys(stage.say("王姐", "几点提货", quoting=said)) == ["faq.answer"]
 
 
+def test_what_is_said_to_an_answer_goes_back_to_the_leader(stage: Stage) -> None:
+    """
+    周团长: 可以，放门口 → 群里 @李阿姨
+    李阿姨 引用: 谢谢 → 不客气（团长不会收到）
+    李阿姨 引用: 放哪个门 → 补上了，团长再回一次
+    """
+    _, to_leader = _ask(stage, "燃气灶能代收吗")
+    _, relayed = stage.say("周团长", "可以，放门口", quoting=to_leader, private=True)
+    assert keys(stage.say("李阿姨", "谢谢", quoting=relayed)) == ["faq.thanks"]
+    assert keys(stage.say("李阿姨", "放哪个门", quoting=relayed)) == ["faq.added", "faq.to_leader"]
+    assert keys(stage.say("周团长", "东门", quoting=to_leader, private=True)) == ["faq.relay_done", "faq.relayed"]
+
+
 def test_a_leader_is_not_sent_to_the_leader(stage: Stage) -> None:
     assert keys(stage.say("周团长", "不用理他", private=True)) == ["faq.leader_unknown"]
     assert keys(stage.say("周团长", "问团长 明天几点到货")) == ["faq.leader_unknown"]

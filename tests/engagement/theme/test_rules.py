@@ -38,7 +38,9 @@ def test_a_group_that_comes_in_mid_month_gets_a_short_opening_next_morning() -> 
     assert kind_of(date(2026, 3, 28), joined=date(2026, 3, 27)) == "joined_late"
     assert kind_of(date(2026, 3, 10), joined=date(2026, 3, 10)) == ""
     assert kind_of(date(2026, 4, 1), joined=date(2026, 3, 31)) == "opening"
-    assert kind_of(date(2026, 3, 31), joined=date(2026, 3, 30)) == "closing"
+    assert kind_of(date(2026, 3, 31), joined=date(2026, 3, 30)) == ""
+    assert kind_of(date(2026, 3, 31), joined=date(2026, 3, 25)) == ""
+    assert kind_of(date(2026, 3, 31), joined=date(2026, 3, 24)) == "closing"
     beat = MARCH.beats[0].day
     assert kind_of(date(2026, 3, beat), joined=date(2026, 3, beat - 1)) == "joined"
 

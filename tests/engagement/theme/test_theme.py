@@ -171,6 +171,8 @@ def test_a_month_of_pushes(stage: Stage) -> None:
     assert opening.key == "theme.opening"
     assert packs.months()[4].name in shown(opening)
     assert "{" not in shown(opening)
+    assert keys(stage.say("李阿姨", "冬瓜排骨汤", quoting=opening)) == ["👍theme.heard"]
+    assert stage.say("李阿姨", "怎么攒挑战分？", quoting=opening) == []
     said = {day: stage.push("theme", f"2026-04-{day:02d}T10:00") for day in range(2, 31)}
     beats = {beat.day for beat in packs.months()[4].beats}
     assert {day for day, planned in said.items() if planned is not None} == beats | {30}
