@@ -122,6 +122,9 @@ def bench(
     """Run what stands in benchmarks/."""
     import importlib
 
+    from bot import logs
+
+    logs.set_up(level="ERROR")
     try:
         runner = importlib.import_module(f"benchmarks.{name}") if name.isidentifier() else None
     except ModuleNotFoundError:
@@ -139,7 +142,18 @@ def main() -> None:
     """Run; UTF-8 also under an ASCII locale."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-    app()
+    try:
+        app()
+    except ValueError as error:
+        from pydantic import ValidationError
+
+        if not isinstance(error, ValidationError) or error.title != "Settings":
+            raise
+        from bot.settings import complaints
+
+        wrong = "；".join(f"{name}: {what}" for name, what in complaints(error))
+        sys.stderr.write(texts().fill("cli.bad_setting", {"what": wrong}) + "\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":
