@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-_SECRET = re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}\b|\bsk-[A-Za-z0-9_-]{16,}\b")
+_SECRET = re.compile(r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}\b|\bsk-[A-Za-z0-9_-]{16,}\b")
 _PHONE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 _FORBIDDEN = {"text", "name", "body", "answer", "question", "token", "secret", "password", "phone"}
 

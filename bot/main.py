@@ -195,10 +195,13 @@ def open_program(
     settings = settings or Settings()
     clock = clock or SystemClock()
     ownership = Ownership(directory) if own else None
+    database: Database | None = None
     try:
         database = open_database(directory, settings.database)
         migrate.upgrade(database)
     except BaseException:
+        if database is not None:
+            database.close()
         if ownership is not None:
             ownership.release()
         raise

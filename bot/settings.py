@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from enum import StrEnum
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.channels.telegram_settings import TelegramSettings
@@ -19,6 +20,9 @@ class Mode(StrEnum):
 
     LOCAL = "local"
     PRODUCTION = "production"
+
+
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda word: str(word).upper())]
 
 
 class WebSettings(BaseModel):
@@ -49,7 +53,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BOT_", env_nested_delimiter="__", extra="ignore")
 
     mode: Mode = Field(default=Mode.LOCAL, description="local (demo, seeds an empty directory) or production")
-    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     telegram: TelegramSettings = Field(default_factory=TelegramSettings)
     llm: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
@@ -64,3 +68,11 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def complaints(error: ValidationError) -> list[tuple[str, str]]:
+    """Name what cannot be read: (variable, what is wrong with it); never the value, which may be a secret."""
+    return [
+        ("BOT_" + "__".join(str(part) for part in one["loc"]).upper(), one["msg"])
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]

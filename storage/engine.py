@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlmodel
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.pool import QueuePool
@@ -35,6 +35,13 @@ class DatabaseSettings(BaseModel):
 
     url: SecretStr = Field(default=SecretStr(""), description="postgresql://… ; empty = SQLite in the data directory")
     pool: int = Field(default=8, ge=1, le=64, description="Connections to PostgreSQL")
+
+    @field_validator("url")
+    @classmethod
+    def _is_known(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not url.get_secret_value().startswith(("postgresql://", "postgresql+psycopg://")):
+            raise ValueError("only postgresql://… is known beside the default")
+        return url
 
 
 class Session(sqlmodel.Session):
@@ -187,10 +194,7 @@ def open_database(directory: Path, settings: DatabaseSettings | None = None) -> 
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / "tuantuan.db"
         return Database(_sqlite_engine(path, writer=True), _sqlite_engine(path, writer=False), 1)
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "postgresql":
-        raise ValueError("BOT_DATABASE__URL: only postgresql:// is known beside the default")
-    parsed = parsed.set(drivername="postgresql+psycopg")
+    parsed = make_url(url).set(drivername="postgresql+psycopg")
     serializable = sqlmodel.create_engine(
         parsed, isolation_level="SERIALIZABLE", pool_size=settings.pool, max_overflow=0, pool_pre_ping=True
     )

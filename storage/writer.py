@@ -72,8 +72,8 @@ class ThreadWriter:
     """SQLite: one thread, one connection, one commit for all that has gathered."""
 
     def __init__(self, engine: Engine) -> None:
-        """Start the thread."""
-        self._engine = engine
+        """Open the connection, here where somebody hears that it cannot be opened, and start the thread."""
+        self._connection = engine.connect()
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._door = threading.Lock()
         self._closed = False
@@ -112,7 +112,7 @@ class ThreadWriter:
             return not self._closed
 
     def _work(self) -> None:
-        with self._engine.connect() as connection, Session(connection) as session:
+        with self._connection as connection, Session(connection) as session:
             going = True
             while going:
                 item = self._queue.get()

@@ -232,7 +232,7 @@ def test_time_does_not_go_back(tmp_path: Path) -> None:
     script = write_script(
         tmp_path / "bad.jsonl", [at("2026-12-01T08:00"), at("2026-12-01T08:00"), at("2026-12-01T07:59")]
     )
-    with pytest.raises(BadScript, match="line 3.*back"):
+    with pytest.raises(BadScript, match=r"line 3.*back"):
         list(read_script(script))
 
 
