@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.play import read_script
 from tests.scenarios.staging import Performance, perform
 
 SCRIPT = Path(__file__).with_name("week.jsonl")
@@ -43,6 +44,10 @@ def test_nothing_breaks(week: Performance) -> None:
     assert (week.summary["bugs"], week.summary["faults"]) == (0, 0)
     assert week.summary["messages"] > 300
     assert 20 <= week.summary["refusals"] <= 40
+
+
+def test_the_script_is_one_that_play_takes(week: Performance) -> None:
+    assert len(list(read_script(SCRIPT))) == len(week.moments)
 
 
 def test_every_quote_and_button_was_found(week: Performance) -> None:
