@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, select
+import sqlalchemy
 
 from knowledge import confidence, embedding, grounding, model, normalise, retriever
 from knowledge.answer import Answer, Candidate, Citation, Decision, Passage, Prepared, Scope, cite, fill
@@ -43,6 +43,35 @@ OPENING = 10.0
 """Seconds that a first question waits for the index at most; then keywords answer it."""
 PASSAGE_FLOOR = 2.0
 """Log-odds above the entries' own floor that a passage needs: long texts share characters with anything."""
+
+
+_C, _V, _D = (table.__table__.c for table in (Chunk, DocumentVersion, Document))  # type: ignore[union-attr]
+_PASSAGES = (
+    sqlalchemy.select(
+        _C.id,
+        _C.entry,
+        _C.kind,
+        _C.title,
+        _C.body,
+        _C.plain,
+        _C.facts,
+        _C.source,
+        _C.locator,
+        _D.title.label("document"),
+        _D.name,
+        _V.document_id,
+    )
+    .where(
+        _C.id.in_(sqlalchemy.bindparam("chunks", expanding=True)),
+        _V.id == _C.version_id,
+        _D.id == _V.document_id,
+        _V.state == "published",
+        _D.removed_at.is_(None),
+        _D.scope.in_(sqlalchemy.bindparam("scopes", expanding=True)),
+    )
+    .order_by(_C.id)
+)
+"""Made once: building the statement for every question cost more than running it."""
 
 
 class KnowledgeBase:
@@ -74,6 +103,7 @@ class KnowledgeBase:
         self._floors = Floors()
         self._settled: int | None = None
         self._lock = threading.Lock()
+        self._settling = threading.Lock()
         self._filling: threading.Thread | None = None
         self._needed = threading.Event()
         self._closed = False
@@ -90,8 +120,8 @@ class KnowledgeBase:
         Raises:
             ModelFault: Only when the index cannot even be made anew; keywords work without it.
         """
-        catalogue = self._refresh(session)
-        self._settle(catalogue, progress)
+        self._refresh(session)
+        self._settle(progress)
 
     def _refresh(self, session: Session) -> Catalogue:
         with self._lock:
@@ -106,15 +136,19 @@ class KnowledgeBase:
         """
         catalogue = self._refresh(session)
         self._floors = self._calibrated(catalogue)
-        self._settle_later(catalogue, START_FIRST)
+        self._settle_later(START_FIRST)
 
-    def _settle(self, catalogue: Catalogue, progress: Callable[[int, int], None] | None = None) -> None:
-        self.index.fill(catalogue.vectors, progress)
-        self._floors = self._calibrated(catalogue)
-        self._settled = catalogue.counter
-        self.degraded = False
+    def _settle(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """One at a time, and always to the newest catalogue: an older one would empty the index of what is new."""
+        with self._settling:
+            catalogue = self._catalogue
+            assert catalogue is not None
+            self.index.fill(catalogue.vectors, progress)
+            self._floors = self._calibrated(catalogue)
+            self._settled = catalogue.counter
+            self.degraded = False
 
-    def _settle_later(self, catalogue: Catalogue, delay: float = 0.0) -> None:
+    def _settle_later(self, delay: float = 0.0) -> None:
         """Fills the index beside the answers; a change that comes meanwhile is found by the next question."""
         if self._filling is not None and self._filling.is_alive():
             return
@@ -124,7 +158,7 @@ class KnowledgeBase:
             if self._closed:
                 return
             try:
-                self._settle(catalogue)
+                self._settle()
             except ModelFault as fault:
                 self.degraded = True
                 _LOG.warning("knowledge.index_behind", extra={"reason": fault.reason})
@@ -204,7 +238,7 @@ class KnowledgeBase:
         started = self._clock()
         catalogue = self._refresh(session)
         if catalogue.counter != self._settled:
-            self._settle_later(catalogue)
+            self._settle_later()
         asked = normalise.question(question)
         self._await_index()
         near = self._near(asked, vector)
@@ -270,30 +304,20 @@ class KnowledgeBase:
         """The chunks that are published and in scope at this moment, whatever the indexes still hold."""
         if not chunks:
             return {}
-        rows = session.exec(
-            select(Chunk, Document.title, Document.name, Document.id)
-            .join(DocumentVersion, col(DocumentVersion.id) == Chunk.version_id)
-            .join(Document, col(Document.id) == DocumentVersion.document_id)
-            .where(
-                col(Chunk.id).in_(chunks),
-                DocumentVersion.state == "published",
-                col(Document.removed_at).is_(None),
-                col(Document.scope).in_(sorted(scopes)),
-            )
-        )
+        rows = session.execute(_PASSAGES, {"chunks": chunks, "scopes": sorted(scopes)})
         found: dict[int, Passage] = {}
-        for chunk, title, name, document_id in rows:
-            source = chunk.source or " ".join(part for part in (f"《{title or name}》", chunk.locator) if part)
-            found[chunk.id or 0] = Passage(
-                chunk.id or 0,
-                chunk.entry,
-                chunk.kind,
-                chunk.title,
-                chunk.body,
-                chunk.plain,
-                tuple(chunk.facts or ()),
+        for row in rows:
+            source = row.source or " ".join(part for part in (f"《{row.document or row.name}》", row.locator) if part)
+            found[row.id] = Passage(
+                row.id,
+                row.entry,
+                row.kind,
+                row.title,
+                row.body,
+                row.plain,
+                tuple(row.facts or ()),
                 source,
-                document_id or 0,
+                row.document_id,
             )
         return found
 

@@ -262,3 +262,16 @@ def test_closing_at_once_is_no_trouble(folder: Path, database: Database, entries
     opened = open_answering(database, folder, KnowledgeSettings())
     opened.close()
     assert opened.base.index.size == 0
+
+
+def test_a_late_start_does_not_empty_the_index(
+    folder: Path, database: Database, entries: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("knowledge.base.START_FIRST", 0.3)
+    opened = open_answering(database, folder, KnowledgeSettings())  # its own filling begins after what follows
+    entries(FAQ)
+    opened.reload()
+    assert opened.base._filling is not None
+    opened.base._filling.join()
+    assert opened.base.index.size == 7
+    opened.close()
