@@ -11,7 +11,7 @@ MOST_OPEN = 5
 """Questions of one neighbour that may wait for the leader at once."""
 
 _CALLED = re.compile(r"团团|小助手|机器人")
-_ENDINGS = r"(?:你|您|啊|呀|哦|哈|了|吧|嘞|啦|各位|大家|邻居们?)*"
+_ENDINGS = r"(?:你|您|啊|呀|哦|哈|了|吧|嘞|啦|各位|大家|邻居们?|团长|闺女|姑娘|小伙子?|妹子|大姐|亲)*"
 _SAID = (
     ("empty", re.compile(r"(?:我?想)?(?:提问|问|请问|请教|问一下|问个问题|问问|有个问题|有问题)(?:一下|下)?")),
     (
