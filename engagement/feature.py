@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from engagement.errors import Refusal
 from engagement.kernel import Incoming, Place, Reply
 from storage.engine import Session
 from storage.groups import Group
@@ -132,8 +133,13 @@ class Context:
 
     @property
     def here(self) -> GroupView:
-        """The group; a Refusal is raised by dispatch before a handler that needs one runs."""
-        assert self.group is not None
+        """The group.
+
+        Raises:
+            Refusal: ``guard.no_group``. Dispatch asks before a command that needs one; a button may be pressed anywhere.
+        """
+        if self.group is None:
+            raise Refusal("guard.no_group")
         return self.group
 
 

@@ -348,6 +348,11 @@ class Movable(Protocol):
         ...
 
 
+def row_id(reference: str) -> int:
+    """Read the row's id in the reference part of a button or subject; 0, which no row has, when there is none."""
+    return int(reference) if reference.isascii() and reference.isdigit() and len(reference) < 19 else 0
+
+
 _TRADITIONAL = str.maketrans(  # zh: characters of what people type to the bot
     "簽籤積點題話戰幫數據導劃說説頭換過寫復覆恢榮譽賬戶設時間區靜單錄邀請擁權訊聯絡統計開關啟預覽組員級餘額細贈給賞補領項節榜這個"
     "麼團隱記刪註銷羣擾長來曆詢週總發減動進問轉貨熱線電稱",

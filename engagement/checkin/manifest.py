@@ -77,7 +77,7 @@ FEATURE = Feature(
             table="checkin_streak",
             columns=("member_id", "streak", "longest", "total", "last_date"),
             purpose="checkin.purpose",
-            export=lambda session, person_id: (),
+            export=service.export_streaks,
             erase=lambda session, person_id, now: None,
         ),
     ),

@@ -234,6 +234,21 @@ def export(session: Session, person_id: int) -> Sequence[dict[str, object]]:
     return [{"group": name, "date": c.local_date.isoformat(), "at": c.occurred_at.isoformat()} for c, name in rows]
 
 
+def export_streaks(session: Session, person_id: int) -> Sequence[dict[str, object]]:
+    """Return a person's streaks in every group."""
+    rows = session.exec(
+        pick(CheckinStreak, Group.name)
+        .join(Member, col(Member.id) == col(CheckinStreak.member_id))
+        .join(Group, col(Group.id) == col(Member.group_id))
+        .where(col(Member.person_id) == person_id)
+        .order_by(col(Member.id), col(CheckinStreak.topic))
+    )
+    return [
+        {"group": name, "streak": s.streak, "longest": s.longest, "total": s.total, "last": s.last_date.isoformat()}
+        for s, name in rows
+    ]
+
+
 def erase(session: Session, person_id: int) -> None:
     """Delete a person's check-ins and streaks; the points entries stay, without a name."""
     members = list(session.exec(pick(Member.id).where(Member.person_id == person_id)))

@@ -65,6 +65,13 @@ FEATURE = Feature(
             lambda session, person_id, now: service.erase_identity(session, person_id),
         ),
         PersonalData(
+            "role_grant",
+            ("role", "region_id", "granted_at"),
+            "members.purpose_roles",
+            service.export_roles,
+            lambda session, person_id, now: None,  # goes with the identity
+        ),
+        PersonalData(
             "member",
             ("name", "role", "joined_at", "left_at", "last_seen"),
             "members.purpose_member",

@@ -89,6 +89,12 @@ def export_consent(session: Session, person_id: int) -> Sequence[dict[str, objec
     return [{"notice": found.notice_version, "granted": found.granted_at.isoformat(), "withdrawn": withdrawn}]
 
 
+def export_roles(session: Session, person_id: int) -> Sequence[dict[str, object]]:
+    """Return the roles over groups."""
+    rows = session.exec(pick(RoleGrant).where(RoleGrant.person_id == person_id).order_by(col(RoleGrant.role)))
+    return [{"role": grant.role, "region": grant.region_id, "granted": grant.granted_at.isoformat()} for grant in rows]
+
+
 def erase_identity(session: Session, person_id: int) -> None:
     """Delete the accounts on channels: from then on nobody can tell who the pseudonym was."""
     for row in session.exec(pick(Identity).where(Identity.person_id == person_id)):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from engagement.errors import Refusal
 from engagement.feature import Context, Handler
-from engagement.kernel import Button, Place, Reply
+from engagement.kernel import Button, Place, Reply, row_id
 from engagement.points import rules, service
 from prompts.loader import texts
 from storage import ledger
@@ -108,7 +108,5 @@ def undo(ctx: Context) -> Sequence[Reply]:
     """The undo button of a gift; leaders of the group only."""
     if not ctx.actor.leader:
         raise Refusal("guard.leader_only")
-    if not ctx.text.isdecimal() or len(ctx.text) > 18:
-        raise Refusal("guard.old_button")
-    name, moved, balance = service.undo_adjust(ctx, int(ctx.text))
+    name, moved, balance = service.undo_adjust(ctx, row_id(ctx.text))
     return [Reply("points.undone", {"name": name, "amount": f"{moved:+d}", "balance": balance})]

@@ -7,7 +7,7 @@ from datetime import date
 
 from engagement.errors import Refusal
 from engagement.feature import Context
-from engagement.kernel import Button, Kind, Place, Reply
+from engagement.kernel import Button, Kind, Place, Reply, row_id
 from engagement.topic import rules, service
 from engagement.topic.tables import OWN, TopicDay
 
@@ -42,7 +42,7 @@ def quote(ctx: Context) -> Sequence[Reply]:
         raise Refusal("guard.no_group")
     if rules.is_mute(ctx.text):
         return []
-    return _answer(ctx, ctx.text, int(ctx.subject.partition(":")[2]))
+    return _answer(ctx, ctx.text, row_id(ctx.subject.partition(":")[2]))
 
 
 def _answer(ctx: Context, text: str, topic_day_id: int | None = None) -> Sequence[Reply]:

@@ -13,7 +13,7 @@ from engagement import calendar
 from engagement.errors import Refusal
 from engagement.events import TopicAnswered
 from engagement.feature import Context
-from engagement.kernel import Reply
+from engagement.kernel import Reply, row_id
 from engagement.points.service import award
 from engagement.topic import rules
 from engagement.topic.tables import OWN, TopicAnswer, TopicDay
@@ -213,7 +213,7 @@ def of_button(ctx: Context) -> TopicDay:
         Refusal: ``topic.button_old`` when it is of another group, or its day has come.
     """
     reference = ctx.text if ctx.incoming.button else ctx.subject.partition(":")[2]
-    row = ctx.session.get(TopicDay, int(reference)) if reference.isascii() and reference.isdigit() else None
+    row = ctx.session.get(TopicDay, row_id(reference))
     if row is None or row.group_id != ctx.here.id or row.local_date <= ctx.today:
         raise Refusal("topic.button_old")
     return row

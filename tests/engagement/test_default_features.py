@@ -1,0 +1,375 @@
+"""What every slice must do, asked of each that the registry lists; a new slice is asked without a line here.
+
+Only :data:`USES` has to learn how a slice's personal data come into being.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlmodel import SQLModel
+from sqlmodel import select as pick
+
+from engagement.feature import Command, Feature, PersonalData
+from engagement.kernel import Kind, Outgoing
+from engagement.registry import FEATURES
+from prompts.loader import texts
+from storage.groups import Member, RoleGrant
+from tests.engagement.stage import Stage, keys, open_stage, shown
+
+BY_NAME = pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+PLUMBING = ("inbox", "outbox", "sent_message")
+CANARY = "金丝雀"
+RUBBISH = (
+    "%s%n'; DROP TABLE member;--",
+    "{name} {0} ${x} <b>@所有人</b>",
+    "-1 ０ ９９９９９９９９９９９９９９９９９９９９",
+    "\u202e\u200b\U000e0041 🧧" * 5,
+    "x" * 380,
+)
+REFERENCES = ("", "1", "999999", "-1", "x", "９", "1:2:3", "9" * 40)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """A group with a leader and a resident who has used the bot."""
+    opened = open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
+    opened.say("李阿姨", "签到")
+    opened.say("周团长", "签到")
+    return opened
+
+
+def forms(command: Command) -> Iterator[str]:
+    """A command alone and with rubbish behind it, in words and with a slash."""
+    for word in (command.words[0], *(f"/{slash}" for slash in command.slash)):
+        yield word
+        for rubbish in RUBBISH:
+            yield f"{word} {rubbish}"
+
+
+def counts(stage: Stage, without: tuple[str, ...] = PLUMBING) -> dict[str, int]:
+    return stage.database.read_now(
+        lambda s: {
+            table.name: int(s.execute(select(func.count()).select_from(table)).scalar_one())
+            for table in SQLModel.metadata.sorted_tables
+            if table.name not in without
+        }
+    )
+
+
+def contents(stage: Stage, without: tuple[str, ...] = PLUMBING) -> dict[str, list[Any]]:
+    """Every row of every table."""
+    return stage.database.read_now(
+        lambda s: {
+            table.name: [tuple(row) for row in s.execute(select(table))]
+            for table in SQLModel.metadata.sorted_tables
+            if table.name not in without
+        }
+    )
+
+
+# ---------------------------------------------------------------- what is declared
+
+
+@BY_NAME
+def test_help_is_there(feature: Feature) -> None:
+    known = set(texts().keys())
+    named = [command.help for command in feature.commands if command.help]
+    assert feature.help in known
+    assert set(named) <= known
+    assert len(named) == len(set(named))
+    for command in feature.commands:
+        if command.help:
+            line = texts().raw(command.help)
+            assert any(word in line for word in command.words), f"{command.name}: {line}"
+
+
+@BY_NAME
+def test_help_shows_it(stage: Stage, feature: Feature) -> None:
+    said = {who: shown(stage.say(who, "帮助")[0]) for who in ("李阿姨", "周团长")}
+    for command in feature.commands:
+        if command.help:
+            line = texts().raw(command.help)
+            assert (line in said["李阿姨"]) is (not command.roles and len(command.places) == 2), line
+            assert line in said["周团长"] or "leader" not in command.roles, line
+
+
+@BY_NAME
+def test_names_are_in_order(feature: Feature) -> None:
+    for command in feature.commands:
+        assert command.name.startswith(f"{feature.name}.")
+        assert command.takes in ("", "optional", "required")
+        assert command.words
+        for slash in command.slash:
+            assert re.fullmatch(r"[a-z][a-z0-9_]{0,31}", slash)
+    for data in feature.personal_data:
+        assert data.purpose in set(texts().keys())
+        table = SQLModel.metadata.tables[data.table]
+        assert set(data.columns) <= set(table.columns.keys())
+    for prefix in (*feature.buttons, *feature.quotes):
+        assert re.fullmatch(r"[a-z][a-z_]{0,19}", prefix), prefix
+    for job in feature.jobs:
+        assert 0 <= job.minute < 1440
+        assert job.grace_minutes > 0
+
+
+def test_nothing_is_claimed_twice() -> None:
+    def twice(values: Iterator[str]) -> set[str]:
+        seen: set[str] = set()
+        return {value for value in values if value in seen or seen.add(value)}  # type: ignore[func-returns-value]
+
+    assert not twice(feature.name for feature in FEATURES)
+    assert not twice(command.name for feature in FEATURES for command in feature.commands)
+    assert not twice(prefix for feature in FEATURES for prefix in feature.buttons)
+    assert not twice(prefix for feature in FEATURES for prefix in feature.quotes)
+    assert not twice(job.kind for feature in FEATURES for job in feature.jobs)
+    assert not twice(data.table for feature in FEATURES for data in feature.personal_data)
+    assert len([feature for feature in FEATURES if feature.fallback is not None]) == 1
+
+
+# ---------------------------------------------------------------- what is typed and pressed
+
+
+@BY_NAME
+def test_every_command_answers_whatever_follows_it(stage: Stage, feature: Feature) -> None:
+    """In the group and in private, by a resident, the leader and a stranger; the stage accepts no bug."""
+    for command in feature.commands:
+        for text in forms(command):
+            for who, private in (("李阿姨", False), ("周团长", False), ("周团长", True), ("路人", True)):
+                said = stage.say(who, text, private=private)
+                assert said or (" " in text and not command.takes), (who, text)
+
+
+@BY_NAME
+def test_every_button_answers_whatever_it_refers_to(stage: Stage, feature: Feature) -> None:
+    for prefix in feature.buttons:
+        for reference in REFERENCES:
+            for who, private in (("李阿姨", False), ("周团长", False), ("周团长", True), ("路人", True)):
+                assert stage.say(who, "", button=f"{prefix}:{reference}"[:64], private=private), (
+                    who,
+                    prefix,
+                    reference,
+                )
+
+
+@BY_NAME
+def test_every_quote_may_refer_to_nothing(stage: Stage, feature: Feature) -> None:
+    (message,) = stage.say("李阿姨", "积分")
+    for prefix in feature.quotes:
+        for reference in ("999999", "answer"):
+            quoted = Outgoing(
+                **{name: getattr(message, name) for name in message.__slots__} | {"subject": f"{prefix}:{reference}"}
+            )
+            for who in ("李阿姨", "周团长"):
+                stage.say(who, "一句普通的话", quoting=quoted)
+                stage.say(who, RUBBISH[1], quoting=quoted)
+
+
+@BY_NAME
+def test_a_redelivery_changes_no_row(stage: Stage, feature: Feature) -> None:
+    number = 0
+    for command in feature.commands:
+        for text in (command.words[0], f"{command.words[0]} 李阿姨 5 谢谢"):
+            for who in ("李阿姨", "周团长"):
+                number += 1
+                stage.say(who, text, dedupe_key=f"again{number}")
+                before = contents(stage, without=())
+                assert stage.say(who, text, dedupe_key=f"again{number}") == []
+                assert contents(stage, without=()) == before, text
+
+
+@BY_NAME
+def test_a_resident_has_no_leader_s_rights(stage: Stage, feature: Feature) -> None:
+    before = contents(stage)
+    for command in feature.commands:
+        if not command.roles:
+            continue
+        expected = command.refusal or ("guard.leader_only" if "leader" in command.roles else "guard.staff_only")
+        with_words = [f"{command.words[0]} 李阿姨 5 谢谢"] if command.takes else []
+        for text in (command.words[0], *with_words, *(f"/{slash}" for slash in command.slash)):
+            assert keys(stage.say("李阿姨", text)) == [expected], text
+            assert keys(stage.say("李阿姨", text, private=True)) == [expected], text
+    assert changed(before, contents(stage)) <= {"identity"}
+
+
+@BY_NAME
+def test_a_leader_s_buttons_do_nothing_for_a_resident(stage: Stage, feature: Feature) -> None:
+    """A resident presses what a leader was shown."""
+    for command in feature.commands:
+        if "leader" not in command.roles:
+            continue
+        for text in (command.words[0], f"{command.words[0]} 李阿姨 5 谢谢"):
+            for message in stage.say("周团长", text):
+                before = contents(stage)
+                for button in message.buttons:
+                    assert keys(stage.say("李阿姨", "", button=button.key)) == ["guard.leader_only"], button.key
+                assert contents(stage) == before
+
+
+@BY_NAME
+def test_the_muted_change_nothing(stage: Stage, feature: Feature) -> None:
+    def mute(session: Any) -> None:
+        for member in session.exec(pick(Member)):
+            member.muted_until = stage.clock.now().replace(year=2030)
+            session.add(member)
+
+    stage.database.write_now(mute)
+    before = contents(stage)
+    for command in feature.commands:
+        for who in ("李阿姨", "周团长"):
+            assert keys(stage.say(who, f"{command.words[0]}")) == ["guard.muted"]
+    for prefix in feature.buttons:
+        assert keys(stage.say("周团长", "", button=f"{prefix}:1")) == ["guard.muted"]
+    assert contents(stage) == before
+
+
+def changed(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> set[str]:
+    return {name for name in before if before[name] != after[name]}
+
+
+# ---------------------------------------------------------------- personal data
+
+
+def _ask(stage: Stage) -> None:
+    stage.say(CANARY, f"问团长 {CANARY}的快递到了没有")
+    (waiting,) = stage.say("周团长", "待回复")[:1]
+    stage.say("周团长", f"已经放到{CANARY}家门口了", quoting=waiting)
+
+
+def _talk(stage: Stage) -> None:
+    (topic,) = stage.say(CANARY, "今日话题")
+    stage.say(CANARY, f"我家的{CANARY}会唱歌", quoting=topic)
+
+
+def _grant(stage: Stage) -> None:
+    person = stage.person(CANARY)
+    stage.database.write_now(lambda s: s.add(RoleGrant(person_id=person, role="staff", granted_at=stage.clock.now())))
+
+
+def _nothing(stage: Stage) -> None:
+    """The check-in that everybody begins with is enough."""
+
+
+USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
+    "identity": (_nothing, CANARY),
+    "role_grant": (_grant, "staff"),
+    "member": (_nothing, CANARY),
+    "consent": (_nothing, "2026-12-01T01:00:00+00:00"),
+    "checkin": (_nothing, "2026-12-01"),
+    "checkin_streak": (_nothing, '"streak": 1'),
+    "ledger_entry": (lambda stage: stage.say("周团长", f"加分 {CANARY} 20 谢谢{CANARY}"), f"谢谢{CANARY}"),
+    "ledger_reason": (lambda stage: stage.say("周团长", f"加分 {CANARY} 20 谢谢{CANARY}"), ""),
+    "topic_answer": (_talk, f"我家的{CANARY}会唱歌"),
+    "theme_score": (_nothing, '"month": "2026-12"'),
+    "question": (_ask, f"{CANARY}的快递到了没有"),
+}
+"""Table → how a person named CANARY gets a row in it, and what the export must show then.
+
+The reason of a gift is shown with its ledger entry.
+"""
+
+NOT_PERSONAL = {
+    "audit": "acts of pseudonyms, no words; the chain must stay whole",
+    "account": "belongs to a household",
+    "household": "has no columns about anybody",
+    "person": "the pseudonym itself",
+}
+KEPT = {
+    "ledger_entry": "sums must agree; no name is left",
+    "consent": "proof of what was agreed to",
+    "member": "the pseudonym that sums point at, without a name",
+    "topic_answer": "that somebody answered, without the words",
+    "question": "that somebody asked, without the words",
+}
+DATA = [data for feature in FEATURES for data in feature.personal_data]
+OF_DATA = pytest.mark.parametrize("data", DATA, ids=lambda data: data.table)
+
+
+def test_every_table_that_points_at_a_person_is_declared() -> None:
+    declared = {data.table for data in DATA}
+    pointing = {
+        table.name
+        for table in SQLModel.metadata.sorted_tables
+        for column in table.columns
+        if any(
+            key.target_fullname in ("person.id", "member.id", "account.id", "household.id")
+            for key in column.foreign_keys
+        )
+        or column.name in ("actor_id", "person_id", "member_id")
+    }
+    assert pointing - declared - NOT_PERSONAL.keys() == set()
+    assert declared == USES.keys(), "say in USES how the data come into being"
+
+
+@pytest.fixture
+def canary(stage: Stage) -> Stage:
+    stage.say(CANARY, "签到")
+    return stage
+
+
+def exported(stage: Stage) -> dict[str, Any]:
+    (copy,) = stage.say(CANARY, "导出", private=True)
+    assert copy.document is not None
+    found: dict[str, Any] = json.loads(copy.document.text)
+    return found
+
+
+def erase(stage: Stage) -> None:
+    (sure,) = stage.say(CANARY, "删除我的数据")
+    assert keys(stage.say(CANARY, "", button=sure.buttons[0].key)) == ["members.erased"]
+
+
+@OF_DATA
+def test_the_export_shows_what_the_feature_put_there(canary: Stage, data: PersonalData) -> None:
+    use, expected = USES[data.table]
+    use(canary)
+    found = exported(canary)
+    if expected:
+        assert expected in json.dumps(found.get(data.table), ensure_ascii=False)
+    others = [name for name in ("李阿姨",) if name in json.dumps(found, ensure_ascii=False)]
+    assert not others, "somebody else's data"
+
+
+@OF_DATA
+def test_the_erasure_removes_it(canary: Stage, data: PersonalData) -> None:
+    USES[data.table][0](canary)
+    person = canary.person(CANARY)
+    table = SQLModel.metadata.tables[data.table]
+    assert canary.database.read_now(lambda s: s.execute(select(func.count()).select_from(table)).scalar_one())
+    erase(canary)
+    left = [rows for rows in contents(canary, without=("outbox",))[data.table] if CANARY in str(rows)]
+    assert not left
+    rows = canary.database.read_now(lambda s: list(data.export(s, person)))
+    assert (rows == []) is (data.table not in KEPT), rows
+    assert CANARY not in json.dumps(rows, ensure_ascii=False, default=str)
+
+
+def test_after_an_erasure_the_name_and_the_words_stand_nowhere(canary: Stage) -> None:
+    """Everything is used, then erased; no table holds a word of it, the ledger's sums still agree."""
+    from storage import audit, ledger
+
+    for use, _ in USES.values():
+        use(canary)
+    assert any(CANARY in str(rows) for rows in contents(canary).values())
+    erase(canary)
+    where = {name: rows for name, rows in contents(canary, without=("outbox",)).items() if CANARY in str(rows)}
+    assert not where
+    assert canary.database.read_now(ledger.check).wrong_balances == 0
+    assert canary.database.read_now(audit.broken_links)[1] is None
+    (back,) = canary.say(CANARY, "积分")
+    assert back.values["balance"] == 0, "who comes back begins anew"
+    assert "members.notice" in back.tails
+
+
+def test_my_data_counts_what_is_kept(canary: Stage) -> None:
+    for use, _ in USES.values():
+        use(canary)
+    mine = [m for m in canary.say(CANARY, "我的数据", private=True) if m.kind is not Kind.REACTION]
+    purposes = {row["purpose"] for row in mine[0].values["rows"]}  # type: ignore[attr-defined]
+    assert purposes == {texts().raw(data.purpose) for data in DATA if USES[data.table][1]}
