@@ -200,12 +200,12 @@ class Gateway:
         if not inbox.claim(session, inbox_id):
             return Handled("repeated")
         stage = self._stage(session, incoming)
-        said: list[Said] = []
-        for target in stage.targets:
-            if isinstance(target.handler, Slow):
-                ctx = self.dispatcher.admit(stage.ctx, target)
-                ctx.argument = target.argument
-                said.extend(self.dispatcher.said(ctx, target, target.handler.finish(ctx, found)))
+        # Only one slice waits for anything; the others have no say in its second half.
+        target = next(one for one in stage.targets if isinstance(one.handler, Slow))
+        assert isinstance(target.handler, Slow)
+        ctx = self.dispatcher.admit(stage.ctx, target)
+        ctx.argument = target.argument
+        said = self.dispatcher.said(ctx, target, target.handler.finish(ctx, found))
         return Handled("done", self._queue(stage.ctx, inbox_id, said))
 
     # ---------------------------------------------------------------- who and what for

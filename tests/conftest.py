@@ -44,7 +44,13 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[hypothesis.HealthCheck.too_slow],
     )
     hypothesis.settings.load_profile("tuantuan")
-    # Plain words: the default draws every traceback with all its values, which takes seconds.
+    _plain_logs()
+    if not hasattr(config, "workerinput"):
+        postgresql.name_folder()
+
+
+def _plain_logs() -> None:
+    """The default draws every traceback with all its values, which takes seconds."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -52,8 +58,6 @@ def pytest_configure(config: pytest.Config) -> None:
             structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
         ]
     )
-    if not hasattr(config, "workerinput"):
-        postgresql.name_folder()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -73,6 +77,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("skipped, and why")
         for reason, count in reasons.most_common():
             terminalreporter.write_line(f"{count:5d}  {reason}", yellow=True)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_at_the_start() -> Iterator[None]:
+    """A test that sets the logs up must not silence the next one, nor leave it a stream that is closed."""
+    yield
+    structlog.reset_defaults()
+    _plain_logs()
 
 
 @pytest.fixture

@@ -256,6 +256,15 @@ def test_a_slow_command_that_somebody_else_finished(house: House) -> None:
     assert house.tell("慢探针") == ("repeated", [])
 
 
+def test_a_slow_command_that_somebody_else_finished_says_no_to_nobody(house: House) -> None:
+    def taken() -> None:
+        house.database._writer.submit(lambda s: inbox.claim(s, 1)).result(5)
+        _raise(Refusal("members.not_yours"))
+
+    house.probe.meanwhile = taken
+    assert house.tell("慢探针") == ("repeated", [])
+
+
 def test_a_slow_command_that_is_refused(house: House) -> None:
     error(house, lambda: Refusal("members.not_yours"))
     assert house.keys("慢探针") == ["members.not_yours"]

