@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import socket
@@ -152,6 +153,10 @@ class Server:
             self._stops.append(self._terminal.stop)
         self._flusher = asyncio.create_task(self._flush(), name="flush")
         await self._listen()
+        if not gc.isenabled():
+            # Switched off by `serve`: what was made while starting stays for good and need never be looked through.
+            gc.freeze()
+            gc.enable()
         self.ready = True
 
     async def _listen(self) -> None:
