@@ -344,6 +344,27 @@ class Movable(Clock, Protocol):
         ...
 
 
+def row_id(reference: str) -> int:
+    """Read the row's id in the reference part of a button or subject; 0, which no row has, when there is none."""
+    return int(reference) if reference.isascii() and reference.isdigit() and len(reference) < 19 else 0
+
+
+_TRADITIONAL = str.maketrans(  # zh: characters of what people type to the bot
+    "簽籤積點題話戰幫數據導劃說説頭換過寫復覆恢榮譽賬戶設時間區靜單錄邀請擁權訊聯絡統計開關啟預覽組員級餘額細贈給賞補領項節榜這個"
+    "麼團隱記刪註銷羣擾長來曆詢週總發減動進問轉貨熱線電稱",
+    "签签积点题话战帮数据导划说说头换过写复复恢荣誉账户设时间区静单录邀请拥权讯联络统计开关启预览组员级余额细赠给赏补领项节榜这个"
+    "么团隐记删注销群扰长来历询周总发减动进问转货热线电称",
+)
+
+
+def simplified(text: str) -> str:
+    """Write the characters that commands and their key words are made of in the simplified script; length is kept.
+
+    Meant for words that are compared, not for names and free text, which stay as they were written.
+    """
+    return text.translate(_TRADITIONAL)
+
+
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _SPACE = re.compile(r"\s+")
 _CLEAN = re.compile(r"[!-~\u3400-\u4dbf\u4e00-\u9fff]+(?: [!-~\u3400-\u4dbf\u4e00-\u9fff]+)*")
