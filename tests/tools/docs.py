@@ -1,0 +1,177 @@
+"""Writes docs/commands.md and docs/settings.md from the manifests and the settings classes; a test fails when they are behind.
+
+python -m tests.tools.docs
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from bot.settings import Settings
+from engagement.feature import Command, Feature
+from engagement.kernel import Place
+from engagement.registry import FEATURES
+from prompts.loader import texts
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = {"leader": "团长", "staff": "运营", "manager": "区域经理", "admin": "管理员"}
+TITLES = {
+    "members": "帮助和自己的数据",
+    "groups": "群",
+    "checkin": "签到",
+    "points": "积分",
+    "topic": "每日话题",
+    "theme": "月度主题",
+    "faq": "问答",
+}
+TAKES = {"": "", "optional": "可带内容", "required": "后面要写内容"}
+UNLISTED = {
+    "members.about": "自我介绍；在 Telegram 里点「开始」也是它",
+    "members.export": "私聊发给你一份关于你的全部数据",
+    "members.withdraw": "从现在起不再记录你；以前的还在",
+    "members.erase": "删掉关于你的数据，会先问一遍",
+    "groups.unleader": "一位团长不再是团长",
+    "groups.zone": "群的时区，一天从哪里算起",
+    "points.board_day": "今天的积分榜",
+    "points.board_week": "这周的积分榜",
+    "points.board_month": "这个月的积分榜",
+    "points.board_all": "有史以来的积分榜",
+    "topic.swap": "明天的话题换一个",
+    "topic.skip": "明天不发话题",
+    "topic.restore": "明天还是发话题",
+    "faq.ask": "问一个问题，和 @ 团团一样",
+}
+"""What the commands do that the help in the chat leaves out."""
+PUSHES = {
+    "topic": "每日话题",
+    "topic_summary": "话题小结",
+    "theme": "月度主题（开场、每周一次、月底小结）",
+    "challenge": "挑战进度（月中几次）",
+    "question_reminder": "私聊团长：还没回的问题",
+    "question_morning": "私聊团长：夜里来的问题",
+}
+SHOWN_WORDS = 6
+
+
+def commands(features: Sequence[Feature] = FEATURES) -> str:
+    """Return docs/commands.md.
+
+    Raises:
+        KeyError: a command has neither a help text nor a line in :data:`UNLISTED`, or a push has none in :data:`PUSHES`.
+    """
+    lines = [
+        "# 口令",
+        "",
+        "由 `python -m tests.tools.docs` 从各功能的声明生成，不要手改。",
+        "",
+        "口令单独成句才算：「签到」是口令，「我昨天忘记签到了怎么办」是提问。空格、标点、表情、繁体、全角都认；",
+        "私聊里的口令说的是你最近进的群，或「切换群」选的那个。除了口令，在群里 @ 团团、引用它的话，或者私聊，都可以直接提问。",
+    ]
+    for feature in features:
+        lines += ["", f"## {TITLES.get(feature.name, feature.name)}", "", _plain(texts().raw(feature.help)), ""]
+        lines += ["| 发什么 | 斜杠口令 | 在哪里 | 谁能用 | 做什么 |", "| --- | --- | --- | --- | --- |"]
+        lines += [_command(command) for command in feature.commands]
+        pushes = [f"{job.minute // 60}:{job.minute % 60:02d} {PUSHES[job.kind]}" for job in feature.jobs]
+        if pushes:
+            lines += ["", f"有内容时到点会说（群的当地时间）：{'；'.join(pushes)}。"]
+    return "\n".join(lines) + "\n"
+
+
+def _command(command: Command) -> str:
+    words = "、".join(command.words[:SHOWN_WORDS]) + (" 等" if len(command.words) > SHOWN_WORDS else "")
+    takes = f"（{TAKES[command.takes]}）" if command.takes else ""
+    slash = " ".join(f"`/{name}`" for name in command.slash)
+    place = "群、私聊" if len(command.places) == 2 else "群" if Place.GROUP in command.places else "私聊"
+    who = "、".join(ROLES[role] for role in ROLES if role in command.roles) or "大家"
+    what = texts().raw(command.help) if command.help else UNLISTED[command.name]
+    return f"| {words}{takes} | {slash} | {place} | {who} | {_plain(what)} |"
+
+
+def _plain(text: str) -> str:
+    return text.replace("|", "／").replace("\n", " ")
+
+
+def settings(model: type[BaseModel] = Settings) -> str:
+    """Return docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Written by `python -m tests.tools.docs` from the settings classes; not to be edited by hand.",
+        "",
+        "Settings come from the environment only. None is needed for a local trial (`make run`). `python -m bot doctor` says",
+        "what is wrong with them and how to mend it; a value that cannot be read ends every command with 2 and one line.",
+        "Secrets are marked; they never appear in logs.",
+    ]
+    part = ""
+    for name, field in variables(model):
+        here = name.removeprefix("BOT_").rpartition("__")[0]
+        if here != part or lines[-1] == lines[6]:
+            part = here
+            lines += ["", f"## {here.capitalize() or 'Program'}", ""]
+            lines += ["| variable | values | default | meaning |", "| --- | --- | --- | --- |"]
+        lines.append(f"| `{name}` | {_values(field)} | {_default(field)} | {_plain(field.description or '')} |")
+    return "\n".join(lines) + "\n"
+
+
+def variables(model: type[BaseModel] = Settings, prefix: str = "BOT_") -> Iterator[tuple[str, FieldInfo]]:
+    """Yield every variable with its field, the program's own first, then part by part."""
+    parts = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            parts.append((kind, f"{prefix}{name.upper()}__"))
+        else:
+            yield f"{prefix}{name.upper()}", field
+    for kind, inner in parts:
+        yield from variables(kind, inner)
+
+
+def _values(field: FieldInfo) -> str:
+    kind = field.annotation
+    if kind is SecretStr:
+        return "secret"
+    if typing.get_origin(kind) is typing.Literal:
+        return ", ".join(f"`{choice}`" for choice in typing.get_args(kind))
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return ", ".join(f"`{choice.value}`" for choice in kind)
+    bounds = []
+    for rule in field.metadata:
+        match rule:
+            case Ge(ge):
+                bounds.append(f"≥ {ge}")
+            case Gt(gt):
+                bounds.append(f"> {gt}")
+            case Le(le):
+                bounds.append(f"≤ {le}")
+            case Lt(lt):
+                bounds.append(f"< {lt}")
+    name = {str: "text", int: "whole number", float: "number", bool: "true, false"}.get(kind, "text")  # type: ignore[arg-type]
+    return " ".join([name, *([f"({', '.join(bounds)})"] if bounds else [])])
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return f"`{value}`" if value not in ("", None) else "empty"
+
+
+WRITTEN: dict[str, Callable[[], str]] = {"docs/commands.md": commands, "docs/settings.md": settings}
+
+
+def main() -> None:
+    """Write both."""
+    for name, write in WRITTEN.items():
+        (ROOT / name).write_text(write(), encoding="utf-8")
+        print(name)
+
+
+if __name__ == "__main__":
+    main()
