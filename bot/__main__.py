@@ -11,6 +11,7 @@ import typer
 
 from bot import commands_kb, commands_push
 from prompts.loader import texts
+from storage.errors import Unreadable
 
 Data = Annotated[Path, typer.Option("--data", help="Data directory")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output")]
@@ -147,6 +148,9 @@ def main() -> None:
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
         app()
+    except Unreadable as error:
+        sys.stderr.write(texts().fill("cli.unreadable", {"what": error}) + "\n")
+        sys.exit(2)
     except ValueError as error:
         from pydantic import ValidationError
 

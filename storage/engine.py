@@ -16,8 +16,10 @@ import sqlmodel
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from storage.errors import Unreadable
 from storage.statements import Prepared
 
 T = TypeVar("T")
@@ -183,19 +185,34 @@ class Database:
         self.read_engine.dispose()
 
 
+def _opened(write_engine: Engine, read_engine: Engine, pool: int) -> Database:
+    """Open both halves, so that a database which cannot be read is found here and not in the first message."""
+    try:
+        with read_engine.connect():
+            pass
+        return Database(write_engine, read_engine, pool)
+    except DBAPIError as error:
+        write_engine.dispose()
+        read_engine.dispose()
+        raise Unreadable(str(error.orig).strip().splitlines()[0]) from error
+
+
 def open_database(directory: Path, settings: DatabaseSettings | None = None) -> Database:
     """Open the database of a data directory; tables are made by :func:`storage.migrate.upgrade`.
 
     Args:
         directory: the data directory; made if absent (SQLite).
         settings: where the rows live; default SQLite in ``directory``.
+
+    Raises:
+        Unreadable: the file is damaged or no database, or the server does not let us in.
     """
     settings = settings or DatabaseSettings()
     url = settings.url.get_secret_value()
     if not url:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / "tuantuan.db"
-        return Database(_sqlite_engine(path, writer=True), _sqlite_engine(path, writer=False), 1)
+        return _opened(_sqlite_engine(path, writer=True), _sqlite_engine(path, writer=False), 1)
     parsed = make_url(url).set(drivername="postgresql+psycopg")
     serializable = sqlmodel.create_engine(
         parsed, isolation_level="SERIALIZABLE", pool_size=settings.pool, max_overflow=0, pool_pre_ping=True
@@ -203,4 +220,4 @@ def open_database(directory: Path, settings: DatabaseSettings | None = None) -> 
     reading = sqlmodel.create_engine(
         parsed, isolation_level="REPEATABLE READ", pool_size=4, max_overflow=4, pool_pre_ping=True
     )
-    return Database(serializable, reading, settings.pool)
+    return _opened(serializable, reading, settings.pool)

@@ -65,3 +65,15 @@ def test_settings_that_are_named_anywhere_exist() -> None:
             if name.rstrip("_") not in VARIABLES and not any(known.startswith(name) for known in VARIABLES):
                 wrong[name] = path.name
     assert not wrong
+
+
+def test_what_the_guides_point_at_is_there() -> None:
+    """Pictures and pages that are linked from a document of ours."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    missing = [
+        f"{page.name}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert not missing

@@ -94,11 +94,10 @@ def render(message: Outgoing, can: Capabilities) -> Rendered:
 def _body(message: Outgoing, words: Texts) -> str:
     if message.kind is Kind.REACTION and not message.key:
         return message.emoji
-    paragraphs = [words.fill(key, message.values, shown) for key in (message.key, *message.tails)]
-    source = _source(message, words)
-    if source:
-        paragraphs.append(source)
-    return "\n".join(paragraph for paragraph in paragraphs if paragraph)
+    # The source belongs to the answer; what a tail adds (the notice for newcomers) comes behind it.
+    said = words.fill(message.key, message.values, shown)
+    tails = [words.fill(key, message.values, shown) for key in message.tails]
+    return "\n".join(paragraph for paragraph in (said, _source(message, words), *tails) if paragraph)
 
 
 def _source(message: Outgoing, words: Texts) -> str:

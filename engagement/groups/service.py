@@ -239,11 +239,6 @@ def remove_leader(ctx: Context, name: str) -> Member:
     return leaders[0]
 
 
-def active_groups(session: Session, limit: int = 500) -> list[Group]:
-    """Return groups that the bot is in, oldest first (console, planner)."""
-    return list(session.exec(pick(Group).where(col(Group.state) == "active").order_by(col(Group.id)).limit(limit)))
-
-
 def member_count(session: Session, group_id: int) -> int:
     """Count living memberships."""
     return len(session.exec(pick(Member.id).where(Member.group_id == group_id, col(Member.left_at).is_(None))).all())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -160,6 +161,26 @@ def test_help_is_there_at_once_and_imports_nothing_heavy() -> None:
         return time.monotonic() - began
 
     assert statistics.median(once() for _ in range(3)) <= 3.0
+
+
+@pytest.mark.parametrize("command", ["play SCRIPT", "verify", "kb list", "push status", "serve --channels web"])
+def test_a_damaged_database_is_said_in_one_line(tmp_path: Path, command: str) -> None:
+    (tmp_path / "tuantuan.db").write_text("this is not a database" * 100)
+    script = tmp_path / "script.jsonl"
+    script.write_text('{"at": "2026-12-01T09:00:00+08:00"}\n')
+    words = command.replace("SCRIPT", str(script)).split()
+    run = subprocess.run(
+        [sys.executable, "-m", "bot", *words, "--data", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "BOT_WEB__PORT": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 2, run.stderr
+    assert "not a database" in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1, run.stderr
 
 
 @pytest.mark.parametrize("command", ["serve", "play", "kb", "push", "verify", "doctor", "bench"])
