@@ -28,7 +28,7 @@ def keep(page: Page, name: str, *, whole: bool = False) -> Path:
     """Take a picture, with its colours reduced so that it loads quickly."""
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(page.screenshot(full_page=whole)))
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=whole, timeout=90_000)))
     target = PICTURES / f"{name}.png"
     picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
     size = target.stat().st_size
