@@ -12,7 +12,8 @@ from bot.main import Program, open_program
 from bot.rendering.capabilities import PLAY
 from bot.rendering.render import render
 from bot.settings import Settings
-from engagement.kernel import Incoming, Kind, Outcome, Outgoing, Receipt, SetClock
+from engagement.clocks import SetClock
+from engagement.kernel import Incoming, Kind, Outcome, Outgoing, Receipt
 from storage.engine import DatabaseSettings
 
 

@@ -14,7 +14,8 @@ import structlog
 from sqlmodel import select
 
 from bot.gateway import Queued
-from engagement.kernel import Clock, Kind, Outcome, Outgoing, Place, Receipt, Sender
+from engagement.clocks import Clock
+from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt, Sender
 from scheduler.gate import RateGate
 from storage import outbox
 from storage.columns import instant

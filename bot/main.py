@@ -19,14 +19,15 @@ from bot.gateway import Gateway
 from bot.play import Line, Player
 from bot.pump import Pump
 from bot.settings import Mode, Settings
+from engagement.clocks import Clock, Movable, SetClock, SystemClock
 from engagement.dispatch import Dispatcher
 from engagement.feature import JobSpec
-from engagement.kernel import Clock, Incoming, Movable, Sender, SetClock, SystemClock
+from engagement.kernel import Incoming, Sender
 from engagement.registry import FEATURES
 from scheduler import clock as clock_work
 from scheduler.delivery import Conduct
 from scheduler.gate import RateGate, Rates, open_gate
-from storage import inbox, migrate, outbox
+from storage import actions, inbox, migrate, outbox
 from storage.engine import Database, Session, open_database
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ class Program:
                 messages_before=now - timedelta(days=outbox.KEEP_DAYS),
                 subjects_before=now - timedelta(days=outbox.SUBJECT_DAYS),
             )
+            actions.prune(session, now - timedelta(days=actions.KEEP_DAYS))
 
         await self.database.write(forget)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from bot.main import Program
 from bot.settings import Mode
+from engagement.clocks import SetClock, ShiftedClock
 from engagement.errors import Refusal
-from engagement.kernel import SetClock, ShiftedClock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

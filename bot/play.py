@@ -19,18 +19,8 @@ from sqlalchemy import func, select
 from bot.rendering.capabilities import PLAY
 from bot.rendering.render import render
 from engagement import calendar
-from engagement.kernel import (
-    Event,
-    Incoming,
-    Kind,
-    Movable,
-    Outcome,
-    Outgoing,
-    Place,
-    Receipt,
-    Sender,
-    SetClock,
-)
+from engagement.clocks import Movable, SetClock
+from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, Sender
 from storage import identities
 from storage.campaigns import Delivery
 from storage.engine import Database, Session

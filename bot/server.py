@@ -19,8 +19,8 @@ import structlog
 from bot import diagnosis, logs
 from bot.main import Busy, Program, open_program
 from bot.settings import Mode, Settings
+from engagement.clocks import Movable, ShiftedClock
 from engagement.errors import Refusal
-from engagement.kernel import Movable, ShiftedClock
 from prompts.loader import texts
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from console.policy import NotAllowed, SignInNeeded
 from console.views import HERE, Views, set_cookie
 
 if TYPE_CHECKING:
-    from engagement.kernel import Clock
+    from engagement.clocks import Clock
     from knowledge.answering import Answering
     from storage.engine import Database
 

@@ -205,7 +205,10 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a job makes of an occurrence: a reply to push, or the fixed word why not."""
+    """What a job makes of an occurrence: a reply to push, or the fixed word why not.
+
+    A plan may return several for one occurrence: at most one for the group, and private ones (DM) to different people.
+    """
 
     occurrence: Occurrence
     reply: Reply | None = None
@@ -269,6 +272,7 @@ class Feature:
         lifecycle: platform event → handler (join, leave, bot added …).
         fallback: the handler of addressed words that are no command (one slice only).
         jobs: kinds of push.
+        undos: kind of a leader's action → what takes it back, given what stood before (:mod:`engagement.actions`).
         personal_data: every personal column of the slice's tables.
         help: text key of the slice's own help paragraph.
     """
@@ -283,5 +287,6 @@ class Feature:
     lifecycle: Mapping[str, Handler] = field(default_factory=dict)
     fallback: Handler | Slow | None = None
     jobs: Sequence[JobSpec] = ()
+    undos: Mapping[str, Callable[[Context, Mapping[str, Any]], Sequence[Reply]]] = field(default_factory=dict)
     personal_data: Sequence[PersonalData] = ()
     help: str = ""

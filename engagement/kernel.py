@@ -1,4 +1,4 @@
-"""Values and ports of the product: what comes in, what goes out, who acts, and the clock. Pure: no database, no network."""
+"""Values and ports of the product: what comes in and what goes out. Pure: no database, no network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -57,6 +57,7 @@ class Incoming:
         group_name, zone: known when the bot is added, or when the platform says so.
         sender_is_admin: the platform says that the sender administers the chat; None when unknown.
         can_read: on BOT_ADDED: whether the bot sees all messages; None when unknown.
+        media: ``photo`` or ``voice`` when the message has one; ``media_id`` is what the channel fetches it by.
     """
 
     event: Event
@@ -83,6 +84,8 @@ class Incoming:
     thread: str = ""
     sender_is_admin: bool | None = None
     can_read: bool | None = None
+    media: str = ""
+    media_id: str = ""
 
     def dump(self) -> str:
         """Encode for the inbox row."""
@@ -133,6 +136,19 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """A picture to be drawn when the message goes out, never in a transaction.
+
+    Attributes:
+        name: template of prompts/cards.
+        values: for the template, JSON-able; somebody else's words stand in it escaped and on one line.
+    """
+
+    name: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """Where an answer comes from, so that a person can open it."""
 
@@ -160,12 +176,13 @@ class Reply:
         values: for the placeholders, JSON-able. Strings are shown on one line; a list of strings is shown line by line;
             ``{rows:slice.row}`` renders a list of mappings with another text.
         tails: keys of further paragraphs, filled from the same values.
-        kind: REPLY quotes the message it answers; PUSH goes to the group unasked; DM goes to ``to`` in private.
+        kind: REPLY quotes the message it answers; PUSH goes to the group unasked; DM goes to ``to`` in private; EDIT
+            replaces the words of our latest message about ``subject`` in the group, and is dropped when there is none.
         to: person id for DM; also who is mentioned in a group when ``mention``.
         group_id: which group a PUSH goes to, or a DM is about; default the context's.
         subject: what a quote of this message is about, ``prefix:reference``.
         emoji: of a REACTION.
-        picture: file name of a card, when one was made.
+        card: a picture to go with it; when it cannot be drawn, the words go out alone.
         document: a text file to go with it.
     """
 
@@ -180,7 +197,7 @@ class Reply:
     citations: Sequence[Citation] = ()
     subject: str = ""
     emoji: str = ""
-    picture: str = ""
+    card: Card | None = None
     document: Document | None = None
 
 
@@ -193,6 +210,7 @@ class Outgoing:
         reply_to: the channel's id of the message that is answered.
         to: the channel's id of the person meant (dm, mention); ``to_name`` is shown.
         feature: the slice that speaks, for logs and figures.
+        picture: file name of the drawn card, in the folder of pictures; set just before sending.
     """
 
     kind: Kind
@@ -213,6 +231,7 @@ class Outgoing:
     citations: Sequence[Citation] = ()
     subject: str = ""
     emoji: str = ""
+    card: Card | None = None
     picture: str = ""
     document: Document | None = None
 
@@ -223,8 +242,9 @@ class Outgoing:
         for name in ("buttons", "citations"):
             if name in data:
                 data[name] = [asdict(one) for one in data[name]]
-        if self.document is not None:
-            data["document"] = asdict(self.document)
+        for name in ("card", "document"):
+            if name in data:
+                data[name] = asdict(data[name])
         return _encode(data)
 
     @classmethod
@@ -237,6 +257,8 @@ class Outgoing:
         data["tails"] = tuple(data.get("tails", ()))
         data["buttons"] = tuple(Button(**b) for b in data.get("buttons", ()))
         data["citations"] = tuple(Citation(**c) for c in data.get("citations", ()))
+        if "card" in data:
+            data["card"] = Card(**data["card"])
         if "document" in data:
             data["document"] = Document(**data["document"])
         for name in ("account", "conversation", "key"):
@@ -281,66 +303,6 @@ class Sender(Protocol):
 
     async def send(self, message: Outgoing) -> Receipt:
         """Send one message; a call that was cut off between send and answer returns UNKNOWN."""
-        ...
-
-
-class Clock(Protocol):
-    """Where the present comes from: the host, or a simulation."""
-
-    def now(self) -> datetime:
-        """Return the present, aware, UTC."""
-        ...
-
-
-class SystemClock:
-    """The host's clock."""
-
-    def now(self) -> datetime:
-        """Return the present, aware, UTC."""
-        return datetime.now(UTC)
-
-
-class SetClock:
-    """A clock that stands still until it is moved (``play``, the simulator, tests)."""
-
-    def __init__(self, start: datetime) -> None:
-        """Start at an aware instant."""
-        self.set(start)
-
-    def now(self) -> datetime:
-        """Return the instant it was set to."""
-        return self._now
-
-    def set(self, moment: datetime) -> None:
-        """Move it; backwards too, as real clocks do."""
-        if moment.tzinfo is None:
-            raise ValueError("naive datetime")
-        self._now = moment.astimezone(UTC)
-
-
-class ShiftedClock:
-    """The host's clock, moved: it goes on by itself and can be set (the simulator's)."""
-
-    def __init__(self, shift: timedelta = timedelta()) -> None:
-        """Start ``shift`` ahead of the host."""
-        self.shift = shift
-
-    def now(self) -> datetime:
-        """Return the host's present plus the shift."""
-        return datetime.now(UTC) + self.shift
-
-    def set(self, moment: datetime) -> None:
-        """Move it so that it is ``moment`` now."""
-        if moment.tzinfo is None:
-            raise ValueError("naive datetime")
-        self.shift = moment - datetime.now(UTC)
-
-
-class Movable(Clock, Protocol):
-    """A clock that can be set."""
-
-    def set(self, moment: datetime) -> None:
-        """Move it."""
         ...
 
 

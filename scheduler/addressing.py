@@ -36,5 +36,5 @@ def outgoing(session: Session, reply: Reply, group: GroupView) -> Outgoing | Non
         buttons=reply.buttons,
         citations=reply.citations,
         subject=reply.subject,
-        picture=reply.picture,
+        card=reply.card,
     )

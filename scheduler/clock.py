@@ -17,8 +17,9 @@ from typing import Any
 
 import structlog
 
+from engagement.clocks import Clock
 from engagement.feature import JobSpec
-from engagement.kernel import Clock, Sender
+from engagement.kernel import Sender
 from scheduler import planner, rows, schedules
 from scheduler.delivery import DEFAULT, Conduct, deliver
 from scheduler.gate import RateGate

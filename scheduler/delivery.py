@@ -16,8 +16,9 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import bindparam, select, update
 
+from engagement.clocks import Clock
 from engagement.feature import JobSpec
-from engagement.kernel import Clock, Outcome, Place, Receipt, Sender
+from engagement.kernel import Outcome, Place, Receipt, Sender
 from scheduler import rows
 from scheduler.gate import Pause, RateGate
 from storage import outbox

@@ -29,8 +29,9 @@ from typing import Any
 
 import structlog
 
+from engagement.clocks import Clock
 from engagement.feature import JobSpec
-from engagement.kernel import Clock, Sender
+from engagement.kernel import Sender
 from scheduler import rows
 from scheduler.clock import Ticker, plan_due
 from scheduler.delivery import CONCURRENCY, Conduct, deliver

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from sqlalchemy import BigInteger, bindparam, case, literal, select, update
 
-from engagement.kernel import Clock
+from engagement.clocks import Clock
 from storage.campaigns import Gate as GateRow
 from storage.columns import micros
 from storage.engine import Database, Session

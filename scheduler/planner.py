@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -204,15 +204,22 @@ def decide(session: Session, latest: list[Verdict], missed: list[Verdict], now: 
     for verdict in missed:
         verdict.state, verdict.reason = "skipped", "late"
     open_ = [verdict for verdict in latest if _key(verdict.occurrence) in claimed and _in_time(verdict, now)]
+    further: list[Verdict] = []
     for spec, group in _by_spec(open_):
-        for verdict, planned in zip(group, _plan(session, spec, group, now), strict=True):
-            if planned.reply is not None:
-                verdict.state, verdict.reply = "pending", planned.reply
-            elif planned.skip:
-                verdict.state = "failed" if planned.skip == "bug" else "skipped"
-                verdict.reason = planned.skip[:40]
-    _budget(session, [verdict for verdict in open_ if verdict.spec.unasked and _is_heard_by_the_group(verdict)])
-    return [verdict for verdict in [*missed, *latest] if _key(verdict.occurrence) in claimed]
+        for verdict, answers in zip(group, _plan(session, spec, group, now), strict=True):
+            for number, planned in enumerate(answers):
+                one = verdict
+                if number:
+                    one = replace(verdict, state="", reason="", reply=None)
+                    further.append(one)
+                if planned.reply is not None:
+                    one.state, one.reply = "pending", planned.reply
+                elif planned.skip:
+                    one.state = "failed" if planned.skip == "bug" else "skipped"
+                    one.reason = planned.skip[:40]
+    told = [verdict for verdict in [*open_, *further] if verdict.spec.unasked and _is_heard_by_the_group(verdict)]
+    _budget(session, told)
+    return [verdict for verdict in [*missed, *latest, *further] if _key(verdict.occurrence) in claimed]
 
 
 def next_instant(session: Session) -> datetime | None:
@@ -273,8 +280,8 @@ def _by_spec(verdicts: Sequence[Verdict]) -> Iterator[tuple[JobSpec, list[Verdic
         yield group[0].spec, group
 
 
-def _plan(session: Session, spec: JobSpec, verdicts: Sequence[Verdict], now: datetime) -> list[Planned]:
-    """Ask the slice; one group that it fails on does not take the others with it."""
+def _plan(session: Session, spec: JobSpec, verdicts: Sequence[Verdict], now: datetime) -> list[list[Planned]]:
+    """Ask the slice: one or more answers an occurrence. One group that it fails on does not take the others with it."""
     wanted = [verdict.occurrence for verdict in verdicts]
     try:
         with session.begin_nested():
@@ -284,10 +291,12 @@ def _plan(session: Session, spec: JobSpec, verdicts: Sequence[Verdict], now: dat
             raise
         log.exception("planner.plan_failed", job=spec.kind, groups=len(wanted), kind=type(error).__name__)
         if len(wanted) == 1:
-            return [Planned(wanted[0], skip="bug")]
+            return [[Planned(wanted[0], skip="bug")]]
         return [planned for verdict in verdicts for planned in _plan(session, spec, [verdict], now)]
-    said = {_key(planned.occurrence): planned for planned in answers}
-    return [said.get(_key(occurrence)) or Planned(occurrence) for occurrence in wanted]
+    said: dict[tuple[int, int, date], list[Planned]] = {}
+    for planned in answers:
+        said.setdefault(_key(planned.occurrence), []).append(planned)
+    return [said.get(_key(occurrence)) or [Planned(occurrence)] for occurrence in wanted]
 
 
 def _world_failed(error: Exception) -> bool:
@@ -345,18 +354,29 @@ def addressed(session: Session, verdict: Verdict) -> Outgoing | None:
     return message
 
 
+def _recipient(reply: Reply | None) -> int:
+    return (reply.to or 0) if reply is not None and reply.kind is Kind.DM else 0
+
+
 def _write(session: Session, verdicts: Sequence[Verdict], shard: str) -> None:
     rows: list[Mapping[str, object]] = []
+    taken: set[tuple[int, int, date, int]] = set()
     for verdict in verdicts:
         if not verdict.state:
             continue
         one = verdict.occurrence
+        recipient = _recipient(verdict.reply)
+        if (*_key(one), recipient) in taken:
+            log.error("planner.told_twice", job=verdict.spec.kind, group=one.group.id, recipient=recipient)
+            continue
+        taken.add((*_key(one), recipient))
         message = addressed(session, verdict)
         rows.append(
             {
                 "campaign_id": one.campaign_id,
                 "group_id": one.group.id,
                 "local_date": one.local_date,
+                "recipient": recipient,
                 "shard": shard,
                 "epoch": 0,
                 "state": verdict.state,

@@ -76,9 +76,10 @@ class Fire(SQLModel, table=True):
 
 
 class Delivery(SQLModel, table=True):
-    """One message of a fire to one group.
+    """One message of a fire: to its group, or in private to one person of it.
 
     Attributes:
+        recipient: person id of a private message; 0 = the group. A fire may have several, one a person.
         shard: driven together by one workflow; about 200 rows each.
         epoch: how often the shard was rebuilt (a finished workflow id never runs again).
         body: JSON of :class:`engagement.kernel.Outgoing`; empty once sent.
@@ -89,7 +90,7 @@ class Delivery(SQLModel, table=True):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        UniqueConstraint("campaign_id", "group_id", "local_date"),
+        UniqueConstraint("campaign_id", "group_id", "local_date", "recipient"),
         CheckConstraint(
             "state IN ('pending', 'sending', 'sent', 'skipped', 'failed', 'unknown', 'cancelled')",
             name="delivery_state",
@@ -106,6 +107,7 @@ class Delivery(SQLModel, table=True):
     campaign_id: int = ref("campaign.id", index=False)
     group_id: int = ref("chat_group.id")
     local_date: date = day()
+    recipient: int = Field(default=0, sa_type=BigInt, sa_column_kwargs={"server_default": "0"})
     shard: str = Field(max_length=80)
     epoch: int = 0
     state: str = Field(default="pending", max_length=10)

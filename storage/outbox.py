@@ -64,7 +64,10 @@ class SentMessage(SQLModel, table=True):
     """
 
     __tablename__ = "sent_message"
-    __table_args__ = (UniqueConstraint("channel", "account", "conversation", "provider_id"),)
+    __table_args__ = (
+        UniqueConstraint("channel", "account", "conversation", "provider_id"),
+        Index("ix_sent_message_subject", "conversation", "subject"),
+    )
     id: int | None = pk()
     channel: str = Field(max_length=20)
     account: str = Field(default="", max_length=64)
@@ -139,6 +142,18 @@ _SUBJECT = Prepared(
         _S.c.conversation == bindparam("conversation"),
         _S.c.provider_id == bindparam("provider_id"),
     ),
+)
+_LATEST = Prepared(
+    "sent_message.latest",
+    select(_S.c.provider_id)
+    .where(
+        _S.c.channel == bindparam("channel"),
+        _S.c.account == bindparam("account"),
+        _S.c.conversation == bindparam("conversation"),
+        _S.c.subject == bindparam("subject"),
+    )
+    .order_by(_S.c.id.desc())
+    .limit(1),
 )
 _PRUNE = Prepared(
     "outbox.prune",
@@ -223,6 +238,12 @@ def subject_of(session: Session, *, channel: str, account: str, conversation: st
     """Return what the quoted message is about, or None if it is not one of ours or too old."""
     row = session.row(_SUBJECT, channel=channel, account=account, conversation=conversation, provider_id=provider_id)
     return None if row is None else str(row[0])
+
+
+def latest_about(session: Session, *, channel: str, account: str, conversation: str, subject: str) -> str:
+    """Return the platform's id of our latest message about a subject in a conversation; empty if there is none."""
+    row = session.row(_LATEST, channel=channel, account=account, conversation=conversation, subject=subject)
+    return "" if row is None else str(row[0])
 
 
 def prune(session: Session, *, messages_before: datetime, subjects_before: datetime) -> None:

@@ -21,8 +21,9 @@ from bot.channels.telegram_sender import TelegramSender, Worded
 from bot.channels.telegram_settings import Mode, TelegramSettings
 from bot.channels.telegram_updates import ALLOWED_UPDATES, CHANNEL, Me, parse, parse_all
 from bot.channels.telegram_webhook import Receiver, webhook_routes
+from engagement.clocks import Clock
 from engagement.errors import Refusal
-from engagement.kernel import Clock, Outgoing
+from engagement.kernel import Outgoing
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute

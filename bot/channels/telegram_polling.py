@@ -16,7 +16,7 @@ import structlog
 from bot.channels.telegram_api import seconds_of
 from bot.channels.telegram_updates import ALLOWED_UPDATES, Me, callback_id, parse_all
 from bot.channels.telegram_webhook import Receiver
-from engagement.kernel import Clock
+from engagement.clocks import Clock
 
 if TYPE_CHECKING:
     from telegram import Bot

@@ -14,7 +14,8 @@ import structlog
 
 from bot.channels.telegram_fields import decode
 from bot.channels.telegram_updates import Me, callback_id, parse_all
-from engagement.kernel import Clock, Incoming
+from engagement.clocks import Clock
+from engagement.kernel import Incoming
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute

@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from engagement import calendar
+from engagement.clocks import Clock
 from engagement.errors import Refusal
-from engagement.kernel import Clock, Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, one_line
+from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, one_line
 from prompts.loader import texts
 
 CHANNEL = "terminal"

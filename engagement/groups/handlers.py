@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from engagement import actions
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.groups import rules, service
 from engagement.kernel import Button, Kind, Place, Reply
 from storage import identities
 
+_CHANGE = "group_setting"
 _CLEARS = re.compile(r"无|没有|暂无|清空|删除|删掉|去掉|不填")
 
 
@@ -93,18 +95,20 @@ def settings(ctx: Context) -> Sequence[Reply]:
 def fact(ctx: Context) -> Sequence[Reply]:
     """群信息 提货点 东门快递柜."""
     key, value = rules.read_fact(ctx.argument)
+    values = {"word": rules.shown_facts()[key], "value": value}
     if _CLEARS.fullmatch(value):
-        service.clear_fact(ctx, key)
-        return [Reply("groups.fact_cleared", {"word": rules.shown_facts()[key]})]
-    service.set_fact(ctx, key, value)
-    return [Reply("groups.fact_kept", {"word": rules.shown_facts()[key], "value": value})]
+        undo = actions.note(ctx, _CHANGE, service.set_fact(ctx, key, ""), "groups.did_fact_cleared", values)
+        return [Reply("groups.fact_cleared", values, buttons=[undo])]
+    undo = actions.note(ctx, _CHANGE, service.set_fact(ctx, key, value), "groups.did_fact", values)
+    return [Reply("groups.fact_kept", values, buttons=[undo])]
 
 
 def quiet_hours(ctx: Context) -> Sequence[Reply]:
     """免打扰 22:00-7:00."""
     start, end = rules.read_span(ctx.argument)
-    service.set_quiet(ctx, start, end)
-    return [Reply("groups.quiet_kept", {"quiet_from": rules.clock_time(start), "quiet_to": rules.clock_time(end)})]
+    values = {"quiet_from": rules.clock_time(start), "quiet_to": rules.clock_time(end)}
+    undo = actions.note(ctx, _CHANGE, service.set_quiet(ctx, start, end), "groups.did_quiet", values)
+    return [Reply("groups.quiet_kept", values, buttons=[undo])]
 
 
 def quiet_acks_button(ctx: Context) -> Sequence[Reply]:
@@ -112,14 +116,21 @@ def quiet_acks_button(ctx: Context) -> Sequence[Reply]:
     if not ctx.actor.leader:
         raise Refusal("guard.leader_only")
     on = ctx.text == "on"
-    service.set_quiet_acks(ctx, on)
-    return [Reply("groups.acks_emoji" if on else "groups.acks_words")]
+    undo = actions.note(ctx, _CHANGE, service.set_quiet_acks(ctx, on), "groups.did_acks")
+    return [Reply("groups.acks_emoji" if on else "groups.acks_words", buttons=[undo])]
 
 
 def zone(ctx: Context) -> Sequence[Reply]:
     """时区 Asia/Shanghai."""
-    service.set_zone(ctx, ctx.argument.strip())
-    return [Reply("groups.zone_kept", {"zone": ctx.here.zone})]
+    before = service.set_zone(ctx, ctx.argument.strip())
+    values = {"zone": ctx.here.zone}
+    return [Reply("groups.zone_kept", values, buttons=[actions.note(ctx, _CHANGE, before, "groups.did_zone", values)])]
+
+
+def undo_change(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
+    """Put a setting back."""
+    service.restore(ctx, before)
+    return [Reply("groups.restored")]
 
 
 def add_leader(ctx: Context) -> Sequence[Reply]:

@@ -81,6 +81,7 @@ FEATURE = Feature(
         ),
     ),
     buttons={"group": handlers.choose_button, "quiet_acks": handlers.quiet_acks_button},
+    undos={"group_setting": handlers.undo_change},
     lifecycle={
         "bot_added": handlers.bot_added,
         "bot_removed": handlers.bot_removed,

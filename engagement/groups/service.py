@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -144,41 +145,54 @@ def farewell(ctx: Context) -> None:
         ctx.session.add(member)
 
 
-def _change(ctx: Context, action: str, **values: object) -> Group:
+def change(ctx: Context, action: str, **values: object) -> Mapping[str, object]:
+    """Set columns of the group; returns what stood in them before, for the way back."""
     group = ctx.session.get_one(Group, ctx.here.id)
+    before = {name: getattr(group, name) for name in values}
     for name, value in values.items():
         setattr(group, name, value)
     ctx.session.add(group)
     ctx.session.flush()
     audit.record(ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=group.id, action=action)
     ctx.group = GroupView.of(group)
-    return group
+    return before
 
 
-def set_fact(ctx: Context, key: str, value: str) -> None:
-    """Keep a structured fact that answers quote.
+_UNDOABLE = frozenset({"facts", "quiet_from", "quiet_to", "quiet_acks", "zone"})
+
+
+def restore(ctx: Context, before: Mapping[str, object]) -> None:
+    """Put back what :func:`change` said stood before; a fact alone goes back, the others stay as they are by now."""
+    columns = {name: value for name, value in before.items() if name in _UNDOABLE}
+    if "fact" in before:
+        key, value = str(before["fact"]), str(before["value"])
+        others = {name: kept for name, kept in ctx.here.facts.items() if name != key}
+        columns["facts"] = {**others, key: value} if value else others
+    change(ctx, "group.restored", **columns)
+
+
+def set_fact(ctx: Context, key: str, value: str) -> Mapping[str, object]:
+    """Keep a structured fact that answers quote; an empty one is forgotten. Returns what :func:`restore` needs.
 
     Source: F71.
     """
-    _change(ctx, "group.fact", facts={**ctx.here.facts, key: value})
+    before = ctx.here.facts.get(key, "")
+    others = {name: kept for name, kept in ctx.here.facts.items() if name != key}
+    change(ctx, "group.fact", facts={**others, key: value} if value else others)
+    return {"fact": key, "value": before}
 
 
-def clear_fact(ctx: Context, key: str) -> None:
-    """Forget a fact."""
-    _change(ctx, "group.fact", facts={name: value for name, value in ctx.here.facts.items() if name != key})
-
-
-def set_quiet(ctx: Context, start: int, end: int) -> None:
+def set_quiet(ctx: Context, start: int, end: int) -> Mapping[str, object]:
     """Set the quiet hours, minutes [start, end) of the local day."""
-    _change(ctx, "group.quiet_hours", quiet_from=start, quiet_to=end)
+    return change(ctx, "group.quiet_hours", quiet_from=start, quiet_to=end)
 
 
-def set_quiet_acks(ctx: Context, on: bool) -> None:
+def set_quiet_acks(ctx: Context, on: bool) -> Mapping[str, object]:
     """Answer routine check-ins by an emoji (on) or in words (off)."""
-    _change(ctx, "group.quiet_acks", quiet_acks=on)
+    return change(ctx, "group.quiet_acks", quiet_acks=on)
 
 
-def set_zone(ctx: Context, name: str) -> None:
+def set_zone(ctx: Context, name: str) -> Mapping[str, object]:
     """Set the time zone.
 
     Raises:
@@ -188,7 +202,7 @@ def set_zone(ctx: Context, name: str) -> None:
         calendar.zone(name)
     except ValueError as error:
         raise Refusal("groups.zone_how") from error
-    _change(ctx, "group.zone", zone=name)
+    return change(ctx, "group.zone", zone=name)
 
 
 def add_leader(ctx: Context, name: str) -> Member:

@@ -16,10 +16,11 @@ from sqlmodel import SQLModel, col
 from sqlmodel import select as pick
 
 from bot.gateway import Gateway, Handled
+from engagement.clocks import SetClock
 from engagement.dispatch import Dispatcher
 from engagement.errors import Fault, Refusal
 from engagement.feature import Command, Context, Feature, Slow
-from engagement.kernel import Event, Incoming, Kind, Outgoing, Place, Reply, SetClock
+from engagement.kernel import Event, Incoming, Kind, Outgoing, Place, Reply
 from engagement.registry import FEATURES
 from storage.engine import Database, Session, open_database
 from storage.inbox import Inbox

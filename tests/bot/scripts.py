@@ -13,7 +13,7 @@ from typing import Any
 from bot.main import open_program
 from bot.play import Player, read_script
 from bot.settings import Settings
-from engagement.kernel import SetClock
+from engagement.clocks import SetClock
 
 SHANGHAI = "+08:00"
 

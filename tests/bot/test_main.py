@@ -23,7 +23,8 @@ from bot import logs
 from bot.__main__ import app
 from bot.main import Busy, Ownership, Program, open_program
 from bot.settings import Settings
-from engagement.kernel import Event, Incoming, Outcome, Outgoing, Place, Receipt, SetClock, SystemClock
+from engagement.clocks import SetClock, SystemClock
+from engagement.kernel import Event, Incoming, Outcome, Outgoing, Place, Receipt
 from storage.campaigns import Delivery
 from storage.inbox import Inbox
 from storage.outbox import SentMessage

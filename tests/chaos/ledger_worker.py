@@ -14,7 +14,8 @@ from pathlib import Path
 from bot import logs
 from bot.main import Program, open_program
 from bot.settings import Settings
-from engagement.kernel import Incoming, Outcome, Outgoing, Receipt, SetClock
+from engagement.clocks import SetClock
+from engagement.kernel import Incoming, Outcome, Outgoing, Receipt
 from tests.chaos.ledger_model import CHANNEL, DAWN
 
 

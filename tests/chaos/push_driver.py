@@ -18,8 +18,9 @@ from pydantic import SecretStr
 from sqlalchemy import func
 from sqlmodel import select
 
+from engagement.clocks import SystemClock
 from engagement.feature import JobSpec, Occurrence, Planned
-from engagement.kernel import Kind, Outcome, Outgoing, Receipt, Reply, SystemClock
+from engagement.kernel import Kind, Outcome, Outgoing, Receipt, Reply
 from scheduler.engine import Engine, Parts
 from scheduler.gate import no_gate
 from storage.campaigns import Delivery

@@ -19,7 +19,7 @@ from bot.main import Program
 from console import policy
 from console.app import Console, create_app
 from console.auth import Area, Role, Signer, session
-from engagement.kernel import SetClock
+from engagement.clocks import SetClock
 from knowledge import ingest
 from storage.groups import Group, Identity
 from tests.bot.channels.test_sim import open_simulator

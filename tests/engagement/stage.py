@@ -16,9 +16,10 @@ from sqlmodel import SQLModel, select
 from bot.gateway import Gateway, Handled
 from bot.rendering.capabilities import PLAY
 from bot.rendering.render import render
+from engagement.clocks import SetClock
 from engagement.dispatch import Dispatcher
 from engagement.feature import Feature, GroupView, JobSpec, Occurrence, Planned
-from engagement.kernel import Event, Incoming, Kind, Outgoing, Place, SetClock
+from engagement.kernel import Event, Incoming, Kind, Outgoing, Place
 from prompts.loader import texts
 from storage import outbox
 from storage.engine import Database, DatabaseSettings, Session, open_database

@@ -256,6 +256,12 @@ def _nothing(stage: Stage) -> None:
     """The check-in that everybody begins with is enough."""
 
 
+def _act(stage: Stage) -> None:
+    """CANARY is a leader who sets something."""
+    stage.say("周团长", f"设团长 {CANARY}")
+    stage.say(CANARY, "免打扰 21:00-8:00")
+
+
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "identity": (_nothing, CANARY),
     "role_grant": (_grant, "staff"),
@@ -267,6 +273,7 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "ledger_reason": (lambda stage: stage.say("周团长", f"加分 {CANARY} 20 谢谢{CANARY}"), ""),
     "topic_answer": (_talk, f"我家的{CANARY}会唱歌"),
     "theme_score": (_nothing, '"month": "2026-12"'),
+    "leader_action": (_act, "group_setting"),
     "question": (_ask, f"{CANARY}的快递到了没有"),
 }
 """Table → how a person named CANARY gets a row in it, and what the export must show then.

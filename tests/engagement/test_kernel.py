@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engagement.clocks import SetClock, ShiftedClock, SystemClock
 from engagement.kernel import (
     Button,
+    Card,
     Citation,
     Document,
     Event,
@@ -18,9 +20,6 @@ from engagement.kernel import (
     Kind,
     Outgoing,
     Place,
-    SetClock,
-    ShiftedClock,
-    SystemClock,
     one_line,
     row_id,
     simplified,
@@ -156,6 +155,7 @@ def test_what_goes_out_is_read_back_as_it_was() -> None:
         subject="faq:answer",
         emoji="👍",
         picture="x.png",
+        card=Card("checkin", {"name": "李阿姨"}),
         document=Document("my-data.json", "{}"),
     )
     bare = Outgoing(Kind.REACTION, "play", "", Place.GROUP, "g1", "checkin", "", {})

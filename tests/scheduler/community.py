@@ -12,8 +12,9 @@ import sqlmodel
 from pydantic import SecretStr
 from sqlmodel import select
 
+from engagement.clocks import SetClock
 from engagement.feature import JobSpec, Occurrence, Planned
-from engagement.kernel import Kind, Outcome, Outgoing, Receipt, Reply, Sender, SetClock
+from engagement.kernel import Kind, Outcome, Outgoing, Receipt, Reply, Sender
 from scheduler import gate as gates
 from scheduler.clock import next_instant, plan_due, run_due
 from scheduler.delivery import Conduct

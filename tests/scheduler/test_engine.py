@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from engagement.calendar import local_minute
-from engagement.kernel import Outcome, Outgoing, Receipt, SystemClock
+from engagement.clocks import SystemClock
+from engagement.kernel import Outcome, Outgoing, Receipt
 from scheduler import engine as engines
 from scheduler.clock import Ticker
 from scheduler.engine import Engine, Parts, executor_name

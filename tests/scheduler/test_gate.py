@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engagement.kernel import SetClock
+from engagement.clocks import SetClock
 from scheduler import gate as gates
 from scheduler.gate import TELEGRAM, Limit, MemorySlots, RateGate, Rates, RowSlots, limits
 from storage.engine import Database

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from engagement.clocks import SetClock
 from engagement.feature import GroupView
-from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt, Reply, SetClock
+from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt, Reply
 from engagement.registry import FEATURES
 from scheduler.addressing import outgoing
 from scheduler.clock import run_due

@@ -25,6 +25,7 @@ ROLES = {"leader": "团长", "staff": "运营", "manager": "区域经理", "admi
 TITLES = {
     "members": "帮助和自己的数据",
     "groups": "群",
+    "leader": "团长",
     "checkin": "签到",
     "points": "积分",
     "topic": "每日话题",

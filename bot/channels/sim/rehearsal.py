@@ -17,7 +17,8 @@ from bot.channels.sim.community import ZONE, Room
 from bot.channels.sim.history import moment_of
 from bot.channels.sim.simulator import Simulator
 from engagement import calendar
-from engagement.kernel import Event, SetClock, ShiftedClock
+from engagement.clocks import SetClock, ShiftedClock
+from engagement.kernel import Event
 from prompts.loader import texts
 
 DAYS = 21

@@ -19,8 +19,9 @@ from bot.channels.sim.community import Person, Room
 from bot.channels.sim.history import History, Line
 from bot.channels.sim.lines import Worded, segments, words_of
 from bot.channels.sim.timepiece import Timepiece
+from engagement.clocks import Clock
 from engagement.errors import Refusal
-from engagement.kernel import Clock, Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, one_line
+from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, one_line
 from prompts.loader import texts
 
 CHANNEL = "sim"

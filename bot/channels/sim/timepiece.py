@@ -11,8 +11,8 @@ from bot.channels.sim.community import ZONE
 from bot.channels.sim.history import History, Line
 from bot.channels.sim.lines import words_of
 from engagement import calendar
+from engagement.clocks import Clock
 from engagement.errors import Refusal
-from engagement.kernel import Clock
 
 MOST_DAYS = 31
 _STEP = timedelta(hours=4)

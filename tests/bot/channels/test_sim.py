@@ -18,8 +18,9 @@ from bot.channels.sim.simulator import Simulator
 from bot.main import Program, open_program
 from bot.rendering.capabilities import WEB
 from bot.rendering.render import Choice, Rendered, render
+from engagement.clocks import SetClock
 from engagement.errors import Refusal
-from engagement.kernel import Kind, Outcome, Outgoing, Place, SetClock
+from engagement.kernel import Kind, Outcome, Outgoing, Place
 
 MORNING = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)  # 7:20 in Shanghai
 

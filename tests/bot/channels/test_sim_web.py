@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from bot.channels.web import LARGEST_BODY, WebSimulator
-from engagement.kernel import SetClock
+from engagement.clocks import SetClock
 from tests.bot.channels.test_sim import open_simulator
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from bot.channels.telegram import Mode, TelegramChannel, TelegramSettings
 from bot.rendering import TELEGRAM, render
+from engagement.clocks import SetClock
 from engagement.errors import Refusal
-from engagement.kernel import Incoming, SetClock
+from engagement.kernel import Incoming
 from prompts.loader import texts
 from tests.platforms.serving import free_port
 from tests.platforms.telegram import Answer, FakeTelegram, answer, drop, too_many

@@ -16,7 +16,8 @@ from starlette.applications import Starlette
 
 from bot.channels.telegram import Me, TelegramSettings, webhook_routes
 from bot.channels.telegram_webhook import LARGEST_BODY
-from engagement.kernel import Incoming, SetClock
+from engagement.clocks import SetClock
+from engagement.kernel import Incoming
 from tests.platforms.telegram.chats import Chat, message_update, person, press_update
 
 SECRET = "a-secret-of-24-letters--"

@@ -13,8 +13,8 @@ from bot.channels.terminal import Terminal
 from bot.main import Program, open_program
 from bot.rendering.capabilities import TERMINAL
 from bot.rendering.render import render
+from engagement.clocks import SetClock
 from engagement.errors import Refusal
-from engagement.kernel import SetClock
 
 
 @dataclass
