@@ -8,7 +8,7 @@ second process all meet the same UNIQUE constraint.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, Index, Select, bindparam, func, select, update
@@ -215,6 +215,50 @@ def reverse(session: Session, entry_id: int, *, local_date: date, occurred_at: d
             reverses_id=entry_id,
         ),
     )
+
+
+def transfer(  # noqa: PLR0913
+    session: Session,
+    *,
+    source_account: int,
+    target_account: int,
+    group_id: int,
+    source_member: int,
+    target_member: int,
+    amount: int,
+    key: str,
+    local_date: date,
+    occurred_at: datetime,
+    kind: str = "transfer",
+) -> tuple[Posted, Posted]:
+    """Move points by two entries of one transaction, ``{key}:out`` and ``{key}:in``; a second call changes nothing.
+
+    Within one account only what each member has contributed moves: the balance stays as it is, and must still hold the
+    amount.
+
+    Args:
+        amount: whole points, 1 … ``MAX_AMOUNT``.
+        key: idempotency key without its ending.
+
+    Returns:
+        The taking and the giving.
+
+    Raises:
+        ValueError: the amount is out of bounds.
+        InsufficientPoints: the source has fewer; nothing was changed.
+        ConflictingPosting: the key stands for another transfer.
+
+    Source: F3, ADR 0003.
+    """
+    if amount < 1:
+        raise ValueError(f"amount {amount}")
+    out = Posting(source_account, group_id, source_member, -amount, kind, f"{key}:out", local_date, occurred_at)
+    into = replace(out, account_id=target_account, member_id=target_member, amount=amount, idempotency_key=f"{key}:in")
+    taken = post(session, out)
+    given = post(session, into)
+    if source_account == target_account:
+        taken = replace(taken, balance=given.balance)
+    return taken, given
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,3 +205,44 @@ def _tamper(database: Database, *statements: str) -> None:
             session.connection().execute(text(statement))
 
     database.write_now(tamper)
+
+
+def _transfer(database: Database, source: Somebody, target: Somebody, amount: int, key: str) -> tuple[Posted, Posted]:
+    return database.write_now(
+        lambda session: ledger.transfer(
+            session,
+            source_account=source.account_id,
+            target_account=target.account_id,
+            group_id=source.group_id,
+            source_member=source.member_id,
+            target_member=target.member_id,
+            amount=amount,
+            key=key,
+            local_date=TODAY,
+            occurred_at=NOW,
+        )
+    )
+
+
+def test_a_transfer_is_two_entries_once(database: Database, li: Somebody) -> None:
+    wang = database.write_now(lambda session: a_member(session, "u2"))
+    _post(database, li, 20, "start")
+    taken, given = _transfer(database, li, wang, 15, "transfer:1")
+    assert (taken.balance, given.balance, taken.repeated) == (5, 15, False)
+    again = _transfer(database, li, wang, 15, "transfer:1")
+    assert [(p.entry_id, p.repeated) for p in again] == [(taken.entry_id, True), (given.entry_id, True)]
+    for amount in (6, 16):
+        with pytest.raises(InsufficientPoints if amount == 6 else ConflictingPosting):
+            _transfer(database, li, wang, amount, "transfer:2" if amount == 6 else "transfer:1")
+    with pytest.raises(ValueError, match="amount"):
+        _transfer(database, li, wang, 0, "transfer:3")
+    assert (_balance(database, li), _balance(database, wang)) == (5, 15)
+    assert _check(database) == LedgerCheck(2, 3, 0, 0, 0)
+
+
+def test_a_transfer_within_an_account_moves_what_a_member_contributed(database: Database, li: Somebody) -> None:
+    wang = replace(li, member_id=database.write_now(lambda session: a_member(session, "u2")).member_id)
+    _post(database, li, 20, "start")
+    taken, given = _transfer(database, li, wang, 15, "transfer:1")
+    assert (taken.balance, given.balance) == (20, 20)
+    assert (_balance(database, li), _check(database).entries) == (20, 3)
