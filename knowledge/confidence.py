@@ -62,8 +62,8 @@ def calibrate(hidden: Callable[[int], float | None], count: int) -> Floors:
     if len(found) < 10:
         return Floors()
     return Floors(
-        answer=max(-0.6, min(1.5, quantile(found, 0.71))),
-        ask=max(-2.6, min(-1.0, quantile(found, 0.22))),
+        answer=max(-0.6, min(1.5, quantile(found, 0.94))),
+        ask=max(-2.6, min(-1.0, quantile(found, 0.5))),
     )
 
 

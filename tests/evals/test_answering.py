@@ -1,6 +1,6 @@
 """The starter base against questions: floors a little below what is reached, so that a step backwards is seen.
 
-What is aimed at, and what is reached, stands in README.md beside this; starter.jsonl is for checking and not for tuning.
+What is aimed at, and what is reached, stands in README.md beside this; blind.jsonl is for checking and not for tuning.
 """
 
 from __future__ import annotations
@@ -52,24 +52,26 @@ def _figures(answering: Answering, *paths: Path) -> dict[str, float | int]:
     return evaluation.figures(evaluation.run(answering.base, answering.database, cases, clock=time.perf_counter))
 
 
-def test_the_starter_set(starter: Answering) -> None:
-    found = _figures(starter, HERE / "starter.jsonl")
+@pytest.mark.parametrize("name", ["starter.jsonl", "blind.jsonl"])
+def test_questions_written_by_others(starter: Answering, name: str) -> None:
+    """What was aimed at: R@1 .93, 75 % answered rightly, 3 % wrongly, 10 % asked back in vain, 6 % handed over in vain."""
+    found = _figures(starter, HERE / name)
     total, answerable = found["n"], found["answerable"]
-    assert found["r1"] >= 0.88, found
-    assert found["r3"] >= 0.97, found
-    assert found["auroc"] >= 0.91, found
-    assert found["answered_wrong"] <= 0.035 * total, found
+    assert found["r1"] >= 0.94, found
+    assert found["r3"] >= 0.98, found
+    assert found["auroc"] >= 0.94, found
+    assert found["answered_right"] >= 0.80 * answerable, found
+    assert found["answered_wrong"] <= 0.03 * total, found
     assert found["asked_back_miss"] <= 0.10 * total, found
-    assert found["handed_over_wrong"] <= 0.07 * total, found
-    assert found["answered_right"] >= 0.65 * answerable, found
+    assert found["handed_over_wrong"] <= 0.03 * total, found
 
 
 def test_the_tuning_set(starter: Answering) -> None:
     found = _figures(starter, HERE / "tuning.jsonl")
-    assert found["r1"] >= 0.96, found
-    assert found["auroc"] >= 0.93, found
-    assert found["answered_right"] >= 0.88 * found["answerable"], found
-    assert found["answered_wrong"] <= 0.05 * found["n"], found
+    assert found["r1"] >= 0.97, found
+    assert found["auroc"] >= 0.96, found
+    assert found["answered_right"] >= 0.92 * found["answerable"], found
+    assert found["answered_wrong"] <= 0.11 * found["n"], found
 
 
 def test_questions_of_others(shared: Path, tmp_path: Path) -> None:
@@ -83,9 +85,9 @@ def test_questions_of_others(shared: Path, tmp_path: Path) -> None:
     assert found["auroc"] >= 0.88, found
 
 
-def test_no_question_of_the_tuning_set_is_one_of_the_starter_set() -> None:
+def test_no_question_stands_in_two_sets() -> None:
     sets = [
         {json.loads(line)["query"] for line in (HERE / name).read_text(encoding="utf-8").splitlines()}
-        for name in ("tuning.jsonl", "starter.jsonl")
+        for name in ("tuning.jsonl", "starter.jsonl", "blind.jsonl")
     ]
-    assert not sets[0] & sets[1]
+    assert not sets[0] & sets[1] and not sets[1] & sets[2] and not sets[0] & sets[2]

@@ -1,4 +1,4 @@
-"""The starter evaluation set measures what it says: its counts, its labels, and none of its queries given away.
+"""The evaluation sets about the starter base: their counts, their labels, and none of their queries given away.
 
 Messages name a query and an entry's id, never the phrasing: whoever mends the set need not see the phrasings.
 """
@@ -17,7 +17,9 @@ import pytest
 from knowledge.normalise import question
 
 ROOT = Path(__file__).resolve().parents[2]
-SET = Path(__file__).with_name("starter.jsonl")
+SETS = {"starter.jsonl": 13, "blind.jsonl": 21}
+"""File → how many of its questions have two right entries."""
+OF_EACH = pytest.mark.parametrize("name", SETS)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -31,7 +33,7 @@ def _key(text: str) -> str:
     return re.sub(r"[\W_]+", "", question(text))
 
 
-ROWS = list(_lines(SET))
+ROWS = {name: list(_lines(Path(__file__).with_name(name))) for name in SETS}
 ENTRIES = [entry for path in sorted((ROOT / "prompts/knowledge/faq").glob("*.jsonl")) for entry in _lines(path)]
 CATEGORY = {entry["id"]: entry["category"] for entry in ENTRIES}
 
@@ -41,41 +43,47 @@ def _given_away(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(row["query"], known[_key(row["query"])]) for row in rows if _key(row["query"]) in known]
 
 
-def test_a_line_is_a_query_and_the_ids_that_answer_it() -> None:
-    for row in ROWS:
+@OF_EACH
+def test_a_line_is_a_query_and_the_ids_that_answer_it(name: str) -> None:
+    for row in ROWS[name]:
         assert set(row) == {"query", "relevant"}, row
         assert row["query"] == row["query"].strip()
         assert 3 <= len(row["query"]) <= 40, row["query"]
         assert len(row["relevant"]) == len(set(row["relevant"])) <= 3, row["query"]
 
 
-def test_the_counts_are_those_of_the_readme() -> None:
-    answerable = [row for row in ROWS if row["relevant"]]
-    assert (len(answerable), len(ROWS) - len(answerable)) == (200, 80)
-    assert sum(len(row["relevant"]) > 1 for row in answerable) == 13
+@OF_EACH
+def test_the_counts_are_those_of_the_readme(name: str) -> None:
+    answerable = [row for row in ROWS[name] if row["relevant"]]
+    assert (len(answerable), len(ROWS[name]) - len(answerable)) == (200, 80)
+    assert sum(len(row["relevant"]) > 1 for row in answerable) == SETS[name]
 
 
-def test_every_id_stands_in_the_base() -> None:
-    missing = {entry_id: row["query"] for row in ROWS for entry_id in row["relevant"] if entry_id not in CATEGORY}
+@OF_EACH
+def test_every_id_stands_in_the_base(name: str) -> None:
+    missing = {entry_id: row["query"] for row in ROWS[name] for entry_id in row["relevant"] if entry_id not in CATEGORY}
     assert not missing
 
 
-def test_the_set_is_spread_over_the_base() -> None:
-    named = {entry_id for row in ROWS for entry_id in row["relevant"]}
+@OF_EACH
+def test_the_set_is_spread_over_the_base(name: str) -> None:
+    named = {entry_id for row in ROWS[name] for entry_id in row["relevant"]}
     assert len(named) >= 150
-    per_category = Counter(CATEGORY[row["relevant"][0]] for row in ROWS if row["relevant"])
+    per_category = Counter(CATEGORY[row["relevant"][0]] for row in ROWS[name] if row["relevant"])
     assert set(per_category) == set(CATEGORY.values())
     assert min(per_category.values()) >= 10, per_category
 
 
-def test_no_query_stands_twice() -> None:
-    assert all(_key(row["query"]) for row in ROWS)
-    twice = [key for key, count in Counter(_key(row["query"]) for row in ROWS).items() if count > 1]
+@OF_EACH
+def test_no_query_stands_twice(name: str) -> None:
+    assert all(_key(row["query"]) for row in ROWS[name])
+    twice = [key for key, count in Counter(_key(row["query"]) for row in ROWS[name]).items() if count > 1]
     assert not twice
 
 
-def test_no_query_is_a_phrasing_of_the_base() -> None:
-    assert not _given_away(ROWS)
+@OF_EACH
+def test_no_query_is_a_phrasing_of_the_base(name: str) -> None:
+    assert not _given_away(ROWS[name])
 
 
 @pytest.mark.parametrize("disguise", ["{}", "团长你好，{}？", " {}！！", "{}，谢谢"])
