@@ -215,7 +215,7 @@ def open_program(
         if seed:
             from knowledge.starter import load_starter
 
-            load_starter(answering, clock.now(), publish=settings.mode is Mode.LOCAL)
+            load_starter(answering, clock.now(), publish=settings.mode is Mode.LOCAL, wait=not gated)
     dispatcher = Dispatcher(FEATURES, answering)
     gateway = Gateway(database, dispatcher, clock, paced=PLATFORMS if gated else ())
     telegram = settings.telegram

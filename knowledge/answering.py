@@ -74,10 +74,19 @@ class Answering:
         except ModelFault:
             self.base.degraded = True
 
-    def seed(self, now: datetime, *, publish: bool) -> int:
-        """Takes in the starter base; returns how many documents it has."""
+    def seed(self, now: datetime, *, publish: bool, wait: bool = True) -> int:
+        """Takes in the starter base; returns how many documents it has.
+
+        Args:
+            now: Aware instant.
+            publish: False leaves drafts.
+            wait: False fills the vector index beside what comes next; the first question waits for it, not the start.
+        """
         added = ingest.seed(self.database, now=now, publish=publish)
-        self.reload()
+        if wait:
+            self.reload()
+        else:
+            self.database.read_now(self.base.open)
         return len(added)
 
     def close(self) -> None:
