@@ -34,6 +34,8 @@ class Actor:
         consented: the record exists and is not withdrawn.
         first_time: the record is made with this very command: the reply carries the notice.
         muted: in the context's group, at present.
+        steps: bits of a newcomer's first steps in the context's group; None for who is not on that path.
+        elder: asked for short, plain answers in private.
     """
 
     person_id: int
@@ -45,6 +47,8 @@ class Actor:
     consented: bool = False
     first_time: bool = False
     muted: bool = False
+    steps: int | None = None
+    elder: bool = False
 
 
 @dataclass(slots=True)
@@ -103,6 +107,9 @@ class Context:
         chance: names the event; the random numbers follow from it.
         notify: hands events to the subscribers of other slices, in this transaction.
         features: every slice's declaration, for help and for the privacy commands.
+        pages: address of the web pages without a slash at the end; empty when there are none that people can open.
+        closing: (text key, values) of short lines that subscribers put under the reply, whoever gives it; their values
+            need names of their own.
     """
 
     session: Session
@@ -118,6 +125,8 @@ class Context:
     subject: str = ""
     answering: Answering | None = None
     features: Sequence[Feature] = ()
+    pages: str = ""
+    closing: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     _rng: random.Random | None = field(default=None, init=False)
 
     @property
@@ -227,6 +236,8 @@ class JobSpec:
         resend_ambiguous: a crash between the platform's yes and our commit: True = send again, False = ``unknown``.
         unasked: counts against the group's daily budget.
         ignores_quiet: may be sent in quiet hours (only with the leader's opt-in).
+        once: not of every day: a slice writes a campaign of this kind with a schedule a group, due when it says, and each
+            comes due a single time. ``minute`` has no meaning then.
     """
 
     kind: str
@@ -236,6 +247,7 @@ class JobSpec:
     resend_ambiguous: bool = True
     unasked: bool = True
     ignores_quiet: bool = False
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,7 @@ class Reply:
         to: person id for DM; also who is mentioned in a group when ``mention``.
         group_id: which group a PUSH goes to, or a DM is about; default the context's.
         subject: what a quote of this message is about, ``prefix:reference``.
+        quotes: subject of our message in the group that a PUSH of a job quotes; without one it goes out unquoting.
         emoji: of a REACTION.
         card: a picture to go with it; when it cannot be drawn, the words go out alone.
         document: a text file to go with it.
@@ -196,6 +197,7 @@ class Reply:
     buttons: Sequence[Button] = ()
     citations: Sequence[Citation] = ()
     subject: str = ""
+    quotes: str = ""
     emoji: str = ""
     card: Card | None = None
     document: Document | None = None

@@ -1,10 +1,10 @@
-"""Where a push goes: into its group, or in private to one person of it."""
+"""Where a push goes: into its group, onto an earlier message there, or in private to one person of it."""
 
 from __future__ import annotations
 
 from engagement.feature import GroupView
 from engagement.kernel import Kind, Outgoing, Place, Reply
-from storage import identities
+from storage import identities, outbox
 from storage.engine import Session
 
 
@@ -14,15 +14,23 @@ def outgoing(session: Session, reply: Reply, group: GroupView) -> Outgoing | Non
     The slice that speaks is the first part of its text key.
 
     Returns:
-        None when the person meant cannot be reached on the group's channel.
+        None when the person meant cannot be reached on the group's channel, or there is no message of ours to edit.
     """
     person = None
+    earlier = reply.subject if reply.kind is Kind.EDIT else reply.quotes
+    reply_to = ""
+    if earlier:
+        reply_to = outbox.latest_about(
+            session, channel=group.channel, account=group.account, conversation=group.external_id, subject=earlier
+        )
+    if reply.kind is Kind.EDIT and not reply_to:
+        return None
     if reply.kind is Kind.DM:
         person = identities.address(session, reply.to or 0, group.channel)
         if person is None:
             return None
     return Outgoing(
-        kind=Kind.PUSH if person is None else Kind.DM,
+        kind=reply.kind if reply.kind in (Kind.DM, Kind.EDIT) else Kind.PUSH,
         channel=group.channel,
         account=group.account,
         place=Place.GROUP if person is None else Place.DM,
@@ -33,6 +41,7 @@ def outgoing(session: Session, reply: Reply, group: GroupView) -> Outgoing | Non
         key=reply.key,
         values=reply.values,
         tails=reply.tails,
+        reply_to=reply_to,
         buttons=reply.buttons,
         citations=reply.citations,
         subject=reply.subject,

@@ -5,7 +5,7 @@ Source: F27; ADR-0004.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -81,28 +81,31 @@ def foresee(database: Database, jobs: Sequence[JobSpec], first: date, last: date
     """Return what is pushed on local days in [first, last], in the order in which it goes out.
 
     The planner itself runs, at the instants to come, in transactions that are undone: budgets, quiet hours and what the
-    slices say are what they will be if nothing changes until then. Few groups at a time, so that no writer waits.
+    slices say are what they will be if nothing changes until then. Few groups at a time, so that no writer waits. What a
+    slice sends once is shown where it has rows.
 
     Raises:
         ValueError: ``last`` is before ``first``, or more than 62 days after it.
     """
     if not first <= last <= first + LONGEST:
         raise ValueError("the range of days is empty or longer than 62 days")
+    daily = schedules.daily(jobs)
     groups = database.read_now(
         lambda s: list(s.exec(select(Group.id).where(Group.state == "active").order_by(col(Group.id))).all())
     )
-    step = max(1, _AT_ONCE // (len(jobs) * ((last - first).days + 1) or 1))
+    step = max(1, _AT_ONCE // (len(daily) * ((last - first).days + 1) or 1))
     found: list[Foreseen] = []
     for start in range(0, len(groups), step):
         some = [one for one in groups[start : start + step] if one is not None]
 
         def rehearse(session: Session, some: Sequence[int] = some) -> None:
-            raise _Undo(_rehearse(session, jobs, some, first, last, now))
+            raise _Undo(_rehearse(session, daily, some, first, last, now))
 
         try:
             database.write_now(rehearse)
         except _Undo as undo:
             found.extend(undo.found)
+    found.extend(database.read_now(lambda s: _sent_once(s, {job.kind for job in jobs if job.once}, first, last)))
     return sorted(found, key=lambda one: (one.at, one.group.id, one.campaign))
 
 
@@ -150,6 +153,18 @@ def _rehearse(
         decided = planner.decide(session, ahead[moment], [], moment)
         found.extend(_as_it_will_be(session, verdict, moment) for verdict in decided if verdict.state)
     return found
+
+
+def _sent_once(session: Session, kinds: Collection[str], first: date, last: date) -> list[Foreseen]:
+    if not kinds:
+        return []
+    rows_there = session.exec(
+        select(Delivery, Campaign.key, Group)
+        .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
+        .join(Group, col(Group.id) == col(Delivery.group_id))
+        .where(col(Campaign.kind).in_(kinds), Delivery.local_date >= first, Delivery.local_date <= last)
+    ).all()
+    return [_as_it_is(key, GroupView.of(group), row) for row, key, group in rows_there]
 
 
 def _days(

@@ -43,6 +43,9 @@ CHUNK = 100
 LOOK_BACK = timedelta(days=7)
 """After a downtime, older occurrences than this leave no row."""
 
+_UNHEARD = (Kind.DM, Kind.EDIT)
+"""What makes no phone in the group ring."""
+
 _S = Schedule.__table__  # type: ignore[attr-defined]
 _C = Campaign.__table__  # type: ignore[attr-defined]
 _G = Group.__table__  # type: ignore[attr-defined]
@@ -146,7 +149,7 @@ def tick(session: Session, jobs: Sequence[JobSpec], now: datetime, limit: int = 
         if spec is None:
             moves.append({"row": row.id, "to": None})
             continue
-        (*earlier, last), next_at = occurrences(row, now)
+        (*earlier, last), next_at = occurrences(row, now) if not spec.once else only_occurrence(row)
         latest.append(Verdict(last, spec, last.due_at + row.grace))
         missed.extend(Verdict(one, spec, one.due_at + row.grace) for one in earlier)
         moves.append({"row": row.id, "to": next_at})
@@ -191,6 +194,12 @@ def occurrences(row: DueSchedule, now: datetime) -> tuple[list[Occurrence], date
         found.append(one)
         due = next_due(due, row.minute, zone)
     return found, due
+
+
+def only_occurrence(row: DueSchedule) -> tuple[list[Occurrence], None]:
+    """Return the occurrence of a schedule that comes due once; it is never due again."""
+    day = local_day(row.next_at, zone_of(row.zone))
+    return [Occurrence(row.group, row.campaign_id, day, row.next_at)], None
 
 
 def decide(session: Session, latest: list[Verdict], missed: list[Verdict], now: datetime) -> list[Verdict]:
@@ -309,7 +318,7 @@ def _world_failed(error: Exception) -> bool:
 
 
 def _is_heard_by_the_group(verdict: Verdict) -> bool:
-    return verdict.state == "pending" and verdict.reply is not None and verdict.reply.kind is not Kind.DM
+    return verdict.state == "pending" and verdict.reply is not None and verdict.reply.kind not in _UNHEARD
 
 
 def _budget(session: Session, verdicts: Sequence[Verdict]) -> None:

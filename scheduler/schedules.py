@@ -97,9 +97,15 @@ def zone_of(name: str) -> str:
     return name
 
 
+def daily(jobs: Sequence[JobSpec]) -> list[JobSpec]:
+    """Return the jobs that come due every day; the schedules of the others are their slices' own."""
+    return [job for job in jobs if not job.once]
+
+
 def campaigns(session: Session, jobs: Sequence[JobSpec], now: datetime) -> dict[str, int]:
-    """Return the campaign id of each job kind; makes the rows that are missing."""
+    """Return the campaign id of each daily kind of job; makes the rows that are missing."""
     there = dict(session.rows(_CAMPAIGNS))
+    jobs = daily(jobs)
     missing = [job.kind for job in jobs if job.kind not in there]
     for kind in missing:
         session.run(_CAMPAIGN, key=kind, created_at=micros(now))
@@ -114,7 +120,7 @@ def is_settled(session: Session, jobs: Sequence[JobSpec], now: datetime) -> bool
     return all(
         job.kind in there
         and not session.rows(_WRONG, campaign_id=there[job.kind], farthest=micros(now + FARTHEST), most=1)
-        for job in jobs
+        for job in daily(jobs)
     )
 
 
@@ -131,7 +137,7 @@ def ensure(session: Session, jobs: Sequence[JobSpec], now: datetime, most: int =
     """
     touched = 0
     ids = campaigns(session, jobs, now)
-    for job in jobs:
+    for job in daily(jobs):
         found = session.rows(
             _WRONG, campaign_id=ids[job.kind], farthest=micros(now + FARTHEST), most=max(0, most - touched)
         )
