@@ -45,3 +45,63 @@ class GroupClosed:
     """The bot was taken out of a group."""
 
     group_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A newcomer who is on the path of first steps used something; nobody else's use is told.
+
+    Attributes:
+        what: name of the command; for a button, a quote or a question in plain words the slice's name.
+    """
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Somebody is seen in a group for the first time, or under a new name."""
+
+    group_id: int
+    person_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected:
+    """Something looks like points being farmed; nothing is taken away, the leader is to have a look.
+
+    Attributes:
+        why: a fixed word, never words of anybody.
+    """
+
+    group_id: int
+    member_id: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactMissing:
+    """A question could not be answered (well) because the group has not told a fact.
+
+    Attributes:
+        facts: keys of group facts.
+    """
+
+    group_id: int
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """Somebody said hello in private (/start): who has more to say than the general introduction, says it instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayLookedAt:
+    """A leader looks at the day; a subscriber returns one reply, whose text, values and buttons become a paragraph.
+
+    The values need names of their own.
+    """
+
+    group_id: int

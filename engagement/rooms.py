@@ -1,0 +1,74 @@
+"""Which group a private message is about: somebody may be in several, and lead some of them.
+
+A button or a quote that was put out for one group stays that group's, whatever the private chat is about by now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engagement import calendar
+from engagement.errors import Refusal
+from engagement.feature import Context, GroupView
+from engagement.kernel import Place
+from storage import identities
+from storage.groups import Group, Person
+
+
+def step_into(ctx: Context, group_id: int) -> None:
+    """Go on with another of the actor's groups; the next private words are about it too.
+
+    Raises:
+        Refusal: ``guard.old_button`` in a group chat that is not this group, or when the actor is not in it (any more);
+            ``guard.muted``.
+    """
+    if ctx.group is not None and ctx.group.id == group_id:
+        return
+    found = None
+    if ctx.incoming.place is Place.DM:
+        mine = identities.memberships(ctx.session, ctx.actor.person_id)
+        found = next((one for one in mine if one[1].id == group_id and one[1].channel == ctx.incoming.channel), None)
+    if found is None:
+        raise Refusal("guard.old_button")
+    member, group = found
+    if member.muted_until is not None and member.muted_until > ctx.now:
+        raise Refusal("guard.muted")
+    person = ctx.session.get_one(Person, ctx.actor.person_id)
+    person.current_group_id = group_id
+    ctx.session.add(person)
+    ctx.group = GroupView.of(group)
+    ctx.actor = replace(
+        ctx.actor,
+        name=member.name or ctx.actor.name,
+        member_id=member.id,
+        account_id=member.account_id,
+        leader=member.role == "leader",
+    )
+    ctx.today = calendar.business_day(ctx.incoming.occurred_at, ctx.incoming.received_at, group.zone)
+
+
+def lead(ctx: Context, group_id: int = 0) -> GroupView:
+    """Go on with a group (0: the present one) that the actor leads.
+
+    Raises:
+        Refusal: as :func:`step_into`; ``guard.no_group``, ``guard.leader_only``.
+
+    Source: F115.
+    """
+    if group_id:
+        step_into(ctx, group_id)
+    here = ctx.here
+    if not ctx.actor.leader:
+        raise Refusal("guard.leader_only")
+    return here
+
+
+def led(ctx: Context) -> list[Group]:
+    """Return the groups of this channel that the actor leads: in a group chat that one alone, oldest first."""
+    return [
+        group
+        for member, group in identities.memberships(ctx.session, ctx.actor.person_id)
+        if member.role == "leader"
+        and group.channel == ctx.incoming.channel
+        and (ctx.incoming.place is Place.DM or (ctx.group is not None and group.id == ctx.group.id))
+    ]
