@@ -11,7 +11,7 @@ import typer
 
 from bot import commands_kb, commands_push
 from prompts.loader import texts
-from storage.errors import Unreadable
+from storage.errors import Unreadable, WentWrong
 
 Data = Annotated[Path, typer.Option("--data", help="Data directory")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output")]
@@ -114,6 +114,62 @@ def doctor(data: Data = Path("data"), as_json: AsJson = False) -> None:
     raise typer.Exit(1 if findings else 0)
 
 
+@app.command(help=texts().raw("cli.backup"))
+def backup(file: Path, data: Data = Path("data"), as_json: AsJson = False) -> None:
+    """Write everything into one file; a server may run meanwhile."""
+    from bot import commands_backup
+
+    try:
+        made = commands_backup.take(data, file, texts().raw("cli.backup_bar"))
+    except FileNotFoundError as error:
+        raise fail("nothing_to_back_up", path=error.filename or data) from error
+    except FileExistsError as error:
+        raise fail("file_exists", path=file) from error
+    except OSError as error:
+        raise fail("cannot_write", path=file, why=error.strerror) from error
+    figures = {"file": str(file), "rows": made.rows, "tables": len(made.tables), "bytes": file.stat().st_size}
+    _out(json.dumps(figures, ensure_ascii=False) if as_json else texts().fill("cli.backed_up", figures))
+
+
+@app.command(help=texts().raw("cli.restore"))
+def restore(
+    file: Path,
+    data: Data = Path("data"),
+    replace: Annotated[bool, typer.Option("--replace", help=texts().raw("cli.restore_replace"))] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a data directory back to what a backup holds."""
+    from bot import commands_backup, verification
+    from bot.main import Busy
+    from bot.settings import Settings
+    from storage.backup import Unusable
+
+    if not file.is_file():
+        raise fail("no_file", path=file)
+
+    def kept(path: Path) -> None:
+        sys.stderr.write(texts().fill("cli.kept_before", {"file": path}) + "\n")
+
+    try:
+        made = commands_backup.put_back(data, file, texts().raw("cli.restore_bar"), replace=replace, said=kept)
+    except Unusable as error:
+        raise fail(f"restore_{error.why}", path=file) from error
+    except commands_backup.Occupied as error:
+        raise fail("restore_occupied", path=data) from error
+    except Busy as error:
+        raise fail("busy", path=data) from error
+    results = verification.verify(data, Settings())
+    broken = [check.name for check in results if not check.ok]
+    figures = {"rows": made.rows, "made_at": made.made_at, "checks": len(results), "broken": broken}
+    if as_json:
+        _out(json.dumps(figures, ensure_ascii=False))
+    else:
+        _out(texts().fill("cli.restored", {**figures, "broken": "、".join(broken)}))
+        if broken:
+            _out(texts().fill("cli.restored_broken", {"broken": "、".join(broken)}))
+    raise typer.Exit(1 if broken else 0)
+
+
 @app.command(help=texts().raw("cli.bench"))
 def bench(
     name: Annotated[str, typer.Argument(help="checkin | seed | webhook | start | all")],
@@ -150,6 +206,9 @@ def main() -> None:
         app()
     except Unreadable as error:
         sys.stderr.write(texts().fill("cli.unreadable", {"what": error}) + "\n")
+        sys.exit(2)
+    except WentWrong as error:
+        sys.stderr.write(texts().fill("cli.upgrade_broken", {"file": error.file, "broken": error}) + "\n")
         sys.exit(2)
     except ValueError as error:
         from pydantic import ValidationError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,11 +20,13 @@ from bot.gateway import Gateway
 from bot.play import Line, Player
 from bot.pump import Pump
 from bot.settings import Mode, Settings
+from bot.upgrading import bring_up_to_date
 from engagement.clocks import Clock, Movable, SetClock, SystemClock
 from engagement.dispatch import Dispatcher
 from engagement.feature import JobSpec
 from engagement.kernel import Incoming, Sender
 from engagement.registry import FEATURES
+from prompts.loader import texts
 from scheduler import clock as clock_work
 from scheduler.delivery import Conduct
 from scheduler.gate import RateGate, Rates, open_gate
@@ -200,7 +203,10 @@ def open_program(
     database: Database | None = None
     try:
         database = open_database(directory, settings.database)
-        migrate.upgrade(database)
+        if own:
+            bring_up_to_date(database, directory, SystemClock().now(), _tell)
+        else:
+            migrate.upgrade(database)
     except BaseException:
         if database is not None:
             database.close()
@@ -237,6 +243,10 @@ def open_program(
         ownership,
         f"{os.uname().nodename}:{os.getpid()}",
     )
+
+
+def _tell(key: str, values: dict[str, object]) -> None:
+    sys.stderr.write(texts().fill(key, values) + "\n")
 
 
 async def replay(

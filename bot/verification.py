@@ -38,11 +38,16 @@ class Check:
         """It holds."""
         return self.wrong == 0
 
+    @property
+    def name(self) -> str:
+        """What it is called for people."""
+        return texts().raw(f"verify.{self.key}")
+
     def shown(self) -> dict[str, object]:
         """As JSON values and for a line of text."""
         return {
             "key": self.key,
-            "name": texts().raw(f"verify.{self.key}"),
+            "name": self.name,
             "ok": self.ok,
             "figure": self.figure,
             "wrong": self.wrong,
@@ -108,11 +113,16 @@ def _others(session: Session) -> list[Check]:
 _ALL: tuple[Callable[[Session], list[Check]], ...] = (_ledger, _messages, _deliveries, _others)
 
 
+def checks(session: Session) -> list[Check]:
+    """Check everything in one snapshot."""
+    return [check for part in _ALL for check in part(session)]
+
+
 def verify(directory: Path, settings: Settings) -> list[Check]:
     """Check everything over a data directory; reads only, so it may run beside a server."""
     database = open_database(directory, settings.database)
     try:
         migrate.upgrade(database)
-        return [check for part in _ALL for check in database.read_now(part)]
+        return database.read_now(checks)
     finally:
         database.close()

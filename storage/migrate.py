@@ -25,14 +25,29 @@ def _config(connection: Any) -> Any:
     return config
 
 
-def upgrade(database: Database) -> None:
-    """Run every migration that is missing. Safe to call at every start."""
-    if not pending(database):
+def upgrade(database: Database, revision: str = "") -> None:
+    """Run every migration that is missing. Safe to call at every start.
+
+    Args:
+        database: Of any age.
+        revision: how far; default to the program's own schema.
+    """
+    if not revision and not pending(database):
         return
     from alembic import command
 
     with database.write_engine.connect() as connection:
-        command.upgrade(_config(connection), "heads")
+        command.upgrade(_config(connection), revision or "heads")
+        connection.commit()
+
+
+def downgrade(database: Database) -> None:
+    """Take every table away, with all that is in it."""
+    from alembic import command
+
+    with database.write_engine.connect() as connection:
+        command.downgrade(_config(connection), "base")
+        connection.exec_driver_sql("DROP TABLE alembic_version")
         connection.commit()
 
 
@@ -47,6 +62,12 @@ def pending(database: Database) -> bool:
     except DBAPIError:
         return True  # nothing was ever migrated
     return current != heads()
+
+
+def revisions() -> set[str]:
+    """Return every revision that the program knows."""
+    files = (_MIGRATIONS / "versions").glob("*.py")
+    return {found for path in files for found in _REVISION.findall(path.read_text("utf-8"))}
 
 
 def heads() -> set[str]:
