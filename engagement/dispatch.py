@@ -46,6 +46,7 @@ class Dispatcher:
         self.features = tuple(features)
         self.answering = answering
         self.pace = guards.Pace()
+        self.acts = guards.Acts()
         self._subscribers: dict[type, list[tuple[Feature, Any]]] = {}
         for feature in self.features:
             for kind, subscriber in feature.events.items():
@@ -83,6 +84,7 @@ class Dispatcher:
             subject=subject,
             answering=self.answering,
             features=self.features,
+            rewarded=self.acts.note,
         )
 
     def keep_pace(self, ctx: Context) -> None:

@@ -108,6 +108,8 @@ class Context:
         notify: hands events to the subscribers of other slices, in this transaction.
         features: every slice's declaration, for help and for the privacy commands.
         pages: address of the web pages without a slash at the end; empty when there are none that people can open.
+        rewarded: (person, reference of the message, when) → when that person was rewarded for other messages lately, and
+            notes this one; in memory. None where nobody types.
         closing: (text key, values) of short lines that subscribers put under the reply, whoever gives it; their values
             need names of their own.
     """
@@ -126,6 +128,7 @@ class Context:
     answering: Answering | None = None
     features: Sequence[Feature] = ()
     pages: str = ""
+    rewarded: Callable[[int, str, datetime], Sequence[datetime]] | None = None
     closing: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     _rng: random.Random | None = field(default=None, init=False)
 
