@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from engagement.errors import Refusal
 from engagement.feature import Actor, Command
@@ -93,3 +95,33 @@ class Pace:
             return False
         bucket.told = True
         return True
+
+
+class Acts:
+    """For which messages people were rewarded in the last seconds, over all groups, in memory.
+
+    A restart forgets it, which is harmless; a message that is tried again is noted once.
+    """
+
+    def __init__(self, window: timedelta = timedelta(seconds=10)) -> None:
+        """Remember acts for ``window``."""
+        self._window = window
+        self._acts: OrderedDict[int, dict[str, datetime]] = OrderedDict()
+
+    def note(self, person_id: int, reference: str, at: datetime) -> Sequence[datetime]:
+        """Note a rewarded message; returns when the others within ``window`` before or after it were.
+
+        Args:
+            reference: names the message; several rewards for one message are one act.
+        """
+        acts = self._acts.get(person_id)
+        if acts is None:
+            acts = self._acts[person_id] = {}
+            if len(self._acts) > _REMEMBERED:
+                self._acts.popitem(last=False)
+        else:
+            self._acts.move_to_end(person_id)
+            for old in [name for name, moment in acts.items() if abs(at - moment) >= self._window]:
+                del acts[old]
+        acts[reference] = at
+        return [moment for name, moment in acts.items() if name != reference]
