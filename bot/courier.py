@@ -15,7 +15,7 @@ from sqlmodel import select
 
 from bot.gateway import Queued
 from engagement.clocks import Clock
-from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt, Sender
+from engagement.kernel import Illustrator, Kind, Outcome, Outgoing, Place, Receipt, Sender, in_words
 from scheduler.gate import RateGate
 from storage import outbox
 from storage.columns import instant
@@ -35,12 +35,20 @@ _BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 class Courier:
     """Owns the queues of answers."""
 
-    def __init__(self, database: Database, senders: Mapping[str, Sender], gate: RateGate, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        senders: Mapping[str, Sender],
+        gate: RateGate,
+        clock: Clock,
+        illustrate: Illustrator = in_words,
+    ) -> None:
         """Wire the parts; ``senders`` may still be filled afterwards."""
         self._database = database
         self._senders = senders
         self._gate = gate
         self._clock = clock
+        self._illustrate = illustrate
         self._lanes: dict[tuple[str, str, str], deque[Queued]] = {}
         self._running: set[asyncio.Task[Any]] = set()
         self._sent: Gathering[_Sent, None] = Gathering(database.write, lambda session, sent: record(session, *sent))
@@ -96,6 +104,8 @@ class Courier:
         message, since = queued.message, self._clock.now()
         sender = self._senders.get(message.channel)
         receipt = Receipt(Outcome.REJECTED, reason="no_channel")
+        if message.card is not None and sender is not None:
+            message = await self._illustrate(message)
         for attempt in range(TRIES):
             if sender is None:
                 break

@@ -17,6 +17,7 @@ import structlog
 
 from bot.courier import Courier
 from bot.gateway import Gateway
+from bot.pictures import Pictures
 from bot.play import Line, Player
 from bot.pump import Pump
 from bot.settings import Mode, Settings
@@ -90,6 +91,7 @@ class Program:
     gateway: Gateway
     gate: RateGate
     senders: dict[str, Sender]
+    pictures: Pictures
     courier: Courier
     pump: Pump
     ownership: Ownership | None
@@ -127,7 +129,7 @@ class Program:
     async def run_due(self) -> None:
         """Plan and send what is due now, in this process (``play``, the simulator); live channels use the engine."""
         async with self._running:
-            conduct = Conduct(me=self.me, concurrency=1)
+            conduct = Conduct(me=self.me, concurrency=1, illustrate=self.pictures)
             await clock_work.run_due(self.database, self.jobs, self.clock, self.senders, self.gate, conduct)
 
     async def take(self, incoming: Incoming) -> str:
@@ -164,9 +166,11 @@ class Program:
             actions.prune(session, now - timedelta(days=actions.KEEP_DAYS))
 
         await self.database.write(forget)
+        await self.pictures.prune(now)
 
     def close(self) -> None:
         """Finish and let go."""
+        self.pictures.close()
         if self.answering is not None:
             self.answering.close()
         self.database.close()
@@ -227,7 +231,8 @@ def open_program(
     telegram = settings.telegram
     gate = open_gate(database, {"telegram": Rates(telegram.rate, telegram.group_rate)} if gated else {})
     senders: dict[str, Sender] = {}
-    courier = Courier(database, senders, gate, clock)
+    pictures = Pictures(directory, clock, keep=not gated)
+    courier = Courier(database, senders, gate, clock, pictures)
     return Program(
         directory,
         settings,
@@ -238,6 +243,7 @@ def open_program(
         gateway,
         gate,
         senders,
+        pictures,
         courier,
         Pump(gateway, courier),
         ownership,

@@ -28,6 +28,8 @@ from storage.groups import RoleGrant
 from storage.outbox import Outbox
 
 CHANNEL = "play"
+PICTURES = "pictures"
+"""Where a line's picture is, in the data directory."""
 ROLES = ("staff", "manager", "admin")
 YEARS = range(1970, 2200)
 """Years that a script may play in; calendars and clocks have an end."""
@@ -190,7 +192,7 @@ class Stage:
                 "text": rendered.text if message.kind is not Kind.REACTION else message.emoji,
                 "values": dict(message.values),
                 "buttons": [{"key": choice.key, "label": choice.label} for row in rendered.buttons for choice in row],
-                "picture": message.picture or None,
+                "picture": f"{PICTURES}/{message.picture}" if message.picture else None,
                 "citations": [{"document": c.document, "chunk": c.chunk, "quote": c.quote} for c in message.citations],
             }
         )

@@ -62,6 +62,7 @@ class Server:
         self._stops: list[Any] = []
         self.refusal: Refusal | None = None
         self._flusher: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
         self.routes: list[BaseRoute] = []
         self._telegram: Any = None
         self._pages: Any = None
@@ -119,7 +120,7 @@ class Server:
                 program.pump.receive,
                 lambda message: render(message, TELEGRAM),
                 program.clock,
-                program.directory / "pictures",
+                program.pictures.folder,
             )
             self._telegram = channel
             program.senders[channel.name] = channel.sender
@@ -158,6 +159,7 @@ class Server:
             gc.freeze()
             gc.enable()
         self.ready = True
+        self._warming = asyncio.create_task(self.program.pictures.warm(), name="pictures")
 
     async def _listen(self) -> None:
         """Take the command line's `kb` requests, for this process owns the directory."""
@@ -198,6 +200,7 @@ class Server:
                 program.clock,
                 program.gate,
                 program.settings.database.url.get_secret_value(),
+                illustrate=program.pictures,
             )
         )
         await engine.start()
@@ -217,8 +220,9 @@ class Server:
         self.ready = False
         for stop in self._stops:
             await stop()
-        if self._flusher is not None:
-            self._flusher.cancel()
+        for task in (self._flusher, self._warming):
+            if task is not None:
+                task.cancel()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.program.pump.drain(), DRAIN_SECONDS)
         if self._telegram is not None:

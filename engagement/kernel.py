@@ -308,6 +308,19 @@ class Sender(Protocol):
         ...
 
 
+class Illustrator(Protocol):
+    """Draws a message's card just before it is sent. Never raises: what cannot be drawn goes out in words alone."""
+
+    async def __call__(self, message: Outgoing, /) -> Outgoing:
+        """Return the message with ``picture`` set, or as it was."""
+        ...
+
+
+async def in_words(message: Outgoing, /) -> Outgoing:
+    """Draw nothing: the illustrator of who has no pictures."""
+    return message
+
+
 def row_id(reference: str) -> int:
     """Read the row's id in the reference part of a button or subject; 0, which no row has, when there is none."""
     return int(reference) if reference.isascii() and reference.isdigit() and len(reference) < 19 else 0

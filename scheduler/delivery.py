@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, select, update
 
 from engagement.clocks import Clock
 from engagement.feature import JobSpec
-from engagement.kernel import Outcome, Place, Receipt, Sender
+from engagement.kernel import Illustrator, Outcome, Place, Receipt, Sender, in_words
 from scheduler import rows
 from scheduler.gate import Pause, RateGate
 from storage import outbox
@@ -79,12 +79,14 @@ class Conduct:
         concurrency: sends in flight at once; 1 = strictly in order (``play``).
         pause: how to wait, in seconds; on a simulated clock nothing waits.
         stopping: True = take no further row (the process is asked to end).
+        illustrate: draws a message's card before it is sent.
     """
 
     me: str = "alone"
     concurrency: int = CONCURRENCY
     pause: Pause = asyncio.sleep
     stopping: Callable[[], bool] = lambda: False
+    illustrate: Illustrator = in_words
 
 
 DEFAULT = Conduct()
@@ -169,6 +171,8 @@ async def _one(work: _Round, due: rows.Due) -> str:
     taken = await work.database.write(lambda session: rows.take(session, due, work.me, work.clock.now()))
     if taken is None:
         return "not_taken"
+    if taken.message.card is not None:
+        taken = replace(taken, message=await work.conduct.illustrate(taken.message))
     receipt = await _send(sender, taken)
     outcome = await _settle(work, taken, receipt)
     if outcome == "moved":

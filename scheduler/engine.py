@@ -31,7 +31,7 @@ import structlog
 
 from engagement.clocks import Clock
 from engagement.feature import JobSpec
-from engagement.kernel import Sender
+from engagement.kernel import Illustrator, Sender, in_words
 from scheduler import rows
 from scheduler.clock import Ticker, plan_due
 from scheduler.delivery import CONCURRENCY, Conduct, deliver
@@ -72,6 +72,7 @@ class Parts:
         directory: the data directory, for ``engine.db`` and the executor's name.
         url: ``postgresql://…`` of the installation, or empty on SQLite.
         concurrency: sends in flight per shard.
+        illustrate: draws a message's card before it is sent.
     """
 
     directory: Path
@@ -83,6 +84,7 @@ class Parts:
     url: str = ""
     concurrency: int = CONCURRENCY
     executor: str = ""
+    illustrate: Illustrator = in_words
 
 
 @dataclass(slots=True)
@@ -208,7 +210,7 @@ class Engine:
         self._idle.clear()
         try:
             parts = self.parts
-            conduct = Conduct(self.me, parts.concurrency, stopping=lambda: self._stopping)
+            conduct = Conduct(self.me, parts.concurrency, stopping=lambda: self._stopping, illustrate=parts.illustrate)
             result = await deliver(shard, parts.clock, parts.senders, parts.database, parts.gate, parts.jobs, conduct)
         finally:
             self._active.discard(shard)

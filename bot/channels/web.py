@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -35,6 +36,7 @@ PATIENCE_SECONDS = 2.0
 LARGEST_BODY = 16 * 1024
 _CHIPS = ("checkin", "points", "board", "topic", "question", "theme")
 _PRIVATE_CHIPS = ("points", "topic", "help", "tomorrow", "mine", "settings")
+_PICTURE = re.compile(r"[0-9a-f]{40}\.png")
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -97,6 +99,7 @@ class WebSimulator:
             Route("/sim/api/state", self.state, methods=["GET"]),
             Route("/sim/api/changes", self.changes, methods=["GET"]),
             Route("/sim/api/lines", self.lines, methods=["GET"]),
+            Route("/sim/pictures/{name}", self.picture, methods=["GET"]),
             *(Route(f"/sim/api/{name}", _posted(action), methods=["POST"]) for name, action in posts.items()),
             Mount("/sim/static", StaticFiles(directory=HERE / "static"), name="sim-static"),
         ]
@@ -161,6 +164,14 @@ class WebSimulator:
             {"lines": self.simulator.history.last(conversation, SHOWN, before)},
             headers=HEADERS,
         )
+
+    async def picture(self, request: Request) -> Response:
+        """Return a drawn card."""
+        path = self.simulator.pictures / request.path_params["name"]
+        if not _at_home(request) or not _PICTURE.fullmatch(path.name) or not path.is_file():
+            return _refused(404)
+        # Named after what is on it, so it never changes.
+        return FileResponse(path, headers={**HEADERS, "Cache-Control": "private, max-age=86400, immutable"})
 
     # ---------------------------------------------------------------- playing
 

@@ -58,6 +58,7 @@ class Simulator(Timepiece):
             render: words of a message.
         """
         super().__init__(clock, History(directory / "simulator.jsonl"), settle, advance)
+        self.pictures = directory / "pictures"
         self._receive = receive
         self._render = render
         self.people: dict[str, Person] = {}
@@ -112,6 +113,7 @@ class Simulator(Timepiece):
         line["buttons"] = [[{"key": b.key, "label": b.label} for b in row] for row in words.buttons]
         line["citations"] = [{"document": one.document, "quote": one.quote} for one in message.citations]
         line["quote"] = self._quoted(conversation, message.reply_to)
+        line["picture"] = message.picture
         self.history.put(line)
         if message.kind is Kind.PUSH and self.moving is not None:
             self.note_fired(line)
@@ -152,6 +154,7 @@ class Simulator(Timepiece):
             "quote": None,
             "edited": False,
             "addressed": False,
+            "picture": "",
         }
 
     def _quoted(self, conversation: str, line_id: str) -> dict[str, str] | None:

@@ -208,6 +208,20 @@ class Desk {
     else if (!known) this.add(line, true);
     if (near || line.from === this.person) this.toEnd();
   }
+  card(name) {
+    const link = make("a", "picture");
+    link.href = `/sim/pictures/${name}`;
+    link.target = "_blank";
+    const image = make("img");
+    image.alt = words.picture;
+    image.addEventListener("load", () => {
+      if (this.lines.scrollHeight - this.lines.scrollTop - this.lines.clientHeight < 160 + image.clientHeight) this.toEnd();
+    });
+    image.addEventListener("error", () => link.remove());
+    image.src = link.href;
+    link.append(image);
+    return link;
+  }
   draw(line) {
     if (line.kind === "note") return make("p", "note", line.parts[0][0]);
     const isBot = line.from === "bot";
@@ -229,6 +243,7 @@ class Desk {
       quote.addEventListener("click", () => this.flash(line.quote.id));
       bubble.append(quote);
     }
+    if (line.picture) bubble.append(this.card(line.picture));
     if (line.mention) bubble.append(make("span", "at", `${words.mention} `));
     for (const [text, bold] of line.parts) bubble.append(bold ? make("b", "", text) : document.createTextNode(text));
     body.append(meta, bubble);
