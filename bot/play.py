@@ -61,7 +61,7 @@ def read_script(path: Path) -> Iterator[Line]:
             if not text.strip():
                 continue
             try:
-                line = _line(json.loads(text), number)
+                line = parse_line(json.loads(text), number)
             except (ValueError, TypeError, RecursionError) as error:
                 raise BadScript(f"line {number}: {error}") from error
             if last is not None and line.at < last:
@@ -89,7 +89,12 @@ def _at(data: Mapping[str, Any]) -> datetime:
     return at.astimezone(UTC)
 
 
-def _line(data: object, number: int) -> Line:
+def parse_line(data: object, number: int) -> Line:
+    """Parse one decoded line; ``number`` is its place in the script, 1-based.
+
+    Raises:
+        BadScript, ValueError, TypeError: a value is missing or of another shape.
+    """
     if not isinstance(data, dict):
         raise BadScript("not a JSON object")
     at = _at(data)
