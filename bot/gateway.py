@@ -16,6 +16,7 @@ from engagement import dispatch as use_cases
 from engagement.clocks import Clock
 from engagement.dispatch import Dispatcher, Said, Target
 from engagement.errors import Fault, Refusal
+from engagement.events import Named
 from engagement.feature import Actor, Context, GroupView, Slow
 from engagement.kernel import Event, Incoming, Outgoing, Place, Reply, one_line
 from storage import identities, inbox, outbox
@@ -58,6 +59,7 @@ class _Stage:
 
     ctx: Context
     targets: list[Target]
+    new_name: bool = False
 
 
 class Gateway:
@@ -135,10 +137,10 @@ class Gateway:
         )
         if isinstance(result, Handled):
             return result
-        slow, state = result
+        slow, state, new_name = result
         found = await slow.work(state)
         return await self.database.write(
-            lambda s: self._or_no(s, inbox_id, incoming, lambda: self._second(s, inbox_id, incoming, found))
+            lambda s: self._or_no(s, inbox_id, incoming, lambda: self._second(s, inbox_id, incoming, found, new_name))
         )
 
     def _or_no(self, session: Session, inbox_id: int, incoming: Incoming, bring_about: Callable[[], T]) -> T | Handled:
@@ -182,7 +184,7 @@ class Gateway:
         ctx = self.dispatcher.context(session, incoming, Actor(0, ""), group, self.clock.now())
         return self._queue(ctx, inbox_id, [Said("guard", reply)])
 
-    def _first(self, session: Session, inbox_id: int, incoming: Incoming) -> Handled | tuple[Slow, Any]:
+    def _first(self, session: Session, inbox_id: int, incoming: Incoming) -> Handled | tuple[Slow, Any, bool]:
         stage = self._stage(session, incoming)
         if stage.targets and incoming.channel in self._paced:
             self.dispatcher.keep_pace(stage.ctx)
@@ -190,15 +192,18 @@ class Gateway:
             if isinstance(target.handler, Slow):
                 ctx = self.dispatcher.admit(stage.ctx, target, record=False)
                 ctx.argument = target.argument
-                return target.handler, target.handler.prepare(ctx)
+                return target.handler, target.handler.prepare(ctx), stage.new_name
         if not inbox.claim(session, inbox_id):
             return Handled("repeated")
         said: list[Said] = []
         for target in stage.targets:
             said.extend(self.dispatcher.run(stage.ctx, target))
+        said.extend(self._named(stage.ctx, stage.new_name))
         return Handled("done", self._queue(stage.ctx, inbox_id, said))
 
-    def _second(self, session: Session, inbox_id: int, incoming: Incoming, found: Any) -> Handled:
+    def _second(
+        self, session: Session, inbox_id: int, incoming: Incoming, found: Any, new_name: bool = False
+    ) -> Handled:
         if not inbox.claim(session, inbox_id):
             return Handled("repeated")
         stage = self._stage(session, incoming)
@@ -208,7 +213,16 @@ class Gateway:
         ctx = self.dispatcher.admit(stage.ctx, target)
         ctx.argument = target.argument
         said = self.dispatcher.said(ctx, target, target.handler.finish(ctx, found))
+        said.extend(self._named(ctx, new_name))
         return Handled("done", self._queue(stage.ctx, inbox_id, said))
+
+    @staticmethod
+    def _named(ctx: Context, new_name: bool) -> list[Said]:
+        """Tell who wants to know of a name that was not seen in the group before."""
+        if not new_name or ctx.group is None or not ctx.actor.name:
+            return []
+        event = Named(ctx.group.id, ctx.actor.person_id, ctx.actor.name)
+        return [Said(reply.key.partition(".")[0], reply) for reply in ctx.emit(event)]
 
     # ---------------------------------------------------------------- who and what for
 
@@ -224,18 +238,22 @@ class Gateway:
         if incoming.place is Place.GROUP and group is None:
             group = _found_group(session, incoming)
         name = one_line(incoming.sender_name)
+        new_name = False
         if not incoming.sender:
             actor = Actor(0, name)
         elif incoming.place is Place.GROUP:
             assert group is not None
-            actor = self._in_group(session, incoming, group, name, now)
+            actor, new_name = self._in_group(session, incoming, group, name, now)
         else:
             actor, group = self._in_private(session, incoming, name)
         ctx = self.dispatcher.context(session, incoming, actor, group, now)
-        return _Stage(ctx, self._targets(session, ctx))
+        return _Stage(ctx, self._targets(session, ctx), new_name)
 
-    def _in_group(self, session: Session, incoming: Incoming, group: GroupView, name: str, now: datetime) -> Actor:
+    def _in_group(
+        self, session: Session, incoming: Incoming, group: GroupView, name: str, now: datetime
+    ) -> tuple[Actor, bool]:
         known = identities.known(session, incoming.channel, incoming.sender, group.id)
+        new_name = False
         if known is None:
             identities.meet(session, incoming.channel, incoming.sender, name, now)
             known = identities.known(session, incoming.channel, incoming.sender, group.id)
@@ -244,9 +262,11 @@ class Gateway:
             identities.enter(session, group.id, known.person_id, name or known.name, now)
             known = identities.known(session, incoming.channel, incoming.sender, group.id)
             assert known is not None
+            new_name = True
         if name and known.member_name != name:
             identities.rename(session, known, name)
-        return _actor(known, frozenset(), now)
+            new_name = True
+        return _actor(known, frozenset(), now), new_name
 
     def _in_private(self, session: Session, incoming: Incoming, name: str) -> tuple[Actor, GroupView | None]:
         person = identities.meet(session, incoming.channel, incoming.sender, name, self.clock.now())
@@ -255,7 +275,8 @@ class Gateway:
         group = None if row is None else _view(row)
         roles = identities.roles(session, person.person_id)
         if group is None:
-            return Actor(person.person_id, person.name, roles=roles, consented=person.consented), None
+            alone = Actor(person.person_id, person.name, roles=roles, consented=person.consented, elder=person.elder)
+            return alone, None
         here = identities.known(session, incoming.channel, incoming.sender, group.id)
         assert here is not None
         return _actor(here, roles, self.clock.now()), group
@@ -329,6 +350,8 @@ def _actor(known: identities.Known, roles: frozenset[str], now: datetime) -> Act
         roles,
         known.consented,
         muted=known.muted_until is not None and known.muted_until > now,
+        steps=known.steps,
+        elder=known.elder,
     )
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from engagement import calendar, guards
+from engagement import calendar, easy, guards
 from engagement.errors import Refusal
+from engagement.events import Used
 from engagement.feature import Actor, Command, Context, Feature, GroupView, Handler, Slow
 from engagement.kernel import Event, Incoming, Kind, Place, Reply
 from storage import identities
@@ -45,6 +46,7 @@ class Dispatcher:
         """Take the registry's features, and what answers questions (None: questions are handed over)."""
         self.features = tuple(features)
         self.answering = answering
+        self.pages = ""
         self.pace = guards.Pace()
         self.acts = guards.Acts()
         self._subscribers: dict[type, list[tuple[Feature, Any]]] = {}
@@ -85,6 +87,7 @@ class Dispatcher:
             answering=self.answering,
             features=self.features,
             rewarded=self.acts.note,
+            pages=self.pages,
         )
 
     def keep_pace(self, ctx: Context) -> None:
@@ -154,9 +157,15 @@ class Dispatcher:
         """Sign replies with the slice's name; the first one after consent carries the notice.
 
         In private, somebody who is in several groups is told which one the answer is about; a reply whose values have
-        ``group`` says that itself, or (None) is about none.
+        ``group`` says that itself, or (None) is about none. Who asked for short answers gets them in private.
         """
+        if ctx.actor.steps is not None:
+            ctx.emit(Used(target.command.name if target.command is not None else target.feature.name))
+        if ctx.actor.elder:
+            replies = [easy.shortened(one) if _is_private(ctx, one) else one for one in replies]
         signed = [Said(target.feature.name, reply) for reply in self._placed(ctx, target, replies)]
+        if ctx.closing:
+            signed = _closed(ctx, signed)
         if ctx.actor.first_time and signed:
             for index, one in enumerate(signed):
                 if one.reply.kind is Kind.REPLY:
@@ -179,6 +188,26 @@ class Dispatcher:
             return replies
         values = {**first.values, "group": ctx.group.name}
         return [replace(first, values=values, tails=(*first.tails, "guard.about_group")), *replies[1:]]
+
+
+def _is_private(ctx: Context, reply: Reply) -> bool:
+    """Say whether the acting person alone reads a reply."""
+    if reply.kind is Kind.DM:
+        return reply.to is None or reply.to == ctx.actor.person_id
+    return reply.kind in (Kind.REPLY, Kind.EDIT) and ctx.incoming.place is Place.DM
+
+
+def _closed(ctx: Context, signed: list[Said]) -> list[Said]:
+    """Put closing lines under the first reply; a stamp is said in words for it. Without one they stand alone."""
+    lines, ctx.closing = ctx.closing, []
+    for index, one in enumerate(signed):
+        if one.reply.kind in (Kind.REPLY, Kind.REACTION) and one.reply.key:
+            values = {name: value for _, more in lines for name, value in more.items()} | dict(one.reply.values)
+            tails = (*one.reply.tails, *(key for key, _ in lines))
+            said = replace(one.reply, kind=Kind.REPLY, emoji="", values=values, tails=tails)
+            signed[index] = Said(one.feature, said)
+            return signed
+    return [*signed, *(Said(key.partition(".")[0], Reply(key, values)) for key, values in lines)]
 
 
 def button_target(features: Sequence[Feature], key: str) -> tuple[Target, str] | None:

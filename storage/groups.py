@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, UniqueConstraint, false
 from sqlmodel import Field, SQLModel
 
 from storage.columns import BigInt, UtcMicros, day, document, pk, ref, utc
@@ -77,7 +77,12 @@ class Person(SQLModel, table=True):
 
 
 class Identity(SQLModel, table=True):
-    """A person's account on a channel. Deleted when the person is erased."""
+    """A person's account on a channel. Deleted when the person is erased.
+
+    Attributes:
+        dm_open: the person has spoken to the bot in private, so that it may write first.
+        elder: private answers are short and plain, because the person asked for it (the same on all channels).
+    """
 
     __tablename__ = "identity"
     __table_args__ = (UniqueConstraint("channel", "external_id"),)
@@ -87,6 +92,7 @@ class Identity(SQLModel, table=True):
     external_id: str = Field(max_length=128)
     name: str = Field(default="", max_length=64)
     dm_open: bool = False
+    elder: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class Household(SQLModel, table=True):
@@ -123,6 +129,7 @@ class Member(SQLModel, table=True):
         account_id: where this member's points go; None until the first command (consent).
         left_at: None while in the group.
         muted_until: the bot ignores the member's commands until then.
+        steps: bits of a newcomer's first steps that are done (engagement.members); None for who is not on that path.
     """
 
     __tablename__ = "member"
@@ -140,6 +147,7 @@ class Member(SQLModel, table=True):
     left_at: datetime | None = utc(nullable=True)
     last_seen: date | None = day(nullable=True)
     muted_until: datetime | None = utc(nullable=True)
+    steps: int | None = Field(default=None, nullable=True)
 
 
 class Consent(SQLModel, table=True):

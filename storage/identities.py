@@ -36,6 +36,8 @@ class Known:
     last_seen: str | None
     consented: bool
     withdrawn: bool
+    elder: bool = False
+    steps: int | None = None
 
 
 _G = Group.__table__  # type: ignore[attr-defined]
@@ -86,6 +88,8 @@ _KNOWN = Prepared(
         _M.c.last_seen,
         _C.c.granted_at,
         _C.c.withdrawn_at,
+        _I.c.elder,
+        _M.c.steps,
     )
     .select_from(
         _I.outerjoin(_M, (_M.c.person_id == _I.c.person_id) & (_M.c.group_id == bindparam("group_row"))).outerjoin(
@@ -166,6 +170,8 @@ def known(session: Session, channel: str, external_id: str, group_id: int | None
         last_seen=row[10],
         consented=row[11] is not None and row[12] is None,
         withdrawn=row[12] is not None,
+        elder=bool(row[13]),
+        steps=row[14],
     )
 
 

@@ -25,7 +25,7 @@ from storage.groups import Group, Member
 
 router = APIRouter()
 HISTORY = 20
-_KINDS = frozenset({"checkin", "streak", "topic", "challenge", "adjust", "reversal"})
+_KINDS = frozenset({"checkin", "streak", "topic", "challenge", "adjust", "reversal", "onboarding", "birthday"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,28 +5,57 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engagement.errors import Refusal
-from engagement.feature import Context
+from engagement.feature import Command, Context
 from engagement.kernel import Button, Document, Kind, Place, Reply
-from engagement.members import service
+from engagement.members import neighbours, path, service
+from engagement.members.wishes import in_private
 from prompts.loader import texts
 from storage import audit, identities
 
+_FIRST = (
+    ("checkin", "do"),
+    ("points", "show"),
+    ("topic", "today"),
+    ("points", "board"),
+    ("theme", "month"),
+    ("faq", "hand_over"),
+)
+"""Commands (slice and verb) that residents send most: the short help shows these, in this order."""
+
 
 def help_(ctx: Context) -> Sequence[Reply]:
-    """Answer 帮助: what a resident can send, what brings points first; a leader sees in private what leaders can.
+    """Answer 帮助: the few things that are used most, and where the rest stands; twelve lines at most."""
+    known = {command.name: command.help for feature in ctx.features for command in feature.commands if command.help}
+    names = [f"{slice_}.{verb}" for slice_, verb in _FIRST]
+    rows = [{"line": texts().raw(known[name])} for name in names if name in known]
+    tails = [
+        *(["members.help_for_leader"] if ctx.actor.leader else []),
+        *(["members.help_staff"] if ctx.actor.roles else []),
+    ]
+    return [Reply("members.help_short", {"rows": rows}, tails=tails)]
 
-    A leader knows the residents' part: it stands there in one line, so that the list fits a phone.
-    """
+
+def everything(ctx: Context) -> Sequence[Reply]:
+    """Answer 全部功能: a line for each command of a resident; in private, for it is long."""
+    rows = [{"line": texts().raw(one.help)} for one in _listed(ctx) if not one.roles]
+    return in_private(ctx, Reply("members.help_all", {"rows": rows}))
+
+
+def for_leaders(ctx: Context) -> Sequence[Reply]:
+    """Answer 团长帮助: a line for each command of a leader; in private, for it is long."""
+    rows = [{"line": texts().raw(one.help)} for one in _listed(ctx) if "leader" in one.roles]
+    return in_private(ctx, Reply("members.help_leader", {"rows": rows}))
+
+
+def _listed(ctx: Context) -> list[Command]:
     commands = [command for feature in ctx.features for command in feature.commands if command.help]
-    commands.sort(key=lambda command: not command.consent)
-    private = ctx.incoming.place is Place.DM
-    own = [one for one in commands if not one.roles and (private or Place.GROUP in one.places)]
-    if ctx.actor.leader:
-        lead = [{"line": texts().raw(one.help)} for one in commands if "leader" in one.roles]
-        words = texts().raw("members.help_between").join(one.words[0] for one in own)
-        return [Reply("members.help_leader", {"leader_rows": lead, "words": words})]
-    tails = ("members.help_staff",) if ctx.actor.roles else ()
-    return [Reply("members.help_all", {"rows": [{"line": texts().raw(one.help)} for one in own]}, tails=tails)]
+    return sorted(commands, key=lambda command: not command.consent)
+
+
+def joined(ctx: Context) -> Sequence[Reply]:
+    """Begin a newcomer's first steps, and look at the name."""
+    path.start(ctx)
+    return neighbours.joined(ctx)
 
 
 def about(ctx: Context) -> Sequence[Reply]:

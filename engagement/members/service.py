@@ -10,6 +10,7 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement.feature import Feature
+from engagement.members import rules
 from storage import audit, identities
 from storage.engine import Session
 from storage.groups import Consent, Group, Identity, Member, Person, RoleGrant
@@ -56,7 +57,7 @@ def erase_everything(session: Session, features: Sequence[Feature], person_id: i
 def export_identity(session: Session, person_id: int) -> Sequence[dict[str, object]]:
     """Return the accounts on channels."""
     rows = session.exec(pick(Identity).where(Identity.person_id == person_id))
-    return [{"channel": i.channel, "id": i.external_id, "name": i.name} for i in rows]
+    return [{"channel": i.channel, "id": i.external_id, "name": i.name, "short_answers": i.elder} for i in rows]
 
 
 def export_membership(session: Session, person_id: int) -> Sequence[dict[str, object]]:
@@ -75,6 +76,7 @@ def export_membership(session: Session, person_id: int) -> Sequence[dict[str, ob
             "joined": m.joined_at.isoformat(),
             "left": m.left_at.isoformat() if m.left_at else None,
             "last_seen": m.last_seen.isoformat() if m.last_seen else None,
+            "first_steps": rules.done_steps(m.steps or 0),
         }
         for m, name in rows
     ]
@@ -112,5 +114,6 @@ def erase_membership(session: Session, person_id: int, now: datetime) -> None:
         member.name = ""
         member.role = "member"
         member.last_seen = None
+        member.steps = None
         member.left_at = member.left_at or now
         session.add(member)

@@ -342,7 +342,7 @@ def test_one_person_in_two_groups(house: House) -> None:
 
 def test_in_private_without_a_group(house: House) -> None:
     assert house.keys("积分", "u7", private=True) == ["guard.no_group"]
-    assert house.keys("帮助", "u7", private=True) == ["members.help_all"]
+    assert house.keys("帮助", "u7", private=True) == ["members.help_short"]
     assert house.keys("几点能提货", "u7", private=True) == ["faq.unknown_no_group"]
     assert house.count(Consent) == 0
 

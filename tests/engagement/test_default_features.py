@@ -18,6 +18,7 @@ from sqlmodel import select as pick
 
 from engagement.feature import Command, Feature, PersonalData
 from engagement.kernel import Kind, Outgoing
+from engagement.members.tables import Lookalike
 from engagement.registry import FEATURES
 from prompts.loader import texts
 from storage.groups import Member, RoleGrant
@@ -92,12 +93,20 @@ def test_help_is_there(feature: Feature) -> None:
 
 @BY_NAME
 def test_help_shows_it(stage: Stage, feature: Feature) -> None:
-    said = {who: shown(stage.say(who, "帮助")[0]) for who in ("李阿姨", "周团长")}
+    """帮助 is short; 全部功能 has every line that a resident can use, 团长帮助 every line of a leader's, each for its own."""
+    short = shown(stage.say("李阿姨", "帮助")[0])
+    assert len(short.splitlines()) <= 12
+    everything = shown(stage.say("李阿姨", "全部功能", private=True)[0])
+    for_leaders = shown(stage.say("周团长", "团长帮助", private=True)[0])
     for command in feature.commands:
         if command.help:
             line = texts().raw(command.help)
-            assert (line in said["李阿姨"]) is (not command.roles and len(command.places) == 2), line
-            assert line in said["周团长"] or "leader" not in command.roles, line
+            assert (line in everything) is (not command.roles), line
+            assert (line in for_leaders) is ("leader" in command.roles), line
+            assert line not in short or not command.roles, line
+    assert "全部功能" in short
+    assert keys(stage.say("李阿姨", "团长帮助")) == ["guard.leader_only"]
+    assert "团长帮助" in shown(stage.say("周团长", "帮助")[0])
 
 
 @BY_NAME
@@ -262,6 +271,28 @@ def _act(stage: Stage) -> None:
     stage.say(CANARY, "免打扰 21:00-8:00")
 
 
+def _birthday(stage: Stage) -> None:
+    (sure,) = stage.say(CANARY, "我的生日 5-20")
+    stage.say(CANARY, "", button=sure.buttons[0].key)
+
+
+def _likes(stage: Stage) -> None:
+    _, page = stage.say(CANARY, "我的偏好")
+    stage.say(CANARY, "", button=page.buttons[0].key)
+
+
+def _switch_off(stage: Stage) -> None:
+    _, page = stage.say(CANARY, "通知设置")
+    stage.say(CANARY, "", button=page.buttons[0].key)
+
+
+def _pass_for_the_leader(stage: Stage) -> None:
+    person = stage.person(CANARY)
+    stage.database.write_now(
+        lambda s: s.add(Lookalike(group_id=stage.group_id, person_id=person, name=CANARY, found_at=stage.clock.now()))
+    )
+
+
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "identity": (_nothing, CANARY),
     "role_grant": (_grant, "staff"),
@@ -274,6 +305,10 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "topic_answer": (_talk, f"我家的{CANARY}会唱歌"),
     "theme_score": (_nothing, '"month": "2026-12"'),
     "leader_action": (_act, "group_setting"),
+    "birthday": (_birthday, '"birthday": "5-20"'),
+    "preference": (_likes, "fruit"),
+    "notice_off": (_switch_off, '"not_wanted": "points"'),
+    "lookalike": (_pass_for_the_leader, CANARY),
     "question": (_ask, f"{CANARY}的快递到了没有"),
 }
 """Table → how a person named CANARY gets a row in it, and what the export must show then.

@@ -38,6 +38,7 @@ UNLISTED = {
     "members.export": "私聊发给你一份关于你的全部数据",
     "members.withdraw": "从现在起不再记录你；以前的还在",
     "members.erase": "删掉关于你的数据，会先问一遍",
+    "members.no_birthday": "忘掉你的生日",
     "groups.unleader": "一位团长不再是团长",
     "groups.zone": "群的时区，一天从哪里算起",
     "points.board_day": "今天的积分榜",
@@ -53,6 +54,7 @@ UNLISTED = {
 PUSHES = {
     "topic": "每日话题",
     "topic_summary": "话题小结",
+    "birthday": "生日祝福（只祝同意过的人；群里一句，或者私聊）",
     "theme": "月度主题（开场、每周一次、月底小结）",
     "challenge": "挑战进度（月中几次）",
     "question_reminder": "私聊团长：还没回的问题",

@@ -22,14 +22,25 @@ def stage(tmp_path: Path) -> Stage:
 
 
 def test_help_needs_no_consent_and_shows_a_leader_more(stage: Stage) -> None:
+    """
+    李阿姨: 帮助 → 六样常用的，其余发「全部功能」
+    李阿姨: 全部功能 → 私聊发给她
+    周团长: 帮助 → 多一句「团长帮助」；团长帮助 → 私聊
+    """
     (resident,) = stage.say("李阿姨", "帮助")
     assert placeholders_match(resident)
     assert "签到" in shown(resident)
-    assert "加分" not in shown(resident)
+    assert len(shown(resident).splitlines()) <= 12
+    assert "团长帮助" not in shown(resident)
+    told, everything = stage.say("李阿姨", "全部功能")
+    assert told.key == "members.sent_privately"
+    assert "切换群" in shown(everything)
+    assert "加分" not in shown(everything)
     (leader,) = stage.say("周团长", "帮助")
-    assert "加分" in shown(leader)
-    assert "大家都能发：签到" in shown(leader)
-    assert "切换群" not in shown(resident)
+    assert "团长帮助" in shown(leader)
+    (all_of_it,) = stage.say("周团长", "团长帮助", private=True)
+    assert "加分" in shown(all_of_it)
+    assert keys(stage.say("李阿姨", "团长帮助", private=True)) == ["guard.leader_only"]
     consents = stage.database.read_now(lambda s: len(s.exec(select(Consent)).all()))
     assert consents <= 1
 
