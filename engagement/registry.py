@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engagement.announcements.manifest import FEATURE as ANNOUNCEMENTS
 from engagement.checkin.manifest import FEATURE as CHECKIN
 from engagement.faq.manifest import FEATURE as FAQ
 from engagement.feature import Feature
@@ -12,4 +13,4 @@ from engagement.points.manifest import FEATURE as POINTS
 from engagement.theme.manifest import FEATURE as THEME
 from engagement.topic.manifest import FEATURE as TOPIC
 
-FEATURES: tuple[Feature, ...] = (MEMBERS, GROUPS, LEADER, CHECKIN, POINTS, TOPIC, THEME, FAQ)
+FEATURES: tuple[Feature, ...] = (MEMBERS, GROUPS, LEADER, CHECKIN, POINTS, TOPIC, THEME, ANNOUNCEMENTS, FAQ)

@@ -43,9 +43,6 @@ CHUNK = 100
 LOOK_BACK = timedelta(days=7)
 """After a downtime, older occurrences than this leave no row."""
 
-_UNHEARD = (Kind.DM, Kind.EDIT)
-"""What makes no phone in the group ring."""
-
 _S = Schedule.__table__  # type: ignore[attr-defined]
 _C = Campaign.__table__  # type: ignore[attr-defined]
 _G = Group.__table__  # type: ignore[attr-defined]
@@ -318,7 +315,7 @@ def _world_failed(error: Exception) -> bool:
 
 
 def _is_heard_by_the_group(verdict: Verdict) -> bool:
-    return verdict.state == "pending" and verdict.reply is not None and verdict.reply.kind not in _UNHEARD
+    return verdict.state == "pending" and verdict.reply is not None and verdict.reply.kind not in (Kind.DM, Kind.EDIT)
 
 
 def _budget(session: Session, verdicts: Sequence[Verdict]) -> None:

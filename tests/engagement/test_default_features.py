@@ -22,6 +22,7 @@ from engagement.members.tables import Lookalike
 from engagement.registry import FEATURES
 from prompts.loader import texts
 from storage.groups import Member, RoleGrant
+from storage.inbox import Inbox
 from tests.engagement.stage import Stage, keys, open_stage, shown
 
 BY_NAME = pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
@@ -293,6 +294,13 @@ def _pass_for_the_leader(stage: Stage) -> None:
     )
 
 
+def _announce(stage: Stage) -> None:
+    """CANARY leads a group and tells it something; another leader stays."""
+    stage.say("周团长", f"设团长 {CANARY}")
+    (draft,) = stage.say(CANARY, f"发公告 {CANARY}家的冷链车晚到", private=True)
+    stage.say(CANARY, "", button=draft.buttons[0].key, private=True)
+
+
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "identity": (_nothing, CANARY),
     "role_grant": (_grant, "staff"),
@@ -309,6 +317,8 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "preference": (_likes, "fruit"),
     "notice_off": (_switch_off, '"not_wanted": "points"'),
     "lookalike": (_pass_for_the_leader, CANARY),
+    "announcement": (_announce, '"to": "own"'),
+    "announcement_round": (_announce, f"{CANARY}家的冷链车晚到"),
     "question": (_ask, f"{CANARY}的快递到了没有"),
 }
 """Table → how a person named CANARY gets a row in it, and what the export must show then.
@@ -327,6 +337,8 @@ KEPT = {
     "consent": "proof of what was agreed to",
     "member": "the pseudonym that sums point at, without a name",
     "topic_answer": "that somebody answered, without the words",
+    "announcement": "that groups were told, without the words",
+    "announcement_round": "that groups were told, without the words",
     "question": "that somebody asked, without the words",
 }
 DATA = [data for feature in FEATURES for data in feature.personal_data]
@@ -400,8 +412,10 @@ def test_after_an_erasure_the_name_and_the_words_stand_nowhere(canary: Stage) ->
         use(canary)
     assert any(CANARY in str(rows) for rows in contents(canary).values())
     erase(canary)
-    where = {name: rows for name, rows in contents(canary, without=("outbox",)).items() if CANARY in str(rows)}
+    # In private the address of a chat is the person's; it stands with the message until both are pruned.
+    where = {name: rows for name, rows in contents(canary, without=("outbox", "inbox")).items() if CANARY in str(rows)}
     assert not where
+    assert not [body for body in canary.database.read_now(lambda s: s.exec(pick(Inbox.body)).all()) if CANARY in body]
     assert canary.database.read_now(ledger.check).wrong_balances == 0
     assert canary.database.read_now(audit.broken_links)[1] is None
     (back,) = canary.say(CANARY, "积分")

@@ -30,6 +30,7 @@ TITLES = {
     "points": "积分",
     "topic": "每日话题",
     "theme": "月度主题",
+    "announcements": "公告",
     "faq": "问答",
 }
 TAKES = {"": "", "optional": "可带内容", "required": "后面要写内容"}
@@ -48,6 +49,9 @@ UNLISTED = {
     "topic.swap": "明天的话题换一个",
     "topic.skip": "明天不发话题",
     "topic.restore": "明天还是发话题",
+    "announcements.update": "给公告发过的群说一声有什么变化",
+    "announcements.end": "给公告发过的群说一声事情结束了",
+    "announcements.withdraw": "还没发出去的公告不发了",
     "faq.ask": "问一个问题，和 @ 团团一样",
 }
 """What the commands do that the help in the chat leaves out."""
@@ -81,7 +85,7 @@ def commands(features: Sequence[Feature] = FEATURES) -> str:
         lines += ["", f"## {TITLES.get(feature.name, feature.name)}", "", _plain(texts().raw(feature.help)), ""]
         lines += ["| 发什么 | 斜杠口令 | 在哪里 | 谁能用 | 做什么 |", "| --- | --- | --- | --- | --- |"]
         lines += [_command(command) for command in feature.commands]
-        pushes = [f"{job.minute // 60}:{job.minute % 60:02d} {PUSHES[job.kind]}" for job in feature.jobs]
+        pushes = [f"{job.minute // 60}:{job.minute % 60:02d} {PUSHES[job.kind]}" for job in feature.jobs if not job.once]
         if pushes:
             lines += ["", f"有内容时到点会说（群的当地时间）：{'；'.join(pushes)}。"]
     return "\n".join(lines) + "\n"

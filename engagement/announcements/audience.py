@@ -1,0 +1,172 @@
+"""Whom an announcement may go to, and whom it goes to: own groups for a leader, all or a region for staff.
+
+Source: F111, F115.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlmodel import col
+from sqlmodel import select as pick
+
+from engagement import calendar
+from engagement.announcements import rules
+from engagement.announcements.tables import Announcement, AnnouncementDay, AnnouncementRound
+from storage import identities
+from storage.campaigns import Schedule
+from storage.engine import Session
+from storage.groups import Group, Region, RoleGrant
+
+_G = Group.__table__  # type: ignore[attr-defined]
+_S = Schedule.__table__  # type: ignore[attr-defined]
+_R = AnnouncementRound.__table__  # type: ignore[attr-defined]
+_AD = AnnouncementDay.__table__  # type: ignore[attr-defined]
+_ACTIVE = _G.c.state == "active"
+
+
+def led(session: Session, person_id: int) -> list[Group]:
+    """Return the groups that a person leads, oldest membership first."""
+    return [group for member, group in identities.memberships(session, person_id) if member.role == "leader"]
+
+
+def scopes(session: Session, person_id: int) -> dict[str, str]:
+    """Return what a person may announce to: scope → name of the region, or empty; the narrowest first.
+
+    Staff of a region reach that region only; staff without one and admins reach all. Managers see figures and announce
+    nothing.
+    """
+    found: dict[str, str] = {}
+    if led(session, person_id):
+        found["own"] = ""
+    grants = session.exec(
+        pick(RoleGrant).where(RoleGrant.person_id == person_id, col(RoleGrant.role).in_(["staff", "admin"]))
+    ).all()
+    everywhere = any(grant.role == "admin" or grant.region_id is None for grant in grants)
+    mine = {grant.region_id for grant in grants}
+    if everywhere:
+        found["all"] = ""
+    if grants:
+        for region in session.exec(pick(Region).order_by(col(Region.id))):
+            if everywhere or region.id in mine:
+                found[f"region:{region.id}"] = region.name
+    return found
+
+
+def _within(session: Session, scope: str, person_id: int) -> ColumnElement[bool]:
+    kind, region = rules.whose(scope)
+    if kind == "all":
+        return and_(_ACTIVE)
+    if kind == "region":
+        return and_(_ACTIVE, _G.c.region_id == region)
+    own = [group.id for group in led(session, person_id)]
+    return and_(_ACTIVE, _G.c.id.in_(own)) if own else false()
+
+
+def targets(session: Session, announcement: Announcement) -> ColumnElement[bool]:
+    """Return the condition on groups that a draft's first round will go to."""
+    wanted = _within(session, announcement.scope, announcement.author_id)
+    left = left_out(announcement)
+    return and_(wanted, _G.c.id.not_in(left)) if left else wanted
+
+
+def reached(campaign_id: int) -> ColumnElement[bool]:
+    """Return the condition on active groups that a confirmed round went to."""
+    return and_(_ACTIVE, _G.c.id.in_(select(_S.c.group_id).where(_S.c.campaign_id == campaign_id)))
+
+
+def left_out(announcement: Announcement) -> list[int]:
+    """Return the ids of the groups that the author took out."""
+    kept = (announcement.left_out or {}).get("groups")
+    return [one for one in kept if type(one) is int] if isinstance(kept, list) else []
+
+
+def names(session: Session, where: ColumnElement[bool], limit: int) -> list[tuple[int, str]]:
+    """Return (id, name) of the first groups."""
+    return [
+        (row[0], row[1])
+        for row in session.execute(select(_G.c.id, _G.c.name).where(where).order_by(_G.c.id).limit(limit))
+    ]
+
+
+def count(session: Session, where: ColumnElement[bool]) -> int:
+    """Count groups."""
+    return int(session.execute(select(func.count()).select_from(_G).where(where)).scalar_one())
+
+
+def asleep(session: Session, where: ColumnElement[bool], now: datetime) -> int:
+    """Count groups in which quiet hours hold now."""
+    found = session.execute(
+        select(_G.c.zone, _G.c.quiet_from, _G.c.quiet_to, func.count())
+        .where(where)
+        .group_by(_G.c.zone, _G.c.quiet_from, _G.c.quiet_to)
+    )
+    nights = [rules.Night(*row) for row in found]
+    return rules.asleep(nights, {one.zone: calendar.local_minute(now, one.zone) for one in nights})
+
+
+def full(session: Session, where: ColumnElement[bool], now: datetime) -> int:
+    """Count groups that have had their announcements of today."""
+    rows = session.execute(
+        select(_G.c.zone, _AD.c.local_date)
+        .join(_AD, _AD.c.group_id == _G.c.id)
+        .where(
+            where,
+            _AD.c.said >= rules.MOST_A_DAY,
+            _AD.c.local_date >= calendar.local_day(now - timedelta(days=1), "UTC"),
+        )
+    )
+    return sum(calendar.local_day(now, zone) == day for zone, day in rows)
+
+
+def first_campaigns(session: Session, announcements: Collection[int]) -> dict[int, int]:
+    """Return announcement id → campaign id of its first round, of those that were confirmed."""
+    rows = session.exec(
+        pick(AnnouncementRound.announcement_id, AnnouncementRound.campaign_id).where(
+            col(AnnouncementRound.announcement_id).in_(announcements),
+            AnnouncementRound.step == "first",
+            col(AnnouncementRound.campaign_id).is_not(None),
+        )
+    )
+    return {announcement: campaign for announcement, campaign in rows if campaign is not None}
+
+
+def managed(session: Session, person_id: int, states: Sequence[str], limit: int = 5) -> list[Announcement]:
+    """Return the confirmed announcements that a person may go on with, newest first.
+
+    These are one's own, and those whose groups all lie where one may announce: another leader of the same group can tell
+    the end while the author sleeps.
+    """
+    allowed = [_within(session, scope, person_id) for scope in scopes(session, person_id)]
+    there = (
+        select(_R.c.announcement_id)
+        .join(_S, _S.c.campaign_id == _R.c.campaign_id)
+        .join(_G, _G.c.id == _S.c.group_id)
+        .where(_R.c.step == "first", or_(*allowed, false()))
+    )
+    recent = session.exec(
+        pick(Announcement)
+        .where(
+            col(Announcement.state).in_(states),
+            or_(col(Announcement.author_id) == person_id, col(Announcement.id).in_(there)),
+        )
+        .order_by(col(Announcement.id).desc())
+        .limit(50)
+    ).all()
+    campaigns = first_campaigns(session, [one.id for one in recent if one.id is not None])
+    mine = [
+        one
+        for one in recent
+        if one.author_id == person_id or (one.id in campaigns and _covers(session, allowed, reached(campaigns[one.id])))
+    ]
+    return mine[:limit]
+
+
+def _covers(session: Session, allowed: Sequence[ColumnElement[bool]], where: ColumnElement[bool]) -> bool:
+    """Say whether there are such groups and each lies in one of the allowed sets."""
+    beyond = where
+    for one in allowed:
+        beyond = beyond & ~one
+    return bool(allowed) and count(session, where) > 0 and count(session, beyond) == 0

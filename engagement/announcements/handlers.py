@@ -1,0 +1,235 @@
+"""发公告, 公告更新, 公告结束, 公告进度, 公告撤回 and their buttons: arguments → service → reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engagement.announcements import audience, progress, rules, sending, service
+from engagement.errors import Refusal
+from engagement.feature import Context
+from engagement.kernel import Button, Place, Reply, row_id
+from prompts.loader import texts
+
+_NAMED = 6
+_OTHERS = 3
+
+
+def _in_private(ctx: Context) -> None:
+    """A draft is nobody's business but the author's.
+
+    Raises:
+        Refusal: ``announcements.private_only``.
+    """
+    if ctx.incoming.place is not Place.DM:
+        raise Refusal("announcements.private_only")
+
+
+def announce(ctx: Context) -> Sequence[Reply]:
+    """发公告 冷链车晚到，预计 19:00 到货: a draft. Alone: how, and the templates."""
+    return _announce(ctx, urgent=False)
+
+
+def announce_urgently(ctx: Context) -> Sequence[Reply]:
+    """紧急公告 …: the same, and it rings in quiet hours."""
+    return _announce(ctx, urgent=True)
+
+
+def _announce(ctx: Context, *, urgent: bool) -> Sequence[Reply]:
+    _in_private(ctx)
+    if not ctx.argument:
+        buttons = [Button(f"announce_form:{key}", f"announcements.button_{key}") for key, _ in rules.FORMS.values()]
+        return [Reply("announcements.how_urgent" if urgent else "announcements.how", buttons=buttons)]
+    words = rules.own_words(ctx.text, ctx.argument)
+    form = rules.read_form(words)
+    if form is not None and not form.fields:
+        return _ask(form.key)
+    if form is not None:
+        words = service.filled(form)
+    return _shown(ctx, service.begin(ctx, words, urgent=urgent))
+
+
+def form_button(ctx: Context) -> Sequence[Reply]:
+    """A template was chosen: ask for its fields."""
+    if not audience.scopes(ctx.session, ctx.actor.person_id):
+        raise Refusal("guard.leader_only")
+    _in_private(ctx)
+    if ctx.text not in dict(rules.FORMS.values()):
+        raise Refusal("guard.old_button")
+    return _ask(ctx.text)
+
+
+def _ask(key: str) -> Sequence[Reply]:
+    return [Reply(f"announcements.form_{key}", subject=f"announce_form:{key}")]
+
+
+def form_answered(ctx: Context) -> Sequence[Reply]:
+    """The fields of a template, typed as an answer to the question for them."""
+    _in_private(ctx)
+    key = ctx.subject.partition(":")[2]
+    if key not in dict(rules.FORMS.values()):
+        raise Refusal("guard.old_button")
+    form = rules.fill_form(key, ctx.text)
+    return _shown(ctx, service.begin(ctx, service.filled(form), urgent=False)) if form.fields else _ask(key)
+
+
+def update(ctx: Context) -> Sequence[Reply]:
+    """公告更新 改到 20:00: a draft of what the same groups read next."""
+    _in_private(ctx)
+    if not ctx.argument:
+        raise Refusal("announcements.update_how")
+    return _shown(ctx, service.go_on(ctx, "update", rules.own_words(ctx.text, ctx.argument)))
+
+
+def end(ctx: Context) -> Sequence[Reply]:
+    """公告结束 已恢复正常: a draft of the end."""
+    _in_private(ctx)
+    words = rules.own_words(ctx.text, ctx.argument)
+    return _shown(ctx, service.go_on(ctx, "end", words or texts().raw("announcements.text_end")))
+
+
+def _shown(ctx: Context, draft: service.Draft) -> Sequence[Reply]:
+    """Show what the groups will read, which groups, and the buttons; nothing is sent by this."""
+    where = service.where(ctx, draft)
+    groups = audience.count(ctx.session, where)
+    names = audience.names(ctx.session, where, _NAMED)
+    asleep = audience.asleep(ctx.session, where, ctx.now)
+    values = {
+        "shown": service.preview(ctx, draft),
+        "groups": groups,
+        "names": "、".join(name for _id, name in names),
+        "asleep": asleep,
+        "full": audience.full(ctx.session, where, ctx.now),
+        "group": None,
+    }
+    tails = ["announcements.names" if groups <= _NAMED else "announcements.names_more"] if groups else []
+    if asleep:
+        tails.append("announcements.rings" if draft.rings_at_night else "announcements.waits")
+    if values["full"]:
+        tails.append("announcements.some_full" if draft.is_first else "announcements.some_edited")
+    reference = f"{draft.round.id}.{draft.round.changes}"
+    buttons = [Button(f"announce_go:{reference}", "announcements.button_go", values)] if groups else []
+    buttons += _choices(ctx, draft, reference, names if groups <= _NAMED else [])
+    buttons.append(Button(f"announce_drop:{reference}", "announcements.button_drop"))
+    return [Reply("announcements.draft" if groups else "announcements.draft_nobody", values, tails, buttons=buttons)]
+
+
+def _choices(ctx: Context, draft: service.Draft, reference: str, names: Sequence[tuple[int, str]]) -> list[Button]:
+    """Return the buttons that change to whom a draft goes, or what it is about."""
+    if not draft.is_first:
+        open_ = audience.managed(ctx.session, ctx.actor.person_id, ["open"])
+        return [
+            Button(
+                f"announce_about:{reference}.{one.id}",
+                "announcements.button_about",
+                {"about": rules.about(service.first_words(ctx.session, one))},
+            )
+            for one in open_
+            if one.id != draft.announcement.id
+        ][:_OTHERS]
+    buttons = []
+    if draft.announcement.scope == "own":
+        left = set(audience.left_out(draft.announcement))
+        buttons += [
+            Button(f"announce_out:{reference}.{group}", "announcements.button_out", {"name": name})
+            for group, name in names
+            if len(names) > 1
+        ]
+        buttons += [
+            Button(f"announce_out:{reference}.{group.id}", "announcements.button_in", {"name": group.name})
+            for group in audience.led(ctx.session, ctx.actor.person_id)
+            if group.id in left
+        ]
+    for number, (scope, name) in enumerate(audience.scopes(ctx.session, ctx.actor.person_id).items(), start=1):
+        if scope != draft.announcement.scope:
+            key = f"announcements.button_scope_{rules.whose(scope)[0]}"
+            buttons.append(Button(f"announce_to:{reference}.{number}", key, {"name": name}))
+    return buttons[:20]
+
+
+def _drafted(change: Callable[[Context, service.Draft, int], Sequence[Reply]]) -> Callable[[Context], Sequence[Reply]]:
+    """Make the handler of a draft's button."""
+
+    def handle(ctx: Context) -> Sequence[Reply]:
+        draft, choice = service.find(ctx, ctx.text)
+        return change(ctx, draft, choice)
+
+    return handle
+
+
+def _leave_out(ctx: Context, draft: service.Draft, group_id: int) -> Sequence[Reply]:
+    service.leave_out(ctx, draft, group_id)
+    return _shown(ctx, draft)
+
+
+def _rescope(ctx: Context, draft: service.Draft, number: int) -> Sequence[Reply]:
+    service.rescope(ctx, draft, number)
+    return _shown(ctx, draft)
+
+
+def _turn(ctx: Context, draft: service.Draft, announcement_id: int) -> Sequence[Reply]:
+    return _shown(ctx, service.turn_to(ctx, draft, announcement_id))
+
+
+def _drop(ctx: Context, draft: service.Draft, _choice: int) -> Sequence[Reply]:
+    service.drop(ctx, draft)
+    return [Reply("announcements.dropped")]
+
+
+def _go(ctx: Context, draft: service.Draft, sure: int) -> Sequence[Reply]:
+    """The confirmation; what rings at night asks once more."""
+    asleep = audience.asleep(ctx.session, service.where(ctx, draft), ctx.now)
+    if draft.rings_at_night and asleep and not sure:
+        reference = f"{draft.round.id}.{draft.round.changes}"
+        buttons = [
+            Button(f"announce_go:{reference}.1", "announcements.button_ring"),
+            Button(f"announce_drop:{reference}", "announcements.button_drop"),
+        ]
+        return [Reply("announcements.ring_sure", {"asleep": asleep}, buttons=buttons)]
+    groups = sending.confirm(ctx, draft)
+    waits = asleep if not draft.rings_at_night else 0
+    tails = ["announcements.waiting"] if waits else []
+    return [Reply(f"announcements.sent_{draft.round.step}", {"groups": groups, "asleep": waits}, tails)]
+
+
+go_button = _drafted(_go)
+out_button = _drafted(_leave_out)
+scope_button = _drafted(_rescope)
+about_button = _drafted(_turn)
+drop_button = _drafted(_drop)
+
+
+def how_far(ctx: Context) -> Sequence[Reply]:
+    """公告进度: how far the latest announcement is, group by group."""
+    _in_private(ctx)
+    return _far(ctx, 0)
+
+
+def look_button(ctx: Context) -> Sequence[Reply]:
+    """The progress of another one."""
+    if not audience.scopes(ctx.session, ctx.actor.person_id):
+        raise Refusal("guard.leader_only")
+    _in_private(ctx)
+    return _far(ctx, row_id(ctx.text) or -1)
+
+
+def _far(ctx: Context, announcement_id: int) -> Sequence[Reply]:
+    found, others = progress.latest(ctx, announcement_id)
+    if found is None:
+        raise Refusal("guard.old_button" if announcement_id else "announcements.none_yet")
+    values = {"about": found.about, "rows": found.rows, "more": found.more, **found.tally}
+    tails = ["announcements.rows"] if found.rows else []
+    if found.more:
+        tails.append("announcements.rows_more")
+    tails.append(f"announcements.next_{found.announcement.state}")
+    buttons = [
+        Button(f"announce_look:{one}", "announcements.button_look", {"about": about}) for one, about in others[:_OTHERS]
+    ]
+    return [Reply(f"announcements.progress_{found.step}", values, tails, buttons=buttons)]
+
+
+def take_back(ctx: Context) -> Sequence[Reply]:
+    """公告撤回: what is not out yet stays in."""
+    _in_private(ctx)
+    done = sending.withdraw(ctx)
+    key = "announcements.withdrawn_partly" if done.told else "announcements.withdrawn"
+    return [Reply(key, {"about": done.about, "spared": done.spared, "told": done.told})]
