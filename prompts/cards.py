@@ -182,7 +182,9 @@ def _templates() -> Environment:
     found = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    found.filters.update(cut=lettering.cut, lines=lettering.lines, weight=lettering.weight, n=_number, face=_face)
+    found.filters.update(n=_number, face=_face)
+    for fit in (lettering.cut, lettering.lines, lettering.weight, lettering.width):
+        found.filters[fit.__name__] = fit
     found.globals.update(paper=PAPER, families=lettering.FAMILIES)
     return found
 
@@ -254,7 +256,8 @@ def _statement(values: Mapping[str, Any]) -> dict[str, object]:
 def _board(values: Mapping[str, Any]) -> dict[str, object]:
     rows = [{**row, "rank": row["rank"] or number} for number, row in enumerate(values["rows"], start=1)]
     top = max([1, *(row["points"] for row in rows)])
-    return {"rows": [{**row, "share": max(0, round(100 * row["points"] / top))} for row in rows]}
+    widest = max([0, *(row["points"] for row in rows)], key=lambda points: len(_number(points)))
+    return {"rows": [{**row, "share": max(0, round(100 * row["points"] / top))} for row in rows], "widest": widest}
 
 
 def _poster(values: Mapping[str, Any]) -> dict[str, object]:

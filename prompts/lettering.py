@@ -68,6 +68,8 @@ def clean(text: str) -> str:
             if kept and kept[-1] != " ":
                 kept.append(" ")
             continue
+        if unicodedata.category(char)[0] == "M":
+            continue  # the fonts have some, but piled up they would leave the line
         if char in known:
             kept.append(char)
             continue
@@ -87,12 +89,17 @@ def weight(text: str) -> int:
     return 700 if all(char in bold for char in text) else 400
 
 
-def cut(text: str, width: float, *, bold: bool = False) -> str:
-    """Cut a cleaned text so that it is at most ``width`` em wide, with an ellipsis when something is missing."""
+def width(text: str, *, bold: bool = False) -> float:
+    """Return how wide a cleaned text is, in em."""
+    return face(bold=bold).width(text)
+
+
+def cut(text: str, most: float, *, bold: bool = False) -> str:
+    """Cut a cleaned text so that it is at most ``most`` em wide, with an ellipsis when something is missing."""
     known = face(bold=bold)
-    if known.width(text) <= width:
+    if known.width(text) <= most:
         return text
-    room = width - known.width(ELLIPSIS)
+    room = most - known.width(ELLIPSIS)
     used = 0.0
     for number, char in enumerate(text):
         used += known.width(char)
@@ -101,29 +108,29 @@ def cut(text: str, width: float, *, bold: bool = False) -> str:
     return text
 
 
-def lines(text: str, width: float, most: int, *, bold: bool = False) -> list[str]:
-    """Break a cleaned text into at most ``most`` lines of at most ``width`` em; the last is cut.
+def lines(text: str, wide: float, most: int, *, bold: bool = False) -> list[str]:
+    """Break a cleaned text into at most ``most`` lines of at most ``wide`` em; the last is cut.
 
     A line does not begin with a closing mark, and a Latin word stays whole where a line has room for it.
     """
     known = face(bold=bold)
     found: list[str] = []
     rest = text
-    while rest and len(found) < most - 1 and known.width(rest) > width:
-        end = _fitting(known, rest, width)
+    while rest and len(found) < most - 1 and known.width(rest) > wide:
+        end = _fitting(known, rest, wide)
         found.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
-    return [*found, cut(rest, width, bold=bold)] if rest else found
+    return [*found, cut(rest, wide, bold=bold)] if rest else found
 
 
 _CLOSING = "，。！？；：、）》」』”’…,.!?;:)]}%·—"
 
 
-def _fitting(known: Face, text: str, width: float) -> int:
+def _fitting(known: Face, text: str, wide: float) -> int:
     used, end = 0.0, 0
     for char in text:
         used += known.width(char)
-        if used > width:
+        if used > wide:
             break
         end += 1
     end = max(end, 1)
