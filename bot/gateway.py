@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
+from sqlmodel import select
 
 from bot.addressing import address
 from bot.routing import Routes
@@ -198,6 +199,7 @@ class Gateway:
         said: list[Said] = []
         for target in stage.targets:
             said.extend(self.dispatcher.run(stage.ctx, target))
+        self._learn(stage.ctx.group)
         said.extend(self._named(stage.ctx, stage.new_name))
         return Handled("done", self._queue(stage.ctx, inbox_id, said))
 
@@ -246,6 +248,7 @@ class Gateway:
             actor, new_name = self._in_group(session, incoming, group, name, now)
         else:
             actor, group = self._in_private(session, incoming, name)
+        self._learn(group)
         ctx = self.dispatcher.context(session, incoming, actor, group, now)
         return _Stage(ctx, self._targets(session, ctx), new_name)
 
@@ -267,6 +270,18 @@ class Gateway:
             identities.rename(session, known, name)
             new_name = True
         return _actor(known, frozenset(), now), new_name
+
+    def _learn(self, group: GroupView | None) -> None:
+        """Note the group's own words: before its message is looked up, and after it was handled for the next ones."""
+        if group is not None:
+            self.routes.learn((group.channel, group.account, group.external_id), group.settings)
+
+    def learn_all(self, session: Session) -> None:
+        """Note the own words of every group, at the start, and now and then where other processes change them."""
+        for channel, account, external_id, settings in session.exec(
+            select(Group.channel, Group.account, Group.external_id, Group.settings)
+        ):
+            self.routes.learn((channel, account, external_id), settings or {})
 
     def _in_private(self, session: Session, incoming: Incoming, name: str) -> tuple[Actor, GroupView | None]:
         person = identities.meet(session, incoming.channel, incoming.sender, name, self.clock.now())
@@ -303,7 +318,9 @@ class Gateway:
                 )
                 or ""
             )
-        target = self.routes.command(incoming.text)
+        group = ctx.group
+        where = None if group is None else (group.channel, group.account, group.external_id)
+        target = self.routes.command(incoming.text, where)
         if target is not None:
             if target.command is not None and target.command.roles - {"leader"} and ctx.actor.person_id:
                 ctx.actor = replace(ctx.actor, roles=identities.roles(session, ctx.actor.person_id))

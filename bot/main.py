@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -16,6 +17,7 @@ from typing import IO, TYPE_CHECKING
 import structlog
 
 from bot.courier import Courier
+from bot.edits import queue_edits
 from bot.gateway import Gateway
 from bot.pictures import Pictures
 from bot.play import Line, Player
@@ -24,7 +26,7 @@ from bot.settings import Mode, Settings
 from bot.upgrading import bring_up_to_date
 from engagement.clocks import Clock, Movable, SetClock, SystemClock
 from engagement.dispatch import Dispatcher
-from engagement.feature import JobSpec
+from engagement.feature import FollowUp, JobSpec
 from engagement.kernel import Incoming, Sender
 from engagement.registry import FEATURES
 from prompts.loader import texts
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("bot.main")
 PRUNE_EVERY = timedelta(hours=1)
+LEARN_EVERY = timedelta(seconds=30)
 PLATFORMS = ("telegram", "wechat", "wecom")
 """Channels on which strangers write: there one person's commands a minute are bounded."""
 
@@ -97,6 +100,7 @@ class Program:
     ownership: Ownership | None
     me: str
     _pruned: datetime | None = field(default=None)
+    _learnt: datetime | None = field(default=None)
     _running: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -105,8 +109,36 @@ class Program:
         return [job for feature in self.dispatcher.features for job in feature.jobs]
 
     async def next_instant(self) -> datetime | None:
-        """Return when something is due next: a schedule, or a delivery that waits."""
-        return await self.database.read(lambda session: clock_work.next_instant(session, self.clock.now()))
+        """Return when something is due next: a schedule, a delivery that waits, or a follow-up."""
+
+        def read(session: Session) -> datetime | None:
+            found = [clock_work.next_instant(session, self.clock.now()), *(one.due(session) for one in self.follow_ups)]
+            return min((moment for moment in found if moment is not None), default=None)
+
+        return await self.database.read(read)
+
+    @property
+    def follow_ups(self) -> list[FollowUp]:
+        """What slices say some seconds after events."""
+        return [feature.follow_up for feature in self.dispatcher.features if feature.follow_up is not None]
+
+    async def follow_up(self) -> None:
+        """Say what is due some seconds after events, and wait until it is sent."""
+        now = self.clock.now()
+        for one in self.follow_ups:
+            due = await self.database.read(one.due)
+            if due is not None and due <= now:
+                for queued in await self.database.write(partial(queue_edits, take=one.take, now=now)):
+                    self.courier.post(queued)
+        await self.courier.drain()
+
+    async def attend(self) -> None:
+        """Do what a live program does every few seconds beside its work; replicas learn what another one was told."""
+        await self.follow_up()
+        now = self.clock.now()
+        if self.database.dialect != "sqlite" and (self._learnt is None or now - self._learnt >= LEARN_EVERY):
+            self._learnt = now
+            await self.database.read(self.gateway.learn_all)
 
     async def advance(self, clock: Movable, to: datetime) -> None:
         """Move a clock to an instant, stopping at every due instant on the way to plan and deliver."""
@@ -118,6 +150,7 @@ class Program:
             if due > clock.now():
                 clock.set(due)
             await self.run_due()
+            await self.follow_up()
             if await self.next_instant() == due:
                 # Something cannot go out now; the clock must still reach its end.
                 break
@@ -228,6 +261,7 @@ def open_program(
             load_starter(answering, clock.now(), publish=settings.mode is Mode.LOCAL, wait=not gated)
     dispatcher = Dispatcher(FEATURES, answering)
     gateway = Gateway(database, dispatcher, clock, paced=PLATFORMS if gated else ())
+    database.read_now(gateway.learn_all)
     telegram = settings.telegram
     gate = open_gate(database, {"telegram": Rates(telegram.rate, telegram.group_rate)} if gated else {})
     senders: dict[str, Sender] = {}

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from engagement.dispatch import Target
 from engagement.feature import Command, Feature
@@ -39,6 +40,19 @@ class _Entry:
     command: Command
 
 
+Where: TypeAlias = tuple[str, str, str]
+"""(channel, account, conversation) of a group."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What is a command in one group only: normal spelling → target, and who hears what looks like one."""
+
+    settings: Mapping[str, Any]
+    spellings: Mapping[str, Target]
+    features: Sequence[Feature]
+
+
 class Routes:
     """The command table."""
 
@@ -54,6 +68,7 @@ class Routes:
         self._prefix: list[tuple[str, _Entry]] = []
         self._fallback: Target | None = None
         self._typed: dict[str, Target] = {}
+        self._own: dict[Where, _Own] = {}
         for feature in features:
             if feature.fallback is not None:
                 self._fallback = Target(feature, feature.fallback)
@@ -75,8 +90,39 @@ class Routes:
                 raise ValueError(f"two commands for /{name}")
             self._slash[name] = entry
 
-    def command(self, text: str) -> Target | None:
-        """Find the command that a text is, or None."""
+    def learn(self, where: Where, settings: Mapping[str, Any]) -> None:
+        """Note which words a group's own settings make commands there; cheap when nothing has changed."""
+        known = self._own.get(where)
+        if (known.settings if known is not None else {}) == settings:
+            return
+        spellings: dict[str, Target] = {}
+        features: list[Feature] = []
+        for feature in self.features:
+            if feature.own_words is None:
+                continue
+            found = feature.own_words.spellings(settings)
+            if found:
+                features.append(feature)
+            for spelling, argument in found.items():
+                spellings.setdefault(normal(spelling), Target(feature, feature.own_words.handler, argument=argument))
+        if spellings:
+            self._own[where] = _Own(dict(settings), spellings, features)
+        elif known is not None:
+            del self._own[where]
+
+    def command(self, text: str, where: Where | None = None) -> Target | None:
+        """Find the command that a text is, or None.
+
+        Args:
+            where: the group whose own words count too.
+        """
+        found = self._command(text)
+        if found is None and where is not None and text and len(text) <= LONGEST_COMMAND:
+            own = self._own.get(where)
+            return None if own is None else _own_command(text, own)
+        return found
+
+    def _command(self, text: str) -> Target | None:
         if not text or len(text) > LONGEST_COMMAND:
             return None
         typed = self._typed.get(text)
@@ -116,5 +162,20 @@ class Routes:
             incoming.event is Event.MESSAGE
             and incoming.place is Place.GROUP
             and not incoming.addressed
-            and self.command(incoming.text) is None
+            and self.command(incoming.text, (incoming.channel, incoming.account, incoming.conversation)) is None
         )
+
+
+def _own_command(text: str, own: _Own) -> Target | None:
+    shown = visible(text)
+    if shown.endswith(_QUESTION):
+        return None
+    found = own.spellings.get(normal(text))
+    if found is not None:
+        return found
+    for feature in own.features:
+        words = feature.own_words
+        match = words.others.fullmatch(simplified(shown)) if words is not None and words.others is not None else None
+        if words is not None and match is not None and words.is_meant(match.group(1)):
+            return Target(feature, words.handler, argument=shown)
+    return None

@@ -211,6 +211,7 @@ class Server:
             await asyncio.sleep(FLUSH_SECONDS)
             try:
                 await self.program.pump.flush()
+                await self.program.attend()
                 await self.program.prune()
             except OSError as error:
                 log.warning("flush.failed", kind=type(error).__name__)

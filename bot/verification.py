@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import func, select, text
 
 from bot.settings import Settings
-from engagement.checkin import service as checkin
+from engagement.checkin import records as checkin
 from prompts.loader import texts
 from storage import audit, ledger, migrate
 from storage.campaigns import Delivery, Fire

@@ -7,6 +7,7 @@ the privacy commands are built from that list and know no slice by name.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -273,6 +274,37 @@ class PersonalData:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnWords:
+    """Words that are commands in one group only, because its leader chose them (topics of check-ins).
+
+    Attributes:
+        spellings: from a group's settings, what people type → the argument that the handler gets. Compared after
+            normalisation; a command of the table comes first.
+        handler: who is called.
+        others: where a group has such words: what looks like one and is none goes to the handler too, with the whole
+            text as argument, if ``is_meant`` says so of the first group of the match.
+    """
+
+    spellings: Callable[[Mapping[str, Any]], Mapping[str, str]]
+    handler: Handler
+    others: re.Pattern[str] | None = None
+    is_meant: Callable[[str], bool] = bool
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What a slice says some seconds after events, when more of them may have come meanwhile (an edited summary).
+
+    Attributes:
+        due: when there is next something to say; one indexed read.
+        take: claims what is due, a bounded number at once, and returns the edits (Kind.EDIT) with their groups.
+    """
+
+    due: Callable[[Session], datetime | None]
+    take: Callable[[Session, datetime], Sequence[tuple[GroupView, Reply]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
     """A slice, as the rest of the program sees it.
 
@@ -288,6 +320,8 @@ class Feature:
         fallback: the handler of addressed words that are no command (one slice only).
         jobs: kinds of push.
         undos: kind of a leader's action → what takes it back, given what stood before (:mod:`engagement.actions`).
+        own_words: words that are commands in some groups only.
+        follow_up: what is said some seconds later.
         personal_data: every personal column of the slice's tables.
         help: text key of the slice's own help paragraph.
     """
@@ -303,5 +337,7 @@ class Feature:
     fallback: Handler | Slow | None = None
     jobs: Sequence[JobSpec] = ()
     undos: Mapping[str, Callable[[Context, Mapping[str, Any]], Sequence[Reply]]] = field(default_factory=dict)
+    own_words: OwnWords | None = None
+    follow_up: FollowUp | None = None
     personal_data: Sequence[PersonalData] = ()
     help: str = ""

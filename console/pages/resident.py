@@ -13,6 +13,8 @@ from console.policy import RESIDENT, Allow
 from console.views import Views
 from engagement import calendar
 from engagement.checkin import service as checkin
+from engagement.checkin.card import Month as CheckinMonth
+from engagement.feature import GroupView
 from engagement.points import service as points
 from engagement.theme import service as theme
 from engagement.theme.service import Place
@@ -25,7 +27,7 @@ from storage.groups import Group, Member
 
 router = APIRouter()
 HISTORY = 20
-_KINDS = frozenset({"checkin", "streak", "topic", "challenge", "adjust", "reversal", "onboarding", "birthday"})
+_KINDS = frozenset({"checkin", "streak", "makeup", "topic", "challenge", "adjust", "reversal", "onboarding", "birthday"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Mine:
     name: str
     today: date
     standing: points.Standing
-    month: checkin.Month
+    month: CheckinMonth
     days: list[Day]
     history: list[tuple[date, str, int, str]]
     theme: Month
@@ -83,7 +85,7 @@ def mine_of(session: Session, member: Member, group: Group, now: datetime) -> Mi
     """Read what the page shows of one membership."""
     assert member.id is not None and member.account_id is not None and group.id is not None
     today = calendar.local_day(now, group.zone)
-    month = checkin.month_of(session, member.id, today)
+    month = checkin.month_of(session, GroupView.of(group), member.id, today)
     key = f"{today:%Y-%m}"
     scores = [
         one
@@ -105,7 +107,7 @@ def mine_of(session: Session, member: Member, group: Group, now: datetime) -> Mi
         today,
         points.standing(session, group.id, group.name, member.id, member.account_id, today),
         month,
-        cells(today, set(month.days)),
+        cells(today, {*month.days, *month.made_up}),
         history,
         month_theme,
         "\n".join(packs.fill(challenge.rule, {"target": challenge.target, "reward_points": challenge.reward_points})),

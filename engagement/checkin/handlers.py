@@ -1,20 +1,142 @@
-"""签到 and 打卡日历: arguments → service → reply."""
+"""签到, 健身打卡, 打卡主题 and 打卡日历: arguments → service → reply."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engagement.checkin import rules, service
+from engagement.checkin import pauses, rules, service, summary, words
+from engagement.checkin.card import Month, card_values
+from engagement.checkin.tables import DAILY
+from engagement.errors import Refusal
 from engagement.feature import Context
-from engagement.kernel import Button, Kind, Reply
+from engagement.kernel import Button, Card, Kind, Reply
+from prompts.loader import texts
 
-_STAMP = "👍"
+_STAMP, _SPECIAL_STAMP = "👍", "🎉"
+PHOTO = "photo"
 
 
 def check_in(ctx: Context) -> Sequence[Reply]:
-    """Check in. A first time or a milestone gets words, a routine one an emoji where the group wants quiet."""
+    """Check in. A first time or a milestone gets words and a card, a routine one what the group wants."""
+    if ctx.argument:
+        return _named(ctx, ctx.argument)
     done = service.check_in(ctx)
-    values: dict[str, object] = {
+    values = _values(ctx, done)
+    if done.repeated:
+        return [Reply("checkin.already", values)]
+    tails = _tails(done, values)
+    if done.total == 1:
+        button = Button("points:show", "checkin.button_points")
+        return [Reply("checkin.first", values, tails, buttons=[button], card=_card(ctx, done)), *done.replies]
+    if done.bonus:
+        return [Reply("checkin.milestone", values, tails, card=_card(ctx, done)), *done.replies]
+    return [*_routine(ctx, done, Reply("checkin.done", values, tails)), *done.replies]
+
+
+def topic_check_in(ctx: Context) -> Sequence[Reply]:
+    """「健身打卡」, or something like it; the argument is a topic's key, or words that name none."""
+    topic = pauses.topic_of(ctx.here, ctx.argument)
+    return _named(ctx, ctx.argument) if topic is None else _on_topic(ctx, topic)
+
+
+def topic_button(ctx: Context) -> Sequence[Reply]:
+    """A topic was chosen from the list."""
+    if ctx.text == DAILY:
+        return check_in(ctx)
+    topic = pauses.topic_of(ctx.here, ctx.text)
+    if topic is None:
+        raise Refusal("guard.old_button")
+    return _on_topic(ctx, topic)
+
+
+def photo(ctx: Context) -> Sequence[Reply]:
+    """Somebody quotes our line that a photo is needed: with a photo it is the check-in."""
+    topic = pauses.topic_of(ctx.here, ctx.subject.partition(":")[2])
+    if topic is None:
+        raise Refusal("guard.old_button")
+    return _on_topic(ctx, topic)
+
+
+def topics(ctx: Context) -> Sequence[Reply]:
+    """Answer 打卡主题: what can be checked in on, each with its button."""
+    return [_list(ctx, "checkin.topics")]
+
+
+def calendar(ctx: Context) -> Sequence[Reply]:
+    """Answer 打卡日历: this month's days, in words and as a card."""
+    assert ctx.actor.member_id is not None
+    month = service.month_of(ctx.session, ctx.here, ctx.actor.member_id, ctx.today)
+    values = {
+        "name": ctx.actor.name,
+        "month": ctx.today.month,
+        "count": len(month.days),
+        "days": _days(month.days),
+        "made_up": _days(month.made_up),
+        "frozen": _days(month.frozen),
+        "streak": month.streak,
+        "longest": month.longest,
+        "cards": month.cards,
+    }
+    tails = [
+        *(["checkin.calendar_made_up"] if month.made_up else []),
+        *(["checkin.calendar_frozen"] if month.frozen else []),
+        *(["checkin.calendar_cards"] if month.cards else []),
+        *([] if month.checked_today else ["checkin.calendar_today"]),
+    ]
+    if not month.days and not month.made_up:
+        return [Reply("checkin.calendar_empty", values)]
+    return [Reply("checkin.calendar", values, tails, card=_picture(ctx, month))]
+
+
+# ---------------------------------------------------------------- topics
+
+
+def _named(ctx: Context, text: str) -> Sequence[Reply]:
+    name = words.topic_name(text)
+    topic = words.find(rules.topics_of(pauses.settings_of(ctx.here)), name)
+    return [_list(ctx, "checkin.topic_unknown", name)] if topic is None else _on_topic(ctx, topic)
+
+
+def _on_topic(ctx: Context, topic: rules.Topic) -> Sequence[Reply]:
+    values: dict[str, object] = {"name": ctx.actor.name, "topic": topic.name}
+    if not topic.active:
+        return [_list(ctx, "checkin.topic_stopped", topic.name)]
+    if topic.weekdays and ctx.today.weekday() > 4:
+        return [Reply("checkin.topic_weekend", values)]
+    if topic.photo and ctx.incoming.media != PHOTO:
+        return [Reply("checkin.topic_photo", values, subject=f"checkin_photo:{topic.key}")]
+    done = service.check_in(ctx, topic)
+    values |= _values(ctx, done)
+    if done.repeated:
+        return [Reply("checkin.topic_already", values)]
+    tails = [*(["checkin.topic_streak"] if topic.streak else []), *_tails(done, values)]
+    if done.bonus:
+        return [Reply("checkin.topic_milestone", values, tails, card=_card(ctx, done, topic)), *done.replies]
+    said = Reply("checkin.topic_done", values, tails)
+    return [*([said] if done.total == 1 else _routine(ctx, done, said, topic)), *done.replies]
+
+
+def _list(ctx: Context, key: str, name: str = "") -> Reply:
+    found = [topic for topic in rules.topics_of(pauses.settings_of(ctx.here)) if topic.active]
+    rows = [{"topic": topic.name, "points": topic.points, "rules": rules_shown(topic)} for topic in found]
+    values = {"name": ctx.actor.name, "topic": name, "rows": rows}
+    if not rows:
+        return Reply("checkin.topics_none", values, ["checkin.topics_leader"] if ctx.actor.leader else ())
+    buttons = [Button(f"checkin_topic:{topic.key}", "checkin.button_topic", {"topic": topic.name}) for topic in found]
+    return Reply(key, values, buttons=[*buttons, Button(f"checkin_topic:{DAILY}", "checkin.button_daily")])
+
+
+def rules_shown(topic: rules.Topic) -> str:
+    """Write a topic's rules behind its points; empty when it has none."""
+    known = ("photo", topic.photo), ("weekdays", topic.weekdays), ("streak", topic.streak)
+    return "".join(texts().raw(f"checkin.rule_{name}") for name, holds in known if holds)
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def _values(ctx: Context, done: service.Done) -> dict[str, object]:
+    return {
         "name": ctx.actor.name,
         "streak": done.streak,
         "points": done.points,
@@ -22,32 +144,54 @@ def check_in(ctx: Context) -> Sequence[Reply]:
         "balance": done.balance,
         "total": done.total,
         "left": rules.next_milestone(done.streak),
+        "cards": done.cards,
+        "special": texts().raw(f"checkin.special_{done.special}") if done.special else "",
     }
-    if done.repeated:
-        return [Reply("checkin.already", values)]
-    if done.total == 1:
-        said = Reply("checkin.first", values, buttons=[Button("points:show", "checkin.button_points")])
-    elif done.bonus:
-        said = Reply("checkin.milestone", values)
-    elif ctx.here.quiet_acks:
-        said = Reply("checkin.done", values, kind=Kind.REACTION, emoji=_STAMP)
-    else:
-        said = Reply("checkin.done", values)
-    return [said, *done.replies]
 
 
-def calendar(ctx: Context) -> Sequence[Reply]:
-    """Answer 打卡日历: this month's days in words."""
+def _tails(done: service.Done, values: dict[str, object]) -> list[str]:
+    tails = ["checkin.doubled"] if done.special else []
+    if done.refunded:
+        values["back"] = texts().raw(f"checkin.back_{done.refunded}")
+        tails.append("checkin.given_back")
+    return [*tails, *(["checkin.got_card"] if done.got_card and not done.refunded else [])]
+
+
+def _routine(ctx: Context, done: service.Done, words_: Reply, topic: rules.Topic | None = None) -> Sequence[Reply]:
+    group = ctx.here
+    acks = rules.acks_of(pauses.settings_of(group), quiet=group.quiet_acks)
+    if acks == "words" or done.refunded:
+        return [words_]
+    if acks == "summary" and topic is None:
+        said = summary.note(ctx)
+        if said or not ctx.actor.first_time:
+            return said
+    emoji = _SPECIAL_STAMP if done.special else _STAMP
+    return [Reply(words_.key, words_.values, words_.tails, kind=Kind.REACTION, emoji=emoji)]
+
+
+def _card(ctx: Context, done: service.Done, topic: rules.Topic | None = None) -> Card:
     assert ctx.actor.member_id is not None
-    month = service.month_of(ctx.session, ctx.actor.member_id, ctx.today)
-    values = {
-        "name": ctx.actor.name,
-        "month": ctx.today.month,
-        "count": len(month.days),
-        "days": "、".join(str(day) for day in month.days),
-        "streak": month.streak,
-        "longest": month.longest,
-    }
-    if not month.days:
-        return [Reply("checkin.calendar_empty", values)]
-    return [Reply("checkin.calendar", values, tails=() if month.checked_today else ("checkin.calendar_today",))]
+    key = DAILY if topic is None else topic.key
+    month = service.month_of(ctx.session, ctx.here, ctx.actor.member_id, ctx.today, key)
+    return _picture(ctx, month, done.points, "" if topic is None else topic.name)
+
+
+def _picture(ctx: Context, month: Month, points: int = 0, topic: str = "") -> Card:
+    rewards = rules.Rewards.of(pauses.settings_of(ctx.here))
+    left = rules.next_milestone(month.streak)
+    values = card_values(
+        name=ctx.actor.name,
+        group=ctx.here.name,
+        today=ctx.today,
+        month=month,
+        next_days=left,
+        next_points=rules.milestone_bonus(rewards, month.streak + left),
+        points=points,
+        topic=topic,
+    )
+    return Card("checkin", values)
+
+
+def _days(days: Sequence[int]) -> str:
+    return "、".join(str(day) for day in days)

@@ -1,59 +1,30 @@
-"""签到: one a member, topic and local day; streaks with rising rewards."""
+"""签到: one a member, topic and local day; streaks with rising rewards, topics, make-ups and days off."""
 
 from __future__ import annotations
 
-from engagement.checkin import handlers, service
-from engagement.feature import Command, Feature, PersonalData
+from engagement.checkin import handlers, leading, mending, records, summary, words
+from engagement.feature import Command, Feature, FollowUp, OwnWords, PersonalData
 
-_DIGITS = "一二三四五六七八九"
-
-
-def _numeral(number: int) -> str:
-    """Write 1 … 99 as people say it."""
-    tens, ones = divmod(number, 10)
-    return ("" if tens == 0 else "十" if tens == 1 else _DIGITS[tens - 1] + "十") + (
-        "" if ones == 0 else _DIGITS[ones - 1]
-    )
-
-
-def _spellings() -> tuple[str, ...]:
-    """What people type to check in; somebody whose words are not heard loses a streak without knowing why.
-
-    Marks, blanks and emoji are taken out before: 「签到+1」 is heard as 签到1.
-    """
-    acts = ("签到", "打卡", "签到打卡", "打卡签到", "签个到", "打个卡")
-    before = ["", "我", "我要", "我来", "来", "我也", "今日", "今天", "每日", "早", "早上好", "早安"]
-    before += ["大家早", "大家早上好", "大家好", "上午好", "中午好", "下午好", "晚上好"]
-    after = ("", "了", "啦", "喽", "嘍", "咯", "啊", "呀", "哈", "哦", "嘞", "1", "来了", "来啦", "成功")
-    words = [first + act + last for act in acts for first in before for last in after]
-    words += [
-        "已签到",
-        "已打卡",
-        "签",
-        "签到签到",
-        "打卡打卡",
-        "签到签到签到",
-        "打卡打卡打卡",
-        "签道",
-        "签倒",
-        "打咔",
-        "qd",
-        "打卞",
-    ]
-    for day in [*range(1, 367), *(_numeral(number) for number in range(1, 100))]:
-        words += [f"{act}第{day}天" for act in acts[:2]] + [f"第{day}天{act}" for act in acts[:2]]
-    return tuple(dict.fromkeys(words))
-
+_LEADER = frozenset({"leader"})
+_DAYS = tuple(f"请假{number}天" for number in ("1", "2", "3", "4", "5", "6", "7", *"一二两三四五六七"))
 
 FEATURE = Feature(
     name="checkin",
     commands=(
         Command(
             "checkin.do",
-            _spellings(),
+            words.DAILY_WORDS,
             handlers.check_in,
             slash=("checkin", "sign"),
             help="checkin.help_do",
+        ),
+        Command(
+            "checkin.topics",
+            ("打卡主题", "签到主题", "打卡项目", "有哪些打卡", "打卡有哪些"),
+            handlers.topics,
+            reads=True,
+            slash=("checkin_topics",),
+            help="checkin.help_topics",
         ),
         Command(
             "checkin.calendar",
@@ -63,22 +34,112 @@ FEATURE = Feature(
             slash=("calendar",),
             help="checkin.help_calendar",
         ),
+        Command(
+            "checkin.makeup",
+            ("补签", "我要补签", "补打卡", "补签昨天", "补签前天"),
+            mending.makeup,
+            slash=("makeup",),
+            takes="optional",
+            help="checkin.help_makeup",
+        ),
+        Command(
+            "checkin.cards",
+            ("补签卡", "我的补签卡"),
+            mending.cards,
+            reads=True,
+            slash=("makeup_cards",),
+        ),
+        Command(
+            "checkin.leave",
+            ("请假", "打卡请假", *_DAYS),
+            mending.leave,
+            slash=("leave",),
+            takes="optional",
+            help="checkin.help_leave",
+        ),
+        Command("checkin.leave_end", ("销假", "取消请假"), mending.end_leave, slash=("leave_end",)),
+        Command(
+            "checkin.topic_add",
+            ("新增打卡", "添加打卡", "增加打卡"),
+            leading.add_topic,
+            slash=("topic_add",),
+            takes="required",
+            consent=False,
+            roles=_LEADER,
+            help="checkin.help_topic_add",
+        ),
+        Command(
+            "checkin.topic_stop",
+            ("停用打卡", "删除打卡", "取消打卡"),
+            leading.stop_topic,
+            slash=("topic_stop",),
+            takes="required",
+            consent=False,
+            roles=_LEADER,
+            help="checkin.help_topic_stop",
+        ),
+        Command(
+            "checkin.double",
+            ("双倍日", "双倍积分日"),
+            leading.double,
+            slash=("double",),
+            takes="optional",
+            consent=False,
+            roles=_LEADER,
+            help="checkin.help_double",
+        ),
+        Command(
+            "checkin.freeze",
+            ("冻结连签", "冻结打卡"),
+            leading.freeze,
+            slash=("freeze",),
+            takes="optional",
+            consent=False,
+            roles=_LEADER,
+            help="checkin.help_freeze",
+        ),
     ),
-    buttons={"checkin": handlers.check_in},
+    buttons={
+        "checkin": handlers.check_in,
+        "checkin_topic": handlers.topic_button,
+        "makeup": mending.makeup_button,
+        "leave": mending.leave_button,
+        "unfreeze": leading.unfreeze_button,
+    },
+    quotes={"checkin_photo": handlers.photo},
+    undos={"checkin_setting": leading.undo_setting, "checkin_freeze": leading.undo_freeze},
+    own_words=OwnWords(
+        words.topic_spellings, handlers.topic_check_in, others=words.UNKNOWN_TOPIC, is_meant=words.may_be_topic
+    ),
+    follow_up=FollowUp(summary.next_due, summary.take_due),
     personal_data=(
         PersonalData(
             table="checkin",
             columns=("member_id", "local_date", "occurred_at"),
             purpose="checkin.purpose",
-            export=service.export,
-            erase=lambda session, person_id, now: service.erase(session, person_id),
+            export=records.export,
+            erase=records.erase,
         ),
         PersonalData(
             table="checkin_streak",
-            columns=("member_id", "streak", "longest", "total", "last_date"),
+            columns=("member_id", "streak", "longest", "total", "last_date", "cards"),
             purpose="checkin.purpose",
-            export=service.export_streaks,
-            erase=lambda session, person_id, now: None,
+            export=records.export_streaks,
+            erase=records.keep,
+        ),
+        PersonalData(
+            table="checkin_makeup",
+            columns=("member_id", "local_date", "made_on", "paid"),
+            purpose="checkin.purpose_makeups",
+            export=records.export_makeups,
+            erase=records.keep,
+        ),
+        PersonalData(
+            table="checkin_pause",
+            columns=("member_id", "first_day", "last_day"),
+            purpose="checkin.purpose_leaves",
+            export=records.export_leaves,
+            erase=records.keep,
         ),
     ),
     help="checkin.help",

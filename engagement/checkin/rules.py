@@ -174,6 +174,10 @@ class Pauses:
             return True
         return any(first <= day <= last for first, last in self.spans)
 
+    def only_spans(self) -> Pauses:
+        """Return it without the weekends, which a calendar does not mark."""
+        return Pauses(self.spans)
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
-from sqlalchemy import bindparam, func, select
-from sqlmodel import col
-from sqlmodel import select as pick
+from sqlalchemy import bindparam, false, func, literal_column, select
 
-from engagement.checkin import rules
+from engagement.checkin import makeups, pauses, rules
+from engagement.checkin.card import Month
 from engagement.checkin.tables import DAILY, Checkin, CheckinStreak
 from engagement.events import CheckedIn
-from engagement.feature import Context
+from engagement.feature import Context, GroupView
 from engagement.kernel import Reply
 from engagement.points.service import award
 from storage import ledger
 from storage.columns import micros
 from storage.engine import Session
-from storage.groups import Group, Member
+from storage.groups import Member
 from storage.statements import Prepared
 
 _C = Checkin.__table__  # type: ignore[attr-defined]
@@ -34,6 +33,7 @@ _INSERT = Prepared(
             topic=bindparam("topic"),
             local_date=bindparam("local_day"),
             occurred_at=bindparam("occurred_at"),
+            made_up=false(),
         )
         .on_conflict_do_nothing(index_elements=["member_id", "topic", "local_date"])
         .returning(_C.c.id)
@@ -41,7 +41,7 @@ _INSERT = Prepared(
 )
 _STREAK = Prepared(
     "checkin.streak",
-    select(_S.c.streak, _S.c.longest, _S.c.total, _S.c.last_date).where(
+    select(_S.c.streak, _S.c.longest, _S.c.total, _S.c.last_date, _S.c.cards, _S.c.made_up).where(
         _S.c.member_id == bindparam("member"), _S.c.topic == bindparam("topic")
     ),
 )
@@ -56,6 +56,8 @@ _KEEP = Prepared(
             longest=bindparam("longest"),
             total=bindparam("total"),
             last_date=bindparam("last_day"),
+            cards=bindparam("cards"),
+            made_up=literal_column("0"),
         )
         .on_conflict_do_update(
             index_elements=["member_id", "topic"],
@@ -64,6 +66,7 @@ _KEEP = Prepared(
                 "longest": bindparam("longest"),
                 "total": bindparam("total"),
                 "last_date": bindparam("last_day"),
+                "cards": bindparam("cards"),
             },
         )
     ),
@@ -80,6 +83,10 @@ class Done:
         total: check-ins ever.
         points: whole points given by this one, the bonus included.
         balance: whole points of the account now.
+        special: why the points are doubled: ``day``, the id of a festival, or empty.
+        cards: make-up cards held now.
+        got_card: this one brought a card.
+        refunded: the day had been made up for, and what that cost was given back: ``card``, or its points.
         replies: what other slices want said about it.
     """
 
@@ -89,97 +96,100 @@ class Done:
     points: int
     bonus: int
     balance: int
+    special: str = ""
+    cards: int = 0
+    got_card: bool = False
+    refunded: str = ""
     replies: Sequence[Reply] = ()
 
 
-def check_in(ctx: Context, topic: str = DAILY) -> Done:
-    """Check the actor in for the group's local day, once.
+def check_in(ctx: Context, topic: rules.Topic | None = None) -> Done:
+    """Check the actor in for the group's local day, once a topic; None = the plain daily one.
 
-    Source: F1, FAULTS B8.
+    Source: F1, F2, F12, FAULTS B8.
     """
     member, account, group = ctx.actor.member_id, ctx.actor.account_id, ctx.here
     assert member is not None and account is not None
-    day = ctx.today
-    made = ctx.session.row(
-        _INSERT, member=member, topic=topic, local_day=day.isoformat(), occurred_at=micros(ctx.incoming.occurred_at)
-    )
-    row = ctx.session.row(_STREAK, member=member, topic=topic)
+    session, day, key = ctx.session, ctx.today, DAILY if topic is None else topic.key
+    at = micros(ctx.incoming.occurred_at)
+    made = session.row(_INSERT, member=member, topic=key, local_day=day.isoformat(), occurred_at=at)
+    row = session.row(_STREAK, member=member, topic=key)
+    streak, longest, total, last_day, cards, made_up = row or (0, 0, 0, None, 0, 0)
+    refunded = ""
     if made is None:
-        return Done(True, row[0], row[2], 0, 0, ledger.balance(ctx.session, account))
-    streak, longest, total, last_day = row or (0, 0, 0, None)
+        if made_up:
+            refunded = makeups.give_back(ctx, key, day, at)
+        if not refunded:
+            return Done(True, streak, total, 0, 0, ledger.balance(session, account), cards=cards)
+        cards = min(rules.MOST_CARDS, cards + (refunded == "card"))
     last = None if last_day is None else date.fromisoformat(last_day)
-    if last is not None and day < last:
+    if last is not None and day <= last:
         # A late delivery of an earlier day: the facts decide, for that day's reward and for the streak that stands.
-        days = _days(ctx.session, member, topic)
-        this, now_streak, last_after = rules.streak_ending(days, day), rules.streak_ending(days, last), last
+        days = pauses.days_of(session, member, key)
+        off = pauses.paused(session, group, member, min(days), key)
+        this, now_streak, last_after = rules.streak_ending(days, day, off), rules.streak_ending(days, last, off), last
+        longest = max(longest, rules.streak_around(days, day, off))
     else:
-        this = now_streak = rules.next_streak(streak, last, day)
+        off = _NEVER if last is None or (day - last).days <= 1 else pauses.paused(session, group, member, last, key)
+        this = now_streak = rules.next_streak(streak, last, day, off)
         last_after = day
-    ctx.session.run(
+    after = rules.cards_after(cards, this) if topic is None else 0
+    session.run(
         _KEEP,
         member=member,
-        topic=topic,
+        topic=key,
         streak=now_streak,
         longest=max(longest, now_streak, this),
         total=total + 1,
         last_day=last_after.isoformat(),
+        cards=after,
     )
-    settings = group.settings.get("checkin")
-    rewards = rules.Rewards.of(settings if isinstance(settings, Mapping) else {})
-    worth = rules.reward(rewards, this, first=total == 0)
+    settings = pauses.settings_of(group)
+    rewards, special = rules.Rewards.of(settings), rules.special_day(settings, day)
+    if topic is None:
+        worth = rules.reward(rewards, this, first=total == 0, doubled=bool(special))
+    else:
+        worth = rules.topic_reward(rewards, topic, this, doubled=bool(special))
     if worth.points:
         balance = award(
-            ctx, kind="checkin", key=f"checkin:{group.id}:{member}:{topic}:{day.isoformat()}", amount=worth.points
+            ctx, kind="checkin", key=f"checkin:{group.id}:{member}:{key}:{day.isoformat()}", amount=worth.points
         ).balance
     else:
-        balance = ledger.balance(ctx.session, account)
-    replies = ctx.emit(CheckedIn(group.id, member, account, topic, day, this))
-    return Done(False, this, total + 1, worth.points, worth.bonus, balance, replies)
-
-
-def _days(session: Session, member_id: int, topic: str) -> set[date]:
-    return set(
-        session.exec(pick(col(Checkin.local_date)).where(Checkin.member_id == member_id, Checkin.topic == topic))
+        balance = ledger.balance(session, account)
+    replies = ctx.emit(CheckedIn(group.id, member, account, key, day, this))
+    return Done(
+        False, this, total + 1, worth.points, worth.bonus, balance, special, after, after > cards, refunded, replies
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Month:
-    """A member's calendar of one month.
-
-    Attributes:
-        days: days of the month (1 … 31) with a check-in.
-        streak: days in a row that still stands today, else 0.
-        longest: longest streak ever.
-    """
-
-    days: tuple[int, ...]
-    streak: int
-    longest: int
-    total: int
-    checked_today: bool
+_NEVER = rules.Pauses()
 
 
-def month_of(session: Session, member_id: int, today: date, topic: str = DAILY) -> Month:
+def month_of(session: Session, group: GroupView, member_id: int, today: date, topic: str = DAILY) -> Month:
     """Return a member's check-ins of this month, for the calendar."""
     start = today.replace(day=1)
-    days = session.exec(
-        pick(col(Checkin.local_date))
+    found = session.execute(
+        select(_C.c.local_date, _C.c.made_up)
         .where(
-            col(Checkin.member_id) == member_id,
-            col(Checkin.topic) == topic,
-            col(Checkin.local_date) >= start,
-            col(Checkin.local_date) <= today,
+            _C.c.member_id == member_id,
+            _C.c.topic == topic,
+            _C.c.local_date >= start,
+            _C.c.local_date <= today,
         )
-        .order_by(col(Checkin.local_date))
+        .order_by(_C.c.local_date)
     ).all()
-    kept = session.get(CheckinStreak, (member_id, topic))
-    stands = kept is not None and today - kept.last_date <= timedelta(days=1)
+    kept = session.get(CheckinStreak, (member_id, topic), populate_existing=True)
+    off = pauses.paused(session, group, member_id, start if kept is None else min(start, kept.last_date), topic)
+    days = {day for day, _made_up in found}
+    frozen = [day.day for day in rules.days_between(start, today) if day not in days and day in off.only_spans()]
     return Month(
-        tuple(d.day for d in days),
-        kept.streak if kept is not None and stands else 0,
+        tuple(day.day for day, made_up in found if not made_up),
+        tuple(day.day for day, made_up in found if made_up),
+        tuple(frozen),
+        kept.streak if kept is not None and rules.stands(kept.last_date, today, off) else 0,
         kept.longest if kept is not None else 0,
         kept.total if kept is not None else 0,
+        kept.cards if kept is not None else 0,
         today in days,
     )
 
@@ -204,55 +214,3 @@ def counts_since(session: Session, group_id: int, since: date, topic: str = DAIL
         .group_by(_C.c.local_date)
     )
     return {day: int(number) for day, number in rows}
-
-
-def wrong_streaks(session: Session) -> int:
-    """Count cached totals that differ from the facts (for ``verify``)."""
-    facts = (
-        select(_C.c.member_id, _C.c.topic, func.count().label("total"), func.max(_C.c.local_date).label("last"))
-        .group_by(_C.c.member_id, _C.c.topic)
-        .subquery()
-    )
-    return int(
-        session.execute(
-            select(func.count())
-            .select_from(facts.outerjoin(_S, (_S.c.member_id == facts.c.member_id) & (_S.c.topic == facts.c.topic)))
-            .where((_S.c.total.is_(None)) | (_S.c.total != facts.c.total) | (_S.c.last_date != facts.c.last))
-        ).scalar_one()
-    )
-
-
-def export(session: Session, person_id: int) -> Sequence[dict[str, object]]:
-    """Return a person's check-ins, oldest first."""
-    rows = session.exec(
-        pick(Checkin, Group.name)
-        .join(Member, col(Member.id) == col(Checkin.member_id))
-        .join(Group, col(Group.id) == col(Member.group_id))
-        .where(col(Member.person_id) == person_id)
-        .order_by(col(Checkin.id))
-    )
-    return [{"group": name, "date": c.local_date.isoformat(), "at": c.occurred_at.isoformat()} for c, name in rows]
-
-
-def export_streaks(session: Session, person_id: int) -> Sequence[dict[str, object]]:
-    """Return a person's streaks in every group."""
-    rows = session.exec(
-        pick(CheckinStreak, Group.name)
-        .join(Member, col(Member.id) == col(CheckinStreak.member_id))
-        .join(Group, col(Group.id) == col(Member.group_id))
-        .where(col(Member.person_id) == person_id)
-        .order_by(col(Member.id), col(CheckinStreak.topic))
-    )
-    return [
-        {"group": name, "streak": s.streak, "longest": s.longest, "total": s.total, "last": s.last_date.isoformat()}
-        for s, name in rows
-    ]
-
-
-def erase(session: Session, person_id: int) -> None:
-    """Delete a person's check-ins and streaks; the points entries stay, without a name."""
-    members = list(session.exec(pick(Member.id).where(Member.person_id == person_id)))
-    for checkin in session.exec(pick(Checkin).where(col(Checkin.member_id).in_(members))):
-        session.delete(checkin)
-    for streak in session.exec(pick(CheckinStreak).where(col(CheckinStreak.member_id).in_(members))):
-        session.delete(streak)

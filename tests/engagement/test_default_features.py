@@ -301,6 +301,17 @@ def _announce(stage: Stage) -> None:
     stage.say(CANARY, "", button=draft.buttons[0].key, private=True)
 
 
+def _make_up(stage: Stage) -> None:
+    stage.say("周团长", f"加分 {CANARY} 20 谢谢")
+    stage.say(CANARY, "签到", "2026-12-03T09:00")
+    (asked,) = stage.say(CANARY, "补签")
+    assert keys(stage.say(CANARY, "", button=asked.buttons[-1].key)) == ["checkin.makeup_made"]
+
+
+def _take_leave(stage: Stage) -> None:
+    stage.say(CANARY, "请假 12-05 12-06")
+
+
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "identity": (_nothing, CANARY),
     "role_grant": (_grant, "staff"),
@@ -308,6 +319,8 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "consent": (_nothing, "2026-12-01T01:00:00+00:00"),
     "checkin": (_nothing, "2026-12-01"),
     "checkin_streak": (_nothing, '"streak": 1'),
+    "checkin_makeup": (_make_up, '"paid": "points"'),
+    "checkin_pause": (_take_leave, '"last": "2026-12-06"'),
     "ledger_entry": (lambda stage: stage.say("周团长", f"加分 {CANARY} 20 谢谢{CANARY}"), f"谢谢{CANARY}"),
     "ledger_reason": (lambda stage: stage.say("周团长", f"加分 {CANARY} 20 谢谢{CANARY}"), ""),
     "topic_answer": (_talk, f"我家的{CANARY}会唱歌"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engagement.checkin import service
+from engagement.checkin import records, service
 from engagement.registry import FEATURES
 from storage import ledger
 from tests.engagement.stage import Stage, day, keys, open_stage, placeholders_match, shown
@@ -72,7 +72,7 @@ def test_yesterday_s_message_that_comes_today_counts_for_yesterday(stage: Stage)
     assert late.values["streak"] == 2
     (next_day,) = stage.say("李阿姨", "签到", "2026-12-04T09:00")
     assert next_day.values["streak"] == 4
-    assert stage.database.read_now(service.wrong_streaks) == 0
+    assert stage.database.read_now(records.wrong_streaks) == 0
 
 
 def test_a_clock_that_lies_is_not_believed(stage: Stage) -> None:

@@ -1,0 +1,228 @@
+"""补签: a missed day that is made up for by card or points, and what is given back when the real check-in turns up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import bindparam, false, func, select, true, update
+from sqlmodel import col
+from sqlmodel import select as pick
+
+from engagement import calendar
+from engagement.checkin import pauses, rules
+from engagement.checkin.tables import DAILY, Checkin, CheckinMakeup, CheckinStreak
+from engagement.errors import Refusal
+from engagement.feature import Context
+from engagement.points.service import award
+from storage import ledger
+from storage.columns import micros
+from storage.groups import Member
+from storage.statements import Prepared
+
+CARD, POINTS = "card", "points"
+_C = Checkin.__table__  # type: ignore[attr-defined]
+_S = CheckinStreak.__table__  # type: ignore[attr-defined]
+_U = CheckinMakeup.__table__  # type: ignore[attr-defined]
+_INSERT = Prepared(
+    "checkin.insert_makeup",
+    lambda insert: (
+        insert(_C)
+        .values(
+            member_id=bindparam("member"),
+            topic=bindparam("topic"),
+            local_date=bindparam("local_day"),
+            occurred_at=bindparam("occurred_at"),
+            made_up=true(),
+        )
+        .on_conflict_do_nothing(index_elements=["member_id", "topic", "local_date"])
+        .returning(_C.c.id)
+    ),
+)
+_BECOMES_REAL = Prepared(
+    "checkin.makeup_becomes_real",
+    update(_C)
+    .where(
+        _C.c.member_id == bindparam("member"),
+        _C.c.topic == bindparam("of_topic"),
+        _C.c.local_date == bindparam("local_day"),
+        _C.c.made_up == true(),
+    )
+    .values(made_up=false(), occurred_at=bindparam("at"))
+    .returning(_C.c.id),
+)
+_REFUND = Prepared(
+    "checkin.refund_makeup",
+    update(_U)
+    .where(
+        _U.c.member_id == bindparam("member"),
+        _U.c.topic == bindparam("of_topic"),
+        _U.c.local_date == bindparam("local_day"),
+        _U.c.refunded_at.is_(None),
+    )
+    .values(refunded_at=bindparam("at"))
+    .returning(_U.c.entry_id, _U.c.paid),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What making up for a day would cost.
+
+    Attributes:
+        cards: held now; one would do.
+        points: whole points instead.
+        balance: whole points of the account now.
+        left: make-ups that are left this month.
+        streak: days in a row that it would make.
+    """
+
+    day: date
+    cards: int
+    points: int
+    balance: int
+    left: int
+    streak: int
+
+
+def price(ctx: Context) -> int:
+    """Return what a make-up costs in this group, in whole points."""
+    kept = pauses.settings_of(ctx.here).get("makeup_points")
+    return kept if type(kept) is int and 0 <= kept <= 1000 else rules.MAKEUP_POINTS
+
+
+def offer(ctx: Context, day: date | None) -> Offer:
+    """Look at what making up for a day would cost; None = the latest missed day.
+
+    Raises:
+        Refusal: it cannot be, and why.
+
+    Source: F12.
+    """
+    missed, kept = _missed(ctx)
+    if day is None:
+        day = rules.latest_missed(missed)
+        if day is None:
+            full = kept is not None and missed.made_this_month >= rules.MAKEUPS_A_MONTH
+            raise Refusal("checkin.makeup_month_full" if full else "checkin.makeup_nothing", **_bounds())
+    why = rules.why_not(day, missed)
+    if why:
+        raise Refusal(f"checkin.makeup_{why}", day=pauses.shown_day(day), **_bounds())
+    assert kept is not None and missed.first is not None and ctx.actor.account_id is not None
+    days = {*missed.done, day}
+    return Offer(
+        day,
+        kept.cards,
+        price(ctx),
+        ledger.balance(ctx.session, ctx.actor.account_id),
+        rules.MAKEUPS_A_MONTH - missed.made_this_month,
+        rules.streak_ending(days, max(days), missed.paused),
+    )
+
+
+def make_up(ctx: Context, day: date, paid: str) -> int:
+    """Make up for a day, once; returns the streak now.
+
+    Args:
+        paid: ``card`` or ``points``.
+
+    Raises:
+        Refusal: it cannot be, or there is no card, or too few points.
+    """
+    asked = offer(ctx, day)
+    member, group = ctx.actor.member_id, ctx.here
+    assert member is not None
+    entry: int | None = None
+    if paid == CARD:
+        taken = ctx.session.execute(
+            update(_S)
+            .where(_S.c.member_id == member, _S.c.topic == DAILY, _S.c.cards > 0)
+            .values(cards=_S.c.cards - 1)
+            .returning(_S.c.cards)
+        ).first()
+        if taken is None:
+            raise Refusal("checkin.makeup_no_card", points=asked.points)
+    elif asked.points:
+        try:
+            entry = award(
+                ctx,
+                kind="makeup",
+                key=f"makeup:{group.id}:{member}:{DAILY}:{day.isoformat()}",
+                amount=-asked.points,
+            ).entry_id
+        except ledger.InsufficientPoints as lacking:
+            raise Refusal("checkin.makeup_poor", points=asked.points, balance=lacking.balance) from lacking
+    made = ctx.session.row(
+        _INSERT, member=member, topic=DAILY, local_day=day.isoformat(), occurred_at=micros(ctx.incoming.occurred_at)
+    )
+    if made is None:
+        raise Refusal("checkin.makeup_done", day=pauses.shown_day(day))
+    ctx.session.add(
+        CheckinMakeup(member_id=member, topic=DAILY, local_date=day, made_on=ctx.today, paid=paid, entry_id=entry)
+    )
+    ctx.session.execute(
+        update(_S).where(_S.c.member_id == member, _S.c.topic == DAILY).values(made_up=_S.c.made_up + 1)
+    )
+    ctx.session.flush()
+    return pauses.restreak(ctx.session, group, member, around=day)
+
+
+def give_back(ctx: Context, topic: str, day: date, at: int) -> str:
+    """Turn a make-up into the real check-in that came late, and give back what it cost, once.
+
+    Args:
+        at: when the check-in occurred, microseconds.
+
+    Returns:
+        ``card`` (which the caller gives back) or ``points``; empty when that day was not made up for.
+    """
+    member = ctx.actor.member_id
+    assert member is not None
+    where = {"member": member, "of_topic": topic, "local_day": day.isoformat()}
+    if ctx.session.row(_BECOMES_REAL, **where, at=at) is None:
+        return ""
+    refund = ctx.session.row(_REFUND, **where, at=micros(ctx.now))
+    entry, paid = refund or (None, POINTS)
+    if entry is not None:
+        ledger.reverse(ctx.session, int(entry), local_date=ctx.today, occurred_at=ctx.incoming.occurred_at)
+    ctx.session.execute(
+        update(_S).where(_S.c.member_id == member, _S.c.topic == topic).values(made_up=_S.c.made_up - 1)
+    )
+    return str(paid)
+
+
+def _missed(ctx: Context) -> tuple[rules.Missed, CheckinStreak | None]:
+    member_id = ctx.actor.member_id
+    assert member_id is not None
+    session = ctx.session
+    kept = session.get(CheckinStreak, (member_id, DAILY), populate_existing=True)
+    first = session.execute(
+        select(func.min(_C.c.local_date)).where(
+            _C.c.member_id == member_id, _C.c.topic == DAILY, _C.c.made_up == false()
+        )
+    ).scalar_one()
+    joined = calendar.local_day(session.get_one(Member, member_id).joined_at, ctx.here.zone)
+    made = session.exec(
+        pick(func.count()).where(
+            CheckinMakeup.member_id == member_id,
+            col(CheckinMakeup.made_on) >= calendar.month_start(ctx.today),
+            col(CheckinMakeup.made_on) <= calendar.month_end(ctx.today),
+            col(CheckinMakeup.refunded_at).is_(None),
+        )
+    ).one()
+    since = first or ctx.today
+    return (
+        rules.Missed(
+            today=ctx.today,
+            first=first,
+            joined=joined,
+            done=pauses.days_of(session, member_id),
+            paused=pauses.paused(session, ctx.here, member_id, since),
+            made_this_month=int(made),
+        ),
+        kept,
+    )
+
+
+def _bounds() -> dict[str, object]:
+    return {"window": rules.MAKEUP_WINDOW, "most": rules.MAKEUPS_A_MONTH}

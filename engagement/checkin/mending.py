@@ -1,0 +1,138 @@
+"""补签, 补签卡, 请假 and 销假: arguments → service → reply. What costs something is asked by a button first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from engagement.checkin import makeups, pauses, rules, service, words
+from engagement.errors import Refusal
+from engagement.feature import Context
+from engagement.kernel import Button, Reply, simplified
+
+_LEAVES = (1, 3, 7)
+
+
+def makeup(ctx: Context) -> Sequence[Reply]:
+    """补签, 补签 昨天, 补签 12-03: says what it costs, and asks."""
+    text = ctx.argument or _behind(ctx, ("我要补签", "补签", "补打卡"))
+    day = words.read_day(text, ctx.today, past=True) if text else None
+    if text and day is None:
+        raise Refusal("checkin.makeup_how")
+    asked = makeups.offer(ctx, day)
+    values = _offered(ctx, asked)
+    buttons = []
+    if asked.cards:
+        buttons.append(Button(_key(ctx, makeups.CARD, asked.day), "checkin.button_makeup_card", values))
+    if asked.balance >= asked.points:
+        buttons.append(Button(_key(ctx, makeups.POINTS, asked.day), "checkin.button_makeup_points", values))
+    if not buttons:
+        raise Refusal("checkin.makeup_poor", points=asked.points, balance=asked.balance)
+    return [Reply("checkin.makeup_ask_card" if asked.cards else "checkin.makeup_ask", values, buttons=buttons)]
+
+
+def makeup_button(ctx: Context) -> Sequence[Reply]:
+    """It was confirmed: ``card:2026-12-03:17``."""
+    paid, _, rest = ctx.text.partition(":")
+    day, _, member = rest.partition(":")
+    if paid not in (makeups.CARD, makeups.POINTS):
+        raise Refusal("guard.old_button")
+    try:
+        wanted = date.fromisoformat(day)
+    except ValueError as error:
+        raise Refusal("guard.old_button") from error
+    _check_owner(ctx, member)
+    streak = makeups.make_up(ctx, wanted, paid)
+    values = {"name": ctx.actor.name, "day": pauses.shown_day(wanted), "streak": streak}
+    return [Reply("checkin.makeup_made", values)]
+
+
+def cards(ctx: Context) -> Sequence[Reply]:
+    """补签卡: how many there are, and how they come."""
+    assert ctx.actor.member_id is not None
+    held = service.month_of(ctx.session, ctx.here, ctx.actor.member_id, ctx.today).cards
+    values = {
+        "name": ctx.actor.name,
+        "cards": held,
+        "most": rules.MOST_CARDS,
+        "every": rules.CARD_EVERY,
+        "points": makeups.price(ctx),
+    }
+    return [Reply("checkin.cards" if held else "checkin.cards_none", values)]
+
+
+def leave(ctx: Context) -> Sequence[Reply]:
+    """请假 3天, 请假 明天 2天; alone it asks how long."""
+    text = ctx.argument or _behind(ctx, ("请假",))
+    if not text:
+        taken = pauses.days_off(pauses.leaves(ctx.session, ctx.actor.member_id or 0))
+        left = rules.leave_left(taken, ctx.today)
+        values = {"name": ctx.actor.name, "left": left, "most": rules.LEAVE_A_QUARTER}
+        buttons = [
+            Button(
+                f"leave:{days}:{ctx.today.isoformat()}:{ctx.actor.member_id}", "checkin.button_leave", {"days": days}
+            )
+            for days in _LEAVES
+            if days <= left
+        ]
+        return [Reply("checkin.leave_ask" if buttons else "checkin.leave_none", values, buttons=buttons)]
+    span = words.read_leave(text, ctx.today)
+    if span is None:
+        raise Refusal("checkin.leave_how")
+    return _leave(ctx, *span)
+
+
+def leave_button(ctx: Context) -> Sequence[Reply]:
+    """So many days were chosen: ``3:2026-12-03:17``; on a later day the button is old."""
+    days, _, rest = ctx.text.partition(":")
+    day, _, member = rest.partition(":")
+    if days not in {str(number) for number in _LEAVES} or day != ctx.today.isoformat():
+        raise Refusal("guard.old_button")
+    _check_owner(ctx, member)
+    return _leave(ctx, ctx.today, ctx.today + timedelta(days=int(days) - 1))
+
+
+def end_leave(ctx: Context) -> Sequence[Reply]:
+    """销假: the rest of the days off is given back."""
+    days = pauses.end_leave(ctx)
+    return [Reply("checkin.leave_ended" if days else "checkin.leave_not", {"name": ctx.actor.name, "days": days})]
+
+
+def _leave(ctx: Context, first: date, last: date) -> Sequence[Reply]:
+    left = pauses.take_leave(ctx, first, last)
+    values = {
+        "name": ctx.actor.name,
+        "first": pauses.shown_day(first),
+        "last": pauses.shown_day(last),
+        "days": (last - first).days + 1,
+        "left": left,
+    }
+    return [Reply("checkin.leave_one" if first == last else "checkin.leave_taken", values)]
+
+
+def _offered(ctx: Context, asked: makeups.Offer) -> dict[str, object]:
+    return {
+        "name": ctx.actor.name,
+        "day": pauses.shown_day(asked.day),
+        "cards": asked.cards,
+        "points": asked.points,
+        "balance": asked.balance,
+        "left": asked.left,
+        "streak": asked.streak,
+    }
+
+
+def _key(ctx: Context, paid: str, day: date) -> str:
+    return f"makeup:{paid}:{day.isoformat()}:{ctx.actor.member_id}"
+
+
+def _check_owner(ctx: Context, member: str) -> None:
+    """A button in a group can be pressed by everybody; this one costs something."""
+    if member != str(ctx.actor.member_id):
+        raise Refusal("checkin.not_yours")
+
+
+def _behind(ctx: Context, heads: Sequence[str]) -> str:
+    """Return what follows the word in 「补签昨天」, written in one."""
+    text = simplified(ctx.text).strip(" ~。.！!")
+    return next((text.removeprefix(head) for head in heads if text.startswith(head)), "")
