@@ -18,6 +18,8 @@ from prompts.loader import PROMPTS, plain
 
 T = TypeVar("T")
 SEASONS = ("spring", "summer", "autumn", "winter")
+GROUPS = ("parents", "elders", "workers", "newcomers")
+"""Kinds of group that have topics of their own."""
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -35,6 +37,7 @@ class Topic:
         months: 1 … 12.
         weekdays: 0 = Monday … 6.
         festival: id of a day as in engagement/calendar.py; such a topic is for that day only.
+        groups: kinds of group, of :data:`GROUPS`, that are asked this; others never are.
     """
 
     id: str
@@ -44,6 +47,7 @@ class Topic:
     months: tuple[int, ...] = ()
     weekdays: tuple[int, ...] = ()
     festival: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,9 @@ def parse_topics(table: Mapping[str, Any], where: str) -> tuple[Topic, ...]:
         seasons = tuple(row.get("seasons", ()))
         if not set(seasons) <= set(SEASONS):
             raise BadPack(f"{place}: seasons must be of {', '.join(SEASONS)}")
+        groups = tuple(row.get("groups", ()))
+        if not set(groups) <= set(GROUPS):
+            raise BadPack(f"{place}: groups must be of {', '.join(GROUPS)}")
         found.append(
             Topic(
                 id=_take(row, "id", str, place),
@@ -131,6 +138,7 @@ def parse_topics(table: Mapping[str, Any], where: str) -> tuple[Topic, ...]:
                 months=_figures(row, "months", 1, 12, place),
                 weekdays=_figures(row, "weekdays", 0, 6, place),
                 festival=str(row.get("festival", "")),
+                groups=groups,
             )
         )
     return tuple(found)

@@ -50,8 +50,15 @@ def season_of(month: int) -> str:
 
 
 @lru_cache(maxsize=512)
-def eligible(topics: tuple[Topic, ...], month: int, weekday: int) -> tuple[Topic, ...]:
-    """Return what may be asked on an ordinary day of this month and weekday (0 = Monday), in the bank's order."""
+def eligible(topics: tuple[Topic, ...], month: int, weekday: int, kind: str = "") -> tuple[Topic, ...]:
+    """Return what may be asked on an ordinary day of this month and weekday (0 = Monday), in the bank's order.
+
+    Args:
+        topics: the bank.
+        month: 1 … 12.
+        weekday: 0 … 6.
+        kind: of the group, of :data:`prompts.packs.GROUPS`; empty = mixed, which gets no kind's own topics.
+    """
     season = season_of(month)
     return tuple(
         topic
@@ -60,6 +67,7 @@ def eligible(topics: tuple[Topic, ...], month: int, weekday: int) -> tuple[Topic
         and (not topic.seasons or season in topic.seasons)
         and (not topic.months or month in topic.months)
         and (not topic.weekdays or weekday in topic.weekdays)
+        and (not topic.groups or kind in topic.groups)
     )
 
 
@@ -72,6 +80,7 @@ def pick(
     used: Mapping[str, date],
     attempt: int = 0,
     current: str = "",
+    kind: str = "",
 ) -> Topic | None:
     """Choose a day's topic: the festival's own first, else a fresh eligible one, else the one that was used longest ago.
 
@@ -82,6 +91,7 @@ def pick(
         used: topic id → its day nearest in the past or future, within :data:`REPEAT_DAYS` of ``day``.
         attempt: how often the leader asked for another one.
         current: the id that the leader does not want.
+        kind: of the group; every other day such a group is asked something of its own, as long as there is something new.
 
     Returns:
         None when nothing is eligible.
@@ -90,8 +100,10 @@ def pick(
         special = [t for t in topics if t.festival == festival and t.id not in used and t.id != current]
         if special:
             return special[_number(group_id, day, attempt) % len(special)]
-    ordinary = [t for t in eligible(topics, day.month, day.weekday()) if t.id != current]
+    ordinary = [t for t in eligible(topics, day.month, day.weekday(), kind) if t.id != current]
     fresh = [t for t in ordinary if t.id not in used]
+    if kind and day.toordinal() % 2:
+        fresh = [t for t in fresh if t.groups] or fresh
     if fresh:
         return fresh[_number(group_id, day, attempt) % len(fresh)]
     return min(ordinary, key=lambda t: used[t.id], default=None)
@@ -119,6 +131,11 @@ def points_of(settings: Mapping[str, object]) -> int:
     if type(value) is int and 1 <= value <= MOST_POINTS:
         return value
     return DEFAULT_POINTS
+
+
+def award_key(group_id: int, member_id: int, day: date) -> str:
+    """Return the idempotency key of what an answer brings: once a member and day."""
+    return f"topic:{group_id}:{member_id}:{day.isoformat()}"
 
 
 def tidy(text: str) -> str:

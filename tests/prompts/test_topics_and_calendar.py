@@ -22,6 +22,7 @@ SEASONS = {
 TOPIC_FILES = {
     "life", "kitchen", "neighbours", "family", "weekend", "festival",
     "season_spring", "season_summer", "season_autumn", "season_winter",
+    "parents", "elders", "workers", "newcomers",
 }  # fmt: skip
 FESTIVALS = {
     "yuandan", "laba", "xiaonian", "chuxi", "chunjie", "yuanxiao", "longtaitou", "funvjie", "zhishujie", "qingming",
@@ -32,7 +33,7 @@ SOLAR_TERMS = {
     "lichun", "yushui", "jingzhe", "chunfen", "guyu", "lixia", "xiaoman", "mangzhong", "xiazhi", "xiaoshu", "dashu",
     "liqiu", "chushu", "bailu", "qiufen", "hanlu", "shuangjiang", "lidong", "xiaoxue", "daxue", "xiaohan", "dahan",
 }  # fmt: skip
-TOPIC_KEYS = {"id", "question", "hint", "seasons", "months", "weekdays", "festival"}
+TOPIC_KEYS = {"id", "question", "hint", "seasons", "months", "weekdays", "festival", "groups"}
 COMMANDS = {"签到", "积分", "积分明细", "排行榜", "今日话题", "话题", "本月主题", "挑战", "帮助"}
 RULE_PLACEHOLDERS = {"group", "leader", "month_name", "target", "reward_points"}
 CLOSING_PLACEHOLDERS = RULE_PLACEHOLDERS | {"participants", "checkins", "answers", "winners", "completed"}
@@ -71,6 +72,7 @@ def eligible(topic: dict[str, Any], month: int, weekday: int) -> bool:
     """Whether a topic may be asked on an ordinary day; a festival's topic waits for its day."""
     return (
         "festival" not in topic
+        and "groups" not in topic
         and month in topic.get("months", range(1, 13))
         and weekday in topic.get("weekdays", range(7))
         and any(month in SEASONS[season] for season in topic.get("seasons", SEASONS))
@@ -116,7 +118,7 @@ def texts_of(month: dict[str, Any]) -> list[str]:
 
 def test_the_bank_is_large_and_its_files_are_known() -> None:
     assert {path.stem for path in (PROMPTS / "topics").glob("*.toml")} == TOPIC_FILES
-    assert len(TOPICS) >= 120
+    assert len(TOPICS) >= 365
 
 
 def test_ids_are_unique_and_begin_with_their_file() -> None:
@@ -145,7 +147,10 @@ def test_a_topic_can_come_up(topic: dict[str, Any]) -> None:
     assert set(topic.get("seasons", [])) <= SEASONS.keys()
     assert set(topic.get("months", [])) <= set(range(1, 13))
     assert set(topic.get("weekdays", [])) <= set(range(7))
-    if "festival" in topic:
+    if "groups" in topic:
+        assert topic["groups"] == [topic["id"].partition(".")[0]]
+        assert not topic.keys() & {"seasons", "months", "weekdays", "festival"}
+    elif "festival" in topic:
         assert topic["id"] == f"festival.{topic['festival']}"
         assert not topic.keys() & {"seasons", "months", "weekdays"}
     else:
