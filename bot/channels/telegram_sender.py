@@ -21,6 +21,7 @@ log = structlog.get_logger("bot.channels.telegram")
 CAPTION = 1024
 """UTF-16 units that fit under a picture, inclusive."""
 _PATIENCE = 10.0
+_NO_TEXT = "there is no text in the message"
 
 
 class Labelled(Protocol):
@@ -124,15 +125,22 @@ class TelegramSender:
     async def _edit(self, message: Outgoing) -> Receipt:
         if not message.reply_to.isdecimal():
             return Receipt(Outcome.REJECTED, reason="no_message")
+        from telegram.error import BadRequest
+
         words = self._render(message)
-        await self._bot.edit_message_text(
-            words.parts[0],
-            _chat(message),
-            int(message.reply_to),
-            parse_mode="HTML" if words.html else None,
-            link_preview_options=self._no_preview,
-            reply_markup=_keyboard(words.buttons),
-        )
+        common: dict[str, Any] = {
+            "chat_id": _chat(message),
+            "message_id": int(message.reply_to),
+            "parse_mode": "HTML" if words.html else None,
+            "reply_markup": _keyboard(words.buttons),
+        }
+        try:
+            await self._bot.edit_message_text(words.parts[0], link_preview_options=self._no_preview, **common)
+        except BadRequest as error:
+            if _NO_TEXT not in error.message.lower():
+                raise
+            # Our message was a picture: its words stand under it.
+            await self._bot.edit_message_caption(caption=words.parts[0], **common)
         return Receipt(Outcome.SENT, provider_id=message.reply_to)
 
     async def _say(self, message: Outgoing) -> Receipt:
@@ -145,14 +153,20 @@ class TelegramSender:
         parts = list(words.parts)
         attach = self._attachment(message)
         if attach is not None:
-            caption = parts.pop(0) if _units(parts[0]) <= CAPTION else None
-            sent = await attach(
-                caption=caption,
-                reply_markup=None if parts else keyboard,
-                reply_parameters=_quote(message),
-                **common,
+            fits = _units(parts[0]) <= CAPTION
+            sent = await self._attached(
+                message,
+                partial(
+                    attach,
+                    caption=parts[0] if fits else None,
+                    reply_markup=keyboard if fits and len(parts) == 1 else None,
+                    reply_parameters=_quote(message),
+                    **common,
+                ),
             )
-            first = str(sent.message_id)
+            if sent is not None:
+                first = str(sent.message_id)
+                parts = parts[1:] if fits else parts
         for number, part in enumerate(parts, start=1):
             last = number == len(parts)
             try:
@@ -165,6 +179,20 @@ class TelegramSender:
                 break
             first = first or str(sent.message_id)
         return Receipt(Outcome.SENT, provider_id=first)
+
+    @staticmethod
+    async def _attached(message: Outgoing, attach: Callable[[], Awaitable[Any]]) -> Any:
+        """Send a message's file; None when it is a picture that this chat does not take, for then its words go alone."""
+        from telegram.error import BadRequest
+
+        try:
+            return await attach()
+        except BadRequest as error:
+            # Photos forbidden in the group, a file that Telegram cannot read. Any other no is said again to the words.
+            if message.document is not None:
+                raise
+            log.info("telegram.picture_refused", reason=receipt_of(error, repeatable=False).reason)
+            return None
 
     async def _text(
         self,

@@ -12,6 +12,7 @@ import pytest
 from bot.channels.telegram import TelegramSender, TelegramSettings, build_bot
 from bot.rendering import TELEGRAM, Choice, Rendered, render
 from engagement.kernel import Document, Kind, Outcome, Outgoing, Place, Receipt
+from prompts.cards import draw
 from tests.platforms.telegram import FakeTelegram, Limits, answer, delay, drop, too_many
 
 GROUP = -1001
@@ -109,7 +110,7 @@ async def test_a_reaction(telegram: FakeTelegram, bench: Bench) -> None:
 
 
 async def test_a_picture_with_words_under_it(telegram: FakeTelegram, bench: Bench) -> None:
-    (bench.pictures / "card.png").write_bytes(b"\x89PNG" + b"0" * 500)
+    (bench.pictures / "card.png").write_bytes(draw("poster", {"group": "阳光花园一期", "link": "https://t.me/x"}))
     assert (await bench.send(message(picture="card.png"))).outcome is Outcome.SENT
     assert [(d.method, d.text) for d in telegram.log] == [("sendPhoto", "好的")]
     bench.words = worded("长" * 1025)
@@ -119,6 +120,35 @@ async def test_a_picture_with_words_under_it(telegram: FakeTelegram, bench: Benc
         telegram.log.clear()
         assert (await bench.send(message(picture=name))).outcome is Outcome.SENT
         assert [d.method for d in telegram.log] == ["sendMessage"]
+
+
+async def test_a_picture_that_is_not_taken_leaves_the_words(telegram: FakeTelegram, bench: Bench) -> None:
+    said = await telegram.say(GROUP, 7, "打卡日历")
+    bench.words = worded("好的", buttons=[[Choice("a:1", "好")]])
+    (bench.pictures / "card.png").write_bytes(b"\x89PNG" + b"0" * 500)
+    assert (await bench.send(message(picture="card.png", reply_to=str(said)))).outcome is Outcome.SENT
+    assert [(d.method, d.status) for d in telegram.log] == [("sendPhoto", 400), ("sendMessage", 200)]
+    assert (telegram.log[1].text, telegram.log[1].buttons, telegram.log[1].reply_to) == ("好的", [["a:1"]], said)
+    for fault, expected in (
+        (answer(400, "Bad Request: not enough rights to send photos to the chat"), Outcome.SENT),
+        (drop(after_sending=True), Outcome.UNKNOWN),
+        (too_many(3), Outcome.RETRY),
+    ):
+        telegram.log.clear()
+        telegram.fail("sendPhoto", fault)
+        assert (await bench.send(message(picture="card.png"))).outcome is expected
+        assert [d.method for d in telegram.log][1:] == (["sendMessage"] if expected is Outcome.SENT else [])
+
+
+async def test_the_words_under_a_picture_can_be_edited(telegram: FakeTelegram, bench: Bench) -> None:
+    (bench.pictures / "card.png").write_bytes(draw("board", {"group": "阳光花园一期"}))
+    first = await bench.send(message(picture="card.png"))
+    bench.words = worded("新的")
+    edit = message(Kind.EDIT, reply_to=first.provider_id)
+    assert await bench.send(edit) == Receipt(Outcome.SENT, provider_id=first.provider_id)
+    assert await bench.send(edit) == Receipt(Outcome.SENT, provider_id=first.provider_id)
+    assert [d.method for d in telegram.log[1:]] == ["editMessageText", "editMessageCaption"] * 2
+    assert [d.status for d in telegram.log[1:]] == [400, 200, 400, 400]
 
 
 async def test_a_file_with_words_under_it(telegram: FakeTelegram, bench: Bench) -> None:

@@ -375,8 +375,8 @@ class FakeTelegram:
                 return True
             case "sendMessage" | "sendPhoto" | "sendDocument":
                 return self._send(self._room(entry.chat), method, params, entry)
-            case "editMessageText":
-                return self._edit(self._room(entry.chat), params, entry)
+            case "editMessageText" | "editMessageCaption":
+                return self._edit(self._room(entry.chat), method, params, entry)
             case "setMessageReaction":
                 if params["message_id"] not in self._room(entry.chat).messages:
                     raise Refused(400, "Bad Request: message to react not found")
@@ -415,18 +415,24 @@ class FakeTelegram:
         elif method == "sendDocument":
             message["document"] = {"file_id": "f", "file_unique_id": "u"}
         else:
-            message["photo"] = [{"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}]
+            width, height = _picture(params.get("photo"))
+            message["photo"] = [{"file_id": "f", "file_unique_id": "u", "width": width, "height": height}]
+        if method != "sendMessage":
+            message["caption"] = entry.text
         room.messages[entry.message_id] = message
         return message
 
-    def _edit(self, room: Chat, params: dict[str, Any], entry: Delivery) -> dict[str, Any]:
-        self._words(params, entry, "text", 4096)
+    def _edit(self, room: Chat, method: str, params: dict[str, Any], entry: Delivery) -> dict[str, Any]:
+        kind = "text" if method == "editMessageText" else "caption"
+        self._words(params, entry, kind, 4096 if kind == "text" else 1024)
         message = room.messages.get(params["message_id"])
         if message is None or message["from"]["id"] != self.bot["id"]:
             raise Refused(400, "Bad Request: message to edit not found")
-        if message.get("text") == entry.text:
+        if kind not in message:
+            raise Refused(400, f"Bad Request: there is no {kind} in the message to edit")
+        if message[kind] == entry.text:
             raise Refused(400, "Bad Request: message is not modified")
-        message["text"] = entry.text
+        message[kind] = entry.text
         entry.message_id = params["message_id"]
         return message
 
@@ -506,6 +512,36 @@ def _no(answer: Answer) -> Response:
     return Response(answer.status, json.dumps(body).encode())
 
 
+class Upload(str):
+    """An uploaded file, shown by its size."""
+
+    __slots__ = ("content",)
+    content: bytes
+
+    def __new__(cls, content: bytes) -> Self:
+        """Hold the bytes."""
+        found = super().__new__(cls, f"<{len(content)} bytes>")
+        found.content = content
+        return found
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        """Stay the same in the log."""
+        return self
+
+
+def _picture(photo: object) -> tuple[int, int]:
+    """Return an uploaded PNG's width and height, if Telegram would take it as a photo."""
+    photo = photo.content if isinstance(photo, Upload) else b""
+    if photo[:8] != b"\x89PNG\r\n\x1a\n" or photo[12:16] != b"IHDR":
+        raise Refused(400, "Bad Request: IMAGE_PROCESS_FAILED")
+    if len(photo) > 10 * 1024 * 1024:
+        raise Refused(400, "Bad Request: file is too big")
+    width, height = int.from_bytes(photo[16:20]), int.from_bytes(photo[20:24])
+    if width + height > 10_000 or not 1 / 20 <= width / max(height, 1) <= 20:
+        raise Refused(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
+    return width, height
+
+
 def _read(request: Request) -> dict[str, Any]:
     """Read a call's parameters, whichever of the four ways they came."""
     if request.headers.get("content-type", "").startswith("application/json"):
@@ -518,4 +554,4 @@ def _read(request: Request) -> dict[str, Any]:
     for name in _JSON_FIELDS:
         if isinstance(params.get(name), str):
             params[name] = json.loads(params[name])
-    return {name: value if not isinstance(value, bytes) else f"<{len(value)} bytes>" for name, value in params.items()}
+    return {name: Upload(value) if isinstance(value, bytes) else value for name, value in params.items()}
