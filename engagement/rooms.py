@@ -20,7 +20,7 @@ def step_into(ctx: Context, group_id: int) -> None:
 
     Raises:
         Refusal: ``guard.old_button`` in a group chat that is not this group, or when the actor is not in it (any more);
-            ``guard.muted``.
+            ``guard.no_group``, ``guard.muted``.
     """
     if ctx.group is not None and ctx.group.id == group_id:
         return
@@ -29,7 +29,7 @@ def step_into(ctx: Context, group_id: int) -> None:
         mine = identities.memberships(ctx.session, ctx.actor.person_id)
         found = next((one for one in mine if one[1].id == group_id and one[1].channel == ctx.incoming.channel), None)
     if found is None:
-        raise Refusal("guard.old_button")
+        raise Refusal("guard.old_button" if ctx.group is not None else "guard.no_group")
     member, group = found
     if member.muted_until is not None and member.muted_until > ctx.now:
         raise Refusal("guard.muted")

@@ -2,26 +2,79 @@
 
 from __future__ import annotations
 
-from engagement.feature import Command, Feature, PersonalData
-from engagement.leader import handlers, service
+from engagement.events import CheckedIn, Suspected
+from engagement.feature import Command, Feature, JobSpec, PersonalData
+from engagement.leader import handlers, jobs, rules, service
+
+_LEADER = frozenset({"leader"})
 
 FEATURE = Feature(
     name="leader",
     commands=(
         Command(
+            "leader.today",
+            ("今日一览", "一览", "今天怎么样", "群里怎么样"),
+            handlers.today,
+            slash=("today",),
+            roles=_LEADER,
+            consent=False,
+            help="leader.help_today",
+        ),
+        Command(
             "leader.undo",
             ("撤销", "撤回操作", "反悔"),
             handlers.undo,
             slash=("undo",),
-            roles=frozenset({"leader"}),
+            roles=_LEADER,
             consent=False,
             help="leader.help_undo",
         ),
+        Command(
+            "leader.mute",
+            ("禁言",),
+            handlers.mute,
+            slash=("mute",),
+            takes="required",
+            roles=_LEADER,
+            consent=False,
+            help="leader.help_mute",
+        ),
+        Command(
+            "leader.unmute",
+            ("解除禁言", "取消禁言", "解禁"),
+            handlers.unmute,
+            slash=("unmute",),
+            takes="required",
+            roles=_LEADER,
+            consent=False,
+        ),
+        Command(
+            "leader.muted",
+            ("禁言名单", "谁在禁言", "禁言列表"),
+            handlers.muted,
+            slash=("muted",),
+            roles=_LEADER,
+            consent=False,
+        ),
     ),
-    buttons={"undo": handlers.undo_button},
-    plain=frozenset({"undo"}),
+    buttons={
+        "undo": handlers.undo_button,
+        "do": handlers.do,
+        "glance": handlers.glance_button,
+        "evening": handlers.evening,
+    },
+    plain=frozenset({"undo", "do", "glance", "evening"}),
+    events={CheckedIn: service.on_checked_in, Suspected: service.on_suspected},
+    undos={service.MUTE: handlers.undo_mute, service.EVENING: handlers.undo_evening},
+    jobs=(JobSpec("leader_evening", rules.EVENING_MINUTE, jobs.plan_evening, grace_minutes=60, unasked=False),),
     personal_data=(
-        PersonalData("leader_action", ("actor_id", "kind", "done_at"), "leader.purpose", service.export, service.erase),
+        PersonalData(
+            "leader_action",
+            ("actor_id", "kind", "before", "done_at"),
+            "leader.purpose",
+            service.export,
+            service.erase,
+        ),
     ),
     help="leader.help",
 )

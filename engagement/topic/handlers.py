@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
+from engagement import actions, rooms
 from engagement.errors import Refusal
+from engagement.events import DayLookedAt
 from engagement.feature import Context
 from engagement.kernel import Button, Kind, Place, Reply, row_id
-from engagement.topic import rules, service
+from engagement.topic import coming, rules, service
 from engagement.topic.tables import OWN, TopicDay
+
+CHANGE = "topic_day"
 
 
 def _clock(minute: int) -> str:
@@ -64,68 +68,96 @@ def _answer(ctx: Context, text: str, topic_day_id: int | None = None) -> Sequenc
     return [first, *done.said]
 
 
-def _leader(ctx: Context) -> None:
-    if ctx.group is None:
-        raise Refusal("guard.no_group")
-    if not ctx.actor.leader:
-        raise Refusal("guard.leader_only")
-
-
 def _day(day: date) -> Mapping[str, object]:
     return {"month": day.month, "day": day.day}
 
 
-def _shown(ctx: Context, key: str, row: TopicDay) -> Sequence[Reply]:
+def _shown(ctx: Context, key: str, row: TopicDay, undo: Sequence[Button] = ()) -> Sequence[Reply]:
     minute = service.push_minute(ctx.session, row.group_id)
     values = {**_day(row.local_date), "question": row.question, "time": _clock(minute)}
     if row.state == "skipped":
-        return [Reply(key, values, buttons=[Button(f"topic_restore:{row.id}", "topic.button_restore")])]
+        return [Reply(key, values, buttons=[Button(f"topic_restore:{row.id}", "topic.button_restore"), *undo])]
     names = ("swap", "skip") if row.source == OWN else ("swap", "skip", "write")
-    return [Reply(key, values, buttons=[Button(f"topic_{name}:{row.id}", f"topic.button_{name}") for name in names])]
+    buttons = [Button(f"topic_{name}:{row.id}", f"topic.button_{name}") for name in names]
+    return [Reply(key, values, buttons=[*buttons, *undo])]
 
 
 def _coming(ctx: Context) -> TopicDay:
-    return service.of_button(ctx) if ctx.incoming.button else service.tomorrow(ctx)
+    """Return the day that is meant: a button's or a quote's own, else tomorrow; for a leader of its group."""
+    asked = bool(ctx.incoming.button) or ctx.subject.startswith("topic_write:")
+    if not asked:
+        rooms.lead(ctx)
+        return coming.tomorrow(ctx)
+    row = coming.of_button(ctx)
+    rooms.lead(ctx)
+    return row
+
+
+def _changed(ctx: Context, act: str, key: str, row: TopicDay, change: Callable[[], TopicDay]) -> Sequence[Reply]:
+    """Change a coming day so that it can be put back."""
+    before = coming.as_it_stands(row)
+    after = change()
+    undo = actions.note(ctx, CHANGE, before, f"topic.did_{act}", _day(row.local_date))
+    return _shown(ctx, key, after, [undo])
 
 
 def show_tomorrow(ctx: Context) -> Sequence[Reply]:
     """明日话题."""
-    row = service.tomorrow(ctx)
+    row = coming.tomorrow(ctx)
     return _shown(ctx, "topic.tomorrow_skipped" if row.state == "skipped" else "topic.tomorrow", row)
+
+
+def glance(ctx: Context, _event: DayLookedAt) -> Sequence[Reply]:
+    """Say tomorrow's topic in the leader's overview."""
+    row = coming.tomorrow_if_any(ctx)
+    if row is None:
+        return []
+    values = {"topic_time": _clock(service.push_minute(ctx.session, row.group_id)), "topic_question": row.question}
+    return [Reply("topic.glance_skipped" if row.state == "skipped" else "topic.glance", values)]
 
 
 def swap(ctx: Context) -> Sequence[Reply]:
     """换话题, or the button."""
-    _leader(ctx)
-    return _shown(ctx, "topic.tomorrow", service.swap(ctx, _coming(ctx)))
+    row = _coming(ctx)
+    return _changed(ctx, "swap", "topic.tomorrow", row, lambda: coming.swap(ctx, row))
 
 
 def skip(ctx: Context) -> Sequence[Reply]:
     """跳过话题, or the button."""
-    _leader(ctx)
-    return _shown(ctx, "topic.tomorrow_skipped", service.skip(ctx, _coming(ctx)))
+    row = _coming(ctx)
+    if row.state == "skipped":
+        return _shown(ctx, "topic.tomorrow_skipped", row)
+    return _changed(ctx, "skip", "topic.tomorrow_skipped", row, lambda: coming.skip(ctx, row))
 
 
 def restore(ctx: Context) -> Sequence[Reply]:
     """恢复话题, or the button."""
-    _leader(ctx)
-    return _shown(ctx, "topic.tomorrow", service.restore(ctx, _coming(ctx)))
+    row = _coming(ctx)
+    if row.state != "skipped":
+        return _shown(ctx, "topic.tomorrow", row)
+    return _changed(ctx, "restore", "topic.tomorrow", row, lambda: coming.restore(ctx, row))
 
 
 def write(ctx: Context) -> Sequence[Reply]:
     """写话题 <内容>."""
     words = rules.words_after(ctx.text, ctx.argument)
-    return _shown(ctx, "topic.written", service.write(ctx, service.tomorrow(ctx), words))
+    row = coming.tomorrow(ctx)
+    return _changed(ctx, "write", "topic.written", row, lambda: coming.write(ctx, row, words))
 
 
 def ask_words(ctx: Context) -> Sequence[Reply]:
     """The button 自己写: says how, and takes a quote of its answer."""
-    _leader(ctx)
-    row = service.of_button(ctx)
+    row = _coming(ctx)
     return [Reply("topic.write_how", {**_day(row.local_date)}, subject=f"topic_write:{row.id}")]
 
 
 def write_quoted(ctx: Context) -> Sequence[Reply]:
     """A quote of :func:`ask_words`."""
-    _leader(ctx)
-    return _shown(ctx, "topic.written", service.write(ctx, service.of_button(ctx), ctx.text))
+    row = _coming(ctx)
+    return _changed(ctx, "write", "topic.written", row, lambda: coming.write(ctx, row, ctx.text))
+
+
+def undo(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
+    """Put a coming day's topic back."""
+    row = coming.put_back(ctx, before)
+    return _shown(ctx, "topic.tomorrow_skipped" if row.state == "skipped" else "topic.tomorrow", row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engagement.events import DayLookedAt
 from engagement.feature import Command, Feature, JobSpec, PersonalData
 from engagement.topic import handlers, jobs, rules, service
 
@@ -73,6 +74,8 @@ FEATURE = Feature(
     },
     quotes={"topic": handlers.quote, "topic_write": handlers.write_quoted},
     passes_on={"topic": rules.asks_service},
+    events={DayLookedAt: handlers.glance},
+    undos={handlers.CHANGE: handlers.undo},
     jobs=(
         JobSpec(service.KIND, rules.PUSH_MINUTE, jobs.plan_topic, grace_minutes=240),
         JobSpec("topic_summary", rules.SUMMARY_MINUTE, jobs.plan_summary, grace_minutes=120),

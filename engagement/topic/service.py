@@ -1,4 +1,4 @@
-"""The day's topic: choosing it, the leader's say in it, and the answers. Everything in the caller's transaction."""
+"""The day's topic: choosing it, and the answers. Everything in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from sqlalchemy import bindparam, update
 from sqlmodel import col, select
 
 from engagement import calendar
-from engagement.errors import Refusal
 from engagement.events import TopicAnswered
 from engagement.feature import Context
-from engagement.kernel import Reply, row_id
+from engagement.kernel import Reply
 from engagement.points.service import award
 from engagement.topic import rules
 from engagement.topic.tables import OWN, TopicAnswer, TopicDay
 from prompts import packs
-from storage import audit
 from storage.campaigns import Schedule
 from storage.columns import micros
 from storage.engine import Session
@@ -125,7 +123,7 @@ def days_of(session: Session, wanted: Sequence[tuple[int, date]], now: datetime)
             group_id=group_id,
             day=day,
             festival=calendar.festival(day),
-            used=_used(known[group_id], day),
+            used=used_near(known[group_id], day),
         )
         if topic is not None:
             session.run(
@@ -162,7 +160,7 @@ def known_days(session: Session, wanted: Sequence[tuple[int, date]]) -> Mapping[
     return {pair: have[pair] for pair in wanted if pair in have}
 
 
-def _used(rows: Sequence[TopicDay], day: date) -> Mapping[str, date]:
+def used_near(rows: Sequence[TopicDay], day: date) -> Mapping[str, date]:
     """Return the questions of the bank that these rows keep from a day."""
     asked = [(row.source, row.local_date) for row in rows if row.state == "planned" and row.source != OWN]
     return rules.nearest(asked, day)
@@ -188,98 +186,6 @@ def today(ctx: Context) -> Today:
     assert row.id is not None
     members = ctx.session.exec(select(TopicAnswer.member_id).where(TopicAnswer.topic_day_id == row.id)).all()
     return Today(row, minute, answers=len(members), mine=ctx.actor.member_id in members)
-
-
-# ---------------------------------------------------------------- the leader's say
-
-
-def tomorrow(ctx: Context) -> TopicDay:
-    """Return tomorrow's topic, written down so that what is shown is what is sent.
-
-    Raises:
-        Refusal: ``topic.bank_empty``.
-    """
-    pair = (ctx.here.id, ctx.today + timedelta(days=1))
-    row = days_of(ctx.session, [pair], ctx.now).get(pair)
-    if row is None:
-        raise Refusal("topic.bank_empty")
-    return row
-
-
-def of_button(ctx: Context) -> TopicDay:
-    """Return the coming topic that a button or a quoted request is about.
-
-    Raises:
-        Refusal: ``topic.button_old`` when it is of another group, or its day has come.
-    """
-    reference = ctx.text if ctx.incoming.button else ctx.subject.partition(":")[2]
-    row = ctx.session.get(TopicDay, row_id(reference))
-    if row is None or row.group_id != ctx.here.id or row.local_date <= ctx.today:
-        raise Refusal("topic.button_old")
-    return row
-
-
-def swap(ctx: Context, row: TopicDay) -> TopicDay:
-    """Give a coming day another topic of the bank.
-
-    Raises:
-        Refusal: ``topic.no_other`` when the bank has no other for that day.
-    """
-    near = timedelta(days=rules.REPEAT_DAYS)
-    others = ctx.session.exec(
-        select(TopicDay).where(
-            TopicDay.group_id == row.group_id,
-            col(TopicDay.local_date).between(row.local_date - near, row.local_date + near),
-        )
-    ).all()
-    topic = rules.pick(
-        packs.topics(),
-        group_id=row.group_id,
-        day=row.local_date,
-        festival=calendar.festival(row.local_date),
-        used=_used(others, row.local_date),
-        attempt=row.attempt + 1,
-        current=row.source,
-    )
-    if topic is None:
-        raise Refusal("topic.no_other")
-    row.attempt += 1
-    return _change(ctx, row, "swapped", source=topic.id, question=topic.question, hint=topic.hint, state="planned")
-
-
-def write(ctx: Context, row: TopicDay, words: str) -> TopicDay:
-    """Let the leader's own question be a coming day's topic.
-
-    Raises:
-        Refusal: ``topic.question_short`` or ``topic.question_long``.
-    """
-    question = rules.tidy(words)
-    fault = rules.question_fault(question)
-    if fault:
-        raise Refusal(f"topic.question_{fault}", most=rules.LONGEST_QUESTION)
-    return _change(ctx, row, "written", source=OWN, question=question, hint="", state="planned")
-
-
-def skip(ctx: Context, row: TopicDay) -> TopicDay:
-    """Send no topic on a coming day; :func:`restore` takes it back."""
-    return _change(ctx, row, "skipped", state="skipped")
-
-
-def restore(ctx: Context, row: TopicDay) -> TopicDay:
-    """Send the topic after all."""
-    return _change(ctx, row, "restored", state="planned")
-
-
-def _change(ctx: Context, row: TopicDay, act: str, **fields: str) -> TopicDay:
-    for name, value in fields.items():
-        setattr(row, name, value)
-    ctx.session.add(row)
-    ctx.session.flush()
-    assert row.id is not None
-    audit.record(
-        ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=row.group_id, action=f"topic.{act}", row=row.id
-    )
-    return row
 
 
 # ---------------------------------------------------------------- answers

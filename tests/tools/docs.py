@@ -42,6 +42,8 @@ UNLISTED = {
     "members.no_birthday": "忘掉你的生日",
     "groups.unleader": "一位团长不再是团长",
     "groups.zone": "群的时区，一天从哪里算起",
+    "leader.unmute": "提前放开一位被禁言的邻居",
+    "leader.muted": "谁在禁言中，还有多久",
     "points.board_day": "今天的积分榜",
     "points.board_week": "这周的积分榜",
     "points.board_month": "这个月的积分榜",
@@ -63,6 +65,7 @@ PUSHES = {
     "challenge": "挑战进度（月中几次）",
     "question_reminder": "私聊团长：还没回的问题",
     "question_morning": "私聊团长：夜里来的问题",
+    "leader_evening": "私聊要了的团长：今日一览",
 }
 SHOWN_WORDS = 6
 

@@ -161,7 +161,7 @@ def test_the_leader_sees_swaps_skips_restores_and_writes_tomorrows(stage: Stage)
     assert restored.values["question"] == swapped.values["question"]
     written = stage.say(LEADER, "写话题 你家的年味是什么味道？")[0]
     assert written.key == "topic.written"
-    assert [button.key.split(":")[0] for button in written.buttons] == ["topic_swap", "topic_skip"]
+    assert [button.key.split(":")[0] for button in written.buttons] == ["topic_swap", "topic_skip", "undo"]
     for message in stage.said:
         shown(message)
     assert stage.pushed("topic", "2026-12-02T07:30").values["question"] == "你家的年味是什么味道？"

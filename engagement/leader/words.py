@@ -1,0 +1,86 @@
+"""Figures of an overview as words: stretches of time, lists of names, pushes with their hours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from engagement.leader import rules
+from engagement.leader.glance import Day
+from prompts.loader import texts
+
+
+def clock_time(minute: int) -> str:
+    """Show a local minute as H:MM."""
+    return f"{minute // 60}:{minute % 60:02d}"
+
+
+def span(unit: str, count: int) -> str:
+    """Say a stretch of time; ``unit`` is ``minutes``, ``hours`` or ``days``."""
+    return texts().fill(f"leader.{unit}", {"count": count})
+
+
+def names(people: Sequence[str]) -> str:
+    """Name people in one line."""
+    return texts().raw("leader.between").join(people)
+
+
+def listed(key: str, rows: Sequence[Mapping[str, object]]) -> str:
+    """Say each row with the text ``key``, in one line."""
+    words = texts()
+    return words.raw("leader.between").join(words.fill(key, row) for row in rows)
+
+
+def pushes(rows: Sequence[tuple[int, str]]) -> str:
+    """Say (local minute, kind) of pushes in one line; kinds without a name are left out."""
+    known = set(texts().keys())
+    shown = [
+        {"time": clock_time(minute), "what": texts().raw(f"leader.push_{kind}")}
+        for minute, kind in rows
+        if f"leader.push_{kind}" in known
+    ]
+    return listed("leader.push_one", shown)
+
+
+def figures(day: Day, now: datetime) -> Mapping[str, object]:
+    """Return the figures of a day that a line about a group names."""
+    return {
+        "group": day.group.name,
+        "month": day.local_date.month,
+        "day": day.local_date.day,
+        "checkins": day.checkins,
+        "yesterday": day.yesterday,
+        "answers": day.answers,
+        "newcomers": day.newcomers,
+        "open": day.open,
+        "age": span(*rules.spoken(now - day.oldest)) if day.oldest is not None else "",
+    }
+
+
+def overview(day: Day, now: datetime) -> Mapping[str, object]:
+    """Return everything that the paragraphs of an overview name."""
+    praised = [{"name": name, "days": days} for name, days in day.praised[-rules.PRAISED :]]
+    return {
+        **figures(day, now),
+        "unasked": day.unasked,
+        "budget": day.group.daily_budget,
+        "pushed": pushes(day.pushed),
+        "coming": pushes(day.coming),
+        "praise": listed("leader.praise_one", praised),
+        "suspected": day.suspected,
+        "who": names(day.suspects[: rules.PRAISED]),
+    }
+
+
+def tails_of(day: Day) -> list[str]:
+    """Return the paragraphs that an overview needs."""
+    tails = ["leader.today_waiting" if day.open else "leader.today_none_waiting"]
+    if day.unasked:
+        tails.append("leader.today_said" if pushes(day.pushed) else "leader.today_said_few")
+    if pushes(day.coming):
+        tails.append("leader.today_coming")
+    if day.praised:
+        tails.append("leader.today_praise")
+    if day.suspected:
+        tails.append("leader.today_suspected" if day.suspects else "leader.today_suspected_some")
+    return tails
