@@ -33,8 +33,8 @@ def problems(settings: Settings, channels: list[str]) -> list[str]:
     if len(settings.web.secret.get_secret_value()) < SECRET_LENGTH:
         found.append("doctor.web_secret")
     abroad = "telegram" in channels and not is_loopback(settings.telegram.base_url)
-    model = settings.llm.base_url
-    abroad = abroad or bool(model and not is_loopback(model))
+    models = (settings.llm.base_url, settings.speech.base_url)
+    abroad = abroad or any(address and not is_loopback(address) for address in models)
     if abroad and not settings.privacy.transfer_basis.strip():
         found.append("doctor.transfer_basis")
     return found
@@ -49,4 +49,6 @@ def examine(directory: Path, settings: Settings) -> list[str]:
         found.append(texts().fill("doctor.not_writable", {"path": place}))
     if settings.llm.base_url and not settings.llm.model:
         found.append(texts().raw("doctor.no_model_name"))
+    if settings.speech.base_url and not settings.speech.model:
+        found.append(texts().raw("doctor.no_speech_model"))
     return found

@@ -13,6 +13,7 @@ from sqlmodel import select
 
 from bot.addressing import address
 from bot.routing import Routes
+from bot.voice import UNHEARD, Ear, with_heard
 from engagement import dispatch as use_cases
 from engagement.clocks import Clock
 from engagement.dispatch import Dispatcher, Said, Target
@@ -77,6 +78,7 @@ class Gateway:
         self.routes = Routes(dispatcher.features)
         self.clock = clock
         self._paced = paced
+        self.ear: Ear | None = None
         self._received = Gathering(database.write, self._put)
 
     # ---------------------------------------------------------------- receiving
@@ -102,6 +104,10 @@ class Gateway:
         )
 
     # ---------------------------------------------------------------- handling
+
+    async def hear(self, incoming: Incoming) -> Incoming:
+        """Return the event with a voice message's words in it, if there is somebody who listens."""
+        return incoming if self.ear is None else await self.ear.hear(incoming)
 
     async def handle(self, inbox_id: int, incoming: Incoming) -> Handled:
         """Bring about the one effect of an event. Never raises: what fails three times is given up with an apology.
@@ -199,6 +205,7 @@ class Gateway:
         said: list[Said] = []
         for target in stage.targets:
             said.extend(self.dispatcher.run(stage.ctx, target))
+        said.extend(self._named(stage.ctx, stage.new_name))
         self._learn(stage.ctx.group)
         said.extend(self._named(stage.ctx, stage.new_name))
         return Handled("done", self._queue(stage.ctx, inbox_id, said))
@@ -307,6 +314,8 @@ class Gateway:
             return [found[0]]
         if incoming.event is not Event.MESSAGE:
             return use_cases.lifecycle_targets(features, incoming.event.value)
+        if incoming.media in UNHEARD and not incoming.text:
+            raise Refusal(UNHEARD[incoming.media])
         if incoming.reply_to:
             ctx.subject = (
                 outbox.subject_of(
@@ -338,7 +347,7 @@ class Gateway:
 
     def _queue(self, ctx: Context, inbox_id: int, said: Sequence[Said]) -> list[Queued]:
         queued: list[Queued] = []
-        for number, one in enumerate(said):
+        for number, one in enumerate(with_heard(ctx.incoming, said)):
             message = address(ctx, one)
             if message is None:
                 log.info("no_address", inbox=inbox_id, key=one.reply.key)

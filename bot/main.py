@@ -24,11 +24,13 @@ from bot.play import Line, Player
 from bot.pump import Pump
 from bot.settings import Mode, Settings
 from bot.upgrading import bring_up_to_date
+from bot.voice import Ear
 from engagement.clocks import Clock, Movable, SetClock, SystemClock
 from engagement.dispatch import Dispatcher
 from engagement.feature import FollowUp, JobSpec
 from engagement.kernel import Incoming, Sender
 from engagement.registry import FEATURES
+from knowledge import speech
 from prompts.loader import texts
 from scheduler import clock as clock_work
 from scheduler.delivery import Conduct
@@ -169,11 +171,13 @@ class Program:
         """Handle one event and send what it brings, one after the other (``play``); returns the outcome."""
         if self.gateway.routes.is_chatter(incoming):
             self.pump.hearing.note(incoming)
+            self.pump.hearing.saw(incoming)
             return "heard"
         row = await self.gateway.accept(incoming)
         if row is None:
             return "repeated"
-        handled = await self.gateway.handle(row, incoming)
+        handled = await self.gateway.handle(row, await self.gateway.hear(incoming))
+        self.pump.hearing.saw(incoming)
         for queued in handled.queued:
             await self.courier.send(queued)
         return handled.outcome
@@ -181,6 +185,7 @@ class Program:
     async def flush(self) -> None:
         """Write what is buffered."""
         await self.pump.flush()
+        await self.pump.keep_seen()
 
     async def prune(self) -> None:
         """Forget what need not be kept, at most once an hour."""
@@ -188,6 +193,7 @@ class Program:
         if self._pruned is not None and now - self._pruned < PRUNE_EVERY:
             return
         self._pruned = now
+        await self.pump.keep_seen()
 
         def forget(session: Session) -> None:
             inbox.prune(session, now - timedelta(days=inbox.KEEP_DAYS))
@@ -260,7 +266,9 @@ def open_program(
 
             load_starter(answering, clock.now(), publish=settings.mode is Mode.LOCAL, wait=not gated)
     dispatcher = Dispatcher(FEATURES, answering)
+    dispatcher.pages = settings.web.public_url.rstrip("/")
     gateway = Gateway(database, dispatcher, clock, paced=PLATFORMS if gated else ())
+    gateway.ear = Ear(speech.configured(settings.speech), settings.speech)
     database.read_now(gateway.learn_all)
     telegram = settings.telegram
     gate = open_gate(database, {"telegram": Rates(telegram.rate, telegram.group_rate)} if gated else {})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from functools import partial
 
 import structlog
 
 from bot.courier import Courier
 from bot.gateway import Gateway, Handled
-from bot.hearing import Hearing, keep
+from bot.hearing import Hearing, keep, keep_seen
 from engagement.kernel import Incoming
 from storage import inbox
 
@@ -44,6 +45,7 @@ class Pump:
         """
         if self.gateway.routes.is_chatter(incoming):
             self.hearing.note(incoming)
+            self.hearing.saw(incoming)
             return False
         async with self._room:
             row = await self.gateway.accept(incoming)
@@ -58,12 +60,15 @@ class Pump:
         task.add_done_callback(self._tasks.discard)
 
     async def _handle(self, row: int, incoming: Incoming) -> None:
+        # Listening takes seconds: what the person types meanwhile is answered first, and nobody else waits.
+        incoming = await self.gateway.hear(incoming)
         handled = await self._in_turn(row, incoming)
         for _ in range(COMES_BACK):
             if handled.outcome != "down":
                 break
             await asyncio.sleep(COMES_BACK_AFTER)
             handled = await self._in_turn(row, incoming)
+        self.hearing.saw(incoming)
         for queued in handled.queued:
             self.courier.post(queued)
 
@@ -102,6 +107,15 @@ class Pump:
         except BaseException:
             self.hearing.put_back(heard)
             raise
+
+    async def keep_seen(self) -> None:
+        """Write when people were last seen."""
+        while seen := self.hearing.take_seen():
+            try:
+                await self.gateway.database.write(partial(keep_seen, seen=seen))
+            except BaseException:
+                self.hearing.put_back_seen(seen)
+                raise
 
     async def drain(self) -> None:
         """Wait until everything received is handled and sent."""

@@ -124,6 +124,8 @@ class Server:
             )
             self._telegram = channel
             program.senders[channel.name] = channel.sender
+            if program.gateway.ear is not None:
+                program.gateway.ear.sources[channel.name] = channel.fetch
             routes.extend(channel.routes())
         if "terminal" in self.channels:
             from bot.pages import terminal
@@ -286,7 +288,10 @@ def run(directory: Path, channels: list[str], role: str) -> int:
         program.close()
         return 2
     web = _web_server(config)
-    _announce(settings, channels, listening.getsockname()[1])
+    port = listening.getsockname()[1]
+    if "web" in channels and local and not program.dispatcher.pages:
+        program.dispatcher.pages = f"http://{settings.web.host}:{port}"
+    _announce(settings, channels, port)
     try:
         # uvicorn ends the process itself when the start fails; the reason is told below.
         with contextlib.suppress(SystemExit):

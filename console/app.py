@@ -15,10 +15,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from console.auth import VISIT_COOKIE, Area, Signer, new_visit
+from console.auth import LARGE_COOKIE, VISIT_COOKIE, Area, Signer, new_visit
 from console.pages import home, knowledge, overview, resident, settings
 from console.policy import NotAllowed, SignInNeeded
-from console.views import HERE, Views, set_cookie
+from console.views import HERE, SIZES, Views, set_cookie
 
 if TYPE_CHECKING:
     from engagement.clocks import Clock
@@ -37,6 +37,7 @@ HEADERS = {
 }
 _VISIT_SECONDS = 180 * 86400
 _STATIC_SECONDS = 3600
+_SIZE_SECONDS = 365 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,10 @@ async def _frame(request: Request, go_on: Callable[[Request], Awaitable[Response
         response.headers["Cache-Control"] = f"public, max-age={_STATIC_SECONDS}"
         return response
     response.headers.setdefault("Cache-Control", "no-store")
+    size = SIZES.get(request.query_params.get("size", ""))
+    if size is not None and request.method == "GET":
+        # Also on the way to the sign-in: who came by the link for large type keeps it.
+        set_cookie(response, request, LARGE_COOKIE, size, _SIZE_SECONDS)
     fresh = getattr(request.state, "new_visit", "") or ("" if fits else str(request.state.visit))
     if fresh:
         set_cookie(response, request, VISIT_COOKIE, fresh, _VISIT_SECONDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
@@ -16,6 +17,8 @@ from prompts.loader import texts
 
 HERE = Path(__file__).parent
 COLOURS = 8
+SIZES = {"large": "1", "normal": "0"}
+"""What may stand behind ``?size=`` → the cookie that remembers it."""
 
 
 def say(key: str, **values: object) -> str:
@@ -71,15 +74,27 @@ class Views:
         html = self._pages.get_template(template).render(
             request=request,
             path=request.url.path,
-            here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            here=_here(request),
             visitor=visitor,
             csrf=signer.token(str(request.state.visit)),
             demo=console.demo,
             simulator=console.simulator,
-            large=request.cookies.get(LARGE_COOKIE) == "1",
+            large=is_large(request),
             **values,
         )
         return HTMLResponse(html, status)
+
+
+def is_large(request: Request) -> bool:
+    """Say whether the browser wants large type: ``?size=large`` or ``?size=normal`` in the address, else its cookie."""
+    asked = SIZES.get(request.query_params.get("size", ""))
+    return request.cookies.get(LARGE_COOKIE) == "1" if asked is None else asked == "1"
+
+
+def _here(request: Request) -> str:
+    """Return the page's own address without a size, which the switch would else never get away from."""
+    rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "size"])
+    return request.url.path + (f"?{rest}" if rest else "")
 
 
 def set_cookie(response: Response, request: Request, name: str, value: str, seconds: int) -> None:

@@ -57,7 +57,8 @@ class Incoming:
         group_name, zone: known when the bot is added, or when the platform says so.
         sender_is_admin: the platform says that the sender administers the chat; None when unknown.
         can_read: on BOT_ADDED: whether the bot sees all messages; None when unknown.
-        media: ``photo`` or ``voice`` when the message has one; ``media_id`` is what the channel fetches it by.
+        media: ``photo`` or ``voice`` when the message has one; ``media_id`` is what the channel fetches it by. A voice
+            message whose words were written into ``text`` is ``heard``; bot.voice says what else it may be.
     """
 
     event: Event

@@ -27,3 +27,25 @@ class KnowledgeSettings(BaseSettings):
     embedding_model: str = Field(default="", description="Name of the embedding model")
     embedding_dimension: int = Field(default=0, ge=0, le=8192, description="Columns of its vectors")
     embedding_timeout: float = Field(default=5.0, gt=0, le=60, description="Seconds for one request")
+
+
+class SpeechSettings(BaseSettings):
+    """The speech-to-text endpoint; empty means: who sends a voice message is asked to type.
+
+    Environment: ``BOT_SPEECH__…`` (docs/settings.md).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BOT_SPEECH__", extra="ignore")
+
+    base_url: str = Field(
+        default="", description="OpenAI-compatible address with /audio/transcriptions; empty = no voice messages"
+    )
+    api_key: SecretStr = Field(default=SecretStr(""), description="Key of that endpoint")
+    model: str = Field(default="", description="Name of the speech model")
+    deadline: float = Field(default=20.0, gt=0, le=120, description="Seconds for one voice message")
+    most_seconds: int = Field(
+        default=60, ge=1, le=300, description="Longest voice message that is listened to, in seconds"
+    )
+    most_bytes: int = Field(
+        default=1_000_000, ge=1000, le=20_000_000, description="Largest voice message that is listened to, in bytes"
+    )

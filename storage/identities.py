@@ -103,6 +103,20 @@ _RENAME_MEMBER = Prepared(
     "member.rename", update(_M).where(_M.c.id == bindparam("row")).values(name=bindparam("new_name"))
 )
 _SEEN = Prepared("member.seen", update(_M).where(_M.c.id == bindparam("row")).values(last_seen=bindparam("seen")))
+_SEEN_IN = Prepared(
+    "member.seen_in",
+    update(_M)
+    .where(
+        _M.c.group_id == bindparam("group_row"),
+        _M.c.person_id
+        == select(_I.c.person_id)
+        .where(_I.c.channel == bindparam("in_channel"), _I.c.external_id == bindparam("who"))
+        .scalar_subquery(),
+        (_M.c.last_seen.is_(None)) | (_M.c.last_seen < bindparam("seen")),
+        select(_C.c.person_id).where(_C.c.person_id == _M.c.person_id, _C.c.withdrawn_at.is_(None)).exists(),
+    )
+    .values(last_seen=bindparam("seen")),
+)
 _OPEN = Prepared("identity.open", update(_I).where(_I.c.id == bindparam("row")).values(dm_open=bindparam("flag")))
 _CURRENT = Prepared(
     "person.current_group",
@@ -221,6 +235,11 @@ def rename(session: Session, person: Known, name: str) -> None:
 def seen(session: Session, member_id: int, local_day: str) -> None:
     """Note the last day on which a consenting member used the bot."""
     session.run(_SEEN, row=member_id, seen=local_day)
+
+
+def seen_in(session: Session, group_id: int, channel: str, external_id: str, local_day: str) -> None:
+    """Note the last day on which somebody was there, if he agreed to be recorded; an earlier day changes nothing."""
+    session.run(_SEEN_IN, group_row=group_id, in_channel=channel, who=external_id, seen=local_day)
 
 
 def open_account(session: Session, member_id: int, now: datetime) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.channels.telegram_api import build_bot
+from bot.channels.telegram_files import fetch
 from bot.channels.telegram_polling import Poller
 from bot.channels.telegram_sender import TelegramSender, Worded
 from bot.channels.telegram_settings import Mode, TelegramSettings
@@ -118,6 +119,10 @@ class TelegramChannel:
         await self.stop()
         await self.sender.drain()
         await self._bot.shutdown()
+
+    async def fetch(self, media_id: str, most: int) -> bytes:
+        """Return a file that somebody sent; see :class:`bot.voice.Fetch`."""
+        return await fetch(self._bot, media_id, most, trust_env=not self.settings.on_this_machine)
 
 
 async def connect(bot: Bot, settings: TelegramSettings) -> Me:

@@ -70,6 +70,7 @@ def build_bot(settings: TelegramSettings) -> Bot:
     return Bot(
         settings.token.get_secret_value() or "0:none",
         base_url=settings.api,
+        base_file_url=settings.files,
         request=Connections(settings.connections, settings.timeout, trust_env=proxies),
         get_updates_request=Connections(1, settings.timeout, trust_env=proxies),
     )

@@ -77,6 +77,11 @@ class TelegramSettings(BaseSettings):
         return self.base_url.rstrip("/").removesuffix("/bot") + "/bot"
 
     @property
+    def files(self) -> str:
+        """The address of files up to and with ``/file/bot``, to which the token is added."""
+        return self.base_url.rstrip("/").removesuffix("/bot") + "/file/bot"
+
+    @property
     def on_this_machine(self) -> bool:
         """The Bot API server is a loopback address: no proxy, nothing leaves the country."""
         host = urlsplit(self.base_url).hostname or ""

@@ -97,7 +97,8 @@ def _body(message: Outgoing, words: Texts) -> str:
     # The source belongs to the answer; what a tail adds (the notice for newcomers) comes behind it.
     said = words.fill(message.key, message.values, shown)
     tails = [words.fill(key, message.values, shown) for key in message.tails]
-    return "\n".join(paragraph for paragraph in (said, _source(message, words), *tails) if paragraph)
+    heard = words.fill("render.heard", message.values, shown) if message.values.get("heard") else ""
+    return "\n".join(paragraph for paragraph in (heard, said, _source(message, words), *tails) if paragraph)
 
 
 def _source(message: Outgoing, words: Texts) -> str:

@@ -89,7 +89,7 @@ def take(address: str, browser: Browser) -> None:
     page.goto(address)
     page.get_by_role("button", name="以居民身份看").click()
     keep(page, "resident")
-    page.get_by_role("button", name="大", exact=True).click()
+    page.get_by_role("button", name="大字", exact=True).click()
     keep(page, "resident-large")
     page.close()
     for size in ("desktop", "phone"):

@@ -145,6 +145,6 @@ def test_large_text_of_a_resident(open_page: OpenPage, address: str, size: str) 
     page.get_by_role("button", name="以居民身份看").click()
     expect(page.get_by_role("heading", name="打卡日历")).to_be_visible()
     before = page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")
-    page.get_by_role("button", name="大", exact=True).click()
+    page.get_by_role("button", name="大字", exact=True).click()
     expect(page.get_by_role("heading", name="打卡日历")).to_be_visible()
     assert page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") > before * 1.2

@@ -180,6 +180,25 @@ def test_large_text_is_remembered(client: TestClient) -> None:
     assert 'class="large"' not in client.get("/").text
 
 
+def test_the_link_for_large_text_holds_through_the_sign_in(client: TestClient) -> None:
+    """The address from the chat, /h5?size=large: the sign-in and one's own page are large; 标准 brings the usual size back."""
+    first = client.get("/h5?size=large")
+    assert first.status_code == 303
+    assert 'class="large"' in client.get(first.headers["location"]).text
+    sign_in(client, "resident")
+    page = client.get("/h5?size=large").text
+    assert 'class="large"' in page
+    assert ">标准</button>" in page
+    assert 'name="back" value="/h5"' in page
+    client.post("/large", data={"csrf": token(client), "back": "/h5"})
+    page = client.get("/h5").text
+    assert 'class="large"' not in page
+    assert ">大字</button>" in page
+    assert 'class="large"' in client.get("/h5?size=large").text
+    assert 'class="large"' not in client.get("/h5?size=normal").text
+    assert 'class="large"' not in client.get("/h5?size=%3Cscript%3E").text
+
+
 def test_signing_out(client: TestClient) -> None:
     sign_in(client, "staff")
     client.post("/logout", data={"csrf": token(client), "area": "console"})
