@@ -31,6 +31,8 @@ CHANNEL = "play"
 PICTURES = "pictures"
 """Where a line's picture is, in the data directory."""
 ROLES = ("staff", "manager", "admin")
+MEDIA = ("", "photo", "voice")
+"""What may go with a line's words; the file itself is not there."""
 YEARS = range(1970, 2200)
 """Years that a script may play in; calendars and clocks have an end."""
 
@@ -130,15 +132,20 @@ def parse_line(data: object, number: int) -> Line:
         if not member:
             raise BadScript("`button` needs a `member`")
         return Line(at, replace(base, event=Event.BUTTON, button=_text(data, "button")[:64], addressed=True))
-    if "text" in data:
+    if "text" in data or data.get("media"):
         if not member:
             raise BadScript("`text` needs a `member`")
+        media = _text(data, "media")
+        if media not in MEDIA:
+            raise BadScript("`media` must be photo or voice")
         quoted = _text(data, "reply_to")
         return Line(
             at,
             replace(
                 base,
                 text=_text(data, "text")[:2000],
+                media=media,
+                media_id=base.message_id if media else "",
                 reply_to=quoted,
                 addressed=bool(data.get("addressed")) or quoted.startswith("o"),
             ),

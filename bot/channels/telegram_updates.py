@@ -30,6 +30,7 @@ CHANNEL = "telegram"
 ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member", "chat_member")
 
 _MANY = 20
+_LONGEST_FILE_ID = 256
 _HERE = frozenset({"creator", "administrator", "member"})
 _GONE = frozenset({"left", "kicked"})
 
@@ -149,12 +150,15 @@ def _message(message: dict[str, Any], me: Me, received_at: datetime, key: str) -
         addressed = True
         text = f"/{other.group(1)}{text[other.end() :]}"
     text, mentioned = _without_mention(text, message, me)
-    if chat.place is Place.DM and not text.strip():
+    media, media_id = _media(message)
+    if chat.place is Place.DM and not text.strip() and media != "voice" and not (media and reply_to):
         return ()
     return (
         Incoming(
             event=Event.MESSAGE,
             text=text.strip()[:MAX_TEXT],
+            media=media,
+            media_id=media_id,
             message_id=str(message_id),
             reply_to=reply_to,
             addressed=addressed or mentioned or chat.place is Place.DM,
@@ -217,6 +221,22 @@ _TYPED = frozenset(
     }
 )
 """What somebody did with their hands counts as life in the group, also without words; a pinned message does not."""
+
+
+def _media(message: dict[str, Any]) -> tuple[str, str]:
+    """Return what goes with the words (``photo``, ``voice`` or empty) and Telegram's id of the file; it is not fetched."""
+    sizes = message.get("photo")
+    if sizes is not None:
+        if type(sizes) is not list or not 0 < len(sizes) <= _MANY:
+            raise ValueError("photo")
+        return "photo", as_text(as_object(sizes[-1]).get("file_id", ""), _LONGEST_FILE_ID)
+    voice = message.get("voice")
+    if voice is not None:
+        return "voice", as_text(as_object(voice).get("file_id", ""), _LONGEST_FILE_ID)
+    sent_as_file = message.get("document")
+    if type(sent_as_file) is dict and str(sent_as_file.get("mime_type", "")).startswith("image/"):
+        return "photo", as_text(sent_as_file.get("file_id", ""), _LONGEST_FILE_ID)
+    return "", ""
 
 
 def _quoted(message: dict[str, Any], me: Me) -> tuple[str, bool]:

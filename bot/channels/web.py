@@ -181,6 +181,7 @@ class WebSimulator:
             _text(body, "person"),
             _text(body, "text"),
             reply_to=_text(body, "reply_to"),
+            media=_text(body, "media"),
             addressed=body.get("addressed") is True,
         )
         return {"id": line}

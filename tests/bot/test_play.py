@@ -210,6 +210,8 @@ BAD = {
     "text of nobody": '{"at":"2026-12-01T08:00:00+08:00","group":"g1","text":"x"}',
     "text that is no text": '{"at":"2026-12-01T08:00:00+08:00","group":"g1","member":"u1","text":5}',
     "a group that is no text": '{"at":"2026-12-01T08:00:00+08:00","group":["g1"],"member":"u1","text":"x"}',
+    "media of an unknown kind": '{"at":"2026-12-01T08:00:00+08:00","group":"g1","member":"u1","text":"x","media":"film"}',
+    "media of nobody": '{"at":"2026-12-01T08:00:00+08:00","group":"g1","media":"photo"}',
     "deeply nested": "[" * 100_000,
     "a button of nobody": '{"at":"2026-12-01T08:00:00+08:00","button":"points:"}',
     "the first year": '{"at":"0001-01-01T00:00:00+08:00"}',

@@ -28,6 +28,7 @@ CHANNEL = "sim"
 BOT = "bot"
 LONGEST = 500
 LONGEST_NAME = 12
+MEDIA = ("", "photo", "voice")
 MOST_PEOPLE = 40
 _MURMUR = "…"
 
@@ -180,16 +181,27 @@ class Simulator(Timepiece):
         return Place.GROUP
 
     async def say(
-        self, conversation: str, person: str, text: str, *, reply_to: str = "", addressed: bool = False
+        self,
+        conversation: str,
+        person: str,
+        text: str,
+        *,
+        reply_to: str = "",
+        addressed: bool = False,
+        media: str = "",
     ) -> str:
         """Type a message for somebody; returns its id. It may be chatter that the bot passes over.
+
+        Args:
+            media: ``photo`` or ``voice`` goes with the words, or stands without any; nothing is uploaded.
 
         Raises:
             Refusal: nobody of that id, not in this group, nothing typed, or too long.
         """
         if self.preparing:
             raise Refusal("sim.busy")
-        line = self.speak(conversation, person, text, self.clock.now(), reply_to=reply_to, addressed=addressed)
+        now = self.clock.now()
+        line = self.speak(conversation, person, text, now, reply_to=reply_to, addressed=addressed, media=media)
         await self.tell()
         await self._receive(self.incoming(line))
         return str(line["id"])
@@ -203,12 +215,13 @@ class Simulator(Timepiece):
         *,
         reply_to: str = "",
         addressed: bool = False,
+        media: str = "",
     ) -> Line:
         """Put somebody's words on the page, without telling the program."""
         who = self._person(person)
         self._check_place(conversation, person)
         text = text.strip()
-        if not text:
+        if media not in MEDIA or not (text or media):
             raise Refusal("sim.failed")
         if len(text) > LONGEST:
             raise Refusal("sim.too_long")
@@ -218,7 +231,9 @@ class Simulator(Timepiece):
         if text.startswith(mention):
             addressed, text = True, text[len(mention) :].strip() or text
         target = self.history.get(conversation, reply_to) if quoted else None
-        line["parts"] = [[text, False]]
+        line["media"] = media
+        line["said"] = text
+        line["parts"] = [[texts().fill(f"sim.media_{media}", {"text": text}).strip() if media else text, False]]
         line["quote"] = quoted
         line["mention"] = addressed
         line["addressed"] = addressed or (target is not None and target["from"] == BOT)
@@ -238,7 +253,9 @@ class Simulator(Timepiece):
             conversation=conversation,
             sender=person,
             sender_name=str(line["name"]),
-            text=words_of(line),
+            text=str(line["said"]) if "said" in line else words_of(line),
+            media=str(line.get("media", "")),
+            media_id=str(line["id"]) if line.get("media") else "",
             message_id=str(line["id"]),
             reply_to="" if quote is None else str(quote["id"]),
             addressed=bool(line["addressed"]),

@@ -20,7 +20,7 @@ from bot.rendering.capabilities import WEB
 from bot.rendering.render import Choice, Rendered, render
 from engagement.clocks import SetClock
 from engagement.errors import Refusal
-from engagement.kernel import Kind, Outcome, Outgoing, Place
+from engagement.kernel import Incoming, Kind, Outcome, Outgoing, Place
 
 MORNING = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)  # 7:20 in Shanghai
 
@@ -159,6 +159,20 @@ async def test_inviting_and_removing_a_neighbour(stage: Stage) -> None:
         await sim.say("yangguang", person, "还在吗")
     with pytest.raises(Refusal):
         await sim.leave("yangguang", "zhou")
+
+
+async def test_a_photo_goes_with_words_or_stands_alone(stage: Stage) -> None:
+    sim = stage.sim
+    heard: list[Incoming] = []
+    for text in ("健身打卡", ""):
+        line = await sim.say("yangguang", "li", text, media="photo")
+        shown = sim.history.get("yangguang", line)
+        assert shown is not None and words_of(shown).startswith("🖼")
+        heard.append(sim.incoming(shown))
+    assert [(one.text, one.media) for one in heard] == [("健身打卡", "photo"), ("", "photo")]
+    for media in ("", "film"):
+        with pytest.raises(Refusal):
+            await sim.say("yangguang", "li", "", media=media)
 
 
 async def test_a_restart_shows_the_same_chats_and_goes_on_counting(data_dir: Path) -> None:

@@ -135,6 +135,37 @@ def test_pictures_count_as_life_in_a_group_and_as_nothing_in_private() -> None:
     assert parse_all(raw, ME, NOW) == ()
 
 
+def test_what_goes_with_the_words_is_told_of_and_not_fetched() -> None:
+    sizes = [{"file_id": "small"}, {"file_id": "large"}]
+    photo = one(message(None, photo=sizes, caption="健身打卡"))
+    assert (photo.text, photo.media, photo.media_id) == ("健身打卡", "photo", "large")
+    voice = one(message(None, voice={"file_id": "v", "duration": 3}))
+    assert (voice.text, voice.media, voice.media_id) == ("", "voice", "v")
+    as_file = one(message(None, document={"file_id": "d", "mime_type": "image/jpeg"}, caption="健身打卡"))
+    assert (as_file.media, as_file.media_id) == ("photo", "d")
+    other = one(message(None, document={"file_id": "d", "mime_type": "application/pdf"}, caption="看看"))
+    assert (other.media, other.media_id) == ("", "")
+    assert one(message("签到")).media == ""
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"photo": []}, {"photo": "x"}, {"photo": [3]}, {"voice": "x"}, {"voice": {"file_id": 3}}]
+)
+def test_what_is_no_photo_or_voice_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        parse_all(message(None, **wrong), ME, NOW)
+
+
+def test_in_private_a_voice_message_and_a_photo_that_quotes_come_through() -> None:
+    private = {"id": 7, "type": "private"}
+    voice = message(None, voice={"file_id": "v"})
+    voice["message"]["chat"] = private
+    assert one(voice).media == "voice"
+    photo = message(None, photo=[{"file_id": "x"}], reply_to_message={"message_id": 5, "from": {"id": ME.id}})
+    photo["message"]["chat"] = private
+    assert (one(photo).media, one(photo).reply_to) == ("photo", "5")
+
+
 def test_words_are_cut_and_made_storable() -> None:
     assert len(one(message("啊" * 5000)).text) == MAX_TEXT
     assert one(message("签\ud83d到\x00")).text == "签到"

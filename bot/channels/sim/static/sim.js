@@ -159,6 +159,11 @@ class Desk {
       chip.addEventListener("click", () => this.say(text, false, text === words.chip_question));
       return chip;
     }));
+    // A photo without a file: what is typed goes with it.
+    const photo = make("button", "chip", words.chip_photo);
+    photo.type = "button";
+    photo.addEventListener("click", () => this.say(this.field.value, true, false, "photo"));
+    $("[data-chips]", this.node).append(photo);
   }
   showLines() {
     const lines = world.lines.get(this.conversation) ?? [];
@@ -293,9 +298,9 @@ class Desk {
     bar.hidden = !line;
     if (line) $("[data-quoted]", bar).textContent = `${fill("quoting", { name: line.name })}：${line.parts.map((part) => part[0]).join("").replace(/\n/g, " ")}`;
   }
-  async say(text, typed, addressed = false) {
-    if (!text.trim() || world.clock?.preparing) return;
-    const body = { conversation: this.conversation, person: this.person, text, reply_to: this.quoting?.id ?? "", addressed: addressed || (Boolean(this.room) && this.at.getAttribute("aria-pressed") === "true") };
+  async say(text, typed, addressed = false, media = "") {
+    if ((!text.trim() && !media) || world.clock?.preparing) return;
+    const body = { conversation: this.conversation, person: this.person, text, media, reply_to: this.quoting?.id ?? "", addressed: addressed || (Boolean(this.room) && this.at.getAttribute("aria-pressed") === "true") };
     if (typed) this.field.value = "";
     this.toEnd();
     if (await post("say", body)) { this.quote(null); this.mention(false); } else if (typed && !this.field.value) this.field.value = text;
