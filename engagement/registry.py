@@ -7,10 +7,11 @@ from engagement.checkin.manifest import FEATURE as CHECKIN
 from engagement.faq.manifest import FEATURE as FAQ
 from engagement.feature import Feature
 from engagement.groups.manifest import FEATURE as GROUPS
+from engagement.households.manifest import FEATURE as HOUSEHOLDS
 from engagement.leader.manifest import FEATURE as LEADER
 from engagement.members.manifest import FEATURE as MEMBERS
 from engagement.points.manifest import FEATURE as POINTS
 from engagement.theme.manifest import FEATURE as THEME
 from engagement.topic.manifest import FEATURE as TOPIC
 
-FEATURES: tuple[Feature, ...] = (MEMBERS, GROUPS, LEADER, CHECKIN, POINTS, TOPIC, THEME, ANNOUNCEMENTS, FAQ)
+FEATURES: tuple[Feature, ...] = (MEMBERS, GROUPS, LEADER, CHECKIN, POINTS, HOUSEHOLDS, TOPIC, THEME, ANNOUNCEMENTS, FAQ)

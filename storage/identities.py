@@ -246,18 +246,29 @@ def open_account(session: Session, member_id: int, now: datetime) -> int:
     """Give a member a household of one and its account in the group; returns the account's id."""
     member = session.get_one(Member, member_id)
     if member.account_id is None:
-        household = Household(created_at=now)
-        session.add(household)
-        session.flush()
-        assert household.id is not None
-        account = Account(household_id=household.id, group_id=member.group_id)
-        session.add(account)
-        session.flush()
-        member.account_id = account.id
+        member.account_id = new_account(session, member.group_id, now)
         session.add(member)
         session.flush()
     assert member.account_id is not None
     return member.account_id
+
+
+def new_account(session: Session, group_id: int, now: datetime) -> int:
+    """Make a household with its account in a group; nobody's yet. Returns the account's id."""
+    household = Household(created_at=now)
+    session.add(household)
+    session.flush()
+    assert household.id is not None
+    account = Account(household_id=household.id, group_id=group_id)
+    session.add(account)
+    session.flush()
+    assert account.id is not None
+    return account.id
+
+
+def sharing(session: Session, account_id: int) -> list[Member]:
+    """Return the members of an account's household, also those who left the group, longest in the group first."""
+    return list(session.exec(pick(Member).where(Member.account_id == account_id).order_by(col(Member.id))))
 
 
 def grant_consent(session: Session, person_id: int, now: datetime) -> None:

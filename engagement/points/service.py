@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -23,10 +23,12 @@ HISTORY_ROWS = 8
 
 _E = Entry.__table__  # type: ignore[attr-defined]
 _M = Member.__table__  # type: ignore[attr-defined]
+# What moves between accounts was earned once already.
+_EARNED: ColumnElement[bool] = literal_column("ledger_entry.kind <> 'transfer'")
 _SUM_SINCE = Prepared(
     "points.sum_since",
     select(func.coalesce(func.sum(_E.c.amount), 0)).where(
-        _E.c.account_id == bindparam("account"), _E.c.local_date >= bindparam("since")
+        _E.c.account_id == bindparam("account"), _E.c.local_date >= bindparam("since"), _EARNED
     ),
 )
 _BOARD = Prepared(
@@ -36,6 +38,7 @@ _BOARD = Prepared(
     .where(
         _E.c.group_id == bindparam("group_row"),
         _E.c.local_date >= bindparam("since"),
+        _EARNED,
         _M.c.left_at.is_(None),
         _M.c.account_id.is_not(None),
     )

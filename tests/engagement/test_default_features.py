@@ -266,6 +266,13 @@ def _nothing(stage: Stage) -> None:
     """The check-in that everybody begins with is enough."""
 
 
+def _make_family(stage: Stage) -> None:
+    """CANARY and a neighbour share their points, and CANARY gives the family a name."""
+    stage.say(CANARY, "邀请家人 李阿姨")
+    stage.say("李阿姨", f"同意加入 {CANARY}")
+    stage.say(CANARY, f"家庭名 {CANARY}一家")
+
+
 def _act(stage: Stage) -> None:
     """CANARY is a leader who sets something."""
     stage.say("周团长", f"设团长 {CANARY}")
@@ -332,6 +339,8 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "lookalike": (_pass_for_the_leader, CANARY),
     "announcement": (_announce, '"to": "own"'),
     "announcement_round": (_announce, f"{CANARY}家的冷链车晚到"),
+    "family_request": (_make_family, '"kind": "invite"'),
+    "family": (_make_family, f"{CANARY}一家"),
     "question": (_ask, f"{CANARY}的快递到了没有"),
 }
 """Table → how a person named CANARY gets a row in it, and what the export must show then.

@@ -1,0 +1,140 @@
+"""我的家庭, 家庭名, 退出家庭, 转给家人: arguments → service → reply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from engagement.errors import Refusal
+from engagement.feature import Context
+from engagement.households import requests, rules, service
+from engagement.kernel import Button, Kind, Place, Reply, row_id
+from prompts.loader import texts
+from storage import identities
+from storage.groups import Member
+
+_SHOWN = 3
+"""Requests with buttons under 我的家庭, of each direction."""
+
+
+def show(ctx: Context) -> Sequence[Reply]:
+    """Answer 我的家庭: who is in it, what each has, what waits for an answer, what can be done next."""
+    family = service.mine(ctx)
+    asked, asking = requests.incoming(ctx), requests.outgoing(ctx)
+    gone = texts().raw("households.left_group")
+    values: dict[str, object] = {
+        "family": family.name,
+        "balance": family.balance,
+        "count": len(family.shares),
+        "rows": [
+            {"name": one.member.name, "note": gone if one.member.left_at else "", "points": one.points}
+            for one in family.shares
+        ],
+        "incoming": names(one.member for one in asked),
+        "outgoing": names(one.member for one in asking),
+    }
+    key = "households.alone_mine" if family.alone else "households.mine" if family.name else "households.mine_unnamed"
+    tails = ["households.incoming"] if asked else []
+    tails += ["households.outgoing"] if asking else []
+    if not family.alone:
+        tails.append("households.next" if len(family.shares) < rules.FAMILY_MOST else "households.next_full")
+    buttons = [button for one in asked[:_SHOWN] for button in answers(one.request.id, one.member.name)]
+    buttons += [
+        Button(f"family_back:{one.request.id}", "households.button_back", {"name": one.member.name})
+        for one in asking[:_SHOWN]
+    ]
+    return [Reply(key, values, tails=tails, buttons=buttons)]
+
+
+def name(ctx: Context) -> Sequence[Reply]:
+    """家庭名 幸福一家."""
+    called = rules.read_family_name(ctx.argument)
+    service.rename(ctx, called)
+    return [Reply("households.named", {"family": called})]
+
+
+def leave(ctx: Context) -> Sequence[Reply]:
+    """退出家庭: ask first, since only the family can take one back."""
+    family = service.family(ctx)
+    points = family.share_of(ctx.actor.member_id)
+    values = {"name": ctx.actor.name, "points": points, "rest": family.balance - points}
+    buttons = [
+        Button(f"family_leave:{family.account_id}", "households.button_leave"),
+        Button("family_stay:", "households.button_stay"),
+    ]
+    return [Reply("households.leave_sure", values, buttons=buttons)]
+
+
+def leave_button(ctx: Context) -> Sequence[Reply]:
+    """The confirmation; whoever presses it speaks for himself only."""
+    done = service.leave(ctx, row_id(ctx.text))
+    here = [one for one in done.others if one.left_at is None]
+    values = {"name": ctx.actor.name, "points": done.points, "rest": done.rest, "other": here[0].name if here else ""}
+    said = [Reply("households.left" if here else "households.left_nobody", values)]
+    return [*said, *told(ctx, here, Reply("households.told_left", values | {"group": ctx.here.name}))]
+
+
+def stay_button(ctx: Context) -> Sequence[Reply]:
+    """The other button."""
+    return [Reply("households.stayed")]
+
+
+def give(ctx: Context) -> Sequence[Reply]:
+    """转给家人 李阿姨 20."""
+    to, amount = rules.read_gift(ctx.argument)
+    done = service.give(ctx, to, amount)
+    values = {
+        "giver": ctx.actor.name,
+        "name": done.member.name,
+        "amount": amount,
+        "balance": done.balance,
+        "left": done.left,
+    }
+    if ctx.incoming.place is Place.GROUP:
+        return [Reply("households.given", values, to=done.member.person_id, mention=True)]
+    notice = Reply("households.told_given", values | {"group": ctx.here.name})
+    return [Reply("households.given_privately", values), *told(ctx, [done.member], notice)]
+
+
+# ---------------------------------------------------------------- used by asking, too
+
+
+def names(members: Iterable[Member]) -> str:
+    """Write names behind each other."""
+    return texts().raw("households.between").join(member.name for member in members)
+
+
+def answers(request_id: int | None, who: str) -> list[Button]:
+    """Return the two buttons under a request; ``who`` asked."""
+    return [
+        Button(f"family_yes:{request_id}", "households.button_yes", {"name": who}),
+        Button(f"family_no:{request_id}", "households.button_no", {"name": who}),
+    ]
+
+
+def told(ctx: Context, members: Iterable[Member], notice: Reply) -> list[Reply]:
+    """Return a private notice for each whose private chat is open, of what was done in private; a group sees it itself."""
+    if ctx.incoming.place is Place.GROUP:
+        return []
+    return [
+        Reply(notice.key, notice.values, kind=Kind.DM, to=member.person_id, buttons=notice.buttons)
+        for member in members
+        if member.person_id != ctx.actor.person_id and can_hear(ctx, member)
+    ]
+
+
+def can_hear(ctx: Context, member: Member) -> bool:
+    """Say whether somebody can be written to in private."""
+    found = identities.address(ctx.session, member.person_id, ctx.incoming.channel)
+    return found is not None and found[2]
+
+
+def must_name(ctx: Context, how: str) -> str:
+    """Return the name that follows a command.
+
+    Raises:
+        Refusal: ``how``, when nothing follows.
+    """
+    named = rules.read_person(ctx.argument)
+    if not named:
+        raise Refusal(how)
+    return named

@@ -1,0 +1,342 @@
+"""Families: who shares an account, what each has contributed, naming, giving, leaving; a person's data in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import col, delete, func, or_, select
+
+from engagement import calendar
+from engagement.errors import Refusal
+from engagement.feature import Context, GroupView
+from engagement.households import rules
+from engagement.households.tables import Family, FamilyRequest
+from storage import audit, identities, ledger
+from storage.engine import Session
+from storage.groups import Account, Group, Member
+from storage.ledger import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One member of a family and the whole points that are his."""
+
+    member: Member
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyView:
+    """A household as its members see it.
+
+    Attributes:
+        name: empty when it has none.
+        shares: the members, longest in the group first; the points add up to ``balance``.
+    """
+
+    account_id: int
+    name: str
+    balance: int
+    shares: Sequence[Share]
+
+    @property
+    def alone(self) -> bool:
+        """It is of one member."""
+        return len(self.shares) < 2
+
+    def share_of(self, member_id: int | None) -> int:
+        """Return a member's contribution in whole points."""
+        return next((share.points for share in self.shares if share.member.id == member_id), 0)
+
+
+def view(session: Session, account_id: int) -> FamilyView:
+    """Read a household: its members, and what each has contributed.
+
+    Source: F3.
+    """
+    members = identities.sharing(session, account_id)
+    balance = ledger.balance(session, account_id)
+    if len(members) == 1:
+        shares = [Share(members[0], balance)]
+    else:
+        rows = session.execute(
+            select(  # type: ignore[call-overload]
+                Entry.id, Entry.member_id, Entry.amount, Entry.kind, Entry.reverses_id
+            )
+            .where(Entry.account_id == account_id)
+            .order_by(col(Entry.id))
+        )
+        points = rules.contributions((rules.Line(*row) for row in rows), [member.id or 0 for member in members])
+        shares = [Share(member, points[member.id or 0]) for member in members]
+    return FamilyView(account_id, family_name(session, account_id), balance, shares)
+
+
+def family_name(session: Session, account_id: int) -> str:
+    """Return what an account's household is called, or ``""``."""
+    found = session.exec(
+        select(Family.name)
+        .join(Account, col(Account.household_id) == col(Family.household_id))
+        .where(col(Account.id) == account_id)
+    ).first()
+    return found or ""
+
+
+def mine(ctx: Context) -> FamilyView:
+    """Return the acting member's household in the group."""
+    _ = ctx.here
+    assert ctx.actor.account_id is not None
+    return view(ctx.session, ctx.actor.account_id)
+
+
+def family(ctx: Context) -> FamilyView:
+    """The same of somebody who is not alone.
+
+    Raises:
+        Refusal: ``households.alone``.
+    """
+    found = mine(ctx)
+    if found.alone:
+        raise Refusal("households.alone")
+    return found
+
+
+def event_key(ctx: Context, what: str) -> str:
+    """Return the idempotency key of what an event brings about: a redelivery has the same."""
+    return f"family:{what}:{ctx.incoming.channel}:{ctx.incoming.account}:{ctx.incoming.dedupe_key}"
+
+
+def day_in(ctx: Context, group: GroupView) -> date:
+    """Return the local day that the event counts for in a group, which in private need not be the context's."""
+    return calendar.business_day(ctx.incoming.occurred_at, ctx.incoming.received_at, group.zone)
+
+
+def move(ctx: Context, group: GroupView, what: str, source: int, target: int, member: Member, amount: int) -> None:
+    """Take a member's points along from one account to another."""
+    assert member.id is not None
+    for number, part in enumerate(rules.portions(amount, ledger.MAX_AMOUNT)):
+        ledger.transfer(
+            ctx.session,
+            source_account=source,
+            target_account=target,
+            group_id=group.id,
+            source_member=member.id,
+            target_member=member.id,
+            amount=part,
+            key=event_key(ctx, f"{what}{number or ''}"),
+            local_date=day_in(ctx, group),
+            occurred_at=ctx.incoming.occurred_at,
+        )
+
+
+def rename(ctx: Context, name: str) -> FamilyView:
+    """Call the actor's family something.
+
+    Raises:
+        Refusal: the actor is in no family.
+    """
+    found = family(ctx)
+    household = ctx.session.get_one(Account, found.account_id).household_id
+    row = ctx.session.get(Family, household) or Family(household_id=household)
+    row.name, row.named_by = name, ctx.actor.member_id
+    ctx.session.add(row)
+    ctx.session.flush()
+    return found
+
+
+def forget_name(session: Session, account_id: int) -> None:
+    """Drop a family's name: nobody, or only one, is left of it."""
+    household = session.get_one(Account, account_id).household_id
+    session.execute(delete(Family).where(col(Family.household_id) == household))
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A member went.
+
+    Attributes:
+        points: whole points taken along.
+        rest: what the others have.
+        others: who is still there.
+    """
+
+    points: int
+    rest: int
+    others: Sequence[Member]
+
+
+def leave(ctx: Context, account_id: int) -> Left:
+    """Take the actor out of his family with his contribution, into a household of one.
+
+    Args:
+        account_id: the family that he was asked about; if he is in another one by now, the button is old.
+
+    Raises:
+        Refusal: ``guard.old_button``, or he is in no family.
+
+    Source: F3.
+    """
+    if account_id != ctx.actor.account_id:
+        raise Refusal("guard.old_button")
+    found = family(ctx)
+    group = ctx.here
+    member = next(share.member for share in found.shares if share.member.id == ctx.actor.member_id)
+    points = found.share_of(member.id)
+    fresh = identities.new_account(ctx.session, group.id, ctx.now)
+    move(ctx, group, "leave", account_id, fresh, member, points)
+    member.account_id = fresh
+    ctx.session.add(member)
+    ctx.session.flush()
+    others = [share.member for share in found.shares if share.member.id != member.id]
+    if len(others) < 2:
+        forget_name(ctx.session, account_id)
+    _note(ctx, group.id, "household.left", member=member.id or 0, amount=points)
+    return Left(points, found.balance - points, others)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Points moved inside a family.
+
+    Attributes:
+        left: what the giver has still contributed.
+    """
+
+    member: Member
+    left: int
+    balance: int
+
+
+def give(ctx: Context, name: str, amount: int) -> Given:
+    """Move a part of the actor's contribution to somebody of his family; the account's balance stays.
+
+    Raises:
+        Refusal: nobody of that name in the family, oneself, or less contributed than that.
+
+    Source: F3.
+    """
+    found = mine(ctx)
+    named = [share.member for share in found.shares if share.member.name == name and share.member.left_at is None]
+    if len(named) > 1:
+        raise Refusal("households.same_names", name=name, count=len(named))
+    if not named or found.alone:
+        if name == ctx.actor.name:
+            raise Refusal("households.not_oneself")
+        raise Refusal("households.give_outside", name=name)
+    target, group = named[0], ctx.here
+    if target.id == ctx.actor.member_id:
+        raise Refusal("households.not_oneself")
+    have = found.share_of(ctx.actor.member_id)
+    if amount > min(have, ledger.MAX_AMOUNT):
+        raise Refusal("households.give_too_much", points=have)
+    assert ctx.actor.member_id is not None and target.id is not None
+    ledger.transfer(
+        ctx.session,
+        source_account=found.account_id,
+        target_account=found.account_id,
+        group_id=group.id,
+        source_member=ctx.actor.member_id,
+        target_member=target.id,
+        amount=amount,
+        key=event_key(ctx, "give"),
+        local_date=ctx.today,
+        occurred_at=ctx.incoming.occurred_at,
+    )
+    _note(ctx, group.id, "household.gave", member=target.id, amount=amount)
+    return Given(target, have - amount, found.balance)
+
+
+def _note(ctx: Context, group_id: int, action: str, **details: int) -> None:
+    audit.record(ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=group_id, action=action, **details)
+
+
+# ---------------------------------------------------------------- a person's data
+
+
+def _members_of(session: Session, person_id: int) -> list[Member]:
+    return list(session.exec(select(Member).where(Member.person_id == person_id).order_by(col(Member.id))))
+
+
+def export_names(session: Session, person_id: int) -> Sequence[dict[str, object]]:
+    """Return the family names that a person has given."""
+    mine_ = [member.id for member in _members_of(session, person_id)]
+    rows = session.exec(select(Family).where(col(Family.named_by).in_(mine_)).order_by(col(Family.household_id)))
+    return [{"family": row.name} for row in rows]
+
+
+def erase_names(session: Session, person_id: int, _now: datetime) -> None:
+    """Drop the family names that the person gave or is named in, and take him out of his families.
+
+    What he contributed stays with those who shared the account with him: the ledger cannot give it to nobody.
+    """
+    for member in _members_of(session, person_id):
+        for row in session.exec(
+            select(Family)
+            .join(Account, col(Account.household_id) == col(Family.household_id))
+            .where(Account.group_id == member.group_id)
+        ):
+            if row.named_by == member.id or (len(member.name) > 1 and member.name in row.name):
+                session.delete(row)
+        session.flush()
+        if member.account_id is None:
+            continue
+        others = [one for one in identities.sharing(session, member.account_id) if one.id != member.id]
+        if len(others) == 1:
+            forget_name(session, member.account_id)
+        if others:
+            member.account_id = None
+            session.add(member)
+    session.flush()
+
+
+def export_requests(session: Session, person_id: int) -> Sequence[dict[str, object]]:
+    """Return what a person asked and was asked; never whom and by whom."""
+    mine_ = [member.id for member in _members_of(session, person_id)]
+    rows = session.exec(
+        select(FamilyRequest, Group.name)
+        .join(Group, col(Group.id) == col(FamilyRequest.group_id))
+        .where(or_(col(FamilyRequest.asker_id).in_(mine_), col(FamilyRequest.asked_id).in_(mine_)))
+        .order_by(col(FamilyRequest.id))
+    )
+    return [
+        {
+            "group": name,
+            "kind": row.kind,
+            "asked_by_me": row.asker_id in mine_,
+            # Whoever asked must not read here that the other said no.
+            "state": "open" if row.state == "declined" and row.asker_id in mine_ else row.state,
+            "at": row.asked_at.isoformat(),
+        }
+        for row, name in rows
+    ]
+
+
+def erase_requests(session: Session, person_id: int, _now: datetime) -> None:
+    """Delete them."""
+    mine_ = [member.id for member in _members_of(session, person_id)]
+    session.execute(
+        delete(FamilyRequest).where(or_(col(FamilyRequest.asker_id).in_(mine_), col(FamilyRequest.asked_id).in_(mine_)))
+    )
+
+
+def wrong_households(session: Session) -> tuple[int, int]:
+    """Count (families of several, what is wrong with households: one too large, or a member with another group's account)."""
+    sizes = select(Member.account_id, func.count().label("size")).group_by(col(Member.account_id)).subquery()
+    foreign = (
+        select(func.count())
+        .select_from(Member)
+        .join(Account, col(Account.id) == col(Member.account_id))
+        .where(col(Account.group_id) != col(Member.group_id))
+    )
+    families, large, wrong = (
+        int(session.execute(statement).scalar_one())
+        for statement in (
+            select(func.count()).select_from(sizes).where(sizes.c.account_id.is_not(None), sizes.c.size > 1),
+            select(func.count())
+            .select_from(sizes)
+            .where(sizes.c.account_id.is_not(None), sizes.c.size > rules.FAMILY_MOST),
+            foreign,
+        )
+    )
+    return families, large + wrong
