@@ -9,14 +9,16 @@ second process all meet the same UNIQUE constraint.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import CheckConstraint, Index, Select, bindparam, func, select, update
 from sqlmodel import Field, SQLModel
 
+from storage import lots
 from storage.columns import BigInt, day, micros, pk, ref, utc
 from storage.engine import Session
 from storage.groups import Account
+from storage.lots import Expiring
 from storage.statements import Prepared
 
 MAX_AMOUNT = 1_000_000
@@ -65,7 +67,11 @@ class EntryReason(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """What to write down; see :class:`Entry` for the fields."""
+    """What to write down; see :class:`Entry` for the fields.
+
+    Attributes:
+        expires_on: of a credit: the last local day on which its points are good; None = for ever.
+    """
 
     account_id: int
     group_id: int
@@ -76,6 +82,7 @@ class Posting:
     local_date: date
     occurred_at: datetime
     reverses_id: int | None = None
+    expires_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,10 @@ class Posted:
 
 class ConflictingPosting(Exception):
     """The idempotency key stands for another posting: same key, other account or amount."""
+
+
+class LapsedPoints(Exception):
+    """The credit's points have expired; undoing it would take others."""
 
 
 class InsufficientPoints(Exception):
@@ -143,7 +154,9 @@ _BALANCE = Prepared("ledger.balance", select(_A.c.balance).where(_A.c.id == bind
 
 
 def post(session: Session, posting: Posting) -> Posted:
-    """Write an entry and move the balance, once per idempotency key.
+    """Write an entry, move the balance and see to the lots, once per idempotency key.
+
+    A taking uses up the lot that expires first (:mod:`storage.lots`); an account without lots costs it one look.
 
     Raises:
         ValueError: the amount is zero or beyond ±``MAX_AMOUNT``.
@@ -152,6 +165,21 @@ def post(session: Session, posting: Posting) -> Posted:
 
     Source: F6, ADR 0003.
     """
+    posted = _write(session, posting)
+    if posted.repeated:
+        return posted
+    if posting.amount < 0:
+        drawn = lots.use(session, posting.account_id, -posting.amount, posting.reverses_id)
+        if drawn is not None and posting.reverses_id is None:
+            lots.note_draw(session, posted.entry_id, drawn)
+    elif posting.expires_on is not None:
+        expiring = Expiring(posting.amount, posting.expires_on)
+        lots.open_lot(session, posted.entry_id, posting.account_id, posting.member_id, expiring)
+    return posted
+
+
+def _write(session: Session, posting: Posting) -> Posted:
+    """Write an entry and move the balance, and leave the lots alone."""
     if posting.amount == 0 or abs(posting.amount) > MAX_AMOUNT:
         raise ValueError(f"amount {posting.amount}")
     known = session.row(_FIND, key=posting.idempotency_key) if posting.amount < 0 else None
@@ -191,30 +219,53 @@ def balance(session: Session, account_id: int) -> int:
     return 0 if found is None else int(found[0])
 
 
+def find(session: Session, key: str) -> tuple[int, int] | None:
+    """Return (entry id, amount) of an idempotency key, or None."""
+    found = session.row(_FIND, key=key)
+    return None if found is None else (int(found[0]), int(found[2]))
+
+
 def reverse(session: Session, entry_id: int, *, local_date: date, occurred_at: datetime) -> Posted:
     """Undo an entry by an opposite one; a second call changes nothing.
+
+    Undoing a credit takes what is left of its own lot first. Undoing a taking gives back as many expiring points as it had
+    used up, as one lot that is good until the latest day among those that it had used: nothing is good for less long than
+    before. If that day is over by now, they get as many days as they had left when they were taken. The rest never expired and
+    does not now.
 
     Raises:
         LookupError: no such entry, or it is itself a reversal.
         InsufficientPoints: the points were spent already.
+        LapsedPoints: the points have expired already; somebody else's or other ones would have to pay.
     """
     entry = session.get(Entry, entry_id)
     if entry is None or entry.reverses_id is not None:
         raise LookupError(f"entry {entry_id}")
-    return post(
-        session,
-        Posting(
-            entry.account_id,
-            entry.group_id,
-            entry.member_id,
-            -entry.amount,
-            "reversal",
-            f"reversal:{entry_id}",
-            local_date,
-            occurred_at,
-            reverses_id=entry_id,
-        ),
+    undoing = Posting(
+        entry.account_id,
+        entry.group_id,
+        entry.member_id,
+        -entry.amount,
+        "reversal",
+        f"reversal:{entry_id}",
+        local_date,
+        occurred_at,
+        reverses_id=entry_id,
     )
+    if entry.amount > 0:
+        own = lots.of_entry(session, entry_id)
+        lapsed = own is not None and own.expires_on < local_date and not own.remaining
+        if lapsed and find(session, undoing.idempotency_key) is None:
+            raise LapsedPoints
+        return post(session, undoing)
+    posted = _write(session, undoing)
+    drawn = None if posted.repeated else lots.drawn(session, entry_id)
+    if drawn is not None:
+        until = drawn.expires_on
+        if until < local_date:
+            until = local_date + max(until - entry.local_date, timedelta())
+        lots.open_lot(session, posted.entry_id, entry.account_id, entry.member_id, Expiring(drawn.amount, until))
+    return posted
 
 
 def transfer(  # noqa: PLR0913
@@ -234,7 +285,7 @@ def transfer(  # noqa: PLR0913
     """Move points by two entries of one transaction, ``{key}:out`` and ``{key}:in``; a second call changes nothing.
 
     Within one account only what each member has contributed moves: the balance stays as it is, and must still hold the
-    amount.
+    amount. Points that expire keep their days (:func:`storage.lots.move`).
 
     Args:
         amount: whole points, 1 … ``MAX_AMOUNT``.
@@ -254,8 +305,10 @@ def transfer(  # noqa: PLR0913
         raise ValueError(f"amount {amount}")
     out = Posting(source_account, group_id, source_member, -amount, kind, f"{key}:out", local_date, occurred_at)
     into = replace(out, account_id=target_account, member_id=target_member, amount=amount, idempotency_key=f"{key}:in")
-    taken = post(session, out)
-    given = post(session, into)
+    taken = _write(session, out)
+    given = _write(session, into)
+    if not given.repeated:
+        lots.move(session, (source_account, source_member), (target_account, target_member), amount, given.entry_id)
     if source_account == target_account:
         taken = replace(taken, balance=given.balance)
     return taken, given
@@ -263,13 +316,15 @@ def transfer(  # noqa: PLR0913
 
 @dataclass(frozen=True, slots=True)
 class LedgerCheck:
-    """Figures of a whole check of the ledger; all but the first two must be 0."""
+    """Figures of a whole check of the ledger; all that begin with ``wrong`` or ``negative`` must be 0."""
 
     accounts: int
     entries: int
     wrong_balances: int
     negative_balances: int
     wrong_reversals: int
+    lots: int = 0
+    wrong_lots: int = 0
 
 
 def check(session: Session) -> LedgerCheck:
@@ -290,10 +345,13 @@ def check(session: Session) -> LedgerCheck:
     def number(statement: Select[int]) -> int:
         return int(session.execute(statement).scalar_one())
 
+    open_lots, wrong_lots = lots.check(session)
     return LedgerCheck(
         accounts=number(select(func.count()).select_from(_A)),
         entries=number(select(func.count()).select_from(_T)),
         wrong_balances=number(wrong),
         negative_balances=number(select(func.count()).select_from(_A).where(_A.c.balance < 0)),
         wrong_reversals=number(reversals),
+        lots=open_lots,
+        wrong_lots=wrong_lots,
     )

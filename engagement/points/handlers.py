@@ -1,4 +1,4 @@
-"""积分, 积分明细, 排行榜, and the leader's 加分 and 扣分: arguments → service → reply."""
+"""积分, 积分明细, 积分账单, 排行榜: arguments → service → reply. What leaders do stands in leading.py."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ from collections.abc import Sequence
 
 from engagement.errors import Refusal
 from engagement.feature import Context, Handler
-from engagement.kernel import Button, Place, Reply, row_id
-from engagement.points import rules, service
-from prompts.loader import texts
-from storage import ledger
+from engagement.kernel import Button, Card, Document, Kind, Place, Reply
+from engagement.points import corrections, rules, service, statement
+from storage import identities, ledger
+from storage.groups import Member
+from storage.lots import Expiring
+
+REVERSALS_SHOWN = 4
 
 
 def show(ctx: Context) -> Sequence[Reply]:
-    """Answer 积分: in a group its points, in private every group's."""
+    """Answer 积分: in a group its points, in private every group's; with what expires within 30 days."""
     if ctx.incoming.place is Place.DM:
         found = service.all_standings(ctx.session, ctx.actor.person_id, ctx.today)
         if len(found) > 1:
             rows = [{"group": s.group_name, "balance": s.balance, "week": s.week} for s in found]
-            return [Reply("points.balances", {"rows": rows, "balance": sum(s.balance for s in found), "group": None})]
+            values = {"rows": rows, "balance": sum(s.balance for s in found), "group": None}
+            soon = [{"group": s.group_name, **_soon(s.expiring)} for s in found if s.expiring is not None]
+            if not soon:
+                return [Reply("points.balances", values)]
+            return [Reply("points.balances", {**values, "soon": soon}, tails=("points.balances_expiring",))]
     actor, group = ctx.actor, ctx.here
     if actor.member_id is None or actor.account_id is None:
         raise Refusal("guard.no_group")
@@ -26,24 +33,93 @@ def show(ctx: Context) -> Sequence[Reply]:
     values = {"name": actor.name, "balance": mine.balance, "week": mine.week, "rank": mine.rank}
     if mine.balance == 0 and mine.week == 0:
         return [Reply("points.none", values)]
-    return [Reply("points.balance" if mine.rank else "points.balance_unranked", values)]
+    key = "points.balance" if mine.rank else "points.balance_unranked"
+    expiring = service.expiring(ctx.session, actor.account_id, group.settings, ctx.today)
+    if expiring is None:
+        return [Reply(key, values)]
+    return [Reply(key, {**values, **_soon(expiring)}, tails=("points.expiring",))]
+
+
+def _soon(expiring: Expiring | None) -> dict[str, object]:
+    if expiring is None:
+        return {}
+    return {"expiring": expiring.amount, "month": expiring.expires_on.month, "day": expiring.expires_on.day}
 
 
 def history(ctx: Context) -> Sequence[Reply]:
-    """Answer 积分明细: the latest entries, newest first."""
-    assert ctx.actor.account_id is not None
-    rows = [
-        {
-            "date": f"{row.local_date.month}/{row.local_date.day}",
-            "what": row.reason or texts().raw(f"points.what_{row.kind}"),
-            "points": f"{row.amount:+d}",
-        }
-        for row in service.history(ctx.session, ctx.actor.account_id)
-    ]
+    """Answer 积分明细: the latest entries, newest first; a leader may look at a member and finds numbers to reverse."""
+    member = ctx.argument.lstrip("@").strip()
+    if member and member != ctx.actor.name:
+        return _history_of(ctx, corrections.member_named(ctx, member))
+    if ctx.actor.account_id is None:
+        raise Refusal("guard.no_group")
+    rows = [_row(row) for row in service.history(ctx.session, ctx.actor.account_id)]
     if not rows:
         return [Reply("points.no_history", {"name": ctx.actor.name})]
     balance = ledger.balance(ctx.session, ctx.actor.account_id)
     return [Reply("points.history", {"rows": rows, "balance": balance, "name": ctx.actor.name})]
+
+
+def _row(row: service.HistoryRow) -> dict[str, object]:
+    return {
+        "entry": row.entry_id,
+        "date": f"{row.local_date.month}/{row.local_date.day}",
+        "what": row.reason or service.what_of(row.kind),
+        "points": f"{row.amount:+d}",
+    }
+
+
+def _history_of(ctx: Context, member: Member) -> Sequence[Reply]:
+    found = [] if member.account_id is None else service.history(ctx.session, member.account_id)
+    if member.account_id is None or not found:
+        return [Reply("points.no_history_of", {"name": member.name})]
+    values = {
+        "name": member.name,
+        "rows": [_row(row) for row in found],
+        "balance": ledger.balance(ctx.session, member.account_id),
+    }
+    undone = {row.reverses_id for row in found}
+    may = [row for row in found if row.kind not in corrections.FINAL and row.entry_id not in undone]
+    buttons = [
+        Button(f"reverse:{row.entry_id}", "points.button_reverse", {"entry": row.entry_id})
+        for row in may[:REVERSALS_SHOWN]
+    ]
+    return [Reply("points.history_of", values, buttons=buttons)]
+
+
+def bill(ctx: Context) -> Sequence[Reply]:
+    """Answer 积分账单: a month in words, as a card and as a file; in a group short, the rest in private."""
+    account = ctx.actor.account_id
+    if account is None:
+        raise Refusal("guard.no_group")
+    found = statement.read(ctx.session, account, rules.read_month(ctx.argument, ctx.today))
+    soon = service.expiring(ctx.session, account, ctx.here.settings, ctx.today)
+    values: dict[str, object] = {
+        "name": ctx.actor.name,
+        "year": found.month.year,
+        "month": found.month.month,
+        "before": found.before,
+        "after": found.after,
+        "earned": found.earned,
+        "spent": found.spent,
+        "count": len(found.lines),
+        "group": ctx.here.name,
+    }
+    if not found.lines:
+        return [Reply("points.statement_empty", values)]
+    file = Document(f"points-{found.month:%Y-%m}.csv", statement.as_csv(found, ctx.here.zone))
+    drawn = Card("statement", statement.card(ctx, found, None if soon is None else (soon.amount, soon.expires_on)))
+    if ctx.incoming.place is Place.DM:
+        return [Reply("points.statement", values, card=drawn), Reply("points.statement_file", values, document=file)]
+    address = identities.address(ctx.session, ctx.actor.person_id, ctx.incoming.channel)
+    if address is None or not address[2]:
+        return [Reply("points.statement_short", values, tails=("points.statement_open",))]
+    me = ctx.actor.person_id
+    return [
+        Reply("points.statement_short", values, tails=("points.statement_sent",)),
+        Reply("points.statement", values, kind=Kind.DM, to=me, card=drawn),
+        Reply("points.statement_file", values, kind=Kind.DM, to=me, document=file),
+    ]
 
 
 def board(ctx: Context) -> Sequence[Reply]:
@@ -79,34 +155,3 @@ def _board(ctx: Context, period: rules.Period) -> Sequence[Reply]:
         values |= {"rank": mine.rank, "points": mine.points, "gap": (above.points - mine.points) if above else 0}
         tail = "points.board_mine" if above else "points.board_top"
     return [Reply(f"points.board_{period}", values, tails=(tail,), buttons=buttons)]
-
-
-def give(ctx: Context) -> Sequence[Reply]:
-    """A leader's 加分 李阿姨 20 帮忙搬货."""
-    return _adjust(ctx, take=False)
-
-
-def take(ctx: Context) -> Sequence[Reply]:
-    """A leader's 扣分 李阿姨 20 发错了."""
-    return _adjust(ctx, take=True)
-
-
-def _adjust(ctx: Context, *, take: bool) -> Sequence[Reply]:
-    gift = rules.read_gift(ctx.argument)
-    done = service.adjust(ctx, gift, take=take)
-    values = {"name": done.member.name, "amount": gift.amount, "reason": gift.reason, "balance": done.balance}
-    return [
-        Reply(
-            "points.taken" if take else "points.given",
-            values,
-            buttons=[Button(f"undo_points:{done.entry_id}", "points.button_undo")],
-        )
-    ]
-
-
-def undo(ctx: Context) -> Sequence[Reply]:
-    """The undo button of a gift; leaders of the group only."""
-    if not ctx.actor.leader:
-        raise Refusal("guard.leader_only")
-    name, moved, balance = service.undo_adjust(ctx, row_id(ctx.text))
-    return [Reply("points.undone", {"name": name, "amount": f"{moved:+d}", "balance": balance})]

@@ -1,12 +1,12 @@
-"""Rules of points: periods of the board, ranks with ties, what a leader may give. Pure."""
+"""Rules of points: periods of the board, ranks with ties, what a leader may give, how long points are good. Pure."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from engagement import calendar
@@ -15,10 +15,14 @@ from engagement.kernel import simplified
 
 Period = Literal["day", "week", "month", "all"]
 PERIODS: tuple[Period, ...] = ("day", "week", "month", "all")
-GIVE_MOST = 100
-"""Whole points a leader may give or take at once."""
-GIVE_MOST_A_DAY = 500
-"""Whole points a leader may give and take in a group in a day, both directions added."""
+REQUEST_TIMES = 10
+"""Up to so many times what a leader may give alone, another one can confirm."""
+REQUEST_HOURS = 48
+"""How long a request for that is open."""
+NOTICE_DAYS = (30, 7, 1)
+"""How many days before points expire their owners are told."""
+LEAST_MONTHS = 3
+MOST_MONTHS = 120
 REASON_MOST = 60
 BOARD_ROWS = 10
 
@@ -103,20 +107,158 @@ class Gift:
 _GIFT = re.compile(r"^@?(?P<name>.+?)[\s:]+\+?(?P<amount>\d{1,9})\s*(?:积?分)?(?:[\s,]+(?P<reason>.*))?$", re.DOTALL)
 
 
-def read_gift(text: str) -> Gift:
+def read_gift(text: str, most: int) -> Gift:
     """Read 「李阿姨 20 帮忙搬货」.
+
+    Args:
+        most: whole points that a leader may give alone.
 
     Raises:
         Refusal: ``points.gift_how`` when it cannot be read, ``points.gift_reason`` without a reason,
-            ``points.gift_amount`` outside [1, ``GIVE_MOST``].
+            ``points.gift_amount`` outside [1, ``REQUEST_TIMES`` · most].
     """
     match = _GIFT.match(unicodedata.normalize("NFKC", text).strip())
     if match is None:
         raise Refusal("points.gift_how")
     amount = int(match.group("amount"))
-    if not 1 <= amount <= GIVE_MOST:
-        raise Refusal("points.gift_amount", most=GIVE_MOST)
-    reason = " ".join((match.group("reason") or "").split())[:REASON_MOST]
+    if not 1 <= amount <= REQUEST_TIMES * most:
+        raise Refusal("points.gift_amount", most=most, utmost=REQUEST_TIMES * most)
+    reason = read_reason(match.group("reason") or "")
     if not reason:
         raise Refusal("points.gift_reason")
     return Gift(match.group("name").strip(), amount, reason)
+
+
+def read_reason(text: str) -> str:
+    """Put a reason on one line and cut it; may be empty."""
+    return " ".join(text.split())[:REASON_MOST]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps of a group, in whole points.
+
+    Attributes:
+        gift_most: what one leader may give or take at once.
+        leader_day_most: what one leader may give and take in a local day, both directions added.
+        earn_most: what a member may earn in a local day by doing things in the group.
+        earn_set: the group has set ``earn_most`` itself: then plain check-ins are counted too.
+    """
+
+    gift_most: int = 100
+    leader_day_most: int = 500
+    earn_most: int = 200
+    earn_set: bool = False
+
+    @classmethod
+    def of(cls, settings: Mapping[str, object]) -> Limits:
+        """Read a group's settings; what is missing, not a whole number or outside 1 … 100000 keeps its default."""
+        own = settings.get("points")
+        own = own if isinstance(own, Mapping) else {}
+        found = {
+            name: value
+            for name in ("gift_most", "leader_day_most", "earn_most")
+            if type(value := own.get(name)) is int and 1 <= value <= 100_000
+        }
+        return cls(**found, earn_set="earn_most" in found)
+
+
+def expiry_months(settings: Mapping[str, object]) -> int:
+    """Return how many months a group's points are good; 0 = for ever."""
+    own = settings.get("points")
+    months = own.get("expiry_months") if isinstance(own, Mapping) else None
+    return months if type(months) is int and LEAST_MONTHS <= months <= MOST_MONTHS else 0
+
+
+def last_day(today: date, months: int) -> date:
+    """Return the last day on which points that come today are good: the end of the month that is ``months`` later.
+
+    Everything of one month ends on one day, so that people hear of it three times a month at most.
+    """
+    count = today.year * 12 + today.month - 1 + months
+    return calendar.month_end(date(count // 12, count % 12 + 1, 1))
+
+
+_NEVER = re.compile(r"(?:无|没有|不设|取消|永久|长期|不过期|永不过期|永远有效)(?:有效期)?")
+_SPAN = re.compile(r"(?:(?P<years>\d{1,2}|[一两二三四五])年)?(?:(?P<months>\d{1,3}|[三六九]|十二|十八)个?月)?")
+_NUMERALS = {  # zh: what people type
+    "一": 1,
+    "两": 2,
+    "二": 2,
+    "三": 3,
+    "四": 4,
+    "五": 5,
+    "六": 6,
+    "九": 9,
+    "十二": 12,
+    "十八": 18,
+}
+_THIS_MONTH = frozenset({"", "本月", "这个月", "当月"})  # zh: what people type
+_LAST_MONTH = frozenset({"上月", "上个月"})  # zh: what people type
+
+
+def _number(word: str | None) -> int:
+    return 0 if not word else _NUMERALS.get(word) or int(word)
+
+
+def read_months(text: str) -> int:
+    """Read 「12个月」, 「一年」 or 「无」 (0) of a leader's 积分有效期.
+
+    Raises:
+        Refusal: ``points.expiry_how``, or ``points.expiry_bounds`` outside [``LEAST_MONTHS``, ``MOST_MONTHS``].
+    """
+    words = simplified("".join(unicodedata.normalize("NFKC", text).split()))
+    if _NEVER.fullmatch(words):
+        return 0
+    match = _SPAN.fullmatch(words)
+    if match is None or not words:
+        raise Refusal("points.expiry_how")
+    months = 12 * _number(match.group("years")) + _number(match.group("months"))
+    if not LEAST_MONTHS <= months <= MOST_MONTHS:
+        raise Refusal("points.expiry_bounds", least=LEAST_MONTHS, most=MOST_MONTHS)
+    return months
+
+
+_REVERSAL = re.compile(
+    r"^[#No.号\s]*(?P<entry>\d{1,18})\s*号?(?:[\s,:，：]+(?P<reason>.*))?$", re.DOTALL | re.IGNORECASE
+)
+
+
+def read_reversal(text: str) -> tuple[int, str]:
+    """Read 「1024 记重了」 as (entry, reason).
+
+    Raises:
+        Refusal: ``points.reverse_how`` when it cannot be read, ``points.reverse_reason`` without a reason.
+    """
+    match = _REVERSAL.match(unicodedata.normalize("NFKC", text).strip())
+    if match is None:
+        raise Refusal("points.reverse_how")
+    reason = read_reason(match.group("reason") or "")
+    if not reason:
+        raise Refusal("points.reverse_reason", entry=int(match.group("entry")))
+    return int(match.group("entry")), reason
+
+
+_MONTH = re.compile(r"(?:(?P<year>\d{4})[-/.年])?(?P<month>\d{1,2})月?")
+
+
+def read_month(text: str, today: date) -> date:
+    """Read which month a statement is wanted of, as its first day: 「」, 「上月」, 「2026-11」, 「11月」 (the latest one).
+
+    Raises:
+        Refusal: ``points.statement_how``, also for a month that has not begun.
+    """
+    words = simplified("".join(unicodedata.normalize("NFKC", text).split()))
+    this = calendar.month_start(today)
+    if words in _THIS_MONTH:
+        return this
+    if words in _LAST_MONTH:
+        return calendar.month_start(this - timedelta(days=1))
+    match = _MONTH.fullmatch(words)
+    if match is None or not 1 <= int(match.group("month")) <= 12:
+        raise Refusal("points.statement_how")
+    month = int(match.group("month"))
+    year = int(match.group("year") or today.year - (month > today.month))
+    if not 2000 <= year or (year, month) > (today.year, today.month):
+        raise Refusal("points.statement_how")
+    return date(year, month, 1)

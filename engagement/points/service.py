@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, literal_column, select
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from engagement.errors import Refusal
+from engagement.events import Suspected
 from engagement.feature import Context
-from engagement.points import rules
-from storage import audit, identities, ledger
+from engagement.points import farming, rules
+from engagement.points.tables import AwardTrace
+from prompts.loader import UnknownText, texts
+from storage import identities, ledger, lots
 from storage.engine import Session
 from storage.groups import Account, Group, Member
-from storage.ledger import Entry, EntryReason, Posted, Posting
+from storage.ledger import Entry, EntryReason, Posting
+from storage.lots import Expiring, Lot
 from storage.statements import Prepared
 
 HISTORY_ROWS = 8
 
 _E = Entry.__table__  # type: ignore[attr-defined]
 _M = Member.__table__  # type: ignore[attr-defined]
-# What moves between accounts was earned once already.
-_EARNED: ColumnElement[bool] = literal_column("ledger_entry.kind <> 'transfer'")
+_W = AwardTrace.__table__  # type: ignore[attr-defined]
+# An expiry or a transfer changes a balance and says nothing about how busy somebody was.
+_COUNTS: ColumnElement[bool] = literal_column("ledger_entry.kind NOT IN ('expiry', 'transfer')")
 _SUM_SINCE = Prepared(
     "points.sum_since",
     select(func.coalesce(func.sum(_E.c.amount), 0)).where(
-        _E.c.account_id == bindparam("account"), _E.c.local_date >= bindparam("since"), _EARNED
+        _E.c.account_id == bindparam("account"), _E.c.local_date >= bindparam("since"), _COUNTS
     ),
 )
 _BOARD = Prepared(
@@ -38,7 +42,7 @@ _BOARD = Prepared(
     .where(
         _E.c.group_id == bindparam("group_row"),
         _E.c.local_date >= bindparam("since"),
-        _EARNED,
+        _COUNTS,
         _M.c.left_at.is_(None),
         _M.c.account_id.is_not(None),
     )
@@ -47,25 +51,151 @@ _BOARD = Prepared(
 )
 
 
+_EARNED = Prepared(
+    "points.earned_today",
+    select(func.coalesce(func.sum(_E.c.amount), 0)).where(
+        _E.c.group_id == bindparam("group_row"),
+        _E.c.local_date == bindparam("today"),
+        _E.c.member_id == bindparam("member_row"),
+        _E.c.amount > 0,
+        literal_column("ledger_entry.kind NOT IN ('adjust', 'transfer', 'reversal', 'expiry')"),
+    ),
+)
+_SAID = Prepared(
+    "points.said_before",
+    select(func.coalesce(func.sum(_W.c.times), 0))
+    .select_from(_W.join(_M, _M.c.id == _W.c.member_id))
+    .where(
+        _M.c.person_id == bindparam("person"), _W.c.mark == bindparam("digest"), _W.c.local_date > bindparam("since")
+    ),
+)
+_FORGET = Prepared("points.forget", delete(_W).where(_W.c.local_date < bindparam("earliest")))
+_REMEMBER = Prepared(
+    "points.remember",
+    lambda insert: (
+        insert(_W)
+        .values(member_id=bindparam("member_row"), local_date=bindparam("today"), mark=bindparam("digest"), times=1)
+        .on_conflict_do_update(index_elements=["member_id", "local_date", "mark"], set_={"times": _W.c.times + 1})
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Awarded:
+    """What came of a reward.
+
+    Attributes:
+        entry_id: the entry; 0 when nothing was posted.
+        balance: whole points of the account now.
+        repeated: the key was there already: nothing was changed.
+        points: whole points that were posted under this key, now or before; 0 when the reward was not given.
+        kept: why it was given not at all or not whole (``burst``, ``copy``, ``short``, ``repeated``, ``day``), or empty; the
+            person is told so under the reply.
+    """
+
+    entry_id: int
+    balance: int
+    repeated: bool
+    points: int
+    kept: str = ""
+
+
 def award(
-    ctx: Context, *, kind: str, key: str, amount: int, member_id: int | None = None, account_id: int | None = None
-) -> Posted:
+    ctx: Context,
+    *,
+    kind: str,
+    key: str,
+    amount: int,
+    member_id: int | None = None,
+    account_id: int | None = None,
+    words: str | None = None,
+) -> Awarded:
     """Post whole points for the acting member (or another), once per natural key.
+
+    What somebody does in a chat earns nothing when it is one of a burst or a copy, or ``words`` say nothing; and no more than
+    the group's cap of a day. A plain check-in, of which there is one a day, is not counted against the cap unless the group has
+    set one: it must not cost a look.
 
     Args:
         key: idempotency key, e.g. ``topic:{group}:{member}:{local_date}``.
         amount: not zero.
+        words: what the member wrote to earn it, if anything.
 
     Raises:
         storage.ledger.InsufficientPoints: a taking beyond the balance.
+
+    Source: F1, F6; FAULTS C13.
     """
     member = ctx.actor.member_id if member_id is None else member_id
     account = ctx.actor.account_id if account_id is None else account_id
     assert member is not None and account is not None
-    return ledger.post(
+    kept = ""
+    if amount > 0 and kind not in farming.UNCHECKED:
+        limits = rules.Limits.of(ctx.here.settings)
+        kept = _fault(ctx, member, words)
+        counted = kind != "checkin" or limits.earn_set
+        if kept or counted:
+            before = ledger.find(ctx.session, key)
+            if before is not None:
+                return Awarded(before[0], ledger.balance(ctx.session, account), True, before[1])
+        if counted and not kept:
+            earned = ctx.session.row(_EARNED, group_row=ctx.here.id, today=ctx.today.isoformat(), member_row=member)[0]
+            if amount > limits.earn_most - earned:
+                amount, kept = max(0, limits.earn_most - int(earned)), "day"
+        if kept:
+            if member == ctx.actor.member_id:
+                ctx.closing.append((f"points.kept_{kept}", {"earn_most": limits.earn_most}))
+            if kept in farming.SUSPICIOUS:
+                ctx.emit(Suspected(ctx.here.id, member, kept))
+            if kept != "day" or not amount:
+                return Awarded(0, ledger.balance(ctx.session, account), False, 0, kept)
+        if words is not None:
+            ctx.session.run(_REMEMBER, member_row=member, today=ctx.today.isoformat(), digest=farming.digest(words))
+    months = rules.expiry_months(ctx.here.settings) if amount > 0 else 0
+    posted = ledger.post(
         ctx.session,
-        Posting(account, ctx.here.id, member, amount, kind, key, ctx.today, ctx.incoming.occurred_at),
+        Posting(
+            account,
+            ctx.here.id,
+            member,
+            amount,
+            kind,
+            key,
+            ctx.today,
+            ctx.incoming.occurred_at,
+            expires_on=rules.last_day(ctx.today, months) if months else None,
+        ),
     )
+    return Awarded(posted.entry_id, posted.balance, posted.repeated, amount, kept)
+
+
+def _fault(ctx: Context, member_id: int, words: str | None) -> str:
+    """Say why what the acting person does earns nothing, or nothing."""
+    if words is not None:
+        fault = farming.word_fault(words)
+        if fault:
+            return fault
+        since = (ctx.today - timedelta(days=farming.COPY_DAYS)).isoformat()
+        before = ctx.session.row(_SAID, person=ctx.actor.person_id, digest=farming.digest(words), since=since)[0]
+        if farming.is_copy(words, int(before)):
+            return "copy"
+    if ctx.rewarded is not None and member_id == ctx.actor.member_id:
+        at = ctx.incoming.occurred_at
+        if farming.is_burst(ctx.rewarded(ctx.actor.person_id, ctx.chance, at), at):
+            return "burst"
+    return ""
+
+
+def forget_traces(session: Session, today: date) -> None:
+    """Delete what answers are compared with no more."""
+    session.run(_FORGET, earliest=(today - timedelta(days=farming.COPY_DAYS)).isoformat())
+
+
+def expiring(session: Session, account_id: int, settings: Mapping[str, object], today: date) -> Expiring | None:
+    """Return what of an account expires next within 30 days; asks nothing in a group without a rule."""
+    if not rules.expiry_months(settings):
+        return None
+    return lots.next_expiring(session, account_id, today + timedelta(days=max(rules.NOTICE_DAYS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +206,7 @@ class Standing:
         balance: whole points that the household has.
         week: whole points of this week, Monday to today.
         rank: place on the week's board; 0 without points this week.
+        expiring: what expires within 30 days; only asked for a private chat with several groups.
     """
 
     group_id: int
@@ -83,6 +214,7 @@ class Standing:
     balance: int
     week: int
     rank: int
+    expiring: Expiring | None = None
 
 
 def standing(
@@ -99,7 +231,10 @@ def standing(
 def all_standings(session: Session, person_id: int, today: date) -> list[Standing]:
     """Return a person's points in every group, for a private chat."""
     return [
-        standing(session, group.id or 0, group.name, member.id or 0, member.account_id, today)
+        replace(
+            standing(session, group.id or 0, group.name, member.id or 0, member.account_id, today),
+            expiring=expiring(session, member.account_id, group.settings or {}, today),
+        )
         for member, group in identities.memberships(session, person_id)
         if member.account_id is not None
     ]
@@ -116,10 +251,20 @@ def board(session: Session, group_id: int, period: rules.Period, today: date) ->
 class HistoryRow:
     """One entry of an account, as its owner sees it."""
 
+    entry_id: int
     local_date: date
     kind: str
     amount: int
     reason: str
+    reverses_id: int | None = None
+
+
+def what_of(kind: str) -> str:
+    """Return what an entry was for, in words; a slice may add kinds."""
+    try:
+        return texts().raw(f"points.what_{kind}")
+    except UnknownText:
+        return texts().raw("points.what_other")
 
 
 def history(session: Session, account_id: int, limit: int = HISTORY_ROWS) -> list[HistoryRow]:
@@ -131,106 +276,7 @@ def history(session: Session, account_id: int, limit: int = HISTORY_ROWS) -> lis
         .order_by(col(Entry.id).desc())
         .limit(limit)
     )
-    return [HistoryRow(e.local_date, e.kind, e.amount, r or "") for e, r in rows]
-
-
-def _find_member(session: Session, group_id: int, name: str) -> Member:
-    found = identities.named(session, group_id, name)
-    if not found:
-        raise Refusal("points.no_such_member", name=name)
-    if len(found) > 1:
-        raise Refusal("points.same_names", name=name, count=len(found))
-    return found[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Adjusted:
-    """A leader's gift or taking, done."""
-
-    entry_id: int
-    member: Member
-    balance: int
-
-
-def adjust(ctx: Context, gift: rules.Gift, *, take: bool) -> Adjusted:
-    """Let a leader give or take points with a reason, within the caps; once per message.
-
-    Raises:
-        Refusal: nobody or several of that name, the day's cap, oneself, or too few points to take.
-
-    Source: F6, FAULTS B13.
-    """
-    group = ctx.here
-    member = _find_member(ctx.session, group.id, gift.name)
-    assert member.id is not None
-    if member.person_id == ctx.actor.person_id:
-        raise Refusal("points.not_oneself")
-    if member.account_id is None:
-        raise Refusal("points.not_yet_member", name=member.name)
-    used = int(
-        ctx.session.execute(
-            select(func.coalesce(func.sum(func.abs(_E.c.amount)), 0)).where(
-                _E.c.group_id == group.id,
-                _E.c.local_date == ctx.today,
-                _E.c.kind == "adjust",
-            )
-        ).scalar_one()
-    )
-    if used + gift.amount > rules.GIVE_MOST_A_DAY:
-        raise Refusal("points.day_cap", left=max(0, rules.GIVE_MOST_A_DAY - used), most=rules.GIVE_MOST_A_DAY)
-    amount = -gift.amount if take else gift.amount
-    try:
-        posted = award(
-            ctx,
-            kind="adjust",
-            key=f"adjust:{ctx.incoming.channel}:{ctx.incoming.account}:{ctx.incoming.dedupe_key}",
-            amount=amount,
-            member_id=member.id,
-            account_id=member.account_id,
-        )
-    except ledger.InsufficientPoints as lacking:
-        raise Refusal("points.too_few", name=member.name, balance=lacking.balance) from lacking
-    ctx.session.add(
-        EntryReason(entry_id=posted.entry_id, member_id=member.id, given_by=ctx.actor.person_id, reason=gift.reason)
-    )
-    audit.record(
-        ctx.session,
-        at=ctx.now,
-        actor_id=ctx.actor.person_id,
-        group_id=group.id,
-        action="points.taken" if take else "points.given",
-        member=member.id,
-        amount=amount,
-        entry=posted.entry_id,
-    )
-    return Adjusted(posted.entry_id, member, posted.balance)
-
-
-def undo_adjust(ctx: Context, entry_id: int) -> tuple[str, int, int]:
-    """Reverse a leader's gift or taking; returns (name, points moved, balance).
-
-    Raises:
-        Refusal: it is not one of this group, was undone already, or the points are spent.
-    """
-    entry = ctx.session.get(Entry, entry_id)
-    if entry is None or entry.group_id != ctx.here.id or entry.kind != "adjust":
-        raise Refusal("guard.old_button")
-    try:
-        posted = ledger.reverse(ctx.session, entry_id, local_date=ctx.today, occurred_at=ctx.incoming.occurred_at)
-    except ledger.InsufficientPoints as lacking:
-        raise Refusal("points.spent_already", balance=lacking.balance) from lacking
-    member = ctx.session.get_one(Member, entry.member_id)
-    if posted.repeated:
-        raise Refusal("points.undone_already")
-    audit.record(
-        ctx.session,
-        at=ctx.now,
-        actor_id=ctx.actor.person_id,
-        group_id=ctx.here.id,
-        action="points.undone",
-        entry=entry_id,
-    )
-    return member.name, -entry.amount, posted.balance
+    return [HistoryRow(e.id or 0, e.local_date, e.kind, e.amount, r or "", e.reverses_id) for e, r in rows]
 
 
 def export(session: Session, person_id: int) -> Sequence[dict[str, object]]:
@@ -255,3 +301,36 @@ def erase_reasons(session: Session, person_id: int) -> None:
     members = list(session.exec(pick(Member.id).where(Member.person_id == person_id)))
     for row in session.exec(pick(EntryReason).where(col(EntryReason.member_id).in_(members))):
         session.delete(row)
+
+
+def export_lots(session: Session, person_id: int) -> Sequence[dict[str, object]]:
+    """Return a person's points that expire, the first to go first."""
+    rows = session.exec(
+        pick(Lot, Group.name)
+        .join(Member, col(Member.id) == col(Lot.member_id))
+        .join(Group, col(Group.id) == col(Member.group_id))
+        .where(col(Member.person_id) == person_id, col(Lot.remaining) > 0)
+        .order_by(col(Lot.expires_on), col(Lot.entry_id))
+    )
+    return [{"group": name, "expires_on": lot.expires_on.isoformat(), "points": lot.remaining} for lot, name in rows]
+
+
+def _traces(session: Session, person_id: int) -> list[AwardTrace]:
+    rows = session.exec(
+        pick(AwardTrace)
+        .join(Member, col(Member.id) == col(AwardTrace.member_id))
+        .where(col(Member.person_id) == person_id)
+        .order_by(col(AwardTrace.local_date), col(AwardTrace.mark))
+    )
+    return list(rows)
+
+
+def export_traces(session: Session, person_id: int) -> Sequence[dict[str, object]]:
+    """Return the digests of a person's rewarded answers."""
+    return [{"date": one.local_date.isoformat(), "digest": one.mark} for one in _traces(session, person_id)]
+
+
+def erase_traces(session: Session, person_id: int) -> None:
+    """Delete them."""
+    for one in _traces(session, person_id):
+        session.delete(one)

@@ -45,7 +45,7 @@ def test_a_rank_is_one_more_than_those_with_more_points(rows: list[tuple[int, st
     ],
 )
 def test_gifts_as_leaders_type_them(text: str, gift: rules.Gift) -> None:
-    assert rules.read_gift(text) == gift
+    assert rules.read_gift(text, 100) == gift
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_gifts_as_leaders_type_them(text: str, gift: rules.Gift) -> None:
         ("李阿姨 1.5 半分", "points.gift_how"),
         ("李阿姨 99999999999999999999 多", "points.gift_how"),
         ("李阿姨 0 没有", "points.gift_amount"),
-        ("李阿姨 101 太多", "points.gift_amount"),
+        ("李阿姨 1001 太多", "points.gift_amount"),
         ("李阿姨 20", "points.gift_reason"),
         ("李阿姨 20 ", "points.gift_reason"),
     ],
 )
 def test_what_is_no_gift(text: str, key: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        rules.read_gift(text)
+        rules.read_gift(text, 100)
     assert refusal.value.key == key

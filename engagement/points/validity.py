@@ -1,0 +1,142 @@
+"""How long a group's points are good, who is told before they expire, and the leader's say in it.
+
+Months are counted to the end of a month, so that what came in one month goes on one day. A rule touches only what comes after
+it. While a group has no rule nothing expires there, what had a day keeps it for later; and when a rule comes back, nothing goes
+before the end of the next month.
+
+Source: F6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from sqlmodel import col
+from sqlmodel import select as pick
+
+from engagement.feature import Context, GroupView, Occurrence, Planned
+from engagement.kernel import Kind, Reply
+from engagement.points import rules, service
+from storage import audit, expiry, lots, preferences
+from storage.engine import Session
+from storage.groups import Group, Identity, Member
+
+EXPIRED_AT_ONCE = 400
+"""Accounts in one transaction, about 20 ms; the rest goes with the next run, of which there are two a day."""
+
+
+def set_months(ctx: Context, months: int) -> Mapping[str, object]:
+    """Set how long points are good from now on; returns what stood before, for the way back.
+
+    Args:
+        months: 0 = for ever.
+    """
+    before = rules.expiry_months(ctx.here.settings)
+    if months and not before:
+        lots.prolong(ctx.session, ctx.here.id, rules.last_day(ctx.today, 1))
+    _write(ctx, months)
+    audit.record(
+        ctx.session,
+        at=ctx.now,
+        actor_id=ctx.actor.person_id,
+        group_id=ctx.here.id,
+        action="points.expiry_set",
+        months=months,
+        before=before,
+    )
+    return {"months": before}
+
+
+def restore(ctx: Context, before: Mapping[str, object]) -> None:
+    """Put the rule back that stood before; points that came meanwhile keep what they were given."""
+    months = before.get("months")
+    set_months(ctx, months if isinstance(months, int) else 0)
+
+
+def _write(ctx: Context, months: int) -> None:
+    group = ctx.session.get_one(Group, ctx.here.id)
+    settings = dict(group.settings or {})
+    own = settings.get("points")
+    points: dict[str, object] = dict(own) if isinstance(own, Mapping) else {}
+    points["expiry_months"] = months
+    group.settings = {**settings, "points": points}
+    ctx.session.add(group)
+    ctx.session.flush()
+    ctx.group = GroupView.of(group)
+
+
+# ---------------------------------------------------------------- what is due
+
+
+def _with_rule(occurrences: Sequence[Occurrence]) -> list[Occurrence]:
+    return [one for one in occurrences if rules.expiry_months(one.group.settings)]
+
+
+def plan_expiry(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
+    """Take what has expired, of missed days too; says nothing."""
+    days = {one.group.id: one.local_date for one in _with_rule(occurrences)}
+    expiry.expire(session, days, now, EXPIRED_AT_ONCE)
+    if occurrences:
+        service.forget_traces(session, min(one.local_date for one in occurrences))
+    return []
+
+
+def plan_notices(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
+    """Tell people in private 30, 7 and 1 days before points of theirs expire, if their private chat is open."""
+    plan_expiry(session, occurrences, now)
+    planned: list[Planned] = []
+    days: dict[date, list[Occurrence]] = {}
+    for one in _with_rule(occurrences):
+        days.setdefault(one.local_date, []).append(one)
+    for today, there in days.items():
+        by_group = {one.group.id: one for one in there}
+        ahead = [today + timedelta(days=number) for number in rules.NOTICE_DAYS]
+        found = lots.expiring_on(session, sorted(by_group), ahead)
+        people = _reachable(session, [notice.account_id for notice in found])
+        known = [person for some in people.values() for person, _, _ in some]
+        wanted = preferences.wants(session, known, "points")
+        for notice in found:
+            one = by_group[notice.group_id]
+            for person, name, channel in people.get(notice.account_id, ()):
+                if channel == one.group.channel and person in wanted:
+                    planned.append(Planned(one, _notice(one, notice, today, person, name)))
+    # Whoever has two of the days before him on one day hears of the nearer one.
+    nearest: dict[tuple[int, int | None], Planned] = {}
+    for plan in sorted(planned, key=_days_left):
+        assert plan.reply is not None
+        nearest.setdefault((plan.occurrence.group.id, plan.reply.to), plan)
+    return list(nearest.values())
+
+
+def _days_left(plan: Planned) -> int:
+    assert plan.reply is not None
+    return int(str(plan.reply.values["days"]))
+
+
+def _notice(one: Occurrence, notice: lots.Notice, today: date, person: int, name: str) -> Reply:
+    left = (notice.expires_on - today).days
+    values = {
+        "name": name,
+        "group": one.group.name,
+        "amount": notice.amount,
+        "month": notice.expires_on.month,
+        "day": notice.expires_on.day,
+        "days": left,
+    }
+    return Reply("points.expires_tomorrow" if left == 1 else "points.expires", values, kind=Kind.DM, to=person)
+
+
+def _reachable(session: Session, account_ids: Sequence[int]) -> dict[int, list[tuple[int, str, str]]]:
+    """Return account → (person, name, channel) of its present members whose private chat is open."""
+    found: dict[int, list[tuple[int, str, str]]] = {}
+    rows = session.exec(
+        pick(Member.account_id, Member.person_id, Member.name, Identity.channel)
+        .join(Identity, col(Identity.person_id) == col(Member.person_id))
+        .where(col(Member.account_id).in_(account_ids), col(Member.left_at).is_(None), col(Identity.dm_open))
+        .order_by(col(Member.id))
+    )
+    for account, person, name, channel in rows:
+        assert account is not None
+        found.setdefault(account, []).append((person, name, channel))
+    return found
