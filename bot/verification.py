@@ -65,6 +65,7 @@ def _ledger(session: Session) -> list[Check]:
         Check("balances", found.accounts, found.wrong_balances),
         Check("no_negative", found.accounts, found.negative_balances),
         Check("reversals", found.entries, found.wrong_reversals),
+        Check("lots", found.lots, found.wrong_lots),
         Check("keys", found.entries, _repeated_keys(session)),
     ]
 

@@ -222,7 +222,8 @@ def answer(ctx: Context, words: str, topic_day_id: int | None = None) -> Answere
     points = rules.points_of(group.settings)
     if made is None:
         return Answered("again", points, minute)
-    award(ctx, kind=KIND, key=f"topic:{group.id}:{actor.member_id}:{row.local_date.isoformat()}", amount=points)
+    key = f"topic:{group.id}:{actor.member_id}:{row.local_date.isoformat()}"
+    points = award(ctx, kind=KIND, key=key, amount=points, words=words).points
     said = ctx.emit(TopicAnswered(group.id, actor.member_id, actor.account_id, row.local_date))
     return Answered("counted", points, minute, before is None, said)
 

@@ -319,6 +319,16 @@ def _take_leave(stage: Stage) -> None:
     stage.say(CANARY, "请假 12-05 12-06")
 
 
+def _expire(stage: Stage) -> None:
+    stage.say("周团长", "积分有效期 12个月")
+    stage.say("周团长", f"加分 {CANARY} 20 谢谢")
+
+
+def _ask_for_more(stage: Stage) -> None:
+    stage.say("周团长", "设团长 李阿姨")
+    stage.say("周团长", f"加分 {CANARY} 300 谢谢{CANARY}")
+
+
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "identity": (_nothing, CANARY),
     "role_grant": (_grant, "staff"),
@@ -330,6 +340,9 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "checkin_pause": (_take_leave, '"last": "2026-12-06"'),
     "ledger_entry": (lambda stage: stage.say("周团长", f"加分 {CANARY} 20 谢谢{CANARY}"), f"谢谢{CANARY}"),
     "ledger_reason": (lambda stage: stage.say("周团长", f"加分 {CANARY} 20 谢谢{CANARY}"), ""),
+    "ledger_lot": (_expire, "2027-12-31"),
+    "gift_request": (_ask_for_more, f"谢谢{CANARY}"),
+    "award_trace": (_talk, "digest"),
     "topic_answer": (_talk, f"我家的{CANARY}会唱歌"),
     "theme_score": (_nothing, '"month": "2026-12"'),
     "leader_action": (_act, "group_setting"),
@@ -355,6 +368,8 @@ NOT_PERSONAL = {
     "person": "the pseudonym itself",
 }
 KEPT = {
+    "ledger_lot": "sums must agree; no name is left",
+    "gift_request": "that two people agreed, without the reason",
     "ledger_entry": "sums must agree; no name is left",
     "consent": "proof of what was agreed to",
     "member": "the pseudonym that sums point at, without a name",

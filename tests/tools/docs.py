@@ -70,6 +70,8 @@ PUSHES = {
     "birthday": "生日祝福（只祝同意过的人；群里一句，或者私聊）",
     "theme": "月度主题（开场、每周一次、月底小结）",
     "challenge": "挑战进度（月中几次）",
+    "points_expiry": "不说话：到期的积分出账",
+    "points_notice": "私聊本人：积分快到期了（前 30、7、1 天）",
     "question_reminder": "私聊团长：还没回的问题",
     "question_morning": "私聊团长：夜里来的问题",
     "leader_evening": "私聊要了的团长：今日一览",
