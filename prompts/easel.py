@@ -26,9 +26,10 @@ MEMORY = 1536 * 1024 * 1024
 
 def answer(line: bytes) -> bytes:
     """Return the picture that a line asks for; empty when there is none."""
-    with contextlib.suppress(cards.CannotDraw, ValueError, KeyError, TypeError):
+    with contextlib.suppress(cards.CannotDraw, ValueError):
         asked = json.loads(line)
-        return cards.draw(str(asked["name"]), asked["values"])
+        if isinstance(asked, dict) and isinstance(asked.get("values"), dict):
+            return cards.draw(str(asked.get("name")), asked["values"])
     return b""
 
 
