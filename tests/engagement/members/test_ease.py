@@ -1,0 +1,85 @@
+"""长辈模式 and 大字."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engagement.easy import MOST_ROWS, shortened
+from engagement.kernel import Button, Reply
+from engagement.registry import FEATURES
+from prompts.loader import texts
+from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    opened = open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
+    opened.say("李阿姨", "签到")
+    return opened
+
+
+def test_private_answers_are_short_once_asked_for(stage: Stage) -> None:
+    """
+    李阿姨（私聊）: 长辈模式 → 好的，说短一点
+    李阿姨（私聊）: 积分 → 一句，一个下一步；群里还是平常的样子
+    李阿姨: 长辈模式 → 开着呢 [关掉长辈模式]
+    """
+    (usual,) = stage.say("李阿姨", "积分", private=True)
+    assert keys(stage.say("李阿姨", "长辈模式", private=True)) == ["members.elder_on"]
+    (short,) = stage.say("李阿姨", "积分", private=True)
+    assert short.key == "members.easy_points_balance"
+    assert len(shown(short)) < len(shown(usual))
+    assert keys(stage.say("李阿姨", "积分")) == ["points.balance"]
+    assert placeholders_match(short)
+    (history,) = stage.say("李阿姨", "排行榜", private=True)
+    assert len(history.tails) <= 1
+    (on,) = stage.say("李阿姨", "长辈模式", private=True)
+    assert on.key == "members.elder_is_on"
+    (off,) = stage.say("李阿姨", "", button=on.buttons[0].key, private=True)
+    assert keys(stage.say("李阿姨", "积分", private=True)) == ["points.balance"]
+    stage.say("李阿姨", "", button=off.buttons[0].key, private=True)
+    assert keys(stage.say("李阿姨", "积分", private=True)) == ["members.easy_points_balance"]
+
+
+def test_it_is_mine_alone(stage: Stage) -> None:
+    stage.say("王姐", "签到")
+    stage.say("李阿姨", "长辈模式")
+    assert keys(stage.say("王姐", "积分", private=True)) == ["points.balance"]
+
+
+def test_who_is_in_no_group_may_ask_for_it(stage: Stage) -> None:
+    assert keys(stage.say("路人", "长辈模式", private=True)) == ["members.elder_on"]
+    assert keys(stage.say("路人", "大字", private=True)) == ["members.large_none"]
+
+
+def test_every_short_text_stands_for_one_that_gives_its_values() -> None:
+    words = texts()
+    known = set(words.keys())
+    short = [key for key in known if key.startswith("members.easy_")]
+    assert len(short) > 5
+    for key in short:
+        slice_, _, name = key.removeprefix("members.easy_").partition("_")
+        assert f"{slice_}.{name}" in known, key
+        assert words.placeholders(key) <= words.placeholders(f"{slice_}.{name}") | {"name", "streak", "count"}, key
+        assert len(words.raw(key)) <= 60, key
+        assert words.raw(key).count("\n") <= 1, key
+
+
+def test_lists_are_cut_and_rights_stay_whole() -> None:
+    rows = [{"rank": n} for n in range(10)]
+    button = Button("x:1", "members.button_end")
+    cut = shortened(Reply("points.board_week", {"rows": rows, "rank": 2}, tails=("a.b", "c.d"), buttons=[button]))
+    assert (len(cut.values["rows"]), cut.tails, cut.buttons) == (MOST_ROWS, ("a.b",), [button])  # type: ignore[arg-type]
+    whole = Reply("members.mine", {"rows": rows}, tails=("a.b", "c.d"))
+    assert shortened(whole) is whole
+    lacking = Reply("points.balance", {"balance": 5})
+    assert shortened(lacking).key == "points.balance"
+
+
+def test_large_type_is_a_link_where_there_are_pages(stage: Stage) -> None:
+    assert keys(stage.say("李阿姨", "大字")) == ["members.large_none"]
+    stage.gateway.dispatcher.pages = "https://tuan.example"
+    (link,) = stage.say("李阿姨", "大字")
+    assert "https://tuan.example/h5?size=large" in shown(link)

@@ -1,0 +1,167 @@
+"""新手任务: a newcomer's path, told under the replies, paid once; silence for everybody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from engagement.kernel import Event, Kind
+from engagement.registry import FEATURES
+from storage.groups import Group, Member
+from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
+
+
+def join(stage: Stage, who: str, when: str = "") -> list[str]:
+    return [message.key for message in stage.happen(Event.JOIN, who, when, subject=who, subject_name=who)]
+
+
+def steps(stage: Stage, who: str) -> int | None:
+    return stage.database.read_now(lambda s: s.exec(select(Member.steps).where(Member.name == who)).first())
+
+
+def test_a_newcomer_is_led_from_step_to_step(stage: Stage) -> None:
+    """
+    王姐进群 → 欢迎（照旧）
+    王姐: 签到 → 第一次打卡，下一步聊话题（1/4）
+    王姐: 积分 → 积分，下一步还是聊话题（2/4）
+    王姐: （回复话题）→ +2，下一步问一句（3/4）
+    王姐: 请问 几点提货 → 回答，新手任务都做完了 +10
+    之后谁也不再提
+    """
+    assert join(stage, "王姐") == ["groups.welcome"]
+    (first,) = stage.say("王姐", "签到")
+    assert first.tails == ("members.step_topic", "members.notice")
+    assert "新手任务 1/4，下一步：发「今日话题」" in shown(first)
+    (points,) = stage.say("王姐", "积分")
+    assert points.tails[-1:] == ("members.step_topic",)
+    assert "2/4" in shown(points)
+    (topic,) = stage.say("王姐", "今日话题")
+    assert not any(key.startswith("members.") for key in topic.tails)
+    answered = stage.say("王姐", "我家腌了两坛泡菜", quoting=topic)
+    assert "members.step_ask" in answered[0].tails
+    said = stage.say("王姐", "请问 几点提货")
+    assert "members.steps_gift" in said[0].tails
+    assert all(placeholders_match(message) for message in [first, points, *answered, *said])
+    assert stage.points("王姐", "onboarding") == 10
+    assert steps(stage, "王姐") == 15
+    for text in ("积分", "请问 几点提货"):
+        assert not any("step" in key for message in stage.say("王姐", text) for key in message.tails)
+    stage.say("王姐", "签到", "2026-12-02T09:00")
+    assert stage.points("王姐", "onboarding") == 10
+
+
+def test_nothing_is_said_unasked(stage: Stage) -> None:
+    """Every line of the path stands under an answer to the newcomer's own message."""
+    join(stage, "王姐")
+    before = len(stage.said)
+    for text in ("签到", "积分", "排行榜", "请问 几点提货"):
+        for message in stage.say("王姐", text):
+            assert message.kind is not Kind.PUSH
+            assert not message.key.startswith("members.step")
+    assert len(stage.said) > before
+
+
+def test_who_was_there_before_hears_nothing_of_it_until_asked(stage: Stage) -> None:
+    """
+    李阿姨（一直在群里）: 签到、积分 → 和以前一样
+    李阿姨: 新手任务 → 0/4，都做完送 10
+    李阿姨: 签到（第二天，平常只点赞）→ 这回用文字，带下一步
+    """
+    for message in (*stage.say("李阿姨", "签到"), *stage.say("李阿姨", "积分")):
+        assert not any("step" in key for key in message.tails)
+    (asked,) = stage.say("李阿姨", "新手任务")
+    assert (asked.key, asked.values["steps_done"]) == ("members.steps", 0)
+    assert "都做完送你 10 积分" in shown(asked)
+    (next_day,) = stage.say("李阿姨", "签到", "2026-12-02T09:00")
+    assert (next_day.kind, next_day.key) == (Kind.REPLY, "checkin.done")
+    assert next_day.tails[-1] == "members.step_topic"
+    (third_day,) = stage.say("李阿姨", "签到", "2026-12-03T09:00")
+    assert third_day.kind is Kind.REACTION
+    (shown_now,) = stage.say("李阿姨", "新手任务")
+    assert "✓ 发一次「签到」" in shown(shown_now)
+    assert "· 看一眼「积分」" in shown(shown_now)
+
+
+def test_who_comes_back_is_no_newcomer(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    stage.happen(Event.LEAVE, "李阿姨", subject="李阿姨", subject_name="李阿姨")
+    join(stage, "李阿姨", "2026-12-02T09:00")
+    assert steps(stage, "李阿姨") is None
+    join(stage, "王姐", "2026-12-02T09:05")
+    join(stage, "王姐", "2026-12-02T09:06")
+    assert steps(stage, "王姐") == 0
+
+
+def test_somebody_brought_by_another_is_on_the_path(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    stage.happen(Event.JOIN, "李阿姨", subject="王姐", subject_name="王姐", invited_by="李阿姨")
+    assert (steps(stage, "王姐"), steps(stage, "李阿姨")) == (0, None)
+    (first,) = stage.say("王姐", "签到")
+    assert "members.step_topic" in first.tails
+
+
+def test_the_gift_is_the_group_s_to_set(stage: Stage) -> None:
+    stage.change(settings={"members": {"onboarding_points": 0}})
+    join(stage, "王姐")
+    (topic,) = stage.say("王姐", "今日话题")
+    stage.say("王姐", "我家腌了两坛泡菜", quoting=topic)
+    for text in ("签到", "请问 几点提货"):
+        stage.say("王姐", text)
+    assert "都做完送你" not in shown(stage.say("王姐", "新手任务")[0])
+    (last,) = stage.say("王姐", "积分")
+    assert last.tails[-1] == "members.steps_thanks"
+    assert stage.points("王姐", "onboarding") == 0
+    assert keys(stage.say("王姐", "新手任务")) == ["members.steps_done"]
+
+
+def test_a_button_and_a_leader_count_alike(stage: Stage) -> None:
+    """The button under the first check-in is a look at one's points; a redelivery changes nothing."""
+    join(stage, "王姐")
+    (first,) = stage.say("王姐", "签到")
+    (looked,) = stage.say("王姐", "", button=first.buttons[0].key, dedupe_key="b1")
+    assert "2/4" in shown(looked)
+    assert stage.say("王姐", "", button=first.buttons[0].key, dedupe_key="b1") == []
+    assert steps(stage, "王姐") == 5
+
+
+def test_after_a_withdrawal_nothing_is_counted(stage: Stage) -> None:
+    join(stage, "王姐")
+    stage.say("王姐", "签到")
+    stage.say("王姐", "退出")
+    (looked,) = stage.say("王姐", "积分")
+    assert not any("step" in key for key in looked.tails)
+    assert steps(stage, "王姐") == 1
+
+
+def test_erased_and_back_begins_anew(stage: Stage) -> None:
+    join(stage, "王姐")
+    stage.say("王姐", "签到")
+    (sure,) = stage.say("王姐", "删除我的数据")
+    stage.say("王姐", "", button=sure.buttons[0].key)
+    assert steps(stage, "王姐") is None
+    assert steps(stage, "") is None
+    (again,) = stage.say("王姐", "签到", "2026-12-02T09:00")
+    assert not any("step" in key for key in again.tails)
+
+
+def test_a_path_in_one_group_is_no_path_in_another(stage: Stage) -> None:
+    join(stage, "王姐")
+
+    def another(session: object) -> None:
+        session.add(  # type: ignore[attr-defined]
+            Group(channel="play", external_id="g2", name="金桂苑", created_at=stage.clock.now())
+        )
+
+    stage.database.write_now(another)
+    stage.say("王姐", "签到")
+    assert (
+        stage.database.read_now(lambda s: s.exec(select(Member.steps).where(Member.group_id != stage.group_id)).all())
+        == []
+    )
