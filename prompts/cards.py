@@ -11,6 +11,7 @@ from __future__ import annotations
 import calendar
 import hashlib
 import json
+import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ _ENGINE = 1
 """Raise it when the same template begins to look otherwise (a new drawing library), so that old files are not used."""
 
 Shape = Mapping[str, object]
+_WHOLE = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 _ROW_LIMITS = {"statement": 12, "board": 10}
 
 
@@ -102,7 +104,7 @@ SHAPES: Mapping[str, Shape] = {
         "next_points": 0,
         "topic": "",
     },
-    "poster": {"group": "", "inviter": "", "link": _Link, "line": "", "points": 0},
+    "poster": {"group": "", "inviter": "", "link": _Link, "line": "", "points": 0, "days": 0},
 }
 """Card → value → what it is: ``""`` words, ``0`` a whole number, ``[…]`` a list of such."""
 
@@ -207,6 +209,8 @@ def _fit(value: object, kind: object, card: str) -> Any:
     if isinstance(kind, bool):
         return value is True
     if isinstance(kind, int):
+        if isinstance(value, str) and _WHOLE.fullmatch(value):
+            value = int(value)
         return max(-LARGEST, min(LARGEST, value)) if isinstance(value, int) else 0
     return lettering.clean(value) if isinstance(value, str) else ""
 

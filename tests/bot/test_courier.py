@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from structlog.testing import capture_logs
 from bot import courier as module
 from bot.courier import STALE_AFTER, TRIES, Courier
 from bot.gateway import Queued
-from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
+from engagement.kernel import Card, Kind, Outcome, Outgoing, Place, Receipt
 from scheduler.gate import RateGate, Rates, no_gate, open_gate
 from storage import outbox
 from storage.engine import Session
@@ -89,6 +90,21 @@ def test_sent_recorded_and_known_when_it_is_quoted(house: House) -> None:
         lambda s: outbox.subject_of(s, channel="play", account="", conversation="g1", provider_id="p1")
     )
     assert found == "topic:7"
+
+
+def test_a_card_is_drawn_before_it_goes_out(house: House) -> None:
+    """Once, though the platform asks to come again; what has no card is not shown to the illustrator."""
+    platform, drawn = Platform(Receipt(Outcome.RETRY)), []
+
+    async def illustrate(outgoing: Outgoing, /) -> Outgoing:
+        drawn.append(outgoing)
+        return replace(outgoing, picture="abc.png")
+
+    courier = Courier(house.database, {"play": platform}, no_gate(), house.clock, illustrate)
+    asyncio.run(courier.send(message(house, 1, card=Card("board"))))
+    asyncio.run(courier.send(message(house, 2)))
+    assert [one.picture for one in platform.sent] == ["abc.png", "abc.png", ""]
+    assert len(drawn) == 1
 
 
 @pytest.mark.parametrize(

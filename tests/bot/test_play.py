@@ -326,3 +326,21 @@ def test_rubbish_as_names_and_words(tmp_path: Path, shared: Path) -> None:
         (said,) = played.answers_to(f"a{number}")
         assert said["text"].count("\n") == 2, texts[number]
     assert all(check.ok for check in verify(folder, Settings()))
+
+
+def test_a_card_is_a_file_of_the_data_directory(tmp_path: Path) -> None:
+    """
+    李阿姨: 打卡日历
+    团团: 李阿姨，12 月打卡 1 天：1 日。…   [a picture]
+    """
+    lines = [
+        create("2026-12-01T07:00"),
+        at("2026-12-01T08:00", group="g1", member="u1", name="李阿姨", text="签到", id="m1"),
+        at("2026-12-01T08:01", group="g1", member="u1", name="李阿姨", text="打卡日历", id="m2"),
+    ]
+    played = play(tmp_path / "data", lines)
+    (calendar,) = played.answers_to("m2")
+    assert (tmp_path / "data" / calendar["picture"]).read_bytes().startswith(b"\x89PNG")
+    assert calendar["text"]
+    again = play(tmp_path / "again", lines)
+    assert [line["picture"] for line in again.lines] == [line["picture"] for line in played.lines]

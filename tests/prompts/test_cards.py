@@ -222,11 +222,12 @@ def test_what_cannot_be_drawn(name: str, wrong: dict[str, object]) -> None:
 
 def test_values_of_a_wrong_kind_count_as_empty() -> None:
     wrong = {
-        "name": 5, "group": ["x"], "year": 2026, "month": 2, "today": "3", "done": "12", "streak": 10**30,
+        "name": 5, "group": ["x"], "year": 2026, "month": 2, "today": "x3", "done": "12", "streak": 10**30,
         "points": None, "made_up": [None, "x", {}], "frozen": {"a": 1}, "more": "ignored",
     }  # fmt: skip
     page = cards.page("checkin", wrong)
     assert "999,999,999" in page
+    assert '<div class="p">−60</div>' in cards.page("statement", {"month": 2, "rows": [{"points": "-60"}]})
     assert "+0" not in page
     assert cards.page("board", {"rows": [5, None, {"name": None, "points": "x"}], "begin": "yesterday"})
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from engagement.kernel import Outcome, Outgoing, Receipt
+from engagement.feature import Occurrence, Planned
+from engagement.kernel import Card, Kind, Outcome, Outgoing, Receipt, Reply
 from scheduler import rows
 from scheduler.clock import next_instant
 from scheduler.delivery import AMBIGUOUS_ATTEMPTS, Conduct, deliver
 from scheduler.gate import MemorySlots, RateGate, Rates
-from storage.engine import Database
+from storage.engine import Database, Session
 from tests.scheduler.community import Phone, Town, job
 from tests.scheduler.test_planner import at
 
@@ -251,6 +253,21 @@ async def test_stopping_takes_no_further_row(town: Callable[..., Town]) -> None:
     here.conduct = Conduct(me="town", concurrency=1, stopping=lambda: len(here.phone.tried) >= 2)
     await here.run()
     assert [row.state for row in here.deliveries()] == ["sent"] * 2 + ["pending"] * 3
+
+
+async def test_a_card_is_drawn_before_it_goes_out(town: Callable[..., Town]) -> None:
+    def plan(_session: Session, occurrences: Sequence[Occurrence], _now: datetime) -> Sequence[Planned]:
+        reply = Reply("topic.push", {"title": "t"}, kind=Kind.PUSH, card=Card("board", {"group": "g"}))
+        return [Planned(one, reply) for one in occurrences]
+
+    async def illustrate(message: Outgoing, /) -> Outgoing:
+        return replace(message, picture="abc.png")
+
+    here = await due(town, job(plan=plan), groups=2)
+    here.conduct = Conduct(me="town", concurrency=1, illustrate=illustrate)
+    await here.run()
+    assert [one.picture for one in here.phone.sent] == ["abc.png"] * 2
+    assert here.states() == [("sent", "")] * 2
 
 
 async def test_a_group_the_gate_holds_back_waits_alone(town: Callable[..., Town]) -> None:

@@ -288,3 +288,11 @@ def test_a_pack_that_names_a_stranger_is_refused() -> None:
     }
     with pytest.raises(ValueError, match="b"):
         community.parse(json.loads(json.dumps(sample)))
+
+
+async def test_a_card_stands_over_its_words(stage: Stage) -> None:
+    message = Outgoing(
+        Kind.REPLY, "sim", "", Place.GROUP, "yangguang", "render", "render.cut", {}, picture="a" * 40 + ".png"
+    )  # fmt: skip
+    assert (await stage.sim.send(message)).outcome is Outcome.SENT
+    assert stage.sim.history.last("yangguang", 1)[0]["picture"] == "a" * 40 + ".png"

@@ -82,3 +82,17 @@ def test_moving_the_clock(client: TestClient) -> None:
     after = client.post("/sim/api/clock", json={"move": "hour"}).json()["clock"]
     assert (datetime.fromisoformat(after["now"]) - before).total_seconds() == 3600
     assert after["moving"] is None
+
+
+def test_a_card_is_shown_and_nothing_else_of_the_folder(client: TestClient, data_dir: Path) -> None:
+    folder = data_dir / "pictures"
+    folder.mkdir()
+    name = "a" * 40 + ".png"
+    (folder / name).write_bytes(b"\x89PNG")
+    (folder / "note.txt").write_text("x")
+    found = client.get(f"/sim/pictures/{name}")
+    assert (found.status_code, found.headers["content-type"]) == (200, "image/png")
+    assert "default-src 'none'" in found.headers["content-security-policy"]
+    for path in ("note.txt", "b" * 40 + ".png", "..%2Fsimulator.jsonl", "%2e%2e%2fowner.lock", name.upper()):
+        assert client.get(f"/sim/pictures/{path}").status_code == 404, path
+    assert client.get(f"/sim/pictures/{name}", headers={"host": "rebound.example"}).status_code == 404
