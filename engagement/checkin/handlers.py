@@ -25,6 +25,8 @@ def check_in(ctx: Context) -> Sequence[Reply]:
     if done.repeated:
         return [Reply("checkin.already", values)]
     tails = _tails(done, values)
+    if (done.total == 1 or done.bonus) and _acks(ctx) == "summary":
+        summary.mark(ctx)
     if done.total == 1:
         button = Button("points:show", "checkin.button_points")
         return [Reply("checkin.first", values, tails, buttons=[button], card=_card(ctx, done)), *done.replies]
@@ -158,8 +160,7 @@ def _tails(done: service.Done, values: dict[str, object]) -> list[str]:
 
 
 def _routine(ctx: Context, done: service.Done, words_: Reply, topic: rules.Topic | None = None) -> Sequence[Reply]:
-    group = ctx.here
-    acks = rules.acks_of(pauses.settings_of(group), quiet=group.quiet_acks)
+    acks = _acks(ctx)
     if acks == "words" or done.refunded:
         return [words_]
     if acks == "summary" and topic is None:
@@ -168,6 +169,10 @@ def _routine(ctx: Context, done: service.Done, words_: Reply, topic: rules.Topic
             return said
     emoji = _SPECIAL_STAMP if done.special else _STAMP
     return [Reply(words_.key, words_.values, words_.tails, kind=Kind.REACTION, emoji=emoji)]
+
+
+def _acks(ctx: Context) -> str:
+    return rules.acks_of(pauses.settings_of(ctx.here), quiet=ctx.here.quiet_acks)
 
 
 def _card(ctx: Context, done: service.Done, topic: rules.Topic | None = None) -> Card:

@@ -13,6 +13,7 @@ from engagement.checkin import handlers, pauses, rules, words
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Reply, row_id, simplified
+from prompts.loader import texts
 
 _SETTING, _FREEZE = "checkin_setting", "checkin_freeze"
 _OFF = re.compile(r"取消|关闭?|不要了?|停|全部取消|清空")
@@ -66,7 +67,8 @@ def double(ctx: Context) -> Sequence[Reply]:
     if festivals:
         on = not _OFF.search(festivals.group(1))
         pauses.keep_settings(ctx, "checkin.festivals", festivals=on or None)
-        undo = actions.note(ctx, _SETTING, before, "checkin.did_double")
+        told = "checkin.did_festivals_on" if on else "checkin.did_festivals_off"
+        undo = actions.note(ctx, _SETTING, before, told)
         return [Reply("checkin.festivals_on" if on else "checkin.festivals_off", buttons=[undo])]
     off = _OFF.match(text)
     rest = text[off.end() :].strip() if off else text
@@ -86,7 +88,8 @@ def double(ctx: Context) -> Sequence[Reply]:
 
 def _doubled(ctx: Context, days: list[str], before: Mapping[str, object], key: str, day: str) -> Reply:
     pauses.keep_settings(ctx, "checkin.double", double=days or None)
-    undo = actions.note(ctx, _SETTING, before, "checkin.did_double")
+    told = "checkin.did_double_on" if day else "checkin.did_double_off"
+    undo = actions.note(ctx, _SETTING, before, told, {"day": day})
     return Reply(key, {"day": day, "days": _shown(days)}, buttons=[undo])
 
 
@@ -134,7 +137,7 @@ def _frozen(first: date, last: date, reason: str) -> dict[str, object]:
         "first": pauses.shown_day(first),
         "last": pauses.shown_day(last),
         "days": (last - first).days + 1,
-        "reason": reason,
+        "reason": reason or texts().raw("checkin.freeze_reason"),
     }
 
 

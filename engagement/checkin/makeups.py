@@ -100,6 +100,8 @@ def offer(ctx: Context, day: date | None) -> Offer:
     Source: F12.
     """
     missed, kept = _missed(ctx)
+    if missed.first is None:
+        raise Refusal("checkin.makeup_never")
     if day is None:
         day = rules.latest_missed(missed)
         if day is None:

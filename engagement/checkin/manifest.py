@@ -22,7 +22,7 @@ FEATURE = Feature(
             "checkin.topics",
             ("打卡主题", "签到主题", "打卡项目", "有哪些打卡", "打卡有哪些"),
             handlers.topics,
-            reads=True,
+            consent=False,
             slash=("checkin_topics",),
             help="checkin.help_topics",
         ),

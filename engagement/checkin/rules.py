@@ -24,8 +24,6 @@ FREEZE_BACK = 7
 """A group's freeze may begin so many days ago; older streaks stay as they were told."""
 SUMMARY_SECONDS = 20
 """The day's summary is edited at most once in so many seconds."""
-ACKS = ("reaction", "summary", "words")
-"""How a group wants routine check-ins acknowledged; the first is the default."""
 FESTIVALS = frozenset(
     {"yuandan", "chuxi", "chunjie", "yuanxiao", "laodongjie", "duanwu", "zhongqiu", "guoqing", "chongyang"}
 )
@@ -231,7 +229,11 @@ def next_key(topics: Iterable[Topic]) -> str:
 
 
 def acks_of(settings: Mapping[str, object], *, quiet: bool) -> str:
-    """Return how routine check-ins are acknowledged, one of ``ACKS``; ``quiet`` False means words, whatever is kept."""
+    """Return how routine check-ins are acknowledged: ``reaction`` (the default), ``summary`` or ``words``.
+
+    Args:
+        quiet: the group's own switch; False means words, whatever is kept.
+    """
     if not quiet:
         return "words"
     kept = settings.get("acks")

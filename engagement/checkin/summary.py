@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, null, select, update
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -38,7 +38,7 @@ _OPEN = Prepared(
         .values(
             group_id=bindparam("group_row"),
             local_date=bindparam("local_day"),
-            due_at=None,
+            due_at=null(),
             edited_at=bindparam("at"),
         )
         .on_conflict_do_nothing(index_elements=["group_id", "local_date"])
@@ -54,13 +54,21 @@ _MARK = Prepared(
 
 
 def note(ctx: Context) -> Sequence[Reply]:
-    """Say the day's first check-in; later ones are seen when the message is edited."""
+    """Say the day's first routine check-in; later ones are seen when the message is edited."""
     group, day, now = ctx.here, ctx.today, ctx.now
     if ctx.session.row(_OPEN, group_row=group.id, local_day=day.isoformat(), at=micros(now)) is not None:
         return [_say(ctx.session, group, day, Kind.REPLY)]
-    # The first edit waits as long as any other, so that the message itself has gone out.
-    ctx.session.run(_MARK, group_row=group.id, local_day=day.isoformat(), earliest=micros(now + _EVERY))
+    mark(ctx)
     return ()
+
+
+def mark(ctx: Context) -> None:
+    """Have the day's message edited soon, if there is one: somebody had words of his own, and is counted too.
+
+    The first edit waits as long as any other, so that the message itself has gone out.
+    """
+    earliest = micros(ctx.now + _EVERY)
+    ctx.session.run(_MARK, group_row=ctx.here.id, local_day=ctx.today.isoformat(), earliest=earliest)
 
 
 def next_due(session: Session) -> datetime | None:

@@ -143,11 +143,12 @@ def find(topics: Iterable[rules.Topic], name: str) -> rules.Topic | None:
     return next((topic for topic in topics if topic.name.casefold() == name), None)
 
 
-def read_day(text: str, today: date, *, past: bool) -> date | None:
+def read_day(text: str, today: date, *, past: bool, back: int = 0) -> date | None:
     """Read 「昨天」, 「12-03」, 「12月3日」 or 「2026-12-03」; None when it is none of these.
 
     Args:
         past: a day without its year is the latest one up to today, else the first one from today on.
+        back: … or from so many days before today on.
     """
     word = simplified(unicodedata.normalize("NFKC", text)).strip()
     if word in _RELATIVE:
@@ -160,7 +161,8 @@ def read_day(text: str, today: date, *, past: bool) -> date | None:
     found = [one for one in (_date(of_year, int(month), int(day)) for of_year in years) if one is not None]
     if year:
         return found[0] if found else None
-    near = [one for one in found if (one <= today if past else one >= today)]
+    earliest = today - timedelta(days=back)
+    near = [one for one in found if (one <= today if past else one >= earliest)]
     return (max(near) if past else min(near)) if near else None
 
 
@@ -179,16 +181,16 @@ def read_freeze(text: str, today: date) -> tuple[date, date, str]:
     """
     folded = unicodedata.normalize("NFKC", text).strip()
     match = _SPAN.fullmatch(folded)
-    first = read_day(match.group(1) if match else folded, today, past=False)
-    last = read_day(match.group(2), today, past=False) if match else first
-    reason = (match.group(3) or "") if match else ""
-    if first is not None and match is not None and last is None:
-        last, reason = first, f"{match.group(2)} {reason}".strip()
-    if first is None or last is None:
+    back = rules.FREEZE_BACK
+    first = read_day(match.group(1) if match else folded, today, past=False, back=back)
+    if first is None:
         raise Refusal("checkin.freeze_how")
-    if last < first and last.year == first.year and today.year == first.year:
-        turned = _date(last.year + 1, last.month, last.day)
-        last = turned if turned is not None and (turned - first).days < rules.LONGEST_FREEZE else last
+    if match is None:
+        return first, first, ""
+    reason = match.group(3) or ""
+    last = read_day(match.group(2), today, past=False, back=back)
+    if last is None:
+        last, reason = first, f"{match.group(2)} {reason}"
     if last < first:
         raise Refusal("checkin.freeze_how")
     return first, last, one_line(reason, LONGEST_REASON)

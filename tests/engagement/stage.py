@@ -60,6 +60,7 @@ class Stage:
         private: bool = False,
         dedupe_key: str = "",
         occurred: str = "",
+        media: str = "",
     ) -> list[Outgoing]:
         """Somebody types or presses; returns what the bot says to it."""
         if when:
@@ -80,6 +81,7 @@ class Stage:
             reply_to=self._remember(quoting, who if private else "g1") if quoting else "",
             addressed=quoting is not None,
             button=button,
+            media=media,
         )
         handled = asyncio.run(self._handle(incoming))
         assert handled.outcome in {"done", "refused", "repeated"}, handled

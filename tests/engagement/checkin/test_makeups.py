@@ -1,0 +1,191 @@
+"""补签: what it costs, what it restores, and what is given back when the real check-in turns up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engagement.checkin import records
+from engagement.kernel import Outgoing
+from engagement.registry import FEATURES
+from storage import ledger
+from tests.engagement.stage import Stage, keys, open_stage, shown
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
+
+
+def attend(stage: Stage, who: str, *days: int) -> None:
+    for number in days:
+        stage.say(who, "签到", f"2026-12-{number:02d}T09:00")
+
+
+def right(stage: Stage) -> bool:
+    return stage.database.read_now(records.wrong_streaks) == 0 and (
+        stage.database.read_now(ledger.check).wrong_balances == 0
+    )
+
+
+def test_by_points(stage: Stage) -> None:
+    """
+    12-01 … 12-04 签到；12-05 忘了；12-06 签到（第 1 天）
+    李阿姨: 补签      → 补 12-5 这天要 10 积分（你有 19），补上就是连续 6 天
+    李阿姨: [用 10 积分补] → 补上了，现在连续 6 天
+    12-07 签到        → 第 7 天，有惊喜
+    """
+    attend(stage, "李阿姨", 1, 2, 3, 4, 6)
+    (asked,) = stage.say("李阿姨", "补签")
+    assert asked.key == "checkin.makeup_ask"
+    assert (asked.values["day"], asked.values["points"], asked.values["streak"]) == ("12-5", 10, 6)
+    assert stage.points("李阿姨") == 19, "asking costs nothing"
+    (made,) = stage.say("李阿姨", "", button=asked.buttons[0].key)
+    assert (made.key, made.values["streak"]) == ("checkin.makeup_made", 6)
+    assert stage.points("李阿姨") == 9
+    assert keys(stage.say("李阿姨", "", button=asked.buttons[0].key)) == ["checkin.makeup_done"]
+    assert stage.points("李阿姨") == 9
+    (seventh,) = stage.say("李阿姨", "签到", "2026-12-07T09:00")
+    assert (seventh.key, seventh.values["streak"], seventh.values["bonus"]) == ("checkin.milestone", 7, 10)
+    assert right(stage)
+
+
+def test_by_card(stage: Stage) -> None:
+    """A week brings a card; it is offered first, and is gone once used."""
+    attend(stage, "李阿姨", *range(1, 8))
+    (seventh,) = stage.said[-1:]
+    assert "checkin.got_card" in seventh.tails
+    assert stage.say("李阿姨", "补签卡")[0].values["cards"] == 1
+    attend(stage, "李阿姨", 9)
+    (asked,) = stage.say("李阿姨", "补签 昨天")
+    assert asked.key == "checkin.makeup_ask_card"
+    assert [button.key.split(":")[1] for button in asked.buttons] == ["card", "points"]
+    before = stage.points("李阿姨")
+    assert stage.say("李阿姨", "", button=asked.buttons[0].key)[0].values["streak"] == 9
+    assert stage.points("李阿姨") == before
+    assert keys(stage.say("李阿姨", "我的补签卡")) == ["checkin.cards_none"]
+    attend(stage, "李阿姨", 11)
+    (by_points,) = stage.say("李阿姨", "补签昨天")
+    assert by_points.key == "checkin.makeup_ask"
+    forged = by_points.buttons[0].key.replace("points", "card")
+    assert keys(stage.say("李阿姨", "", button=forged)) == ["checkin.makeup_no_card"]
+    assert right(stage)
+
+
+def test_at_most_three_cards_are_held(stage: Stage) -> None:
+    for number in range(1, 30):
+        stage.say("李阿姨", "签到", f"2026-12-{number:02d}T09:00")
+    (held,) = stage.say("李阿姨", "补签卡")
+    assert held.values["cards"] == 3
+    assert "3" in shown(held)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("补签 今天", "checkin.makeup_not_past"),
+        ("补签 12-01", "checkin.makeup_too_old"),
+        ("补签 12-08", "checkin.makeup_done"),
+        ("补签 12-09", "checkin.makeup_not_past"),
+        ("补签 随便", "checkin.makeup_how"),
+        ("补签 12-31", "checkin.makeup_too_old"),
+        ("补签 2026-12-31", "checkin.makeup_not_past"),
+    ],
+)
+def test_what_cannot_be(stage: Stage, text: str, key: str) -> None:
+    attend(stage, "李阿姨", 1, 8, 9)
+    assert keys(stage.say("李阿姨", text)) == [key]
+
+
+def test_not_before_one_began(stage: Stage) -> None:
+    assert keys(stage.say("李阿姨", "补签", "2026-12-08T09:00")) == ["checkin.makeup_never"]
+    attend(stage, "李阿姨", 8)
+    assert keys(stage.say("李阿姨", "补签 12-07")) == ["checkin.makeup_before_first"]
+    assert keys(stage.say("李阿姨", "补签")) == ["checkin.makeup_nothing"]
+
+
+def test_too_few_points(stage: Stage) -> None:
+    attend(stage, "李阿姨", 1, 3)
+    (no,) = stage.say("李阿姨", "补签")
+    assert (no.key, no.values["balance"]) == ("checkin.makeup_poor", 7)
+
+
+def test_twice_a_month(stage: Stage) -> None:
+    attend(stage, "李阿姨", 1, 2, 3, 4, 5, 6, 7, 9, 11, 13)
+    stage.say("周团长", "加分 李阿姨 50 帮忙")
+    for day in ("12-08", "12-10"):
+        (asked,) = stage.say("李阿姨", f"补签 {day}")
+        stage.say("李阿姨", "", button=asked.buttons[-1].key)
+    (full,) = stage.say("李阿姨", "补签")
+    assert full.key == "checkin.makeup_month_full"
+    assert right(stage)
+
+
+def test_a_button_belongs_to_who_asked(stage: Stage) -> None:
+    attend(stage, "李阿姨", 1, 2, 3, 4, 6)
+    attend(stage, "王姐", 6)
+    (asked,) = stage.say("李阿姨", "补签")
+    assert keys(stage.say("王姐", "", button=asked.buttons[0].key)) == ["checkin.not_yours"]
+    assert stage.points("李阿姨") == 19
+
+
+def test_the_price_is_the_group_s(stage: Stage) -> None:
+    stage.change(settings={"checkin": {"makeup_points": 0}})
+    attend(stage, "李阿姨", 1, 3)
+    (asked,) = stage.say("李阿姨", "补签")
+    stage.say("李阿姨", "", button=asked.buttons[0].key)
+    (late,) = stage.say("李阿姨", "签到", "2026-12-03T09:05", occurred="2026-12-02T23:59")
+    assert late.values["cards"] == 0, "what was free gives nothing back"
+    assert right(stage)
+
+
+def made_up_and_late(stage: Stage, paid: str) -> tuple[Outgoing, ...]:
+    """Yesterday was made up for, and then yesterday's message arrives."""
+    (asked,) = stage.say("李阿姨", "补签")
+    (button,) = [one for one in asked.buttons if paid in one.key]
+    stage.say("李阿姨", "", button=button.key)
+    return tuple(stage.say("李阿姨", "签到", "2026-12-09T10:00", occurred="2026-12-08T23:58", dedupe_key="late"))
+
+
+def test_a_late_check_in_gives_the_points_back(stage: Stage) -> None:
+    attend(stage, "李阿姨", *range(1, 8), 9)
+    before = stage.points("李阿姨")
+    (late,) = made_up_and_late(stage, "points")
+    assert late.key == "checkin.done"
+    assert late.tails == ("checkin.given_back",)
+    assert (late.values["streak"], late.values["points"]) == (8, 5)
+    assert stage.points("李阿姨") == before + 5
+    assert stage.say("李阿姨", "签到", dedupe_key="late") == []
+    again = stage.say("李阿姨", "签到", "2026-12-09T10:05", occurred="2026-12-08T23:59")
+    assert keys(again) == ["checkin.already"]
+    assert stage.points("李阿姨") == before + 5
+    assert right(stage)
+
+
+def test_a_late_check_in_gives_the_card_back(stage: Stage) -> None:
+    attend(stage, "李阿姨", *range(1, 8), 9)
+    made_up_and_late(stage, "card")
+    assert stage.say("李阿姨", "补签卡")[0].values["cards"] == 1
+    assert right(stage)
+
+
+def test_it_shows_in_the_calendar(stage: Stage) -> None:
+    attend(stage, "李阿姨", 1, 2, 3, 4, 6)
+    (asked,) = stage.say("李阿姨", "补签")
+    stage.say("李阿姨", "", button=asked.buttons[0].key)
+    (month,) = stage.say("李阿姨", "打卡日历")
+    assert (month.values["count"], month.values["made_up"], month.values["streak"]) == (5, "5", 6)
+    assert month.card is not None
+    assert (month.card.values["made_up"], month.card.values["streak"]) == ([5], 6)
+
+
+def test_the_question_stays_a_question(stage: Stage) -> None:
+    (asked,) = stage.say("李阿姨", "我昨天忘记签到了怎么办", private=True)
+    assert not asked.key.startswith("checkin.")
+
+
+def test_rubbish_on_the_buttons(stage: Stage) -> None:
+    attend(stage, "李阿姨", 1)
+    for key in ("makeup:", "makeup:card", "makeup:gold:2026-12-01:1", "makeup:card:2026-13-01:1", "makeup:card:x:y:z"):
+        assert keys(stage.say("李阿姨", "", button=key)) in (["guard.old_button"], ["checkin.not_yours"])
