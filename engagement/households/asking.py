@@ -78,6 +78,7 @@ def _joined(ctx: Context, came: Joined) -> Sequence[Reply]:
     group = ctx.session.get_one(Group, came.request.group_id)
     asker = came.joiner if came.joiner.id == came.request.asker_id else came.host
     values = {
+        "answerer": ctx.actor.name,
         "joiner": came.joiner.name,
         "host": came.host.name,
         "points": came.points,

@@ -64,7 +64,10 @@ def ask(ctx: Context, name: str, kind: str) -> Asked | Joined:
     mine = _latest(ctx, me, other)
     if mine is not None:
         if not rules.may_ask_again(mine.state, mine.asked_at, ctx.now):
-            raise Refusal("households.asked_already", name=other.name)
+            taken_back = mine.state == "withdrawn"
+            raise Refusal(
+                "households.asked_and_taken_back" if taken_back else "households.asked_already", name=other.name
+            )
         if mine.state == "open":
             _settle(ctx, mine, "expired")
     waiting = ctx.session.exec(

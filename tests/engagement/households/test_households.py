@@ -84,13 +84,13 @@ def shares(stage: Stage, who: str) -> dict[str, int]:
 
 def test_both_say_yes_and_share(stage: Stage) -> None:
     """王姐: 加入家庭 李阿姨 → 「@李阿姨 王姐 想来你家…」 [同意] [不用了]
-    李阿姨 presses 同意 → 「王姐 和 李阿姨 成一家了，家里一共 100 积分」
+    李阿姨 presses 同意 → 「@王姐 李阿姨 点头了，你们现在是一家，一共 100 积分」
     """
     (asked,) = stage.say("王姐", "加入家庭 李阿姨")
     assert (asked.key, asked.to, asked.mention, len(asked.buttons)) == ("households.asked_join", "李阿姨", True, 2)
     assert "王姐" in shown(asked)
     (joined,) = press(stage, "李阿姨", asked)
-    assert "家里一共 100 积分" in shown(joined)
+    assert "李阿姨 点头了，你们现在是一家，一共 100 积分" in shown(joined)
     assert joined.to == "王姐"
     assert (balance(stage, "王姐"), balance(stage, "李阿姨")) == (100, 100)
     assert shares(stage, "王姐") == {"李阿姨": 60, "王姐": 40}
@@ -157,7 +157,7 @@ def test_a_request_can_be_taken_back(stage: Stage) -> None:
     assert keys(press(stage, "王姐", mine)) == ["households.withdrawn"]
     assert keys(press(stage, "李阿姨", asked)) == ["households.answered_already"]
     assert keys(press(stage, "王姐", mine)) == ["guard.old_button"]
-    assert keys(stage.say("王姐", "加入家庭 李阿姨")) == ["households.asked_already"], (
+    assert keys(stage.say("王姐", "加入家庭 李阿姨")) == ["households.asked_and_taken_back"], (
         "nobody is called again and again"
     )
 
