@@ -5,12 +5,19 @@ Source: Telegram Bot API (getFile: files up to 20 MB; the address holds the toke
 
 from __future__ import annotations
 
+import ssl
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from bot.voice import TooLarge, Unfetchable
 
 if TYPE_CHECKING:
     from telegram import Bot
+
+
+@lru_cache(maxsize=1)
+def _authorities() -> ssl.SSLContext:
+    return ssl.create_default_context()
 
 
 async def fetch(bot: Bot, media_id: str, most: int, *, trust_env: bool = True) -> bytes:
@@ -38,7 +45,7 @@ async def fetch(bot: Bot, media_id: str, most: int, *, trust_env: bool = True) -
     read = bytearray()
     try:
         async with (
-            httpx.AsyncClient(timeout=15.0, trust_env=trust_env) as client,
+            httpx.AsyncClient(timeout=15.0, trust_env=trust_env, verify=_authorities()) as client,
             client.stream("GET", found.file_path) as answer,
         ):
             if answer.status_code != httpx.codes.OK:

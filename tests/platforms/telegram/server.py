@@ -99,6 +99,9 @@ class FakeTelegram:
         self.secret = ""
         self.names: dict[int, str] = {}
         self.commands: list[dict[str, str]] = []
+        self.files: dict[str, bytes] = {}
+        """file_id → what people sent; getFile does not tell the size of those in `unsized`."""
+        self.unsized: set[str] = set()
         self.allowed: tuple[str, ...] = USUAL
         self.pending: list[dict[str, Any]] = []
         self.hook: Callable[[str, dict[str, Any]], Fault | None] | None = None
@@ -303,6 +306,10 @@ class FakeTelegram:
         if request.path.startswith("/_/"):
             return self._control(request)
         prefix = f"/bot{self.token}/"
+        files = f"/file{prefix}"
+        if request.path.startswith(files):
+            content = self.files.get(request.path[len(files) :].removeprefix("voice/"))
+            return _no(Answer(404, "Not Found")) if content is None else Response(body=content, kind="audio/ogg")
         if not request.path.startswith(prefix):
             return _no(Answer(401 if request.path.startswith("/bot") else 404, "Unauthorized"))
         method = request.path[len(prefix) :]
@@ -357,7 +364,7 @@ class FakeTelegram:
                 return rule.fault
         return None
 
-    def _run(self, method: str, params: dict[str, Any], entry: Delivery) -> Any:
+    def _run(self, method: str, params: dict[str, Any], entry: Delivery) -> Any:  # noqa: PLR0911  (one arm a method)
         match method:
             case "getMe":
                 return self.bot | {"can_join_groups": True, "can_read_all_group_messages": not self.privacy}
@@ -368,6 +375,8 @@ class FakeTelegram:
             case "deleteWebhook":
                 self.webhook = self.secret = ""
                 return True
+            case "getFile":
+                return self._file(str(params["file_id"]))
             case "setMyCommands":
                 self.commands = params["commands"]
                 return True
@@ -383,6 +392,12 @@ class FakeTelegram:
                 entry.text = "".join(reaction.get("emoji", "") for reaction in params.get("reaction", []))
                 return True
         raise Refused(404, "Not Found")
+
+    def _file(self, name: str) -> dict[str, Any]:
+        if name not in self.files and name not in self.unsized:
+            raise Refused(400, "Bad Request: invalid file_id")
+        size = {} if name in self.unsized else {"file_size": len(self.files[name])}
+        return {"file_id": name, "file_unique_id": name, "file_path": f"voice/{name}", **size}
 
     def _room(self, chat: int) -> Chat:
         room = self.chats.get(chat)
