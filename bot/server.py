@@ -144,7 +144,9 @@ class Server:
         await program.pump.resume()
         await program.courier.resume()
         if self._telegram is not None:
-            await self._telegram.start(slash_commands(program))
+            me = await self._telegram.start(slash_commands(program))
+            if me.username:
+                program.dispatcher.doors[(self._telegram.name, me.account)] = f"https://t.me/{me.username}?start="
             self._stops.append(self._telegram.stop)
         if self.role != "web":
             await self._start_beat()

@@ -47,6 +47,8 @@ class Dispatcher:
         self.features = tuple(features)
         self.answering = answering
         self.pages = ""
+        self.doors: dict[tuple[str, str], str] = {}
+        """(channel, account) → :attr:`Context.door`; filled by whoever starts a channel."""
         self.pace = guards.Pace()
         self.acts = guards.Acts()
         self._subscribers: dict[type, list[tuple[Feature, Any]]] = {}
@@ -84,6 +86,7 @@ class Dispatcher:
             notify=self.notify,
             text=incoming.text,
             subject=subject,
+            door=self.doors.get((incoming.channel, incoming.account), ""),
             answering=self.answering,
             features=self.features,
             rewarded=self.acts.note,

@@ -105,3 +105,13 @@ class DayLookedAt:
     """
 
     group_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Somebody came to the bot in private over a link with words of ours in it (``/start i7KQ2M4XW``).
+
+    The first slice that knows the words answers; when none does, the bot introduces itself.
+    """
+
+    payload: str

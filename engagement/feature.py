@@ -111,6 +111,7 @@ class Context:
         pages: address of the web pages without a slash at the end; empty when there are none that people can open.
         rewarded: (person, reference of the message, when) → when that person was rewarded for other messages lately, and
             notes this one; in memory. None where nobody types.
+        door: link that opens a private chat with the bot, to which a payload is added; empty where there is none.
         closing: (text key, values) of short lines that subscribers put under the reply, whoever gives it; their values
             need names of their own.
     """
@@ -130,6 +131,7 @@ class Context:
     features: Sequence[Feature] = ()
     pages: str = ""
     rewarded: Callable[[int, str, datetime], Sequence[datetime]] | None = None
+    door: str = ""
     closing: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     _rng: random.Random | None = field(default=None, init=False)
 

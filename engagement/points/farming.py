@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-UNCHECKED = frozenset({"adjust", "transfer", "reversal", "expiry"})
+UNCHECKED = frozenset({"adjust", "transfer", "reversal", "expiry", "invite", "invited"})
 """Kinds that are no reward for something done in a chat."""
 SECOND_MOST = 3
 """Rewarded messages that one person may send within one second: a phone that was offline sends what had gathered."""

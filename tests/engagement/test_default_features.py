@@ -17,11 +17,12 @@ from sqlmodel import SQLModel
 from sqlmodel import select as pick
 
 from engagement.feature import Command, Feature, PersonalData
-from engagement.kernel import Kind, Outgoing
+from engagement.invites.tables import InviteCode
+from engagement.kernel import Event, Kind, Outgoing
 from engagement.members.tables import Lookalike
 from engagement.registry import FEATURES
 from prompts.loader import texts
-from storage.groups import Member, RoleGrant
+from storage.groups import Group, Member, RoleGrant
 from storage.inbox import Inbox
 from tests.engagement.stage import Stage, keys, open_stage, shown
 
@@ -329,6 +330,31 @@ def _ask_for_more(stage: Stage) -> None:
     stage.say("周团长", f"加分 {CANARY} 300 谢谢{CANARY}")
 
 
+def _bring(stage: Stage) -> None:
+    """CANARY adds a newcomer to the group."""
+    stage.happen(Event.JOIN, "新邻居", subject="新邻居", subject_name="新邻居", invited_by=CANARY)
+
+
+def _press_link(stage: Stage) -> None:
+    """CANARY presses the link of a neighbour's poster for another group."""
+
+    def elsewhere(session: Any) -> None:
+        group = Group(channel="play", external_id="g2", name="二期", created_at=stage.clock.now())
+        session.add(group)
+        session.flush()
+        assert group.id is not None
+        there = Member(group_id=group.id, person_id=stage.person("李阿姨"), name="李阿姨", joined_at=stage.clock.now())
+        session.add(there)
+        session.flush()
+        assert there.id is not None
+        session.add(
+            InviteCode(member_id=there.id, group_id=group.id, code="K7F3", token="K7F3K7F3", made_at=stage.clock.now())
+        )
+
+    stage.database.write_now(elsewhere)
+    assert keys(stage.say(CANARY, "/start iK7F3K7F3", private=True)) == ["invites.door_no_link"]
+
+
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "identity": (_nothing, CANARY),
     "role_grant": (_grant, "staff"),
@@ -354,6 +380,9 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "announcement_round": (_announce, f"{CANARY}家的冷链车晚到"),
     "family_request": (_make_family, '"kind": "invite"'),
     "family": (_make_family, f"{CANARY}一家"),
+    "invite_code": (lambda stage: stage.say(CANARY, "邀请海报"), '"code": "'),
+    "invitation": (_bring, '"as": "inviter"'),
+    "invite_claim": (_press_link, '"group": "二期"'),
     "question": (_ask, f"{CANARY}的快递到了没有"),
 }
 """Table → how a person named CANARY gets a row in it, and what the export must show then.
@@ -376,6 +405,7 @@ KEPT = {
     "topic_answer": "that somebody answered, without the words",
     "announcement": "that groups were told, without the words",
     "announcement_round": "that groups were told, without the words",
+    "invitation": "that a pseudonym brought another; points hang on it",
     "question": "that somebody asked, without the words",
 }
 DATA = [data for feature in FEATURES for data in feature.personal_data]

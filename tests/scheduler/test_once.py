@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import select
 
-from engagement.feature import Occurrence, Planned
+from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outcome, Receipt, Reply
 from scheduler import campaigns, schedules
 from storage.campaigns import Campaign, Schedule
@@ -30,7 +31,7 @@ def say_once(key: str, kind: Kind = Kind.PUSH, quotes: str = "") -> Callable[...
     return plan
 
 
-def news(kind: str = "news", **changes: object) -> object:
+def news(kind: str = "news", **changes: Any) -> JobSpec:
     return job(kind, **{"once": True, "unasked": False, "minute": 0, "plan": say_once(kind), **changes})
 
 
@@ -41,6 +42,7 @@ def write(here: Town, kind: str, due: datetime, groups: Sequence[int], grace: in
         campaign = Campaign(key=f"{kind}:1", kind=kind, created_at=due)
         session.add(campaign)
         session.flush()
+        assert campaign.id is not None
         for group in groups:
             session.add(
                 Schedule(

@@ -31,6 +31,7 @@ TITLES = {
     "households": "家庭",
     "topic": "每日话题",
     "theme": "月度主题",
+    "invites": "邀请邻居",
     "announcements": "公告",
     "faq": "问答",
 }
@@ -61,6 +62,10 @@ UNLISTED = {
     "announcements.update": "给公告发过的群说一声有什么变化",
     "announcements.end": "给公告发过的群说一声事情结束了",
     "announcements.withdraw": "还没发出去的公告不发了",
+    "invites.code": "新邻居进群 7 天内填，记下是谁请来的；单独发是看自己的码",
+    "invites.reset": "换一个邀请码，以前的码和链接不再算",
+    "invites.link": "群自己的入群链接，海报上的二维码就是它；发「入群链接 无」去掉",
+    "invites.mine": "看请来了谁、得了多少积分",
     "faq.ask": "问一个问题，和 @ 团团一样",
 }
 """What the commands do that the help in the chat leaves out."""
