@@ -107,6 +107,58 @@ class DayLookedAt:
     group_id: int
 
 
+@dataclass(slots=True)
+class Posted:
+    """Somebody's words are about to be shown to others: an answer, a question that is handed over, a caption, a name.
+
+    The one event that carries an answer back, so it is not frozen: a subscriber may cover parts of the words or hide them.
+    Who emits it shows ``shown`` and, when ``hidden``, shows nothing, and says what the subscribers return. Ordinary talk
+    of a group is never emitted.
+
+    Attributes:
+        activity: fixed word, at most 20 characters: ``topic``, ``question``, ``caption``, ``family`` …
+        reference: what the activity needs to publish it later (:class:`PostCleared`), at most 64 characters.
+        text: as it was written, at most 300 characters.
+    """
+
+    group_id: int
+    member_id: int
+    activity: str
+    reference: str
+    text: str
+    shown: str = ""
+    hidden: bool = False
+
+    def __post_init__(self) -> None:
+        """Show everything until somebody objects."""
+        self.shown = self.text
+
+
+@dataclass(frozen=True, slots=True)
+class PostCleared:
+    """Words that were hidden may be shown after all; the activity publishes them, if it still can.
+
+    Attributes:
+        text: with what is personal covered.
+    """
+
+    group_id: int
+    member_id: int
+    activity: str
+    reference: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostWithdrawn:
+    """That was taken back: the words are hidden again."""
+
+    group_id: int
+    member_id: int
+    activity: str
+    reference: str
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """Somebody came to the bot in private over a link with words of ours in it (``/start i7KQ2M4XW``).

@@ -11,8 +11,22 @@ from engagement.households.manifest import FEATURE as HOUSEHOLDS
 from engagement.invites.manifest import FEATURE as INVITES
 from engagement.leader.manifest import FEATURE as LEADER
 from engagement.members.manifest import FEATURE as MEMBERS
+from engagement.moderation.manifest import FEATURE as MODERATION
 from engagement.points.manifest import FEATURE as POINTS
 from engagement.theme.manifest import FEATURE as THEME
 from engagement.topic.manifest import FEATURE as TOPIC
 
-FEATURES: tuple[Feature, ...] = (MEMBERS, GROUPS, LEADER, CHECKIN, POINTS, HOUSEHOLDS, TOPIC, THEME, ANNOUNCEMENTS, INVITES, FAQ)
+FEATURES: tuple[Feature, ...] = (
+    MEMBERS,
+    GROUPS,
+    LEADER,
+    CHECKIN,
+    POINTS,
+    HOUSEHOLDS,
+    TOPIC,
+    THEME,
+    ANNOUNCEMENTS,
+    INVITES,
+    MODERATION,
+    FAQ,
+)

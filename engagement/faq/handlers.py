@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engagement.errors import Refusal
+from engagement.events import PostCleared
 from engagement.faq import rules, service
 from engagement.feature import Context
 from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line
@@ -93,6 +94,11 @@ def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False
     leaders = [p for p in identities.leaders(ctx.session, ctx.group.id) if p != ctx.actor.person_id]
     if ctx.actor.leader and not (asked and leaders):
         return [Reply("faq.leader_unknown", _NO_GROUP)]
+    posted = service.posted(ctx, question)
+    more = ctx.emit(posted)
+    if posted.hidden:
+        return more
+    question = posted.shown
     waits = service.waiting_of(ctx)
     values: dict[str, object] = {"leader": service.leader_name(ctx.session, ctx.group.id) or texts().raw("faq.leader")}
     if leaders and one_line(question, service.QUESTION_MOST) in waits:
@@ -101,14 +107,24 @@ def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False
         return [Reply("faq.waits_many", values)]
     row = service.hand_over(ctx, question, score)
     if not leaders:
-        return [Reply("faq.unknown_no_leader")]
+        return [Reply("faq.unknown_no_leader"), *more]
     key = "faq.complaint" if rules.is_angry(question) else "faq.passed_on" if asked else "faq.handed_over"
     night = service.is_night(ctx)
     tail = (
         "faq.in_the_morning" if night else "faq.will_mention" if ctx.incoming.place is Place.GROUP else "faq.will_tell"
     )
     said = Reply(key, values, (tail,), subject=f"question:{row.id}")
-    return [said] if night else [said, *_told(ctx, leaders, row.id, row.text)]
+    return [said, *more] if night else [said, *more, *_told(ctx, leaders, row.id, row.text)]
+
+
+def on_cleared(ctx: Context, event: PostCleared) -> Sequence[Reply]:
+    """A question that was held back goes its way after all, to whoever let it pass."""
+    if event.activity != service.QUESTION:
+        return []
+    row = service.hand_over_later(ctx, event)
+    values = {"name": service.name_of(ctx.session, event.member_id), "group": ctx.here.name, "question": row.text}
+    subject = f"question:{row.id}"
+    return [Reply("faq.to_leader", values, kind=Kind.DM, to=ctx.actor.person_id, subject=subject)]
 
 
 def _told(ctx: Context, leaders: Sequence[int], question_id: int | None, text: str) -> list[Reply]:
@@ -124,11 +140,15 @@ def quoted(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
         return []
     if rules.courtesy(ctx.incoming.text) and not ctx.actor.leader:
         return reply(ctx, None)
-    added = service.add(ctx, int(reference))
+    posted = service.posted(ctx, ctx.incoming.text) if service.is_asker(ctx, int(reference)) else None
+    more = [] if posted is None else ctx.emit(posted)
+    if posted is not None and posted.hidden:
+        return more
+    added = service.add(ctx, int(reference), ctx.incoming.text if posted is None else posted.shown)
     if added is not None and added.group_id is not None:
         leaders = identities.leaders(ctx.session, added.group_id)
         told = [] if ctx.group is None or service.is_night(ctx) else _told(ctx, leaders, added.id, added.text)
-        return [Reply("faq.added"), *told]
+        return [Reply("faq.added"), *more, *told]
     if not ctx.actor.leader and ctx.incoming.place is Place.GROUP:
         return reply(ctx, answer) if rules.asks(ctx.incoming.text) else []
     if service.dismiss(ctx, int(reference)):

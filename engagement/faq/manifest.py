@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engagement.events import PostCleared
 from engagement.faq import handlers, jobs, service
 from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow
 
@@ -44,6 +45,7 @@ FEATURE = Feature(
     quotes={"question": _QUOTED, "faq": _ASK, "again": handlers.said_again, "waiting": handlers.which_waiting},
     plain=frozenset({"question", "waiting", "handover"}),
     fallback=_ASK,
+    events={PostCleared: handlers.on_cleared},
     jobs=(
         JobSpec("question_reminder", jobs.EVENING_MINUTE, jobs.plan_reminder, grace_minutes=180, unasked=False),
         JobSpec("question_morning", jobs.MORNING_MINUTE, jobs.plan_morning, grace_minutes=180, unasked=False),

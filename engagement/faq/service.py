@@ -15,6 +15,7 @@ from sqlmodel import select as pick
 
 from engagement import calendar
 from engagement.errors import Refusal
+from engagement.events import PostCleared, Posted
 from engagement.faq import rules
 from engagement.feature import Context
 from engagement.kernel import Place, one_line
@@ -26,6 +27,8 @@ from storage.groups import Group, Member
 if TYPE_CHECKING:
     from knowledge.answering import Answer, Answering
 
+QUESTION = "question"
+"""What a question is called that others are going to read."""
 QUESTION_MOST = 300
 """Longer pastes are cut: a question of a neighbour fits."""
 ANSWER_MOST = 1000
@@ -122,6 +125,33 @@ def hand_over(ctx: Context, text: str, score: float) -> Question:
     return question
 
 
+def posted(ctx: Context, text: str) -> Posted:
+    """Announce words that are on their way to a leader."""
+    assert ctx.actor.member_id is not None
+    words = one_line(text, QUESTION_MOST)
+    return Posted(ctx.here.id, ctx.actor.member_id, QUESTION, ctx.incoming.place.value, words)
+
+
+def hand_over_later(ctx: Context, event: PostCleared) -> Question:
+    """Put a question into the queue that had been held back."""
+    member = ctx.session.get_one(Member, event.member_id)
+    question = Question(
+        group_id=event.group_id,
+        member_id=event.member_id,
+        text=event.text,
+        relay={"place": event.reference, "person": member.person_id},
+        asked_at=ctx.now,
+    )
+    ctx.session.add(question)
+    ctx.session.flush()
+    return question
+
+
+def name_of(session: Session, member_id: int) -> str:
+    """Return how a member is shown."""
+    return session.get_one(Member, member_id).name
+
+
 def waiting_of(ctx: Context) -> list[str]:
     """Return the actor's own questions that wait for the leader."""
     return list(
@@ -131,7 +161,16 @@ def waiting_of(ctx: Context) -> list[str]:
     )
 
 
-def add(ctx: Context, question_id: int) -> Question | None:
+def is_asker(ctx: Context, question_id: int) -> bool:
+    """Say whether a question is the actor's own, so that his further words belong to it."""
+    question = ctx.session.get(Question, question_id)
+    if question is None or not question.text or ctx.group is None or ctx.actor.member_id is None:
+        return False
+    asker = (question.relay or {}).get("person")
+    return asker == ctx.actor.person_id and not _leads(ctx.session, ctx.actor.person_id, question.group_id or 0)
+
+
+def add(ctx: Context, question_id: int, words: str) -> Question | None:
     """Put further words of the asker to his question, which then waits (again); None when it is not his."""
     question = ctx.session.get(Question, question_id)
     if question is None or not question.text:
@@ -139,7 +178,7 @@ def add(ctx: Context, question_id: int) -> Question | None:
     asker = (question.relay or {}).get("person")
     if asker != ctx.actor.person_id or _leads(ctx.session, ctx.actor.person_id, question.group_id or 0):
         return None
-    question.text = one_line(f"{question.text} {ctx.incoming.text}", QUESTION_MOST)
+    question.text = one_line(f"{question.text} {words}", QUESTION_MOST)
     question.state = "open"
     ctx.session.add(question)
     return question

@@ -54,6 +54,8 @@ def _answer(ctx: Context, text: str, topic_day_id: int | None = None) -> Sequenc
     if not rules.says_something(words):
         return [Reply("topic.too_short")]
     done = service.answer(ctx, words, topic_day_id)
+    if done.outcome == "held":
+        return done.said
     values = {"name": ctx.actor.name, "points": done.points, "time": _clock(done.minute)}
     quietly = ctx.incoming.place is Place.GROUP and not ctx.actor.first_time
     match done.outcome:

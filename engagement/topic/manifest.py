@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engagement.events import DayLookedAt
+from engagement.events import DayLookedAt, PostCleared, PostWithdrawn
 from engagement.feature import Command, Feature, JobSpec, PersonalData
-from engagement.topic import handlers, jobs, rules, service
+from engagement.topic import handlers, held, jobs, rules, service
 
 _LEADER = frozenset({"leader"})
 
@@ -74,7 +74,11 @@ FEATURE = Feature(
     },
     quotes={"topic": handlers.quote, "topic_write": handlers.write_quoted},
     passes_on={"topic": rules.asks_service},
-    events={DayLookedAt: handlers.glance},
+    events={
+        DayLookedAt: handlers.glance,
+        PostCleared: held.on_cleared,
+        PostWithdrawn: held.on_withdrawn,
+    },
     undos={handlers.CHANGE: handlers.undo},
     jobs=(
         JobSpec(service.KIND, rules.PUSH_MINUTE, jobs.plan_topic, grace_minutes=240),

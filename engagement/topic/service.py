@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, delete, update
 from sqlmodel import col, select
 
 from engagement import calendar
-from engagement.events import TopicAnswered
+from engagement.events import Posted, TopicAnswered
 from engagement.feature import Context
 from engagement.kernel import Reply
 from engagement.points.service import award
@@ -82,7 +82,8 @@ class Answered:
     """What became of an answer.
 
     Attributes:
-        outcome: ``counted``, ``again``, ``late``, ``none`` (no topic today) or ``waiting`` (not out yet).
+        outcome: ``counted``, ``held`` (hidden, not counted), ``again``, ``late``, ``none`` (no topic today) or ``waiting``
+            (not out yet).
         points: whole points that it brought.
         first_ever: the member had never answered before.
         said: what other slices say to it.
@@ -216,16 +217,29 @@ def answer(ctx: Context, words: str, topic_day_id: int | None = None) -> Answere
     assert actor.member_id is not None
     assert actor.account_id is not None
     before = ctx.session.exec(select(TopicAnswer.id).where(TopicAnswer.member_id == actor.member_id).limit(1)).first()
-    made = ctx.session.row(
-        _ANSWER, topic_row=row.id, member_row=actor.member_id, words=words, answered_at=micros(ctx.now)
-    )
+    made = enter(ctx, row.id, actor.member_id, words)
     points = rules.points_of(group.settings)
     if made is None:
         return Answered("again", points, minute)
-    key = f"topic:{group.id}:{actor.member_id}:{row.local_date.isoformat()}"
+    posted = Posted(group.id, actor.member_id, KIND, str(row.id), words)
+    said = ctx.emit(posted)
+    if posted.hidden:
+        ctx.session.execute(delete(TopicAnswer).where(col(TopicAnswer.id) == made))
+        return Answered("held", minute=minute, said=said)
+    if posted.shown != words:
+        ctx.session.execute(update(TopicAnswer).where(col(TopicAnswer.id) == made).values(text=posted.shown))
+    key = rules.award_key(group.id, actor.member_id, row.local_date)
     points = award(ctx, kind=KIND, key=key, amount=points, words=words).points
-    said = ctx.emit(TopicAnswered(group.id, actor.member_id, actor.account_id, row.local_date))
+    said += ctx.emit(TopicAnswered(group.id, actor.member_id, actor.account_id, row.local_date))
     return Answered("counted", points, minute, before is None, said)
+
+
+def enter(ctx: Context, topic_day_id: int, member_id: int, words: str) -> int | None:
+    """Write a member's first answer down; its id, or None when there is one."""
+    made = ctx.session.row(
+        _ANSWER, topic_row=topic_day_id, member_row=member_id, words=words, answered_at=micros(ctx.now)
+    )
+    return None if made is None else int(made[0])
 
 
 def answers_of(session: Session, topic_day_ids: Sequence[int]) -> Mapping[int, Sequence[rules.Said]]:

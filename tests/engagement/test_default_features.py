@@ -258,6 +258,11 @@ def _talk(stage: Stage) -> None:
     stage.say(CANARY, f"我家的{CANARY}会唱歌", quoting=topic)
 
 
+def _advertise(stage: Stage) -> None:
+    (topic,) = stage.say(CANARY, "今日话题")
+    stage.say(CANARY, f"{CANARY}想赚钱，加我微信 abc12345", quoting=topic)
+
+
 def _grant(stage: Stage) -> None:
     person = stage.person(CANARY)
     stage.database.write_now(lambda s: s.add(RoleGrant(person_id=person, role="staff", granted_at=stage.clock.now())))
@@ -368,6 +373,7 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "ledger_reason": (lambda stage: stage.say("周团长", f"加分 {CANARY} 20 谢谢{CANARY}"), ""),
     "ledger_lot": (_expire, "2027-12-31"),
     "gift_request": (_ask_for_more, f"谢谢{CANARY}"),
+    "moderation_case": (_advertise, f"{CANARY}想赚钱"),
     "award_trace": (_talk, "digest"),
     "topic_answer": (_talk, f"我家的{CANARY}会唱歌"),
     "theme_score": (_nothing, '"month": "2026-12"'),

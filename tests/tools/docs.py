@@ -33,6 +33,7 @@ TITLES = {
     "theme": "月度主题",
     "invites": "邀请邻居",
     "announcements": "公告",
+    "moderation": "内容审核",
     "faq": "问答",
 }
 TAKES = {"": "", "optional": "可带内容", "required": "后面要写内容"}
@@ -62,6 +63,7 @@ UNLISTED = {
     "announcements.update": "给公告发过的群说一声有什么变化",
     "announcements.end": "给公告发过的群说一声事情结束了",
     "announcements.withdraw": "还没发出去的公告不发了",
+    "moderation.appeal": "私聊说一声：我的话收错了",
     "invites.code": "新邻居进群 7 天内填，记下是谁请来的；单独发是看自己的码",
     "invites.reset": "换一个邀请码，以前的码和链接不再算",
     "invites.link": "群自己的入群链接，海报上的二维码就是它；发「入群链接 无」去掉",
@@ -77,6 +79,8 @@ PUSHES = {
     "challenge": "挑战进度（月中几次）",
     "points_expiry": "不说话：到期的积分出账",
     "points_notice": "私聊本人：积分快到期了（前 30、7、1 天）",
+    "moderation_morning": "私聊团长：夜里先收着的内容",
+    "moderation_evening": "私聊团长：还没处理的内容",
     "question_reminder": "私聊团长：还没回的问题",
     "question_morning": "私聊团长：夜里来的问题",
     "leader_evening": "私聊要了的团长：今日一览",

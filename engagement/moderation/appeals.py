@@ -1,0 +1,117 @@
+"""Appeals of neighbours, and the queue in which they wait with what was held back.
+
+Source: F125.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import or_
+from sqlmodel import col
+from sqlmodel import select as pick
+
+from engagement import calendar, rooms
+from engagement.errors import Refusal
+from engagement.feature import Context, GroupView
+from engagement.kernel import Reply
+from engagement.moderation import lists, rules, service
+from engagement.moderation.tables import ModerationCase
+from storage import identities
+from storage.groups import Group, Member
+
+
+def queue(ctx: Context) -> list[ModerationCase]:
+    """Return what waits for the actor, appeals first, then the oldest: cases of groups that he leads, not his own."""
+    groups = [group.id for group in rooms.led(ctx)]
+    appeals = col(ModerationCase.appeal_state) == "waiting"
+    mine = col(ModerationCase.group_id).in_(groups) & or_(col(ModerationCase.state) == "waiting", appeals)
+    rows = ctx.session.exec(
+        pick(ModerationCase)
+        .join(Member, col(Member.id) == col(ModerationCase.member_id))
+        .where(or_(mine, appeals) if "staff" in ctx.actor.roles else mine, Member.person_id != ctx.actor.person_id)
+        .order_by((appeals).desc(), col(ModerationCase.id))
+    )
+    return [one for one in rows if one.appeal_state != "waiting" or may_judge(ctx, one)]
+
+
+def open_case(ctx: Context) -> ModerationCase:
+    """Return the actor's latest case that can be appealed against.
+
+    Raises:
+        Refusal: ``moderation.nothing_to_appeal``, or ``moderation.appealed_already`` when the latest one was.
+    """
+    case = ctx.session.exec(
+        pick(ModerationCase)
+        .join(Member, col(Member.id) == col(ModerationCase.member_id))
+        .where(
+            Member.person_id == ctx.actor.person_id,
+            ModerationCase.state != "released",
+            col(ModerationCase.created_at) >= ctx.now - rules.APPEAL_WITHIN,
+        )
+        .order_by(col(ModerationCase.id).desc())
+        .limit(1)
+    ).first()
+    if case is None:
+        raise Refusal("moderation.nothing_to_appeal")
+    if case.appeal_state:
+        raise Refusal("moderation.appealed_already")
+    return case
+
+
+def appeal(ctx: Context, case: ModerationCase, words: str) -> int:
+    """File an appeal; returns the person who is told of it, 0 when nobody can be reached.
+
+    Another leader than the one who decided comes first, then the staff, then whoever there is.
+    """
+    findings = rules.inspect(words, (), "appeal")
+    case.appeal = rules.masked(words, findings, service.labels())[:200]
+    case.appeal_state, case.appealed_at = "waiting", ctx.now
+    ctx.group = GroupView.of(ctx.session.get_one(Group, case.group_id))
+    service.save(ctx, case, service.author(ctx.session, case), "moderation.appealed")
+    here = ctx.here
+    minute = calendar.local_minute(ctx.now, here.zone)
+    if calendar.is_quiet(minute, here.quiet_from, here.quiet_to):
+        return 0
+    mine = ctx.actor.person_id
+    first = service.reachable_leaders(ctx.session, [here.id], {mine, case.decided_by or 0}).get(here.id)
+    staff = [one for one in lists.staff(ctx.session, here.channel) if one not in (mine, case.decided_by)]
+    if first is None and not staff:
+        first = service.reachable_leaders(ctx.session, [here.id], {mine}).get(here.id)
+    return first or next(iter(staff), 0)
+
+
+def may_judge(ctx: Context, case: ModerationCase) -> bool:
+    """Say whether the actor may judge an appeal: not who decided, as long as there is anybody else."""
+    if case.decided_by != ctx.actor.person_id:
+        return True
+    mine = service.author(ctx.session, case).person_id
+    others = {*identities.leaders(ctx.session, case.group_id), *lists.staff(ctx.session, ctx.incoming.channel)}
+    return not others - {mine, ctx.actor.person_id}
+
+
+def settle(ctx: Context, case: ModerationCase, *, granted: bool) -> tuple[Mapping[str, object], Sequence[Reply]]:
+    """Decide an appeal; returns what the way back needs, and what the activity wants said.
+
+    Raises:
+        Refusal: ``moderation.decided_already``, ``moderation.not_your_own``.
+    """
+    if case.appeal_state != "waiting":
+        raise Refusal("moderation.decided_already")
+    if not may_judge(ctx, case):
+        raise Refusal("moderation.not_your_own")
+    member = service.author(ctx.session, case)
+    before = service.standing(case, member)
+    case.appeal_state = "granted" if granted else "refused"
+    said: Sequence[Reply] = ()
+    if granted:
+        said = service.publish(ctx, case)
+        if case.state == "muted":
+            member.muted_until = None
+        case.state = "released" if case.state == "waiting" else case.state
+    elif case.state == "waiting":
+        case.state = "deleted"
+    case.decided_by = case.decided_by or ctx.actor.person_id
+    case.decided_at = case.decided_at or ctx.now
+    service.save(ctx, case, member, f"moderation.appeal_{case.appeal_state}")
+    return before, said

@@ -1,0 +1,277 @@
+"""What is wrong with a text that others will see, and what to do about it. Pure.
+
+Source: F121, F125.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum, StrEnum
+from functools import lru_cache
+
+from engagement.moderation import adverts, personal
+from engagement.moderation.folding import Folded, bare, fold, is_latin
+from prompts.wordlists import ListedWord
+
+APPEAL_WITHIN = timedelta(days=7)
+KEEP = timedelta(days=30)
+"""The words of a case are kept as long; warnings count as long."""
+BETWEEN_NOTICES = timedelta(minutes=10)
+MUTE = timedelta(days=3)
+MANY_WARNINGS = 3
+MOST_WAITING = 5
+"""Cases of one neighbour that wait at once; what comes on top is hidden without a case."""
+SHORTEST_WORD = 2
+LONGEST_WORD = 20
+MOST_ORDINARY = 0.02
+"""Share of ordinary talk that a word may hit."""
+TO_LEADER = frozenset({"question", "appeal"})
+"""Activities whose text only the leader reads: complaints may be rude there, and questions about links may have one."""
+
+
+class Category(StrEnum):
+    """What is wrong."""
+
+    WORD = "word"
+    LINK = "link"
+    ADVERT = "advert"
+    PERSONAL = "personal"
+    INSULT = "insult"
+
+
+class Action(IntEnum):
+    """What to do; the gravest of a text's findings counts."""
+
+    PASS = 0
+    MASK = 1
+    WARN = 2
+    HOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing in a text.
+
+    Attributes:
+        kind: what exactly: the list's name, ``phone``, ``hidden``, …
+        start, end: half open, in the text as it was written.
+        severity: 1 light, 2 plain, 3 grave.
+    """
+
+    category: Category
+    kind: str
+    start: int
+    end: int
+    severity: int
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """Words in the form in which they are compared.
+
+    Attributes:
+        by_first: first character → (word, list, words in which it is harmless), longest first.
+    """
+
+    by_first: Mapping[str, Sequence[tuple[str, str, Sequence[str]]]]
+
+    @classmethod
+    def of(cls, words: Iterable[ListedWord]) -> Lexicon:
+        """Prepare words."""
+        found: dict[str, list[tuple[str, str, Sequence[str]]]] = {}
+        for one in words:
+            word = bare(one.word)
+            if word:
+                found.setdefault(word[0], []).append((word, one.listed_in, tuple(bare(word) for word in one.unless)))
+        return cls({first: sorted(rows, key=lambda row: -len(row[0])) for first, rows in found.items()})
+
+
+@lru_cache(maxsize=4)
+def lexicon(words: tuple[ListedWord, ...]) -> Lexicon:
+    """Return the prepared starter lists, made once."""
+    return Lexicon.of(words)
+
+
+_INSULTING = frozenset({"insults", "threats"})
+OWN = "own"
+"""Name of the list of words that a group, a region or the staff added."""
+
+
+def _hits(folded: Folded, words: Lexicon) -> Iterator[tuple[str, int, int]]:
+    """Yield (list, start, end) of every word, in ``bare``."""
+    text = folded.bare
+    for start, char in enumerate(text):
+        for word, listed_in, unless in words.by_first.get(char, ()):
+            end = start + len(word)
+            if not text.startswith(word, start) or (is_latin(word) and not _stands_alone(folded, start, end)):
+                continue
+            if any(_covers(text, one, word, start) for one in unless):
+                continue
+            yield listed_in, start, end
+            break
+
+
+def _covers(text: str, harmless: str, word: str, start: int) -> bool:
+    return text.startswith(harmless, max(0, start - harmless.index(word)))
+
+
+def _stands_alone(folded: Folded, start: int, end: int) -> bool:
+    """Say whether no Latin letter or digit touches a word in the text."""
+    first, last = folded.unbared(start, end)
+    around = folded.text[max(0, first - 1) : first] + folded.text[last : last + 1]
+    return not re.search(r"[a-z0-9]", around)
+
+
+def inspect(text: str, words: Sequence[Lexicon] = (), activity: str = "") -> tuple[Finding, ...]:
+    """Find what is wrong with a text, in the order of the text.
+
+    Args:
+        words: the lists that hold where it is said.
+        activity: what it was written for; see :data:`TO_LEADER`.
+    """
+    folded = fold(text)
+    about = _about(folded)
+    found: list[Finding] = []
+
+    def add(category: Category, kind: str, span: tuple[int, int], severity: int, action: Action) -> None:
+        start, end = folded.original(*span)
+        found.append(Finding(category, kind, start, end, severity, action))
+
+    for one in personal.find(folded):
+        add(Category.PERSONAL, one.kind, (one.start, one.end), 1, Action.MASK)
+    for kind, span in _links(folded, text):
+        hold = kind != "plain" and activity not in TO_LEADER
+        add(Category.LINK, kind, span, 2 if hold else 1, Action.HOLD if hold else Action.MASK)
+    advert = _advert(folded, about, reachable=any(one.kind == "phone" for one in found))
+    if advert is not None:
+        add(Category.ADVERT, "advert", advert, 2, Action.HOLD)
+    for listed_in, start, end in (hit for lexicon_ in words for hit in _hits(folded, lexicon_)):
+        if listed_in in _INSULTING:
+            severity = 3 if listed_in == "threats" else 2
+            add(Category.INSULT, listed_in, folded.unbared(start, end), severity, _rude(activity, severity))
+        elif not about.others:
+            severity = 2 if listed_in == OWN else 3
+            add(Category.WORD, listed_in, folded.unbared(start, end), severity, Action.HOLD)
+    for match in adverts.INSULTS.finditer(folded.bare):
+        if not adverts.SELF.search(folded.bare[: match.start()]):
+            add(Category.INSULT, "quarrel", folded.unbared(*match.span()), 2, _rude(activity, 2))
+    return tuple(sorted(found, key=lambda one: (one.start, -one.end)))
+
+
+def _rude(activity: str, severity: int) -> Action:
+    if activity in TO_LEADER:
+        return Action.PASS
+    return Action.HOLD if severity > 2 else Action.WARN
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a text is about: it asks, warns of somebody, or tells of what somebody else does."""
+
+    asks: bool
+    warns: bool
+    others: bool
+
+
+def _about(folded: Folded) -> _About:
+    promises = bool(adverts.PROMISES.search(folded.text))
+    warns = not promises and bool(adverts.WARNS.search(folded.text))
+    others = warns or (not promises and bool(adverts.REPORTS.search(folded.text)))
+    return _About(bool(adverts.ASKS.search(folded.text)), warns, others)
+
+
+def _advert(folded: Folded, about: _About, *, reachable: bool) -> tuple[int, int] | None:
+    """Return the span (in ``text``) of what makes a text an advertisement, or None.
+
+    Args:
+        reachable: a mobile number stands in it.
+    """
+    text = folded.bare
+    contact = adverts.CONTACT.search(text)
+    solicits = adverts.SOLICITS.search(text)
+    offers = adverts.OFFERS.search(text)
+    goods = adverts.GOODS.search(text)
+    own = contact is not None and _OWN.search(text[: contact.start()]) is not None
+    if about.warns or (about.others and about.asks):
+        return None
+    if (about.others or about.asks) and not (contact and (solicits or offers)):
+        return None
+    priced = adverts.PRICE.search(folded.text) is not None
+    found = offers or solicits or (None if own and not goods else contact)
+    if found is None and goods is not None and reachable and (priced or _sells(text)):
+        found = goods
+    return None if found is None else folded.unbared(*found.span())
+
+
+_OWN = re.compile(r"(?:我|我的|本人)$")
+_SELLS = re.compile(r"电话|联系|上门|预约|要的|有需要|同手机|同号|高价|专业|本人")
+
+
+def _sells(text: str) -> bool:
+    return _SELLS.search(text) is not None
+
+
+def _links(folded: Folded, text: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield ``plain``, ``short`` or ``hidden`` and the span (in ``text`` of the folded)."""
+    plain: list[tuple[int, int]] = []
+    for match in adverts.LINK.finditer(folded.text):
+        start, end = folded.original(*match.span())
+        written = text[start:end].lower()
+        plain.append(match.span())
+        if written != match.group() or match.group().startswith("hx"):
+            yield "hidden", match.span()
+        else:
+            yield ("short" if adverts.SHORT.search(match.group()) else "plain"), match.span()
+    for pattern in (adverts.DOTTED, adverts.SPACED):
+        for match in pattern.finditer(folded.text):
+            squeezed = re.sub(r"\s", "", match.group())
+            if pattern is adverts.SPACED and not adverts.LINK.fullmatch(squeezed):
+                continue
+            if not any(start < match.end() and match.start() < end for start, end in plain):
+                yield "hidden", match.span()
+
+
+def verdict(findings: Iterable[Finding]) -> Action:
+    """Return what becomes of a text."""
+    return max((one.action for one in findings), default=Action.PASS)
+
+
+def masked(text: str, findings: Iterable[Finding], labels: Mapping[str, str]) -> str:
+    """Cover what is to be masked.
+
+    Args:
+        labels: kind → what stands there instead; ``""`` is for kinds that have none of their own.
+    """
+    pieces: list[str] = []
+    done = 0
+    for one in sorted(findings, key=lambda one: (one.start, -one.end)):
+        if one.action is not Action.MASK or one.end <= done:
+            continue
+        pieces.append(text[done : max(done, one.start)])
+        pieces.append(labels.get(one.kind, labels[""]))
+        done = one.end
+    return "".join(pieces) + text[done:]
+
+
+def reason(findings: Iterable[Finding]) -> str:
+    """Return the category (or ``threats``) that a person is told of: the gravest finding's."""
+    worst = max(findings, key=lambda one: (one.action, one.severity, one.category == Category.ADVERT))
+    return "threats" if worst.kind == "threats" else worst.category.value
+
+
+def word_fault(word: str) -> str:
+    """Say why a word cannot be put on a list: ``short``, ``long``, or nothing."""
+    length = len(bare(word))
+    if length < SHORTEST_WORD:
+        return "short"
+    return "long" if length > LONGEST_WORD else ""
+
+
+def ordinary_share(word: str, talk: Sequence[str]) -> float:
+    """Return the share of lines that a word would hit, 0 … 1."""
+    own = Lexicon.of([ListedWord(word, OWN)])
+    return sum(next(_hits(fold(line), own), None) is not None for line in talk) / max(1, len(talk))

@@ -1,0 +1,123 @@
+"""False alarms and misses of the moderation, counted: on ordinary lines of ours, and on a set labelled before the rules."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engagement.moderation import rules
+from engagement.moderation.rules import Action, Category
+from prompts import packs, wordlists
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("TUANTUAN_SHARED", ROOT.parent / "shared"))
+WORDS = [rules.lexicon(wordlists.words())]
+FLOORS = {  # precision, recall
+    Category.ADVERT: (0.85, 0.90),
+    Category.WORD: (0.95, 0.90),
+    Category.LINK: (0.90, 0.85),
+    Category.PERSONAL: (0.90, 0.90),
+    Category.INSULT: (0.90, 0.90),
+}
+
+
+def rows() -> list[dict[str, object]]:
+    lines = (Path(__file__).parent / "moderation.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def categories(text: str) -> set[str]:
+    return {one.category.value for one in rules.inspect(text, WORDS, "topic")}
+
+
+def phrasings() -> Iterator[str]:
+    for path in sorted((ROOT / "prompts/knowledge/faq").glob("*.jsonl")):
+        for line in path.read_text("utf-8").splitlines():
+            entry = json.loads(line)
+            yield from (entry["question"], *entry["aliases"], entry["answer"])
+
+
+def alarms(texts: Iterator[str]) -> tuple[int, list[str]]:
+    read = list(texts)
+    assert read
+    return len(read), [text for text in read if rules.verdict(rules.inspect(text, WORDS, "topic")) > Action.PASS]
+
+
+@pytest.mark.parametrize("part", ["tune", "held"])
+def test_the_labelled_set(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    right: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    missed: Counter[str] = Counter()
+    clean = alarm = 0
+    for row in rows():
+        if row["set"] != part:
+            continue
+        labels, got = set(row["labels"]), categories(str(row["text"]))  # type: ignore[call-overload]
+        right.update(labels & got)
+        wrong.update(got - labels)
+        missed.update(labels - got)
+        clean += not labels
+        alarm += not labels and bool(got)
+    with capsys.disabled():
+        for one in Category:
+            precision = right[one] / max(1, right[one] + wrong[one])
+            recall = right[one] / max(1, right[one] + missed[one])
+            print(f"\n{part} {one.value}: precision {precision:.2f}, recall {recall:.2f}", end="")
+        print(f"\n{part}: {alarm} of {clean} clean texts alarmed")
+    for one, (least_precision, least_recall) in FLOORS.items():
+        assert right[one] / max(1, right[one] + wrong[one]) >= least_precision, one
+        assert right[one] / max(1, right[one] + missed[one]) >= least_recall, one
+    assert alarm <= clean * 0.02
+
+
+def test_what_neighbours_ask_is_let_through() -> None:
+    """Every phrasing and answer of the starter base."""
+    total, found = alarms(phrasings())
+    assert total > 8000
+    assert len(found) <= total * 0.0005, found
+
+
+def test_the_bank_and_the_calendar_say_nothing_wrong() -> None:
+    texts = [part for topic in packs.topics() for part in (topic.question, topic.hint) if part]
+    for month in packs.months().values():
+        texts += [month.opening, month.closing, *(beat.text for beat in month.beats)]
+    assert alarms(iter(texts))[1] == []
+
+
+def test_ordinary_talk_is_ordinary() -> None:
+    assert alarms(iter(wordlists.ordinary_talk()))[1] == []
+
+
+def test_the_week() -> None:
+    lines = (ROOT / "tests/scenarios/week.jsonl").read_text("utf-8").splitlines()
+    texts = {str(json.loads(line).get("text", "")) for line in lines}
+    found = alarms(iter(sorted(texts)))[1]
+    assert {text for text in found if "加微信 abc123456" not in text and "http://x.cn" not in text} == set()
+    assert len(found) == 2, "the two planted ones are seen"
+
+
+def shared(name: str) -> list[dict[str, object]]:
+    path = SHARED / "data" / "abuse" / name
+    if not path.exists():
+        pytest.skip(f"{path} is absent")
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
+def test_ordinary_requests_of_the_corpus_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = [str(turn) for row in shared("llm/zh_domain_benign_dev.jsonl") for turn in row["turns"]]  # type: ignore[attr-defined]
+    total, found = alarms(iter(texts))
+    with capsys.disabled():
+        print(f"\n{len(found)} of {total} ordinary requests alarmed: {found[:5]}")
+    assert len(found) <= total * 0.01, found
+
+
+def test_names_do_not_break_it() -> None:
+    for row in shared("text/names_nasty_dev.jsonl") + shared("text/blns_dev.jsonl"):
+        text = str(row["text"])
+        for one in rules.inspect(text, WORDS, "topic"):
+            assert 0 <= one.start < one.end <= len(text)
