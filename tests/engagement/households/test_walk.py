@@ -29,7 +29,7 @@ from tests.engagement.stage import Stage, day, open_stage
 
 LEADER = "周团长"
 NEIGHBOURS = ("李阿姨", "王姐", "小满", "陈师傅", "301张哥", "糖糖", "老方", "阿芳", "小何", "梅姨")
-STEPS = 130
+STEPS = 200
 TODAY = day("2026-12-01")
 
 
@@ -65,7 +65,11 @@ class Walk:
 
 
 def ask(walk: Walk) -> None:
-    walk.say(walk.someone(), f"{walk.chance.choice(['加入家庭', '邀请家人'])} {walk.someone()}")
+    """Somebody asks; the other one often says yes at once."""
+    who, other = walk.chance.sample(NEIGHBOURS, 2)
+    for message in walk.say(who, f"{walk.chance.choice(['加入家庭', '邀请家人'])} {other}"):
+        if message.buttons and walk.chance.random() < 0.6:
+            walk.say(other, "", button=message.buttons[0].key)
 
 
 def press(walk: Walk) -> None:
@@ -120,7 +124,11 @@ def show(walk: Walk) -> None:
 
 
 def earn_or_spend(walk: Walk) -> None:
-    who, amount = walk.someone(), walk.chance.choice([30, 20, 7, -15, -4])
+    move(walk, walk.someone(), walk.chance.choice([30, 20, 7, -15, -4]))
+
+
+def move(walk: Walk, who: str, amount: int) -> None:
+    """Points from outside, or spent as far as there are any."""
 
     def post(session: Session) -> int:
         member = session.exec(select(Member).where(Member.name == who)).one()
@@ -155,7 +163,7 @@ def come_and_go(walk: Walk) -> None:
 
 
 def wait(walk: Walk) -> None:
-    walk.stage.clock.set(walk.stage.clock.now() + timedelta(hours=walk.chance.choice([1, 20, 80])))
+    walk.stage.clock.set(walk.stage.clock.now() + timedelta(hours=walk.chance.choice([1, 80])))
 
 
 def withdraw(walk: Walk) -> None:
@@ -167,14 +175,14 @@ def withdraw(walk: Walk) -> None:
 
 STEPS_TO_TAKE: tuple[tuple[Callable[[Walk], None], int], ...] = (
     (ask, 6),
-    (answer, 6),
+    (answer, 4),
     (press, 2),
     (leave, 2),
     (give, 3),
     (show, 1),
     (earn_or_spend, 4),
     (come_and_go, 1),
-    (wait, 1),
+    (wait, 2),
     (withdraw, 1),
 )
 
@@ -206,13 +214,15 @@ def check(walk: Walk) -> None:
     walk.stage.database.read_now(look)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_walk(tmp_path: Path, seed: int) -> None:
     stage = open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
     walk = Walk(stage, random.Random(seed))
     for who in (*NEIGHBOURS, LEADER):
         stage.say(who, "我的家庭")
     walk.earned = dict.fromkeys((*NEIGHBOURS, LEADER), 0)
+    for who in NEIGHBOURS:
+        move(walk, who, 25)
     steps, weights = zip(*STEPS_TO_TAKE, strict=True)
     for number in range(STEPS):
         walk.chance.choices(steps, weights)[0](walk)
