@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import bindparam, false, func, select, true, update
@@ -105,12 +105,12 @@ def offer(ctx: Context, day: date | None) -> Offer:
     if day is None:
         day = rules.latest_missed(missed)
         if day is None:
-            full = kept is not None and missed.made_this_month >= rules.MAKEUPS_A_MONTH
+            full = rules.latest_missed(replace(missed, made_this_month=0)) is not None
             raise Refusal("checkin.makeup_month_full" if full else "checkin.makeup_nothing", **_bounds())
     why = rules.why_not(day, missed)
     if why:
         raise Refusal(f"checkin.makeup_{why}", day=pauses.shown_day(day), **_bounds())
-    assert kept is not None and missed.first is not None and ctx.actor.account_id is not None
+    assert kept is not None and ctx.actor.account_id is not None
     days = {*missed.done, day}
     return Offer(
         day,
