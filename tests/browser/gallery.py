@@ -68,6 +68,7 @@ def morning(page: Page, address: str, person: str) -> None:
 
 def take(address: str, browser: Browser) -> None:
     """Take them all."""
+    cards()
     for size, person in (("desktop", "李阿姨"), ("phone", "陈师傅")):
         ending = "" if size == "desktop" else "-phone"
         page = page_of(browser, size)
@@ -98,6 +99,29 @@ def take(address: str, browser: Browser) -> None:
         page.get_by_role("button", name="以运营身份看").click()
         keep(page, "board-dark" if size == "desktop" else "board-dark-phone")
         page.close()
+
+
+def cards() -> None:
+    """Draw the cards that the README shows."""
+    from PIL import Image
+
+    from benchmarks.cards import SAMPLES
+    from prompts.cards import draw
+
+    people = ["李阿姨", "小满妈妈", "301 张哥", "陈师傅", "海棠", "王姐"]
+    shown: dict[str, dict[str, object]] = {
+        "checkin": {"theme": "暖暖早餐季", "streak": 21, "longest": 45, "total": 128, "points": 5, "made_up": [9],
+                    "done": [*range(1, 9), *range(10, 22)], "frozen": [], "next_days": 9, "next_points": 20,
+                    "said": "今天小米粥配咸鸭蛋，再来一把炒青菜"},
+        "milestone": {"name": "陈师傅", "balance": 1280, "next_points": 100},
+        "board": {"note": "本周新增", "rows": [{"name": name, "points": 128 - 21 * n} for n, name in enumerate(people)]},
+    }  # fmt: skip
+    common = {"name": "李阿姨", "group": "阳光花园一期", "year": 2026, "month": 11}
+    for name, values in shown.items():
+        image = Image.open(io.BytesIO(draw(name, {**common, **SAMPLES[name], **values}))).convert("RGB")
+        image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS).save(
+            PICTURES / f"card-{name}.png", optimize=True
+        )
 
 
 def single(address: str, browser: Browser, arguments: list[str]) -> None:

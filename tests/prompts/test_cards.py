@@ -129,6 +129,18 @@ def test_names_that_are_abuse(shared: Path) -> None:
         assert size(cards.draw(name, values(name, word)))[0] == cards.WIDTH
 
 
+def test_a_machine_without_the_library_gets_a_plain_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ImportError("blitz_py")
+
+    monkeypatch.setattr(cards, "_engine", missing)
+    for name in cards.SHAPES:
+        for word in HOSTILE[:6]:
+            width, height = size(cards.draw(name, values(name, word)))
+            assert (width, 400 < height < 2400) == (cards.WIDTH, True)
+    assert "李阿姨" in cards.page("checkin", values("checkin", "李阿姨"), plain=True)
+
+
 def reds(pixels: bytes) -> int:
     return sum(pixels[at : at + 3] == b"\xff\x00\x00" for at in range(0, len(pixels), 4))
 
@@ -303,17 +315,17 @@ def test_clean(written: str, shown: str) -> None:
 
 
 @settings(max_examples=300)
-@given(st.text(max_size=60), st.floats(1, 30), st.booleans())
+@given(st.text(max_size=60), st.floats(4, 30), st.booleans())
 def test_cleaned_text_has_a_glyph_for_each_letter_and_fits(text: str, wide: float, bold: bool) -> None:
     clean = lettering.clean(text)
     face = lettering.face(bold=bold)
     assert all(char in face for char in clean)
     assert "\n" not in clean
     assert clean == clean.strip()
-    assert lettering.width(lettering.cut(clean, wide, bold=bold), bold=bold) <= max(wide, 1.0)
+    assert lettering.width(lettering.cut(clean, wide, bold=bold), bold=bold) <= wide
     lines = lettering.lines(clean, wide, 3, bold=bold)
     assert len(lines) <= 3
-    assert all(lettering.width(line, bold=bold) <= max(wide, 1.0) for line in lines)
+    assert all(lettering.width(line, bold=bold) <= wide for line in lines)
 
 
 def test_lines_break_where_people_do() -> None:
