@@ -17,7 +17,7 @@ from sqlmodel import Field, SQLModel
 from storage import lots
 from storage.columns import BigInt, day, micros, pk, ref, utc
 from storage.engine import Session
-from storage.groups import Account
+from storage.groups import Account, Member
 from storage.lots import Expiring
 from storage.statements import Prepared
 
@@ -119,6 +119,7 @@ class InsufficientPoints(Exception):
 
 _T = Entry.__table__  # type: ignore[attr-defined]
 _A = Account.__table__  # type: ignore[attr-defined]
+_M = Member.__table__  # type: ignore[attr-defined]
 _COLUMNS = (
     "account_id",
     "group_id",
@@ -225,8 +226,24 @@ def find(session: Session, key: str) -> tuple[int, int] | None:
     return None if found is None else (int(found[0]), int(found[2]))
 
 
+def home(session: Session, entry: Entry) -> int:
+    """Return the account where the points of an entry belong by now: that of its member, who may have changed households.
+
+    Whoever has erased his data has left them where they were, and what a household has spent comes back to it.
+    """
+    member = session.get(Member, entry.member_id)
+    if member is None or member.account_id is None:
+        return entry.account_id
+    spent = entry.amount < 0 and entry.kind != "adjust"
+    stays = spent and session.execute(select(_M.c.id).where(_M.c.account_id == entry.account_id).limit(1)).first()
+    return entry.account_id if stays else member.account_id
+
+
 def reverse(session: Session, entry_id: int, *, local_date: date, occurred_at: datetime) -> Posted:
     """Undo an entry by an opposite one; a second call changes nothing.
+
+    A reversal stands in the account of what it undoes. When that is no longer the member's, a transfer brings the points there
+    first, or from there to him: nobody's points end up in an account of nobody.
 
     Undoing a credit takes what is left of its own lot first. Undoing a taking gives back as many expiring points as it had
     used up, as one lot that is good until the latest day among those that it had used: nothing is good for less long than
@@ -241,6 +258,29 @@ def reverse(session: Session, entry_id: int, *, local_date: date, occurred_at: d
     entry = session.get(Entry, entry_id)
     if entry is None or entry.reverses_id is not None:
         raise LookupError(f"entry {entry_id}")
+    there, now_at = entry.account_id, home(session, entry)
+    moved = there != now_at and find(session, f"reversal:{entry_id}") is None
+    posted = None if moved and entry.amount > 0 else _reverse(session, entry, local_date, occurred_at)
+    if moved:
+        transfer(
+            session,
+            source_account=there if posted else now_at,
+            target_account=now_at if posted else there,
+            group_id=entry.group_id,
+            source_member=entry.member_id,
+            target_member=entry.member_id,
+            amount=abs(entry.amount),
+            key=f"home:{entry_id}",
+            local_date=local_date,
+            occurred_at=occurred_at,
+        )
+    posted = posted or _reverse(session, entry, local_date, occurred_at)
+    return replace(posted, balance=balance(session, now_at))
+
+
+def _reverse(session: Session, entry: Entry, local_date: date, occurred_at: datetime) -> Posted:
+    entry_id = entry.id
+    assert entry_id is not None
     undoing = Posting(
         entry.account_id,
         entry.group_id,

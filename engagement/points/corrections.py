@@ -87,7 +87,7 @@ def take_back(ctx: Context, before: Mapping[str, object]) -> Corrected:
     reversal = int(str(before["reversal"]))
     lot = lots.of_entry(ctx.session, reversal if entry.amount < 0 else int(entry.id or 0))
     posting = Posting(
-        entry.account_id,
+        ledger.home(ctx.session, entry),
         entry.group_id,
         entry.member_id,
         entry.amount,

@@ -8,6 +8,7 @@ from engagement.errors import Refusal
 from engagement.feature import Context, Handler
 from engagement.kernel import Button, Card, Document, Kind, Place, Reply
 from engagement.points import corrections, rules, service, statement
+from prompts.loader import texts
 from storage import identities, ledger
 from storage.groups import Member
 from storage.lots import Expiring
@@ -53,18 +54,23 @@ def history(ctx: Context) -> Sequence[Reply]:
         return _history_of(ctx, corrections.member_named(ctx, member))
     if ctx.actor.account_id is None:
         raise Refusal("guard.no_group")
-    rows = [_row(row) for row in service.history(ctx.session, ctx.actor.account_id)]
+    rows = [_row(row, ctx.actor.member_id) for row in service.history(ctx.session, ctx.actor.account_id)]
     if not rows:
         return [Reply("points.no_history", {"name": ctx.actor.name})]
     balance = ledger.balance(ctx.session, ctx.actor.account_id)
     return [Reply("points.history", {"rows": rows, "balance": balance, "name": ctx.actor.name})]
 
 
-def _row(row: service.HistoryRow) -> dict[str, object]:
+def _row(row: service.HistoryRow, owner: int | None) -> dict[str, object]:
+    """Show an entry; what somebody else of the household did, with his name."""
+    what = row.reason or service.what_of(row.kind)
+    if row.member_id != owner:
+        who = row.name or texts().raw("points.someone")
+        what = texts().fill("points.what_by", {"name": who, "what": what})
     return {
         "entry": row.entry_id,
         "date": f"{row.local_date.month}/{row.local_date.day}",
-        "what": row.reason or service.what_of(row.kind),
+        "what": what,
         "points": f"{row.amount:+d}",
     }
 
@@ -75,7 +81,7 @@ def _history_of(ctx: Context, member: Member) -> Sequence[Reply]:
         return [Reply("points.no_history_of", {"name": member.name})]
     values = {
         "name": member.name,
-        "rows": [_row(row) for row in found],
+        "rows": [_row(row, member.id) for row in found],
         "balance": ledger.balance(ctx.session, member.account_id),
     }
     undone = {row.reverses_id for row in found}

@@ -249,7 +249,11 @@ def board(session: Session, group_id: int, period: rules.Period, today: date) ->
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One entry of an account, as its owner sees it."""
+    """One entry of an account, as its owner sees it.
+
+    Attributes:
+        member_id, name: who of the household it was; the name is empty when he has erased his data.
+    """
 
     entry_id: int
     local_date: date
@@ -257,6 +261,8 @@ class HistoryRow:
     amount: int
     reason: str
     reverses_id: int | None = None
+    member_id: int = 0
+    name: str = ""
 
 
 def what_of(kind: str) -> str:
@@ -268,15 +274,22 @@ def what_of(kind: str) -> str:
 
 
 def history(session: Session, account_id: int, limit: int = HISTORY_ROWS) -> list[HistoryRow]:
-    """Return the latest entries of an account, newest first."""
+    """Return the latest entries of an account, newest first.
+
+    Source: F3, F6.
+    """
     rows = session.exec(
-        pick(Entry, EntryReason.reason)
+        pick(Entry, EntryReason.reason, Member.name)
+        .join(Member, col(Member.id) == col(Entry.member_id))
         .outerjoin(EntryReason, col(EntryReason.entry_id) == col(Entry.id))
         .where(col(Entry.account_id) == account_id)
         .order_by(col(Entry.id).desc())
         .limit(limit)
     )
-    return [HistoryRow(e.id or 0, e.local_date, e.kind, e.amount, r or "", e.reverses_id) for e, r in rows]
+    return [
+        HistoryRow(e.id or 0, e.local_date, e.kind, e.amount, r or "", e.reverses_id, e.member_id, name)
+        for e, r, name in rows
+    ]
 
 
 def export(session: Session, person_id: int) -> Sequence[dict[str, object]]:

@@ -15,7 +15,7 @@ from engagement.registry import FEATURES
 from storage import ledger
 from storage.engine import Session
 from storage.groups import Member
-from storage.ledger import Posting
+from storage.ledger import Entry, Posting
 from tests.engagement.stage import Stage, at, day, keys, open_stage, placeholders_match, shown
 
 LEADER = "周团长"
@@ -292,6 +292,51 @@ def test_who_erases_his_data_leaves_it_to_the_family(stage: Stage) -> None:
     assert set(left) == {"李阿姨", "小满"}
     assert sum(left.values()) == balance(stage, "李阿姨") == 100 + left["小满"] - left["小满"]
     assert balance(stage, "王姐") == 0
+
+
+def test_the_statement_says_who_earned_what(stage: Stage) -> None:
+    unite(stage, "王姐")
+    earn(stage, "李阿姨", 7)
+    (mine,) = stage.say("王姐", "积分明细")
+    assert "李阿姨 聊话题 +7" in shown(mine)
+    assert "12/1 家里转分 +40" in shown(mine)
+    (sure,) = stage.say("李阿姨", "删除我的数据")
+    press(stage, "李阿姨", sure)
+    assert "以前的家人 聊话题 +7" in shown(stage.say("王姐", "积分明细")[0])
+    assert balance(stage, "王姐") == 107
+
+
+def test_a_leader_s_undo_finds_the_points_where_they_are(stage: Stage) -> None:
+    """加分 before a family is founded, undone when the points are in it; 扣分 in it, undone after the parting."""
+    (given,) = stage.say(LEADER, "加分 王姐 20 搬货")
+    unite(stage, "王姐")
+    (undone,) = press(stage, LEADER, given)
+    assert (undone.key, undone.values["balance"]) == ("points.undone", 100)
+    assert shares(stage, "王姐") == {"李阿姨": 60, "王姐": 40}
+    (taken,) = stage.say(LEADER, "扣分 王姐 30 记重了")
+    press(stage, "王姐", stage.say("王姐", "退出家庭")[0])
+    (undone,) = press(stage, LEADER, taken)
+    assert undone.values["balance"] == 40
+    assert keys(press(stage, LEADER, taken)) == ["points.undone_already"]
+    assert (balance(stage, "王姐"), balance(stage, "李阿姨")) == (40, 60)
+
+
+def test_a_leader_s_undo_of_points_that_are_gone(stage: Stage) -> None:
+    (given,) = stage.say(LEADER, "加分 小满 20 搬货")
+    unite(stage, "小满")
+    earn(stage, "李阿姨", -75, "exchange")
+    assert keys(press(stage, LEADER, given)) == ["points.spent_already"]
+    assert balance(stage, "小满") == 5
+
+
+def test_what_a_family_spent_comes_back_to_it(stage: Stage) -> None:
+    unite(stage, "王姐")
+    earn(stage, "王姐", -50, "exchange")
+    spent = stage.database.read_now(lambda s: s.exec(select(Entry.id).order_by(col(Entry.id).desc())).first())
+    press(stage, "王姐", stage.say("王姐", "退出家庭")[0])
+    now = stage.clock.now()
+    stage.database.write_now(lambda s: ledger.reverse(s, spent or 0, local_date=day("2026-12-01"), occurred_at=now))
+    assert (balance(stage, "王姐"), balance(stage, "李阿姨")) == (20, 80)
 
 
 # ---------------------------------------------------------------- races and redeliveries

@@ -40,7 +40,8 @@ class Walk:
     Attributes:
         earned: name → what the board must show: points that came from outside, whoever has them now.
         buttons: everything that was ever offered to press.
-        joined, left: how often it came to that.
+        seen: the text keys of what was said in answer.
+        undoable: button → whom and how many points it moves back.
     """
 
     stage: Stage
@@ -48,6 +49,7 @@ class Walk:
     earned: dict[str, int] = field(default_factory=dict)
     buttons: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
+    undoable: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def say(self, who: str, text: str, *, button: str = "") -> list[Outgoing]:
         """Somebody types or presses; now and then it is delivered again, which must bring nothing."""
@@ -155,6 +157,21 @@ def move(walk: Walk, who: str, amount: int) -> None:
     walk.earned[who] += walk.stage.database.write_now(post)
 
 
+def correct(walk: Walk) -> None:
+    """The leader gives, takes, and takes one of these back."""
+    who, amount = walk.someone(), walk.chance.randint(1, 20)
+    take = walk.chance.random() < 0.4
+    for message in walk.say(LEADER, f"{'扣分' if take else '加分'} {who} {amount} 更正"):
+        if message.key in ("points.given", "points.taken"):
+            walk.earned[who] += -amount if take else amount
+            walk.undoable[message.buttons[0].key] = (who, amount if take else -amount)
+    if walk.undoable and walk.chance.random() < 0.5:
+        button = walk.chance.choice(sorted(walk.undoable))
+        who, back = walk.undoable[button]
+        if [message.key for message in walk.say(LEADER, "", button=button)] == ["points.undone"]:
+            walk.earned[who] += back
+
+
 def come_and_go(walk: Walk) -> None:
     who = walk.someone()
     walk.stage.happen(Event.LEAVE, who)
@@ -181,6 +198,7 @@ STEPS_TO_TAKE: tuple[tuple[Callable[[Walk], None], int], ...] = (
     (give, 3),
     (show, 1),
     (earn_or_spend, 4),
+    (correct, 2),
     (come_and_go, 1),
     (wait, 2),
     (withdraw, 1),
@@ -230,6 +248,7 @@ def test_a_walk(tmp_path: Path, seed: int) -> None:
             check(walk)
     check(walk)
     entries = stage.database.read_now(lambda s: s.exec(select(Entry.kind)).all())
+    assert "points.undone" in walk.seen
     came = {key.removeprefix("households.") for key in walk.seen}
     assert {"joined", "left", "given", "asked_join", "asked_invite", "give_outside"} <= came, "the walk must go far"
     assert entries.count("transfer") > 20
