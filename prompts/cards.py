@@ -106,7 +106,7 @@ SHAPES: Mapping[str, Shape] = {
         "next_points": 0,
         "topic": "",
     },
-    "poster": {"group": "", "inviter": "", "link": _Link, "line": "", "points": 0, "days": 0},
+    "poster": {"group": "", "inviter": "", "link": _Link, "line": "", "code": "", "points": 0, "days": 0},
 }
 """Card → value → what it is: ``""`` words, ``0`` a whole number, ``[…]`` a list of such."""
 

@@ -40,17 +40,23 @@ def _poster(ctx: Context, *, anew: bool) -> Sequence[Reply]:
         "thanks": rules.FOR_INVITER,
         "days": rules.DAYS,
     }
-    tails = ["invites.new_code"] if anew else []
-    tails.append("invites.came" if values["came"] else "invites.thanks")
+    new = ["invites.new_code"] if anew else []
     if not link:
-        return [Reply("invites.poster_no_link", values, tails)]
-    if not ctx.door:
-        tails.insert(0, "invites.then_code")
-    elif not service.group_link(ctx.here.settings):
+        return [Reply("invites.poster_no_link", values, ["invites.thanks_plain", *new])]
+    tails = ["invites.then_days" if ctx.door else "invites.then_code"]
+    tails += ["invites.came" if values["came"] else "invites.thanks", *new]
+    if ctx.door and not service.group_link(ctx.here.settings):
         tails.append("invites.no_way_in")
     card = Card(
         "poster",
-        {"group": ctx.here.name, "inviter": ctx.actor.name, "link": link, "line": "", "points": rules.FOR_NEWCOMER},
+        {
+            "group": ctx.here.name,
+            "inviter": ctx.actor.name,
+            "link": link,
+            "code": "" if ctx.door else codes.code,
+            "points": rules.FOR_NEWCOMER,
+            "days": rules.DAYS,
+        },
     )
     return [Reply("invites.poster", values, tails, card=card)]
 
