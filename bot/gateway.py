@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -28,6 +28,8 @@ from storage.groups import Group
 
 T = TypeVar("T")
 log = structlog.get_logger("bot.gateway")
+ASKED_FOR = timedelta(minutes=30)
+"""How long a question to a leader in private waits for his next words; after that he quotes it."""
 TRIES = 3
 """How often a message is tried before it is dead-lettered (FAULTS F14)."""
 _PAUSES = (0.0, 0.1, 0.4)
@@ -207,7 +209,6 @@ class Gateway:
             said.extend(self.dispatcher.run(stage.ctx, target))
         said.extend(self._named(stage.ctx, stage.new_name))
         self._learn(stage.ctx.group)
-        said.extend(self._named(stage.ctx, stage.new_name))
         return Handled("done", self._queue(stage.ctx, inbox_id, said))
 
     def _second(
@@ -334,6 +335,8 @@ class Gateway:
             if target.command is not None and target.command.roles - {"leader"} and ctx.actor.person_id:
                 ctx.actor = replace(ctx.actor, roles=identities.roles(session, ctx.actor.person_id))
             return [target]
+        if not incoming.reply_to and incoming.place is Place.DM and ctx.actor.leader:
+            ctx.subject = self._asked(session, ctx)
         if ctx.subject:
             target = use_cases.quote_target(features, ctx.subject, incoming.text)
             if target is not None:
@@ -342,6 +345,26 @@ class Gateway:
             fallback = self.routes.fallback()
             return [] if fallback is None else [fallback]
         return []
+
+    def _asked(self, session: Session, ctx: Context) -> str:
+        """Return what the bot asked a leader in private just now: what he says next is meant for it.
+
+        Something else in between (a neighbour's question) makes it doubtful; small talk with the fallback does not.
+        """
+        incoming, fallback = ctx.incoming, self.routes.fallback()
+        for subject in outbox.last_subjects(
+            session,
+            channel=incoming.channel,
+            account=incoming.account,
+            conversation=incoming.conversation,
+            since=ctx.now - ASKED_FOR,
+        ):
+            prefix = subject.partition(":")[0]
+            if any(prefix in feature.asks for feature in self.dispatcher.features):
+                return subject
+            if fallback is None or prefix != fallback.feature.name:
+                break
+        return ""
 
     # ---------------------------------------------------------------- what goes out
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from engagement import calendar, easy, guards
+from engagement import calendar, easy, guards, rooms
 from engagement.errors import Refusal
 from engagement.events import Used
 from engagement.feature import Actor, Command, Context, Feature, GroupView, Handler, Slow
@@ -126,6 +126,9 @@ class Dispatcher:
             raise Refusal("guard.muted")
         if target.command is not None:
             guards.check_place(target.command, ctx.incoming.place, has_group=ctx.group is not None)
+            if "leader" in target.command.roles and not actor.leader and ctx.incoming.place is Place.DM:
+                rooms.find_led(ctx)
+                actor = ctx.actor
             guards.check_role(target.command, actor)
         if not keeps or not record:
             return ctx

@@ -72,3 +72,17 @@ def led(ctx: Context) -> list[Group]:
         and group.channel == ctx.incoming.channel
         and (ctx.incoming.place is Place.DM or (ctx.group is not None and group.id == ctx.group.id))
     ]
+
+
+def find_led(ctx: Context) -> None:
+    """Go on with the one group that the actor leads, when the private chat is about another one; nothing if there is none.
+
+    Raises:
+        Refusal: ``guard.which_group`` when there are several.
+    """
+    mine = led(ctx)
+    if len(mine) > 1:
+        raise Refusal("guard.which_group")
+    if mine:
+        assert mine[0].id is not None
+        step_into(ctx, mine[0].id)

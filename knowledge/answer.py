@@ -12,7 +12,10 @@ from typing import Literal
 
 Decision = Literal["answered", "asked_back", "handed_over", "refused"]
 
-FACTS = frozenset({"pickup_place", "pickup_hours", "delivery_day", "order_cutoff", "hotline", "leader_name"})
+FACTS = frozenset(
+    {"pickup_place", "pickup_hours", "delivery_day", "order_cutoff", "hotline", "leader_name"}
+    | {"after_sale_time", "bad_fruit", "no_reason"}
+)
 """Group facts that an answer may quote; the group's own settings hold them."""
 
 QUOTE = 200
@@ -109,6 +112,7 @@ class Answer:
         text: empty unless answered.
         model: name and prompt version when a model worded it, else None.
         ms: milliseconds from question to answer.
+        missing: facts that the best passage would quote and the group has not told.
     """
 
     decision: Decision
@@ -119,6 +123,7 @@ class Answer:
     model: str | None
     ms: float
     question: str = field(default="", repr=False)
+    missing: tuple[str, ...] = ()
 
     def document(self) -> dict[str, object]:
         """As JSON values, in the form of ``kb ask --json``."""
@@ -142,10 +147,15 @@ def fill(passage: Passage, facts: Mapping[str, str]) -> str | None:
     A fact that the group lacks turns the whole answer into the one that needs none; None when there is no such answer.
     Values are put in as they are and never looked into for placeholders.
     """
-    needed = {name for name in _FACT.findall(passage.body) if name in FACTS} | (set(passage.facts) & FACTS)
-    if any(not (facts.get(name) or "").strip() for name in needed):
+    if lacking(passage, facts):
         return passage.plain or None
     return _FACT.sub(lambda found: facts[found.group(1)].strip() if found.group(1) in FACTS else "", passage.body)
+
+
+def lacking(passage: Passage, facts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the facts that a passage quotes and the group has not told, in order."""
+    needed = {name for name in _FACT.findall(passage.body) if name in FACTS} | (set(passage.facts) & FACTS)
+    return tuple(sorted(name for name in needed if not (facts.get(name) or "").strip()))
 
 
 def cite(passage: Passage, text: str) -> Citation:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy
 
 from knowledge import confidence, embedding, grounding, model, normalise, retriever
-from knowledge.answer import Answer, Candidate, Citation, Decision, Passage, Prepared, Scope, cite, fill
+from knowledge.answer import Answer, Candidate, Citation, Decision, Passage, Prepared, Scope, cite, fill, lacking
 from knowledge.catalogue import Catalogue, Reader, Shelf
 from knowledge.confidence import Floors
 from knowledge.errors import ModelFault
@@ -332,8 +332,10 @@ class KnowledgeBase:
         text = ""
         citations: tuple[Citation, ...] = ()
         worded: str | None = None
+        missing: tuple[str, ...] = ()
         if decision == "answered":
             best = prepared.passages[0]
+            missing = lacking(best, facts)
             plain = fill(best, facts)
             if plain is None or not (plain.strip() or best.title):
                 decision = "handed_over"
@@ -343,7 +345,8 @@ class KnowledgeBase:
                 if self._chat is not None and text and not best.facts:
                     text, citations, worded = await self._worded(self._chat, prepared, text, facts)
         ms = (self._clock() - prepared.started) * 1000
-        return Answer(decision, text, citations, prepared.candidates, prepared.score, worded, ms, prepared.question)
+        found = prepared.candidates, prepared.score
+        return Answer(decision, text, citations, *found, worded, ms, prepared.question, missing)
 
     async def _worded(
         self, chat: ChatModel, prepared: Prepared, plain: str, facts: Mapping[str, str]

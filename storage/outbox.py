@@ -155,6 +155,18 @@ _LATEST = Prepared(
     .order_by(_S.c.id.desc())
     .limit(1),
 )
+_LAST = Prepared(
+    "sent_message.last",
+    select(_S.c.subject)
+    .where(
+        _S.c.channel == bindparam("channel"),
+        _S.c.account == bindparam("account"),
+        _S.c.conversation == bindparam("conversation"),
+        _S.c.sent_at >= bindparam("since"),
+    )
+    .order_by(_S.c.id.desc())
+    .limit(5),
+)
 _PRUNE = Prepared(
     "outbox.prune",
     delete(_T).where((_T.c.state == "sent") | (_T.c.state == "dropped"), _T.c.created_at < bindparam("before")),
@@ -244,6 +256,12 @@ def latest_about(session: Session, *, channel: str, account: str, conversation: 
     """Return the platform's id of our latest message about a subject in a conversation; empty if there is none."""
     row = session.row(_LATEST, channel=channel, account=account, conversation=conversation, subject=subject)
     return "" if row is None else str(row[0])
+
+
+def last_subjects(session: Session, *, channel: str, account: str, conversation: str, since: datetime) -> list[str]:
+    """Return what our latest messages in a conversation are about, newest first, at most five from ``since`` on."""
+    rows = session.rows(_LAST, channel=channel, account=account, conversation=conversation, since=micros(since))
+    return [str(row[0]) for row in rows]
 
 
 def prune(session: Session, *, messages_before: datetime, subjects_before: datetime) -> None:

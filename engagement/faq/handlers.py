@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engagement.errors import Refusal
-from engagement.events import PostCleared
+from engagement.events import FactMissing, PostCleared
 from engagement.faq import rules, service
 from engagement.feature import Context
 from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line
@@ -31,6 +31,7 @@ def reply(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
         return [Reply(f"faq.{polite}", _NO_GROUP, subject="faq:talk")]
     if answer is None or (answer.decision == "asked_back" and rules.is_grievance(question)):
         return _hand_over(ctx, question, 0.0)
+    told = ctx.emit(FactMissing(ctx.group.id, answer.missing)) if answer.missing and ctx.group is not None else []
     if answer.decision == "answered":
         cited = [Citation(c.document, c.chunk, c.quote) for c in answer.citations]
         sorry = [texts().raw("faq.sorry")] if rules.is_angry(question) else []
@@ -40,7 +41,7 @@ def reply(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
             "ai": answer.model is not None,
             "model": answer.model or "",
         }
-        return [Reply("faq.answer", values, citations=cited, subject="faq:answer")]
+        return [Reply("faq.answer", values, citations=cited, subject="faq:answer"), *told]
     if answer.decision == "asked_back":
         buttons = [
             Button(f"ask:{candidate.id}", "faq.button_candidate", {"question": candidate.question})
@@ -52,7 +53,7 @@ def reply(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
         return [Reply(which, _NO_GROUP, buttons=buttons, subject="faq:which")]
     if answer.decision == "refused":
         return [Reply("faq.small_talk", _NO_GROUP, subject="faq:refused")]
-    return _hand_over(ctx, question, answer.score)
+    return [*_hand_over(ctx, question, answer.score), *told]
 
 
 def _sources(cited: Sequence[Citation]) -> str:

@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from engagement import actions
+from engagement import actions, rooms
 from engagement.errors import Refusal
 from engagement.feature import Context
-from engagement.groups import rules, service
-from engagement.kernel import Button, Kind, Place, Reply
+from engagement.groups import guide, rules, service, start
+from engagement.groups.rules import Ask
+from engagement.kernel import Button, Kind, Place, Reply, row_id
 from storage import identities
 
-_CHANGE = "group_setting"
-_CLEARS = re.compile(r"无|没有|暂无|清空|删除|删掉|去掉|不填")
+ROLE = "group_leader"
+_FILLS = 3
+"""Missing facts that 设置 offers to fill by a button of their own."""
+_ACKS = {
+    "on": ("groups.button_emoji", "groups.acks_emoji"),
+    "summary": ("groups.button_summary", "groups.acks_summary"),
+    "off": ("groups.button_words", "groups.acks_words"),
+}
+"""How routine check-ins are acknowledged: what the button says that switches to it, and what is said then."""
 
 
 def bot_added(ctx: Context) -> Sequence[Reply]:
-    """Greet the group once, and tell the leader in private how to set it up.
+    """Greet the group once, and lead the leader through the first steps in private.
 
     A change of the bot's rights (it became an administrator) is told to whoever made it, and not to the group.
     """
     opened = service.open_group(ctx)
-    group, again, more = opened.group, opened.again, opened.said
+    group, more, person = opened.group, opened.said, ctx.actor.person_id
     if opened.known:
-        sees = "groups.can_read" if opened.reads else "groups.cannot_read" if group.can_read is False else ""
-        told = Reply(sees, {"group": group.name}, kind=Kind.DM, to=ctx.actor.person_id)
-        return [told, *more] if sees and ctx.actor.person_id else more
+        if not person or not (opened.reads or group.can_read is False):
+            return more
+        if opened.reads and ctx.actor.leader:
+            return [start.arrival(ctx, "groups.can_read", {"group": group.name}), *more]
+        sees = "groups.can_read" if opened.reads else "groups.cannot_read"
+        return [Reply(sees, {"group": group.name}, kind=Kind.DM, to=person), *more]
     identities.spend_unasked(ctx.session, ctx.here.id, ctx.today.isoformat(), ctx.here.daily_budget)
-    said = [Reply("groups.hello_again" if again else "groups.hello", {"group": group.name}, kind=Kind.PUSH)]
-    if ctx.actor.person_id and not again:
-        said.append(
-            Reply(
-                "groups.leader_start",
-                {"name": ctx.actor.name, "group": group.name},
-                kind=Kind.DM,
-                to=ctx.actor.person_id,
-            )
-        )
-    if group.can_read is False and ctx.actor.person_id:
-        said.append(Reply("groups.cannot_read", {"group": group.name}, kind=Kind.DM, to=ctx.actor.person_id))
+    here = identities.address(ctx.session, person, ctx.incoming.channel) if person else None
+    alone = here is None or not here[2]
+    tails = ["groups.hello_leader"] if alone and not opened.again else []
+    key = "groups.hello_again" if opened.again else "groups.hello"
+    said = [Reply(key, {"group": group.name}, tails, kind=Kind.PUSH)]
+    if person and not opened.again:
+        said.append(start.arrival(ctx, "groups.leader_start", {"name": ctx.actor.name, "group": group.name}))
+    elif person and group.can_read is False:
+        said.append(Reply("groups.cannot_read", {"group": group.name}, kind=Kind.DM, to=person))
     return [*said, *more]
 
 
@@ -84,47 +92,40 @@ def settings(ctx: Context) -> Sequence[Reply]:
     }
     tails = ["groups.settings_missing"] if missing else []
     key = "groups.settings" if rows else "groups.settings_no_facts"
-    switch = (
-        Button("quiet_acks:off", "groups.button_words")
-        if group.quiet_acks
-        else Button("quiet_acks:on", "groups.button_emoji")
-    )
-    return [Reply(key, values, tails=(*tails, "groups.settings_how"), buttons=[switch])]
+    absent = [fact for fact in shown if fact not in group.facts][:_FILLS]
+    buttons = [
+        Button(f"fill:{Ask(group.id, one).reference()}", "groups.button_fill", {"word": shown[one]}) for one in absent
+    ]
+    buttons.append(Button(f"fill:{Ask(group.id, way=rules.ALL).reference()}", "groups.button_fill_all"))
+    nearest = rules.next_acks(service.acks(group))
+    buttons.append(Button(f"quiet_acks:{nearest}:{group.id}", _ACKS[nearest][0]))
+    return [Reply(key, values, tails=(*tails, "groups.settings_how"), buttons=buttons)]
 
 
 def fact(ctx: Context) -> Sequence[Reply]:
     """群信息 提货点 东门快递柜."""
     key, value = rules.read_fact(ctx.argument)
-    values = {"word": rules.shown_facts()[key], "value": value}
-    if _CLEARS.fullmatch(value):
-        undo = actions.note(ctx, _CHANGE, service.set_fact(ctx, key, ""), "groups.did_fact_cleared", values)
-        return [Reply("groups.fact_cleared", values, buttons=[undo])]
-    undo = actions.note(ctx, _CHANGE, service.set_fact(ctx, key, value), "groups.did_fact", values)
-    return [Reply("groups.fact_kept", values, buttons=[undo])]
+    told = guide.keep(ctx, key, value)
+    return [told if told.key == "groups.fact_cleared" else replace(told, tails=["groups.fact_again"])]
 
 
 def quiet_hours(ctx: Context) -> Sequence[Reply]:
     """免打扰 22:00-7:00."""
-    start, end = rules.read_span(ctx.argument)
-    values = {"quiet_from": rules.clock_time(start), "quiet_to": rules.clock_time(end)}
-    undo = actions.note(ctx, _CHANGE, service.set_quiet(ctx, start, end), "groups.did_quiet", values)
-    return [Reply("groups.quiet_kept", values, buttons=[undo])]
+    return [guide.keep(ctx, "quiet", ctx.argument)]
 
 
 def quiet_acks_button(ctx: Context) -> Sequence[Reply]:
     """The button under 设置."""
-    if not ctx.actor.leader:
-        raise Refusal("guard.leader_only")
-    on = ctx.text == "on"
-    undo = actions.note(ctx, _CHANGE, service.set_quiet_acks(ctx, on), "groups.did_acks")
-    return [Reply("groups.acks_emoji" if on else "groups.acks_words", buttons=[undo])]
+    word, _, number = ctx.text.partition(":")
+    rooms.lead(ctx, row_id(number))
+    style = word if word in _ACKS else rules.ACKS[-1]
+    undo = actions.note(ctx, guide.CHANGE, service.set_acks(ctx, style), "groups.did_acks")
+    return [Reply(_ACKS[style][1], buttons=[undo])]
 
 
 def zone(ctx: Context) -> Sequence[Reply]:
     """时区 Asia/Shanghai."""
-    before = service.set_zone(ctx, ctx.argument.strip())
-    values = {"zone": ctx.here.zone}
-    return [Reply("groups.zone_kept", values, buttons=[actions.note(ctx, _CHANGE, before, "groups.did_zone", values)])]
+    return [guide.keep(ctx, "zone", ctx.argument)]
 
 
 def undo_change(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
@@ -136,13 +137,25 @@ def undo_change(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
 def add_leader(ctx: Context) -> Sequence[Reply]:
     """设团长 王姐."""
     member = service.add_leader(ctx, ctx.argument.lstrip("@").strip())
-    return [Reply("groups.leader_added", {"name": member.name})]
+    undo = actions.note(ctx, ROLE, {"member": member.id, "role": "member"}, "groups.did_leader")
+    said = [Reply("groups.leader_added", {"name": member.name}, buttons=[undo])]
+    if member.person_id in service.reachable_leaders(ctx):
+        values = {"group": ctx.here.name}
+        said.append(Reply("groups.you_lead", values, kind=Kind.DM, to=member.person_id))
+    return said
 
 
 def remove_leader(ctx: Context) -> Sequence[Reply]:
     """取消团长 王姐."""
     member = service.remove_leader(ctx, ctx.argument.lstrip("@").strip())
-    return [Reply("groups.leader_removed", {"name": member.name})]
+    undo = actions.note(ctx, ROLE, {"member": member.id, "role": "leader"}, "groups.did_unleader")
+    return [Reply("groups.leader_removed", {"name": member.name}, buttons=[undo])]
+
+
+def undo_role(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
+    """Make or unmake a leader again."""
+    member = service.restore_role(ctx, before)
+    return [Reply("groups.leads_again" if member.role == "leader" else "groups.leads_no_more", {"name": member.name})]
 
 
 def choose_group(ctx: Context) -> Sequence[Reply]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from engagement.events import CheckedIn, FactMissing, Greeted
 from engagement.feature import Command, Feature
-from engagement.groups import handlers
+from engagement.groups import guide, handlers, rules, start
 from engagement.kernel import Place
 
 _LEADER = frozenset({"leader"})
@@ -80,8 +81,22 @@ FEATURE = Feature(
             help="groups.help_switch",
         ),
     ),
-    buttons={"group": handlers.choose_button, "quiet_acks": handlers.quiet_acks_button},
-    undos={"group_setting": handlers.undo_change},
+    buttons={
+        "group": handlers.choose_button,
+        "quiet_acks": handlers.quiet_acks_button,
+        "fill": guide.begin,
+        "fill_as": guide.chosen,
+        "fill_skip": guide.skip,
+        "fill_stop": guide.stop,
+        "start": start.start_button,
+        "copy": start.copy,
+    },
+    quotes={"fill": guide.answered, "filled": guide.over},
+    asks=frozenset({"fill"}),
+    plain=frozenset({"fill", "fill_as", "fill_skip", "fill_stop", "start", "copy", "quiet_acks", "filled"}),
+    passes_on={"fill": rules.is_no_value, "filled": rules.is_no_value},
+    events={CheckedIn: start.on_checked_in, FactMissing: start.on_fact_missing, Greeted: start.greeted},
+    undos={guide.CHANGE: handlers.undo_change, handlers.ROLE: handlers.undo_role},
     lifecycle={
         "bot_added": handlers.bot_added,
         "bot_removed": handlers.bot_removed,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from engagement.errors import Refusal
-from engagement.kernel import one_line, simplified
+from engagement.kernel import one_line, row_id, simplified
 
 FACTS = {  # zh: what leaders type
     "提货点": "pickup_place",
@@ -24,9 +26,30 @@ FACTS = {  # zh: what leaders type
     "客服电话": "hotline",
     "团长称呼": "leader_name",
     "团长": "leader_name",
+    "售后时限": "after_sale_time",
+    "售后时间": "after_sale_time",
+    "坏果包赔": "bad_fruit",
+    "坏果": "bad_fruit",
+    "7天无理由": "no_reason",
+    "七天无理由": "no_reason",
 }
 """What a leader types → the fact's key; the first word of a key is the one that is shown."""
 FACT_MOST = 80
+ACKS = ("on", "summary", "off")
+"""Routine check-ins: a reaction each, one edited summary a day, words. In the order of the button under 设置."""
+NEEDED = ("pickup_place", "pickup_hours")
+"""Facts that a new group is asked for first: neighbours ask for them every day."""
+ZONES = {  # zh: what leaders type
+    "北京时间": "Asia/Shanghai",
+    "新疆时间": "Asia/Urumqi",
+    "香港时间": "Asia/Hong_Kong",
+    "台北时间": "Asia/Taipei",
+    "新加坡时间": "Asia/Singapore",
+    "东京时间": "Asia/Tokyo",
+}
+"""What a leader types for a time zone; any IANA name does too."""
+ACKS = ("on", "summary", "off")
+"""Routine check-ins: a reaction each, one edited summary a day, words. In the order of the button under 设置."""
 _AFTER_WORD = re.compile(r"[\s:]+")
 _SPAN = re.compile(r"^(\d{1,2})(?::(\d{2}))?点?\s*(?:-|到|至|~)\s*(\d{1,2})(?::(\d{2}))?点?$")
 
@@ -70,6 +93,94 @@ def read_span(text: str) -> tuple[int, int]:
     return start, end % 1440
 
 
+def next_acks(style: str) -> str:
+    """Return what the button under 设置 switches to."""
+    return ACKS[(ACKS.index(style) + 1) % len(ACKS)]
+
+
 def clock_time(minute: int) -> str:
     """Show a local minute as HH:MM."""
     return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+# ---------------------------------------------------------------- the guided dialogue
+
+
+ALL, MISSING, FIRST = "all", "missing", "first"
+"""Ways through the questions: every one, those without an answer, and what a new group needs first."""
+_SKIPS = re.compile(r"跳过|下一个|下一项|下一步|略过|不用填|过")
+_STOPS = re.compile(r"停|停止|先停|先到这里?|不填了|以后再说|等会儿?|算了|结束|够了|回头再填")
+_CLEARS = re.compile(r"无|没有|暂无|清空|删除|删掉|去掉|不填")
+_ASKS = re.compile(r"[?\uff1f]\s*$|[吗么呢]\W*$|怎么|为什么|请问|什么意思|啥意思")
+_COURTESY = re.compile(
+    r"(?:好的?|嗯+|收到|知道了|明白了?|谢谢|多谢|辛苦了?|你好|您好|在吗|ok|hi|哦|行)+", re.IGNORECASE
+)
+
+
+def asked_keys() -> tuple[str, ...]:
+    """Return what the dialogue asks for, in its order."""
+    return (*shown_facts(), "quiet", "zone")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question of the dialogue: of which group, for what (empty: none, it is over), on which way."""
+
+    group_id: int
+    key: str = ""
+    way: str = MISSING
+    choice: int = 0
+
+    def reference(self, choice: int = 0) -> str:
+        """Write it into a button or a subject."""
+        return f"{self.group_id}:{self.key}:{self.way}" + (f":{choice}" if choice else "")
+
+
+def read_ask(reference: str) -> Ask | None:
+    """Read what :meth:`Ask.reference` wrote; None for anything else."""
+    group, key, way, choice, *more = (*reference.split(":"), "", "", "", "")[:5]
+    known = way in (ALL, MISSING, FIRST) and (not key or key in asked_keys())
+    if not known or any(more) or not row_id(group) or (choice and not row_id(choice)):
+        return None
+    return Ask(row_id(group), key, way, row_id(choice))
+
+
+def next_key(facts: Mapping[str, str], way: str, after: str = "") -> str:
+    """Return what is asked next on a way, after a key (empty: from the beginning); empty when that was all."""
+    keys = asked_keys()
+    coming = keys[keys.index(after) + 1 :] if after else keys
+    if way == ALL:
+        return coming[0] if coming else ""
+    wanted = NEEDED if way == FIRST else tuple(shown_facts())
+    return next((key for key in coming if key in wanted and key not in facts), "")
+
+
+def control(text: str) -> str:
+    """Say whether an answer steers the dialogue: ``skip``, ``stop``, ``clear``, or nothing (it is a value)."""
+    bare = simplified(unicodedata.normalize("NFKC", text)).strip(" 。.!,，！")
+    for word, pattern in (("skip", _SKIPS), ("stop", _STOPS), ("clear", _CLEARS)):
+        if pattern.fullmatch(bare):
+            return word
+    return ""
+
+
+def is_no_value(text: str) -> bool:
+    """Say whether words that follow a question of the dialogue are no answer to it: a question, thanks, nothing."""
+    bare = one_line(unicodedata.normalize("NFKC", text), FACT_MOST).strip(" 。.!,，！~")
+    return not bare or bool(_ASKS.search(bare)) or bool(_COURTESY.fullmatch(bare))
+
+
+def read_zone(text: str) -> str:
+    """Read 「北京时间」 or an IANA name; a name that does not exist comes back as it is."""
+    folded = unicodedata.normalize("NFKC", text).strip()
+    return ZONES.get(simplified(folded), folded)
+
+
+def value_of(text: str) -> str:
+    """Read a value as it was typed, on one line."""
+    return one_line(text, FACT_MOST)
+
+
+def clears(value: str) -> bool:
+    """Say whether a value means that there is none."""
+    return bool(_CLEARS.fullmatch(value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlmodel import col
@@ -22,6 +22,9 @@ from storage.ledger import Entry
 
 GREETED = "greeted"
 """Mark in a group's settings: the bot has introduced itself."""
+FRESH, BLIND, TOLD = "fresh", "blind", "told"
+"""Marks in this slice's part of the settings: nobody has checked in yet; the bot cannot see plain words; which missing
+facts the leader was told of, and when."""
 MOST_PUSHES = 3
 """Pushes that a day brings at most: topic, theme or challenge, evening summary."""
 
@@ -50,9 +53,14 @@ def open_group(ctx: Context) -> Opened:
     again = bool(group.state == "removed")
     kept = group.settings or {}
     known = not again and kept.get(GREETED) is True
-    group.settings = {**kept, GREETED: True}
     incoming = ctx.incoming
     reads = group.can_read is False and incoming.can_read is True
+    mine = own(kept)
+    if GREETED not in kept:
+        mine[FRESH] = True
+    if incoming.can_read is not None:
+        mine[BLIND] = not incoming.can_read
+    group.settings = {**kept, GREETED: True, "groups": mine}
     if incoming.group_name:
         group.name = one_line(incoming.group_name, 60)
     if incoming.zone:
@@ -67,6 +75,12 @@ def open_group(ctx: Context) -> Opened:
         if not identities.leaders(ctx.session, ctx.here.id):
             member.role = "leader"
             ctx.session.add(member)
+        if member.role == "leader" and not known:
+            # What the leader says in private from now on is about the group that is being set up.
+            person = ctx.session.get_one(Person, member.person_id)
+            person.current_group_id = group.id
+            ctx.session.add(person)
+            ctx.actor = replace(ctx.actor, leader=True)
     ctx.session.flush()
     ctx.group = GroupView.of(group)
     return Opened(group, again, known, reads, ctx.emit(GroupAdded(ctx.here.id, again)))
@@ -168,6 +182,8 @@ def restore(ctx: Context, before: Mapping[str, object]) -> None:
         key, value = str(before["fact"]), str(before["value"])
         others = {name: kept for name, kept in ctx.here.facts.items() if name != key}
         columns["facts"] = {**others, key: value} if value else others
+    if "acks" in before:
+        columns["settings"] = _with_acks(ctx.here, str(before["acks"]))
     change(ctx, "group.restored", **columns)
 
 
@@ -187,9 +203,35 @@ def set_quiet(ctx: Context, start: int, end: int) -> Mapping[str, object]:
     return change(ctx, "group.quiet_hours", quiet_from=start, quiet_to=end)
 
 
-def set_quiet_acks(ctx: Context, on: bool) -> Mapping[str, object]:
-    """Answer routine check-ins by an emoji (on) or in words (off)."""
-    return change(ctx, "group.quiet_acks", quiet_acks=on)
+def acks(group: GroupView) -> str:
+    """Return how routine check-ins are acknowledged, one of ``rules.ACKS``."""
+    if not group.quiet_acks:
+        return "off"
+    return "summary" if _kept_acks(group) == "summary" else "on"
+
+
+def set_acks(ctx: Context, style: str) -> Mapping[str, object]:
+    """Answer routine check-ins by an emoji (``on``), one edited summary a day (``summary``) or in words (``off``)."""
+    group = ctx.here
+    before = {"quiet_acks": group.quiet_acks, "acks": _kept_acks(group)}
+    change(
+        ctx,
+        "group.quiet_acks",
+        quiet_acks=style != "off",
+        settings=_with_acks(group, "summary" if style == "summary" else ""),
+    )
+    return before
+
+
+def _kept_acks(group: GroupView) -> str:
+    kept = group.settings.get("checkin")
+    return str(kept.get("acks", "")) if isinstance(kept, Mapping) else ""
+
+
+def _with_acks(group: GroupView, value: str) -> dict[str, object]:
+    kept = group.settings.get("checkin")
+    others = {name: one for name, one in kept.items() if name != "acks"} if isinstance(kept, Mapping) else {}
+    return {**group.settings, "checkin": {**others, "acks": value} if value else others}
 
 
 def set_zone(ctx: Context, name: str) -> Mapping[str, object]:
@@ -205,26 +247,70 @@ def set_zone(ctx: Context, name: str) -> Mapping[str, object]:
     return change(ctx, "group.zone", zone=name)
 
 
+def own(settings: Mapping[str, object] | None) -> dict[str, object]:
+    """Return this slice's part of a group's settings, to be changed."""
+    mine = (settings or {}).get("groups")
+    return dict(mine) if isinstance(mine, Mapping) else {}
+
+
+def mark(ctx: Context, **marks: object) -> None:
+    """Change this slice's part of the group's settings; None takes a mark away."""
+    group = ctx.session.get_one(Group, ctx.here.id)
+    mine = {name: value for name, value in {**own(group.settings), **marks}.items() if value is not None}
+    group.settings = {**(group.settings or {}), "groups": mine}
+    ctx.session.add(group)
+    ctx.session.flush()
+
+
+def sees_all(ctx: Context) -> None:
+    """Note that the bot sees plain words after all."""
+    group = ctx.session.get_one(Group, ctx.here.id)
+    group.can_read = True
+    ctx.session.add(group)
+    mark(ctx, **{BLIND: None})
+
+
+def copy_settings(ctx: Context, source: Group) -> Mapping[str, object]:
+    """Take over what another group of the leader has set: facts, quiet hours, zone; returns what :func:`restore` needs."""
+    return change(
+        ctx,
+        "group.copied",
+        facts=dict(source.facts or {}),
+        quiet_from=source.quiet_from,
+        quiet_to=source.quiet_to,
+        quiet_acks=source.quiet_acks,
+        zone=source.zone,
+    )
+
+
+def has_checkins(ctx: Context) -> bool:
+    """Say whether anybody has ever checked in here."""
+    mine = pick(Entry.id).where(Entry.group_id == ctx.here.id, Entry.kind == "checkin").limit(1)
+    return ctx.session.exec(mine).first() is not None
+
+
+def reachable_leaders(ctx: Context) -> list[int]:
+    """Return the leaders' person ids whose private chat is open, longest-serving first."""
+    found = []
+    for person in identities.leaders(ctx.session, ctx.here.id):
+        address = identities.address(ctx.session, person, ctx.incoming.channel)
+        if address is not None and address[2]:
+            found.append(person)
+    return found
+
+
 def add_leader(ctx: Context, name: str) -> Member:
     """Make a neighbour a leader beside the present ones.
 
     Raises:
-        Refusal: nobody or several of that name.
+        Refusal: nobody or several of that name, or a leader already.
     """
     found = identities.named(ctx.session, ctx.here.id, name)
     if len(found) != 1:
         raise Refusal("groups.no_such_member" if not found else "groups.same_names", name=name)
-    found[0].role = "leader"
-    ctx.session.add(found[0])
-    ctx.session.flush()
-    audit.record(
-        ctx.session,
-        at=ctx.now,
-        actor_id=ctx.actor.person_id,
-        group_id=ctx.here.id,
-        action="leader.added",
-        member=found[0].id or 0,
-    )
+    if found[0].role == "leader":
+        raise Refusal("groups.leads_already", name=name)
+    _set_role(ctx, found[0], "leader", action="leader.added")
     return found[0]
 
 
@@ -237,20 +323,37 @@ def remove_leader(ctx: Context, name: str) -> Member:
     leaders = [member for member in identities.named(ctx.session, ctx.here.id, name) if member.role == "leader"]
     if len(leaders) != 1:
         raise Refusal("groups.no_such_leader", name=name)
-    if len(identities.leaders(ctx.session, ctx.here.id)) < 2:
+    _set_role(ctx, leaders[0], "member", action="leader.removed")
+    return leaders[0]
+
+
+def restore_role(ctx: Context, before: Mapping[str, object]) -> Member:
+    """Put a role back.
+
+    Raises:
+        Refusal: ``guard.old_button`` when the member is of another group, ``groups.last_leader``.
+    """
+    member = ctx.session.get(Member, before.get("member"))
+    if member is None or member.group_id != ctx.here.id:
+        raise Refusal("guard.old_button")
+    _set_role(ctx, member, "leader" if before.get("role") == "leader" else "member", action="leader.restored")
+    return member
+
+
+def _set_role(ctx: Context, member: Member, role: str, *, action: str) -> None:
+    if role == "member" and set(identities.leaders(ctx.session, ctx.here.id)) <= {member.person_id}:
         raise Refusal("groups.last_leader")
-    leaders[0].role = "member"
-    ctx.session.add(leaders[0])
+    member.role = role
+    ctx.session.add(member)
     ctx.session.flush()
     audit.record(
         ctx.session,
         at=ctx.now,
         actor_id=ctx.actor.person_id,
         group_id=ctx.here.id,
-        action="leader.removed",
-        member=leaders[0].id or 0,
+        action=action,
+        member=member.id or 0,
     )
-    return leaders[0]
 
 
 def member_count(session: Session, group_id: int) -> int:

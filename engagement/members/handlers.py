@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engagement.errors import Refusal
-from engagement.events import Started
+from engagement.events import Greeted, Started
 from engagement.feature import Command, Context
 from engagement.kernel import Button, Document, Kind, Place, Reply
 from engagement.members import neighbours, path, service
@@ -60,9 +60,11 @@ def joined(ctx: Context) -> Sequence[Reply]:
 
 
 def about(ctx: Context) -> Sequence[Reply]:
-    """Answer /start: who we are."""
+    """Answer /start: who we are; a leader in private is led through the first steps instead."""
     if ctx.argument and ctx.incoming.place is Place.DM and (said := ctx.emit(Started(ctx.argument))):
         return said
+    if steps := ctx.emit(Greeted()):
+        return steps
     return [Reply("members.about" if ctx.group is not None else "members.about_no_group")]
 
 

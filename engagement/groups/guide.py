@@ -1,0 +1,199 @@
+"""The guided dialogue: the bot asks for one fact after the other, and what a leader answers to it is the value.
+
+Nothing is remembered but what the question was about, which is the subject of its message: the dialogue goes on after a
+restart, next week, or in the middle.
+
+Source: F70, F71.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from engagement import actions, rooms
+from engagement.errors import Refusal
+from engagement.feature import Context
+from engagement.groups import rules, service
+from engagement.groups.rules import Ask
+from engagement.kernel import Button, Place, Reply
+from prompts.loader import texts
+
+CHANGE = "group_setting"
+_CHOICES = {"bad_fruit": 2, "no_reason": 2, "quiet": 2, "zone": 2}
+"""Key → how many ready answers it has."""
+
+
+def question(ctx: Context, ask: Ask) -> Reply:
+    """Return the question itself: what is set now, an example, ready answers, skip and stop."""
+    now = current(ctx, ask.key)
+    private = ctx.incoming.place is Place.DM
+    tails = ["groups.ask_now"] if now else []
+    tails.append("groups.ask_private" if private else "groups.ask_here")
+    if private and len(rooms.led(ctx)) > 1:
+        tails.append("guard.about_group")
+    buttons = [
+        Button(f"fill_as:{ask.reference(number)}", f"groups.choice_{ask.key}_{number}")
+        for number in range(1, _CHOICES.get(ask.key, 0) + 1)
+    ]
+    buttons.append(Button(f"fill_skip:{ask.reference()}", "groups.button_keep" if now else "groups.button_skip"))
+    buttons.append(Button(f"fill_stop:{ask.reference()}", "groups.button_stop"))
+    values = {"current": now, "group": ctx.here.name}
+    return Reply(f"groups.ask_{ask.key}", values, tails, buttons=buttons, subject=f"fill:{ask.reference()}")
+
+
+def current(ctx: Context, key: str) -> str:
+    """Return what is set now, in words."""
+    group = ctx.here
+    if key == "zone":
+        return group.zone
+    if key == "quiet":
+        return f"{rules.clock_time(group.quiet_from)}–{rules.clock_time(group.quiet_to)}"
+    return group.facts.get(key, "")
+
+
+def _read(ctx: Context, reference: str) -> Ask:
+    ask = rules.read_ask(reference)
+    if ask is None:
+        rooms.lead(ctx)
+        raise Refusal("guard.old_button")
+    rooms.lead(ctx, ask.group_id)
+    return ask
+
+
+def begin(ctx: Context) -> Sequence[Reply]:
+    """The button 填提货点, or 一项项填."""
+    ask = _read(ctx, ctx.text)
+    return [question(ctx, ask)] if ask.key else go_on(ctx, ask)
+
+
+def go_on(ctx: Context, after: Ask, told: Reply | None = None) -> list[Reply]:
+    """Ask what comes next, or sum up; ``told`` says what came of the last answer and stands above it."""
+    key = rules.next_key(ctx.here.facts, after.way, after.key)
+    if key:
+        return [_joined(told, question(ctx, replace(after, key=key)))]
+    return [_joined(told, summary(ctx, after.way))]
+
+
+def summary(ctx: Context, way: str) -> Reply:
+    """Say what is known by now, and how a neighbour who asks will be answered; it closes the dialogue."""
+    shown = rules.shown_facts()
+    facts = ctx.here.facts
+    rows = [{"word": word, "value": facts[key]} for key, word in shown.items() if key in facts]
+    missing = [word for key, word in shown.items() if key not in facts]
+    values = {
+        "group": ctx.here.name,
+        "rows": rows,
+        "missing": texts().raw("groups.between").join(missing),
+        "place": facts.get("pickup_place", ""),
+    }
+    tails = ["groups.fill_missing"] if missing else []
+    tails.append("groups.fill_answers" if values["place"] else "groups.fill_answers_not")
+    buttons = [Button("ask:pickup.place", "groups.button_try")] if values["place"] else []
+    if way == rules.FIRST:
+        buttons.insert(0, Button(f"start:{ctx.here.id}", "groups.button_next"))
+    return Reply(
+        "groups.fill_done" if rows else "groups.fill_none",
+        values,
+        tails,
+        buttons=buttons,
+        subject=f"filled:{ctx.here.id}",
+    )
+
+
+def _joined(told: Reply | None, then: Reply) -> Reply:
+    """Put what was done above what comes next, in one message."""
+    if told is None:
+        return then
+    return replace(
+        then,
+        key=told.key,
+        values={**then.values, **told.values},
+        tails=(*told.tails, then.key, *then.tails),
+        buttons=(*then.buttons, *told.buttons),
+    )
+
+
+def answered(ctx: Context) -> Sequence[Reply]:
+    """A quote of a question, or in private simply the next words."""
+    ask = rules.read_ask(ctx.subject.partition(":")[2])
+    if ask is None or not ask.key or (ctx.incoming.place is Place.GROUP and not ctx.actor.leader):
+        return []  # a neighbour's word under the leader's question
+    rooms.lead(ctx, ask.group_id)
+    match rules.control(ctx.text):
+        case "skip":
+            return go_on(ctx, ask)
+        case "stop":
+            return stop_at(ctx, ask)
+        case "clear" if not ctx.here.facts.get(ask.key):
+            return go_on(ctx, ask)
+    return _taken(ctx, ask, ctx.text)
+
+
+def over(ctx: Context) -> Sequence[Reply]:
+    """A quote of the summary: which fact is meant?"""
+    return [Reply("groups.fill_over")] if ctx.actor.leader else []
+
+
+def chosen(ctx: Context) -> Sequence[Reply]:
+    """A ready answer, by button."""
+    ask = _read(ctx, ctx.text)
+    if not 1 <= ask.choice <= _CHOICES.get(ask.key, 0):
+        raise Refusal("guard.old_button")
+    return _taken(ctx, ask, texts().raw(f"groups.choice_{ask.key}_{ask.choice}"))
+
+
+def skip(ctx: Context) -> Sequence[Reply]:
+    """The button 跳过."""
+    ask = _read(ctx, ctx.text)
+    if not ask.key:
+        raise Refusal("guard.old_button")
+    return go_on(ctx, ask)
+
+
+def stop(ctx: Context) -> Sequence[Reply]:
+    """The button 先到这里."""
+    return stop_at(ctx, _read(ctx, ctx.text))
+
+
+def stop_at(ctx: Context, ask: Ask) -> list[Reply]:
+    """End it; the next words are a question again."""
+    how = "groups.fill_stopped_first" if ask.way == rules.FIRST else "groups.fill_stopped"
+    return [Reply(how, {"group": ctx.here.name}, subject=f"filled:{ctx.here.id}")]
+
+
+def _taken(ctx: Context, ask: Ask, text: str) -> Sequence[Reply]:
+    """Keep a value; one that cannot be read is asked for again."""
+    try:
+        told = keep(ctx, ask.key, text)
+    except Refusal as no:
+        again = question(ctx, ask)
+        return [replace(again, key=no.key, values={**again.values, **no.values}, tails=())]
+    return go_on(ctx, ask, told)
+
+
+def keep(ctx: Context, key: str, text: str) -> Reply:
+    """Set a fact, the zone or the quiet hours; the reply says so and carries the way back.
+
+    Raises:
+        Refusal: ``groups.zone_how``, ``groups.quiet_how``, ``groups.fact_how``.
+    """
+    word, value = rules.shown_facts().get(key, ""), rules.value_of(text)
+    before: Mapping[str, object]
+    if key == "zone":
+        before, told, done = service.set_zone(ctx, rules.read_zone(text)), "groups.zone_kept", "groups.did_zone"
+        values = {"zone": ctx.here.zone}
+    elif key == "quiet":
+        start, end = rules.read_span(text)
+        before, told, done = service.set_quiet(ctx, start, end), "groups.quiet_kept", "groups.did_quiet"
+        values = {"quiet_from": rules.clock_time(start), "quiet_to": rules.clock_time(end)}
+    else:
+        if not value or not word:
+            raise Refusal("groups.fact_how")
+        gone = rules.clears(value)
+        values = {"word": word, "value": value}
+        before = service.set_fact(ctx, key, "" if gone else value)
+        told, done = (
+            ("groups.fact_cleared", "groups.did_fact_cleared") if gone else ("groups.fact_kept", "groups.did_fact")
+        )
+    return Reply(told, values, buttons=[actions.note(ctx, CHANGE, before, done, values)])

@@ -1,0 +1,322 @@
+"""The guided dialogue for what the bot has to know about a group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engagement.groups import rules
+from engagement.kernel import Outgoing, Place
+from engagement.registry import FEATURES
+from storage import identities, outbox
+from storage.engine import Session
+from storage.groups import Group
+from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
+
+LEADER = "周团长"
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    opened = open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
+    yield opened
+    opened.database.close()
+
+
+def facts(stage: Stage) -> dict[str, str]:
+    return dict(stage.database.read_now(lambda s: s.get_one(Group, stage.group_id).facts or {}))
+
+
+def group(stage: Stage) -> Group:
+    return stage.database.read_now(lambda s: s.get_one(Group, stage.group_id))
+
+
+def sent(stage: Stage, message: Outgoing) -> Outgoing:
+    """The platform took a private message: the bot remembers what it was about."""
+
+    def remember(session: Session) -> None:
+        outbox.remember(
+            session,
+            channel=message.channel,
+            account=message.account,
+            conversation=message.conversation,
+            provider_id=f"sent{len(stage.said)}",
+            subject=message.subject,
+            sent_at=stage.clock.now(),
+        )
+
+    if message.subject and message.place is Place.DM:
+        stage.database.write_now(remember)
+    return message
+
+
+def privately(stage: Stage, text: str = "", when: str = "", button: str = "") -> Outgoing:
+    """The leader types or presses in private; the answer is sent."""
+    messages = stage.say(LEADER, text, when, button=button, private=True)
+    for message in messages:
+        sent(stage, message)
+        assert placeholders_match(message), message.key
+        shown(message)
+    return messages[0]
+
+
+def key_of(message: Outgoing, start: str) -> str:
+    return next(button.key for button in message.buttons if button.key.startswith(start))
+
+
+def test_the_whole_way_in_private(stage: Stage) -> None:
+    """
+    周团长（私聊）: 设置 → 点 [从头过一遍]
+    团团: 提货点在哪里？            周团长: 东门快递柜          （不用引用）
+    团团: 记下了…… 提货时间……？      周团长: 16:00-20:00
+    ……坏果、7 天无理由、免打扰、时区点按钮……
+    团团: 记好了：…… 邻居问“在哪提货”，我就答：东门快递柜。
+    """
+    settings = privately(stage, "设置")
+    asked = privately(stage, button=key_of(settings, f"fill:{stage.group_id}::all"))
+    assert (asked.key, asked.subject) == ("groups.ask_pickup_place", f"fill:{stage.group_id}:pickup_place:all")
+    typed = {
+        "pickup_place": "东门快递柜",
+        "pickup_hours": "16:00-20:00",
+        "delivery_day": "周二、周五下午",
+        "order_cutoff": "每天 22:00",
+        "hotline": "400-000-0000",
+        "leader_name": "周姐",
+        "after_sale_time": "提货后 24 小时内",
+    }
+    for key, value in typed.items():
+        assert f"groups.ask_{key}" in (asked.key, *asked.tails)
+        asked = privately(stage, value)
+    for key in ("bad_fruit", "no_reason", "quiet", "zone"):
+        assert f"groups.ask_{key}" in asked.tails
+        asked = privately(stage, button=key_of(asked, "fill_as:"))
+    assert "groups.fill_done" in asked.tails
+    assert "邻居问“在哪提货”，我就答：东门快递柜。" in shown(asked)
+    assert facts(stage) == {**typed, "bad_fruit": "坏多少赔多少，过半全退", "no_reason": "支持，不影响再卖就能退"}
+    assert "还没填" not in shown(privately(stage, "设置"))
+    assert privately(stage, "好吃的橙子").feature == "faq", "it is over: plain words are a question again"
+
+
+def test_every_answer_can_be_taken_back(stage: Stage) -> None:
+    asked = privately(stage, button=f"fill:{stage.group_id}:pickup_place:missing")
+    asked = privately(stage, "东门快递柜")
+    assert privately(stage, button=key_of(asked, "undo:")).key == "groups.restored"
+    assert facts(stage) == {}
+    before = (group(stage).quiet_from, group(stage).zone)
+    quiet = privately(stage, button=f"fill_as:{stage.group_id}:quiet:all:2")
+    zone = privately(stage, button=f"fill_as:{stage.group_id}:zone:all:2")
+    assert (group(stage).quiet_from, group(stage).zone) == (21 * 60, "Asia/Urumqi")
+    for message in (zone, quiet):
+        privately(stage, button=key_of(message, "undo:"))
+    assert (group(stage).quiet_from, group(stage).zone) == before
+
+
+def test_in_the_group_the_leader_quotes(stage: Stage) -> None:
+    """
+    周团长（群里）: 设置 → [填提货点]
+    李阿姨引用那条: 东门呀 → （不作声）
+    周团长引用那条: 东门快递柜 → 记下了，下一项……
+    """
+    (settings,) = stage.say(LEADER, "设置")
+    (asked,) = stage.say(LEADER, "", button=key_of(settings, "fill:"))
+    assert "groups.ask_here" in asked.tails
+    stage.say("李阿姨", "签到")
+    assert stage.say("李阿姨", "东门呀", quoting=asked) == []
+    (kept,) = stage.say(LEADER, "东门快递柜", quoting=asked)
+    assert kept.key == "groups.fact_kept"
+    assert facts(stage) == {"pickup_place": "东门快递柜"}
+    assert stage.say(LEADER, "今晚加餐") == [], "in a group nothing is taken without a quote"
+    assert facts(stage) == {"pickup_place": "东门快递柜"}
+
+
+def test_a_question_in_between_is_a_question(stage: Stage) -> None:
+    privately(stage, button=f"fill:{stage.group_id}:pickup_place:missing")
+    for words in ("这个填了有什么用？", "怎么填", "谢谢", "好的"):
+        assert privately(stage, words).feature == "faq"
+    assert privately(stage, "积分").feature == "points"
+    assert facts(stage) == {}
+    privately(stage, "东门快递柜")
+    assert facts(stage) == {"pickup_place": "东门快递柜"}
+
+
+def test_a_question_of_a_neighbour_in_between_closes_it(stage: Stage) -> None:
+    """Plain words after a neighbour's question was handed over may be the answer to that: nothing is guessed."""
+    privately(stage, button=f"fill:{stage.group_id}:pickup_hours:missing")
+    stage.clock.set(stage.clock.now())
+    (_, told) = stage.say("李阿姨", "问团长 燃气灶能代收吗")
+    sent(stage, told)
+    privately(stage, "可以放我这里")
+    assert facts(stage) == {}
+
+
+def test_it_waits_half_an_hour_and_then_for_a_quote(stage: Stage) -> None:
+    asked = privately(stage, button=f"fill:{stage.group_id}:pickup_place:missing")
+    assert privately(stage, "东门快递柜", "2026-12-01T09:31").feature == "faq"
+    assert keys(stage.say(LEADER, "东门快递柜", "2026-12-05T10:00", quoting=asked, private=True)) == [
+        "groups.fact_kept"
+    ]
+
+
+def test_skip_stop_and_clear(stage: Stage) -> None:
+    privately(stage, button=f"fill:{stage.group_id}:pickup_place:missing")
+    assert privately(stage, "跳过").key == "groups.ask_pickup_hours"
+    assert privately(stage, "没有").key == "groups.ask_delivery_day"
+    stopped = privately(stage, "先停")
+    assert stopped.key == "groups.fill_stopped"
+    assert privately(stage, "东门快递柜").feature == "faq"
+    assert facts(stage) == {}
+    again = privately(stage, button=f"fill:{stage.group_id}:hotline:missing")
+    assert privately(stage, button=key_of(again, "fill_skip:")).key == "groups.ask_leader_name"
+    assert privately(stage, button=key_of(again, "fill_stop:")).key == "groups.fill_stopped"
+    privately(stage, "群信息 热线 400-000-0000")
+    asked = privately(stage, button=f"fill:{stage.group_id}:hotline:all")
+    assert "现在是：400-000-0000" in shown(asked)
+    assert privately(stage, "没有").key == "groups.fact_cleared"
+    assert facts(stage) == {}
+    assert keys(stage.say(LEADER, "随便", quoting=stopped, private=True)) == ["groups.fill_over"]
+
+
+def test_what_cannot_be_read_is_asked_again(stage: Stage) -> None:
+    privately(stage, button=f"fill:{stage.group_id}:quiet:all")
+    again = privately(stage, "晚上别吵")
+    assert again.key == "groups.quiet_how"
+    assert privately(stage, "22点到8点").key == "groups.quiet_kept"
+    privately(stage, button=f"fill:{stage.group_id}:zone:all")
+    assert privately(stage, "火星").key == "groups.zone_how"
+    assert privately(stage, "新疆時間").key == "groups.zone_kept"
+    assert (group(stage).quiet_to, group(stage).zone) == (8 * 60, "Asia/Urumqi")
+
+
+def test_the_summary_says_what_is_missing(stage: Stage) -> None:
+    privately(stage, button=f"fill:{stage.group_id}:no_reason:missing")
+    end = privately(stage, "跳过")
+    assert end.key == "groups.fill_none"
+    assert "我只能请 TA 问你" in shown(end)
+
+
+@pytest.mark.parametrize(
+    "reference", ["", "1", "1:2", "1:hotline", "x:hotline:all", "1:weather:all", "1:hotline:all:x:y"]
+)
+def test_rubbish_is_no_question(stage: Stage, reference: str) -> None:
+    for prefix in ("fill", "fill_as", "fill_skip", "fill_stop"):
+        (no,) = stage.say(LEADER, "", button=f"{prefix}:{reference}")
+        assert no.key == "guard.old_button", prefix
+
+
+def test_a_fact_that_is_missing_is_told_once_a_day(stage: Stage) -> None:
+    """
+    （李阿姨问“在哪提货”，群里没填，知识库只能说“问团长”）
+    团团私聊周团长: 有邻居问到提货点，我还不知道…… [填提货点]   一天一次
+    """
+    from engagement.events import FactMissing
+    from engagement.feature import Actor, GroupView
+
+    def ask(*wanted: str) -> list[str]:
+        def run(session: Session) -> list[str]:
+            view = GroupView.of(session.get_one(Group, stage.group_id))
+            ctx = stage.gateway.dispatcher.context(
+                session, stage.incoming("李阿姨"), Actor(0, ""), view, stage.clock.now()
+            )
+            said = ctx.emit(FactMissing(stage.group_id, wanted))
+            return [f"{one.key}:{len(one.buttons)}" for one in said]
+
+        return stage.database.write_now(run)
+
+    assert ask("pickup_place") == [], "the leader's private chat is not open"
+    stage.say(LEADER, "积分", private=True)
+    assert ask("pickup_place") == ["groups.fact_wanted:1"]
+    assert ask("pickup_place") == []
+    assert ask("pickup_place", "pickup_hours") == ["groups.fact_wanted:1"]
+    stage.say(LEADER, "积分", "2026-12-02T09:00", private=True)
+    assert ask("pickup_place", "pickup_hours") == ["groups.fact_wanted:2"]
+    stage.say(LEADER, "群信息 提货点 东门", "2026-12-03T09:00")
+    assert ask("pickup_place") == []
+    stage.say(LEADER, "积分", "2026-12-03T23:00", private=True)
+    assert ask("hotline") == [], "not at night"
+
+
+def test_a_leader_of_two_groups_fills_the_one_that_was_asked_about(stage: Stage) -> None:
+    def make(session: Session) -> int:
+        other = Group(channel="play", external_id="g2", name="金桂苑", created_at=stage.clock.now())
+        session.add(other)
+        session.flush()
+        assert other.id is not None
+        known = identities.known(session, "play", LEADER, None)
+        assert known is not None
+        member = identities.enter(session, other.id, known.person_id, LEADER, stage.clock.now())
+        member.role = "leader"
+        session.add(member)
+        return other.id
+
+    other = stage.database.write_now(make)
+    asked = privately(stage, button=f"fill:{stage.group_id}:pickup_place:missing")
+    assert "guard.about_group" in asked.tails
+    privately(stage, button=f"group:{other}")
+    privately(stage, "东门快递柜")
+    assert facts(stage) == {"pickup_place": "东门快递柜"}
+
+
+# ---------------------------------------------------------------- rules
+
+
+def test_the_order_of_questions() -> None:
+    keys_ = rules.asked_keys()
+    assert keys_[0] == "pickup_place"
+    assert keys_[-2:] == ("quiet", "zone")
+    assert rules.next_key({}, rules.ALL, keys_[-1]) == ""
+    assert rules.next_key({"pickup_place": "x"}, rules.FIRST) == "pickup_hours"
+    assert rules.next_key({"pickup_place": "x", "pickup_hours": "y"}, rules.FIRST) == ""
+    assert rules.next_key({"delivery_day": "x"}, rules.MISSING, "pickup_hours") == "order_cutoff"
+    assert rules.next_key({"delivery_day": "x"}, rules.ALL, "pickup_hours") == "delivery_day"
+    assert rules.next_key({}, rules.MISSING, "quiet") == ""
+
+
+def test_references_come_back_as_they_were() -> None:
+    for ask in (rules.Ask(7), rules.Ask(7, "quiet", rules.ALL), rules.Ask(7, "zone", rules.FIRST, 2)):
+        assert rules.read_ask(ask.reference(ask.choice)) == ask
+    for rubbish in (
+        "",
+        "7",
+        "7:zone",
+        "0:zone:all",
+        "7:zone:all:x",
+        "7:zone:all:1:2",
+        "7:zone:none",
+        "7:sky:all",
+        "-1::all",
+    ):
+        assert rules.read_ask(rubbish) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("跳过", "skip"),
+        ("跳過。", "skip"),
+        ("先停", "stop"),
+        ("算了", "stop"),
+        ("无", "clear"),
+        ("没有", "clear"),
+        ("东门", ""),
+    ],
+)
+def test_words_that_steer(text: str, word: str) -> None:
+    assert rules.control(text) == word
+
+
+@pytest.mark.parametrize("text", ["", "  ", "谢谢", "好的", "ok", "这是啥意思", "几点好呢", "填什么？", "\u200b"])
+def test_words_that_are_no_value(text: str) -> None:
+    assert rules.is_no_value(text)
+
+
+@pytest.mark.parametrize("text", ["东门快递柜", "周二到周五", "没有", "跳过", "16点到20点"])
+def test_words_that_may_be_one(text: str) -> None:
+    assert not rules.is_no_value(text)
+
+
+def test_zones() -> None:
+    assert rules.read_zone("北京時間") == "Asia/Shanghai"
+    assert rules.read_zone(" Asia/Tokyo ") == "Asia/Tokyo"
+    assert rules.read_zone("火星") == "火星"
