@@ -170,9 +170,10 @@ class Program:
     async def take(self, incoming: Incoming) -> str:
         """Handle one event and send what it brings, one after the other (``play``); returns the outcome."""
         if self.gateway.routes.is_chatter(incoming):
-            self.pump.hearing.note(incoming)
-            self.pump.hearing.saw(incoming)
-            return "heard"
+            suspect = await self.pump.overhear(incoming)
+            if suspect is None:
+                return "heard"
+            incoming = suspect
         row = await self.gateway.accept(incoming)
         if row is None:
             return "repeated"

@@ -11,6 +11,7 @@ import structlog
 from bot.courier import Courier
 from bot.gateway import Gateway, Handled
 from bot.hearing import Hearing, keep, keep_seen
+from bot.impostors import Watch
 from engagement.kernel import Incoming
 from storage import inbox
 
@@ -30,6 +31,7 @@ class Pump:
         self.gateway = gateway
         self.courier = courier
         self.hearing = Hearing()
+        self.watch = Watch(gateway.database)
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._turn: OrderedDict[str, asyncio.Lock] = OrderedDict()
@@ -44,8 +46,11 @@ class Pump:
             Whatever the database raises: the platform must then send it again.
         """
         if self.gateway.routes.is_chatter(incoming):
-            self.hearing.note(incoming)
-            self.hearing.saw(incoming)
+            suspect = await self.overhear(incoming)
+            if suspect is not None:
+                row = await self.gateway.accept(suspect)
+                if row is not None:
+                    self._begin(row, suspect)
             return False
         async with self._room:
             row = await self.gateway.accept(incoming)
@@ -53,6 +58,12 @@ class Pump:
             return False
         self._begin(row, incoming)
         return True
+
+    async def overhear(self, incoming: Incoming) -> Incoming | None:
+        """Count what neighbours say to each other; returns an event without words when somebody goes by a leader's name."""
+        self.hearing.note(incoming)
+        self.hearing.saw(incoming)
+        return await self.watch.look(incoming)
 
     def _begin(self, row: int, incoming: Incoming) -> None:
         task = asyncio.create_task(self._handle(row, incoming))

@@ -23,6 +23,8 @@ _FIRST = (
 )
 """Commands (slice and verb) that residents send most: the short help shows these, in this order."""
 
+_LAST = frozenset({"members", "groups"})
+
 
 def help_(ctx: Context) -> Sequence[Reply]:
     """Answer 帮助: the few things that are used most, and where the rest stands; twelve lines at most."""
@@ -49,8 +51,9 @@ def for_leaders(ctx: Context) -> Sequence[Reply]:
 
 
 def _listed(ctx: Context) -> list[Command]:
-    commands = [command for feature in ctx.features for command in feature.commands if command.help]
-    return sorted(commands, key=lambda command: not command.consent)
+    """Every command with a help line: what the group does together first, settings of one's own last."""
+    features = sorted(ctx.features, key=lambda feature: feature.name in _LAST)
+    return [command for feature in features for command in feature.commands if command.help]
 
 
 def joined(ctx: Context) -> Sequence[Reply]:

@@ -106,6 +106,9 @@ class Accounts:
     def take(self, where: str, who: str, output: dict[str, Any]) -> None:
         """Book what an output says."""
         key, values = output["key"], output["values"]
+        if not key.startswith("members."):
+            # The line that closes a newcomer's first steps stands under whatever answer the last step brought.
+            self.sums[where, who] += values.get("steps_points", 0)
         if key in {"checkin.first", "checkin.done", "checkin.milestone", "topic.counted", "topic.counted_first"}:
             self.sums[where, who] += values["points"]
         elif key == "points.given":
