@@ -18,6 +18,7 @@ from engagement.feature import Context, Occurrence, Planned
 from engagement.kernel import Button, Kind, Place, Reply
 from engagement.members import rules
 from engagement.members.tables import Birthday
+from engagement.points.service import good_until
 from storage import identities, ledger, preferences
 from storage.engine import Session
 from storage.groups import Consent, Identity, Member
@@ -192,7 +193,17 @@ def _give(session: Session, one: Occurrence, somebody: _Born, gift: int, now: da
         return 0
     member = somebody.member
     key = f"birthday:{one.group.id}:{member.id}:{one.local_date.year}"
-    posting = Posting(somebody.account_id, one.group.id, member.id or 0, gift, "birthday", key, one.local_date, now)
+    posting = Posting(
+        somebody.account_id,
+        one.group.id,
+        member.id or 0,
+        gift,
+        "birthday",
+        key,
+        one.local_date,
+        now,
+        expires_on=good_until(one.group.settings, one.local_date),
+    )
     try:
         return 0 if ledger.post(session, posting).repeated else gift
     except ledger.ConflictingPosting:

@@ -15,6 +15,7 @@ from engagement import calendar
 from engagement.events import CheckedIn, TopicAnswered
 from engagement.feature import Context
 from engagement.kernel import Reply, one_line
+from engagement.points.service import good_until
 from engagement.theme import rules
 from engagement.theme.tables import ThemeScore
 from prompts import packs
@@ -160,6 +161,7 @@ def _pay(
             f"challenge:{group_id}:{month}:{member_id}",
             today,
             now,
+            expires_on=good_until(session.get_one(Group, group_id).settings or {}, today),
         ),
     )
     session.run(_REWARDED, group_row=group_id, month_key=month, member_row=member_id, on_day=today.isoformat())

@@ -59,6 +59,8 @@ def _answer(ctx: Context, text: str, topic_day_id: int | None = None) -> Sequenc
     values = {"name": ctx.actor.name, "points": done.points, "time": _clock(done.minute)}
     quietly = ctx.incoming.place is Place.GROUP and not ctx.actor.first_time
     match done.outcome:
+        case "counted" if not done.points:
+            first = Reply("topic.heard", values)
         case "counted" if done.first_ever or not quietly or not ctx.here.quiet_acks:
             first = Reply("topic.counted_first" if done.first_ever else "topic.counted", values)
         case "counted":
