@@ -54,7 +54,7 @@ def card_values(
         - ``points``: whole points that this check-in brought; 0 when the calendar was only asked for;
         - ``topic``: name of the topic; empty for the plain check-in.
 
-    Source: F12.
+    Source: F1.
     """
     return {
         "name": name,

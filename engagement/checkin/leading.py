@@ -47,7 +47,7 @@ def stop_topic(ctx: Context) -> Sequence[Reply]:
 
 
 def _keep_topics(ctx: Context, topics: Sequence[rules.Topic], changed: str) -> None:
-    pauses.keep_settings(ctx, "checkin.topics", topics=[topic.kept() for topic in topics])
+    pauses.keep_settings(ctx, action="checkin.topics", topics=[topic.kept() for topic in topics])
     if changed:
         # A topic that begins again may count other days.
         pauses.restreak_group(ctx.session, ctx.here, topic=changed)
@@ -66,7 +66,7 @@ def double(ctx: Context) -> Sequence[Reply]:
     festivals = _FESTIVALS.fullmatch(text)
     if festivals:
         on = not _OFF.search(festivals.group(1))
-        pauses.keep_settings(ctx, "checkin.festivals", festivals=on or None)
+        pauses.keep_settings(ctx, action="checkin.festivals", festivals=on or None)
         told = "checkin.did_festivals_on" if on else "checkin.did_festivals_off"
         undo = actions.note(ctx, _SETTING, before, told)
         return [Reply("checkin.festivals_on" if on else "checkin.festivals_off", buttons=[undo])]
@@ -87,7 +87,7 @@ def double(ctx: Context) -> Sequence[Reply]:
 
 
 def _doubled(ctx: Context, days: list[str], before: Mapping[str, object], key: str, day: str) -> Reply:
-    pauses.keep_settings(ctx, "checkin.double", double=days or None)
+    pauses.keep_settings(ctx, action="checkin.double", double=days or None)
     told = "checkin.did_double_on" if day else "checkin.did_double_off"
     undo = actions.note(ctx, _SETTING, before, told, {"day": day})
     return Reply(key, {"day": day, "days": _shown(days)}, buttons=[undo])
@@ -152,7 +152,7 @@ def undo_setting(ctx: Context, before: Mapping[str, Any]) -> Sequence[Reply]:
         now = rules.topics_of(pauses.settings_of(ctx.here))
         stopped = [{**topic.kept(), "active": False} for topic in now if topic.key in gone]
         changed["topics"] = [*there, *stopped]
-    pauses.keep_settings(ctx, "checkin.restored", **changed)
+    pauses.keep_settings(ctx, action="checkin.restored", **changed)
     for key in known if "topics" in changed else ():
         pauses.restreak_group(ctx.session, ctx.here, topic=key)
     return [Reply("checkin.restored")]

@@ -97,7 +97,7 @@ def offer(ctx: Context, day: date | None) -> Offer:
     Raises:
         Refusal: it cannot be, and why.
 
-    Source: F12.
+    Source: F1.
     """
     missed, kept = _missed(ctx)
     if missed.first is None:

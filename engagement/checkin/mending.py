@@ -11,11 +11,14 @@ from engagement.feature import Context
 from engagement.kernel import Button, Reply, simplified
 
 _LEAVES = (1, 3, 7)
+_MAKEUP = ("我要补签", "补签", "补打卡")  # zh: what people type before a day, written in one with it
+_LEAVE = ("打卡请假", "请假")  # zh: what people type before how long, written in one with it
+_MARKS = " ~。.！!"
 
 
 def makeup(ctx: Context) -> Sequence[Reply]:
     """补签, 补签 昨天, 补签 12-03: says what it costs, and asks."""
-    text = ctx.argument or _behind(ctx, ("我要补签", "补签", "补打卡"))
+    text = ctx.argument or _behind(ctx, _MAKEUP)
     day = words.read_day(text, ctx.today, past=True) if text else None
     if text and day is None:
         raise Refusal("checkin.makeup_how")
@@ -63,7 +66,7 @@ def cards(ctx: Context) -> Sequence[Reply]:
 
 def leave(ctx: Context) -> Sequence[Reply]:
     """请假 3天, 请假 明天 2天; alone it asks how long."""
-    text = ctx.argument or _behind(ctx, ("请假",))
+    text = ctx.argument or _behind(ctx, _LEAVE)
     if not text:
         taken = pauses.days_off(pauses.leaves(ctx.session, ctx.actor.member_id or 0))
         left = rules.leave_left(taken, ctx.today)
@@ -134,5 +137,5 @@ def _check_owner(ctx: Context, member: str) -> None:
 
 def _behind(ctx: Context, heads: Sequence[str]) -> str:
     """Return what follows the word in 「补签昨天」, written in one."""
-    text = simplified(ctx.text).strip(" ~。.！!")
+    text = simplified(ctx.text).strip(_MARKS)
     return next((text.removeprefix(head) for head in heads if text.startswith(head)), "")

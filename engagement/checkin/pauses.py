@@ -137,7 +137,7 @@ def freeze(ctx: Context, first: date, last: date, reason: str) -> int:
     Raises:
         Refusal: it begins too long ago, is too long, or meets one that stands.
 
-    Source: F12.
+    Source: F1.
     """
     if (ctx.today - first).days > rules.FREEZE_BACK or (first - ctx.today).days > 366:
         raise Refusal("checkin.freeze_when", days=rules.FREEZE_BACK)
@@ -220,7 +220,7 @@ def take_leave(ctx: Context, first: date, last: date) -> int:
     Raises:
         Refusal: nothing to protect yet, in the past, too far ahead, taken already, or more than a quarter has.
 
-    Source: F12.
+    Source: F1.
     """
     member_id = ctx.actor.member_id
     assert member_id is not None

@@ -77,7 +77,7 @@ class Reward:
 def reward(rewards: Rewards, streak: int, *, first: bool, doubled: bool = False) -> Reward:
     """Return what the ``streak``-th day in a row is worth (``streak`` ≥ 1); a special day doubles all but the bonus.
 
-    Source: F1, F12.
+    Source: F1.
     """
     daily = rewards.first if first else min(rewards.most, rewards.base + rewards.step * (streak - 1))
     bonus = milestone_bonus(rewards, streak)
@@ -188,6 +188,8 @@ class Topic:
         weekdays: Monday to Friday only; weekends do not break its streak.
         streak: it has a streak of its own that is shown and brings the milestones' bonus.
         active: False once stopped.
+
+    Source: F2, F12.
     """
 
     key: str
@@ -243,7 +245,7 @@ def acks_of(settings: Mapping[str, object], *, quiet: bool) -> str:
 def special_day(settings: Mapping[str, object], day: date) -> str:
     """Return why a day brings double points: ``day`` (chosen by the leader), the id of a festival, or empty.
 
-    Source: F12.
+    Source: F1.
     """
     chosen = settings.get("double")
     if isinstance(chosen, list) and day.isoformat() in chosen:

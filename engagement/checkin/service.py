@@ -150,16 +150,14 @@ def check_in(ctx: Context, topic: rules.Topic | None = None) -> Done:
         worth = rules.reward(rewards, this, first=total == 0, doubled=bool(special))
     else:
         worth = rules.topic_reward(rewards, topic, this, doubled=bool(special))
-    if worth.points:
-        balance = award(
-            ctx, kind="checkin", key=f"checkin:{group.id}:{member}:{key}:{day.isoformat()}", amount=worth.points
-        ).balance
+    points, bonus = worth.points, worth.bonus
+    if points:
+        awarded = award(ctx, kind="checkin", key=f"checkin:{group.id}:{member}:{key}:{day.isoformat()}", amount=points)
+        balance, points, bonus = awarded.balance, awarded.points, min(bonus, awarded.points)
     else:
         balance = ledger.balance(session, account)
     replies = ctx.emit(CheckedIn(group.id, member, account, key, day, this))
-    return Done(
-        False, this, total + 1, worth.points, worth.bonus, balance, special, after, after > cards, refunded, replies
-    )
+    return Done(False, this, total + 1, points, bonus, balance, special, after, after > cards, refunded, replies)
 
 
 _NEVER = rules.Pauses()

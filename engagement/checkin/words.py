@@ -14,33 +14,59 @@ from engagement.kernel import one_line, simplified
 
 LONGEST_NAME = 8
 LONGEST_REASON = 12
-_DIGITS = "一二三四五六七八九"
-ACTS = ("打卡", "签到")
-_BEFORE = ("", "今天", "今日", "我", "我要", "来", "早")
-_AFTER = ("", "了", "啦", "喽", "1", "来了", "成功", "完成")
+_ONES = "一二三四五六七八九"  # zh: numbers as people type them
+_TEN, _TWO = "十", "两"  # zh: numbers as people type them
+ACTS = ("打卡", "签到")  # zh: what people type
+_BEFORE = ("", "今天", "今日", "我", "我要", "来", "早")  # zh: what people type around a topic
+_AFTER = ("", "了", "啦", "喽", "1", "来了", "成功", "完成")  # zh: what people type around a topic
+_DAILY_ACTS = ("签到", "打卡", "签到打卡", "打卡签到", "签个到", "打个卡")  # zh: what people type
+_DAILY_BEFORE = (  # zh: what people type before it
+    *("", "我", "我要", "我来", "来", "我也", "今日", "今天", "每日", "早", "早上好", "早安"),
+    *("大家早", "大家早上好", "大家好", "上午好", "中午好", "下午好", "晚上好"),
+)
+_DAILY_AFTER = (  # zh: what people type behind it
+    *("", "了", "啦", "喽", "嘍", "咯", "啊", "呀", "哈", "哦", "嘞", "1", "来了", "来啦", "成功"),
+)
+_DAILY_OTHERS = (  # zh: what people type instead of it
+    *("已签到", "已打卡", "签", "签到签到", "打卡打卡", "签到签到签到", "打卡打卡打卡"),
+    *("签道", "签倒", "打咔", "qd", "打卞"),
+)
+_DAYS_SAID = ("{act}第{day}天", "第{day}天{act}")  # zh: what people type
 _NAME = re.compile(rf"[0-9A-Za-z\u3400-\u4dbf\u4e00-\u9fff]{{1,{LONGEST_NAME}}}")
 _POINTS = re.compile(r"\+?(\d{1,4})积?分?")
-_OPTIONS = {
+_OPTIONS = {  # zh: what leaders type behind a topic's name
     **dict.fromkeys(("要照片", "照片", "拍照", "传照片", "要图", "晒图", "需要照片"), "photo"),
     **dict.fromkeys(("工作日", "仅工作日", "只工作日", "周一到周五"), "weekdays"),
     **dict.fromkeys(("连签", "算连签", "连续", "连续天数"), "streak"),
 }
-_RELATIVE = {"今天": 0, "今日": 0, "昨天": -1, "昨日": -1, "前天": -2, "大前天": -3, "明天": 1, "明日": 1, "后天": 2}
+_RELATIVE = {  # zh: days as people type them
+    "今天": 0,
+    "今日": 0,
+    "昨天": -1,
+    "昨日": -1,
+    "前天": -2,
+    "大前天": -3,
+    "明天": 1,
+    "明日": 1,
+    "后天": 2,
+}
 _DAY = re.compile(r"(?:(\d{4})[-/.年])?(\d{1,2})[-/.月](\d{1,2})[日号]?")
 _SPAN = re.compile(r"(\S+?)\s*(?:\s|到|至|~|—+|--+)\s*(\S+)(?:\s+(.*))?", re.DOTALL)
 _SEPARATED = re.compile(r"[\s,，、;；]+")
 _COUNT = re.compile(r"(\d{1,3}|[一二两三四五六七八九十]{1,3})[天日]?")
+_AROUND = " 「」“”\"'#@"  # zh: marks that people type around a name
 _NEVER_A_TOPIC = re.compile(
     r"[?？吗么呢]$|怎么|怎样|没|不|忘|补|昨|明天|谁|哪|多少|几|为什么|能|可以|提醒|快|记得|别|大家"
+)
+_COMMANDS = frozenset(  # zh: names that would hide a command: 打卡日历
+    {"日历", "主题", "记录", "项目", "榜", "每日", "今日", "今天", "我的", "新增", "停用"}
 )
 
 
 def numeral(number: int) -> str:
     """Write 1 … 99 as people say it."""
     tens, ones = divmod(number, 10)
-    return ("" if tens == 0 else "十" if tens == 1 else _DIGITS[tens - 1] + "十") + (
-        "" if ones == 0 else _DIGITS[ones - 1]
-    )
+    return ("" if tens == 0 else _TEN if tens == 1 else _ONES[tens - 1] + _TEN) + ("" if ones == 0 else _ONES[ones - 1])
 
 
 def spellings() -> tuple[str, ...]:
@@ -48,15 +74,10 @@ def spellings() -> tuple[str, ...]:
 
     Marks, blanks and emoji are taken out before: 「签到+1」 is heard as 签到1.
     """
-    acts = ("签到", "打卡", "签到打卡", "打卡签到", "签个到", "打个卡")
-    before = ["", "我", "我要", "我来", "来", "我也", "今日", "今天", "每日", "早", "早上好", "早安"]
-    before += ["大家早", "大家早上好", "大家好", "上午好", "中午好", "下午好", "晚上好"]
-    after = ("", "了", "啦", "喽", "嘍", "咯", "啊", "呀", "哈", "哦", "嘞", "1", "来了", "来啦", "成功")
-    words = [first + act + last for act in acts for first in before for last in after]
-    words += ["已签到", "已打卡", "签", "签到签到", "打卡打卡", "签到签到签到", "打卡打卡打卡"]
-    words += ["签道", "签倒", "打咔", "qd", "打卞"]
+    words = [first + act + last for act in _DAILY_ACTS for first in _DAILY_BEFORE for last in _DAILY_AFTER]
+    words += _DAILY_OTHERS
     for day in [*range(1, 367), *(numeral(number) for number in range(1, 100))]:
-        words += [f"{act}第{day}天" for act in acts[:2]] + [f"第{day}天{act}" for act in acts[:2]]
+        words += [form.format(act=act, day=day) for act in _DAILY_ACTS[:2] for form in _DAYS_SAID]
     return tuple(dict.fromkeys(words))
 
 
@@ -93,7 +114,7 @@ def may_be_topic(name: str) -> bool:
 
 def topic_name(text: str) -> str:
     """Take the act off: 「健身打卡」 and 「打卡 健身」 name 健身."""
-    name = simplified(unicodedata.normalize("NFKC", text)).strip(" 「」“”\"'#@")
+    name = simplified(unicodedata.normalize("NFKC", text)).strip(_AROUND)
     for act in ACTS:
         name = name.removeprefix(act).removesuffix(act)
     return name.strip()
@@ -131,10 +152,6 @@ def read_topic(text: str, topics: Iterable[rules.Topic]) -> rules.Topic:
     ):
         raise Refusal("checkin.topic_many", most=rules.MOST_TOPICS)
     return rules.Topic(rules.next_key(topics) if known is None else known.key, name, points, **options)
-
-
-_COMMANDS = frozenset({"日历", "主题", "记录", "项目", "榜", "每日", "今日", "今天", "我的", "新增", "停用"})
-"""Names that would hide a command: 打卡日历."""
 
 
 def find(topics: Iterable[rules.Topic], name: str) -> rules.Topic | None:
@@ -222,6 +239,6 @@ def _read_count(word: str) -> int:
         return 0
     if match.group(1).isdecimal():
         return int(match.group(1))
-    if match.group(1) == "两":
+    if match.group(1) == _TWO:
         return 2
     return next((number for number in range(1, 100) if numeral(number) == match.group(1)), 0)

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from engagement.registry import FEATURES
+
 BASE = Path(__file__).resolve().parents[2] / "prompts" / "knowledge"
 CATEGORIES = {
     "activities",
@@ -28,22 +30,7 @@ CATEGORIES = {
     "privacy",
 }
 FACTS = {"pickup_place", "pickup_hours", "delivery_day", "order_cutoff", "hotline", "leader_name"}
-COMMANDS = {
-    "签到",
-    "积分",
-    "积分明细",
-    "排行榜",
-    "打卡日历",
-    "今日话题",
-    "话题",
-    "本月主题",
-    "挑战",
-    "帮助",
-    "我的数据",
-    "导出",
-    "删除我的数据",
-    "退出",
-}
+COMMANDS = {word for feature in FEATURES for command in feature.commands for word in command.words}
 LONGEST_ANSWER = 120
 QUOTED = re.compile(r"「([^」]*)」")
 SOURCE = re.compile(r"《([^》]+)》第(\d+\.\d+)条")

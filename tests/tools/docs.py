@@ -47,6 +47,8 @@ UNLISTED = {
     "groups.zone": "群的时区，一天从哪里算起",
     "leader.unmute": "提前放开一位被禁言的邻居",
     "leader.muted": "谁在禁言中，还有多久",
+    "checkin.cards": "补签卡有几张、怎么得",
+    "checkin.leave_end": "提前回来，剩下的假不算了",
     "points.board_day": "今天的积分榜",
     "points.board_week": "这周的积分榜",
     "points.board_month": "这个月的积分榜",
