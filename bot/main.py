@@ -274,7 +274,7 @@ def open_program(
     telegram = settings.telegram
     gate = open_gate(database, {"telegram": Rates(telegram.rate, telegram.group_rate)} if gated else {})
     senders: dict[str, Sender] = {}
-    pictures = Pictures(directory, clock, keep=not gated)
+    pictures = Pictures(directory, clock, replay=not gated)
     courier = Courier(database, senders, gate, clock, pictures)
     return Program(
         directory,

@@ -19,7 +19,8 @@ import struct
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,9 +55,10 @@ class Broken(Exception):
 class Easel:
     """The process that draws, started when it is first needed. Used by one thread at a time."""
 
-    def __init__(self, command: tuple[str, ...] = ("-m", "prompts.easel")) -> None:
-        """Take what the interpreter runs."""
+    def __init__(self, command: tuple[str, ...] = ("-m", "prompts.easel"), seconds: float = DRAW_SECONDS) -> None:
+        """Take what the interpreter runs, and how long one card may take."""
         self._command = command
+        self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._drawn = 0
 
@@ -73,7 +75,7 @@ class Easel:
             process = self._running()
             assert process.stdin is not None
             process.stdin.write(asked)
-            found = self._answer(process, DRAW_SECONDS)
+            found = self._answer(process, self._seconds)
         except (Broken, OSError) as error:
             self.close()
             raise error if isinstance(error, Broken) else Broken("pipe") from error
@@ -153,20 +155,22 @@ class Easel:
 class Pictures:
     """The folder of drawn cards, and what draws into it."""
 
-    def __init__(self, directory: Path, clock: Clock, *, keep: bool = False, easel: Easel | None = None) -> None:
+    def __init__(self, directory: Path, clock: Clock, *, replay: bool = False, easel: Easel | None = None) -> None:
         """Open it.
 
         Args:
             directory: the data directory.
             clock: dates the files, since they are pruned by it.
-            keep: never forget a picture (a replay, whose lines name them).
+            replay: a script is played: nobody waits for a picture, so lines name it at once and it is drawn beside
+                the play, at the latest when this is closed; and none is forgotten, since lines name them.
         """
         self.folder = directory / FOLDER
         self._clock = clock
-        self._keep = keep
-        self._easel = easel or Easel()
+        self._replay = replay
+        self._easel = easel or Easel(seconds=START_SECONDS if replay else DRAW_SECONDS)
         self._hand = ThreadPoolExecutor(1, "pictures")
         self._waiting = 0
+        self._ahead: deque[Future[str]] = deque()
         self._failures = 0
         self._rest_until = 0.0
 
@@ -175,6 +179,8 @@ class Pictures:
         card = message.card
         if card is None or message.kind in (Kind.EDIT, Kind.REACTION):
             return message
+        if self._replay:
+            return await self._promised(message, card)
         if self._waiting >= MOST_WAITING:
             log.warning("pictures.not_drawn", card=card.name, why="queue")
             return message
@@ -184,6 +190,17 @@ class Pictures:
         finally:
             self._waiting -= 1
         return replace(message, picture=name) if name else message
+
+    async def _promised(self, message: Outgoing, card: Card) -> Outgoing:
+        try:
+            cards.page(card.name, card.values)
+        except cards.CannotDraw:
+            return message
+        drawing = self._hand.submit(self._file, card)
+        self._ahead.append(drawing)
+        if len(self._ahead) > MOST_WAITING:
+            await asyncio.wrap_future(self._ahead.popleft())
+        return replace(message, picture=cards.address(card.name, card.values))
 
     async def warm(self) -> None:
         """Start the process, so that the first card does not wait for it."""
@@ -233,7 +250,7 @@ class Pictures:
 
     async def prune(self, now: datetime) -> None:
         """Forget the pictures of messages that are long sent."""
-        if not self._keep:
+        if not self._replay:
             await asyncio.get_running_loop().run_in_executor(self._hand, self._prune, now)
 
     def _prune(self, now: datetime) -> None:
@@ -244,6 +261,6 @@ class Pictures:
                     path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go; nothing is drawn any more."""
-        self._hand.shutdown(wait=True, cancel_futures=True)
+        """Let go; what a replay has promised is drawn first."""
+        self._hand.shutdown(wait=True, cancel_futures=not self._replay)
         self._easel.close()

@@ -116,9 +116,8 @@ async def test_words_alone_when_it_hangs_or_dies(
     hung: Callable[..., Pictures], monkeypatch: pytest.MonkeyPatch, program: str, why: str
 ) -> None:
     """It never holds the event loop, and the next card gets a new process."""
-    monkeypatch.setattr(module, "DRAW_SECONDS", 0.5)
     monkeypatch.setattr(module, "START_SECONDS", 1.0)
-    easel = Easel(("-c", program))
+    easel = Easel(("-c", program), seconds=0.5)
     pictures = hung(easel)
     task = asyncio.create_task(pictures(message()))
     longest, last = 0.0, time.monotonic()
@@ -205,10 +204,29 @@ async def test_forgotten_after_a_week(hung: Callable[..., Pictures], data_dir: P
 
 
 async def test_a_replay_keeps_what_its_lines_name(hung: Callable[..., Pictures], data_dir: Path) -> None:
-    pictures = hung(keep=True)
+    pictures = hung(replay=True)
     name = (await pictures(message())).picture
+    pictures.close()
     await pictures.prune(NOW + timedelta(days=365))
     assert (data_dir / "pictures" / name).exists()
+
+
+async def test_a_replay_does_not_wait(hung: Callable[..., Pictures], data_dir: Path) -> None:
+    """What its lines name is there when it is over; what cannot be drawn is not named."""
+
+    def slowly(card: Card) -> bytes:
+        time.sleep(0.05)
+        return b"PNG"
+
+    brush = Brush(slowly)
+    pictures = hung(brush, replay=True)
+    began = time.monotonic()
+    named = [(await pictures(message(Card("board", {"group": str(n % 5)})))).picture for n in range(20)]
+    assert time.monotonic() - began < 0.2
+    assert (await pictures(message(Card("checkin", {"month": 13})))).picture == ""
+    pictures.close()
+    assert sorted(path.name for path in (data_dir / "pictures").iterdir()) == sorted(set(named))
+    assert len(brush.asked) == 5
 
 
 def test_the_easel_answers_with_nothing_to_nonsense() -> None:
