@@ -170,7 +170,11 @@ def post(session: Session, posting: Posting) -> Posted:
     if posted.repeated:
         return posted
     if posting.amount < 0:
-        drawn = lots.use(session, posting.account_id, -posting.amount, posting.reverses_id)
+        taken = -posting.amount
+        if posting.reverses_id is not None and lots.of_entry(session, posting.reverses_id) is None:
+            # The credit never expired, so those that never expire pay first.
+            taken = max(0, lots.total(session, posting.account_id) - posted.balance)
+        drawn = lots.use(session, posting.account_id, taken, posting.reverses_id)
         if drawn is not None and posting.reverses_id is None:
             lots.note_draw(session, posted.entry_id, drawn)
     elif posting.expires_on is not None:
@@ -245,15 +249,15 @@ def reverse(session: Session, entry_id: int, *, local_date: date, occurred_at: d
     A reversal stands in the account of what it undoes. When that is no longer the member's, a transfer brings the points there
     first, or from there to him: nobody's points end up in an account of nobody.
 
-    Undoing a credit takes what is left of its own lot first. Undoing a taking gives back as many expiring points as it had
-    used up, as one lot that is good until the latest day among those that it had used: nothing is good for less long than
-    before. If that day is over by now, they get as many days as they had left when they were taken. The rest never expired and
-    does not now.
+    Undoing a credit takes what is left of its own lot first; if it had none, points that never expire. Undoing a taking gives
+    back as many expiring points as it had used up, as one lot that is good until the latest day among those that it had used:
+    nothing is good for less long than before. If that day is over by now, they get as many days as they had left when they
+    were taken. The rest never expired and does not now.
 
     Raises:
         LookupError: no such entry, or it is itself a reversal.
         InsufficientPoints: the points were spent already.
-        LapsedPoints: the points have expired already; somebody else's or other ones would have to pay.
+        LapsedPoints: the points have expired already; others would have to pay.
     """
     entry = session.get(Entry, entry_id)
     if entry is None or entry.reverses_id is not None:

@@ -101,6 +101,12 @@ _LEFT = Prepared(
         _L.c.entry_id,
     ),
 )
+_TOTAL = Prepared(
+    "lot.total",
+    select(func.coalesce(func.sum(_L.c.remaining), 0)).where(
+        _L.c.account_id == bindparam("account"), text("remaining > 0")
+    ),
+)
 _SHRINK = Prepared(
     "lot.shrink", update(_L).where(_L.c.entry_id == bindparam("row")).values(remaining=_L.c.remaining - bindparam("by"))
 )
@@ -139,11 +145,16 @@ def _pieces(
     return found
 
 
+def total(session: Session, account_id: int) -> int:
+    """Return how many points of an account expire some day."""
+    return int(session.row(_TOTAL, account=account_id)[0])
+
+
 def use(session: Session, account_id: int, amount: int, first: int | None = None) -> Expiring | None:
     """Use points up: the lot ``first``, if it is this account's, then whichever expires first; None when none had a lot.
 
     Args:
-        amount: whole points taken, > 0; what the lots do not have was good for ever.
+        amount: whole points taken, ≥ 0; what the lots do not have was good for ever.
     """
     pieces = _pieces(session, account_id, amount, first or 0, 0)
     for lot, _owner, _last_day, part in pieces:

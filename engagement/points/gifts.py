@@ -18,7 +18,7 @@ from engagement import calendar
 from engagement.errors import Refusal
 from engagement.feature import Context, GroupView
 from engagement.points import rules
-from engagement.points.service import award
+from engagement.points.service import award, good_until
 from engagement.points.tables import GiftRequest
 from storage import audit, identities, ledger
 from storage.engine import Session
@@ -251,7 +251,6 @@ def decide(ctx: Context, request_id: int, *, agree: bool) -> Decided:
 def _post(ctx: Context, request: GiftRequest, member: Member, group: GroupView) -> tuple[int, int]:
     assert member.id is not None and member.account_id is not None
     today = calendar.local_day(ctx.now, group.zone)
-    months = rules.expiry_months(group.settings) if request.amount > 0 else 0
     posting = Posting(
         member.account_id,
         request.group_id,
@@ -261,7 +260,7 @@ def _post(ctx: Context, request: GiftRequest, member: Member, group: GroupView) 
         f"gift:{request.id}",
         today,
         ctx.now,
-        expires_on=rules.last_day(today, months) if months else None,
+        expires_on=good_until(group.settings, today),
     )
     try:
         posted = ledger.post(ctx.session, posting)

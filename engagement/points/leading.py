@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from engagement import actions
 from engagement.errors import Refusal
 from engagement.feature import Context
-from engagement.kernel import Button, Kind, Reply, row_id
+from engagement.kernel import Button, Kind, Place, Reply, row_id
 from engagement.points import corrections, gifts, rules, service, validity
 from prompts.loader import texts
 
@@ -49,7 +49,8 @@ def _asked(ctx: Context, done: gifts.Adjusted, values: Mapping[str, object], *, 
         Button(f"gift_yes:{done.request_id}", "points.button_agree"),
         Button(f"gift_no:{done.request_id}", "points.button_refuse"),
     ]
-    told = Reply("points.asked" if done.checkers else "points.asked_here", values, buttons=buttons)
+    key = "points.asked" if done.checkers else "points.asked_here"
+    told = Reply(key, values, buttons=buttons, subject=f"gift:{done.request_id}")
     asks = [
         Reply("points.asks", values, kind=Kind.DM, to=person, group_id=ctx.here.id, buttons=buttons)
         for person in done.checkers
@@ -80,6 +81,10 @@ def _decide(ctx: Context, *, agree: bool) -> Sequence[Reply]:
     key = "agreed" if agree else "turned_down"
     buttons = [Button(f"undo_points:{done.entry_id}", "points.button_undo")] if agree else []
     said = [Reply(f"points.{key}", values, buttons=buttons)]
+    if ctx.incoming.place is Place.DM:
+        # Where it was asked in the group, everybody sees what became of it.
+        subject = f"gift:{row_id(ctx.text)}"
+        said.append(Reply(f"points.{key}_told", values, kind=Kind.EDIT, group_id=done.group_id, subject=subject))
     if done.maker_id:
         said.append(Reply(f"points.{key}_told", values, kind=Kind.DM, to=done.maker_id, group_id=done.group_id))
     return said

@@ -151,7 +151,6 @@ def award(
                 return Awarded(0, ledger.balance(ctx.session, account), False, 0, kept)
         if words is not None:
             ctx.session.run(_REMEMBER, member_row=member, today=ctx.today.isoformat(), digest=farming.digest(words))
-    months = rules.expiry_months(ctx.here.settings) if amount > 0 else 0
     posted = ledger.post(
         ctx.session,
         Posting(
@@ -163,7 +162,7 @@ def award(
             key,
             ctx.today,
             ctx.incoming.occurred_at,
-            expires_on=rules.last_day(ctx.today, months) if months else None,
+            expires_on=good_until(ctx.here.settings, ctx.today),
         ),
     )
     return Awarded(posted.entry_id, posted.balance, posted.repeated, amount, kept)
@@ -184,6 +183,15 @@ def _fault(ctx: Context, member_id: int, words: str | None) -> str:
         if farming.is_burst(ctx.rewarded(ctx.actor.person_id, ctx.chance, at), at):
             return "burst"
     return ""
+
+
+def good_until(settings: Mapping[str, object], today: date) -> date | None:
+    """Return the last day on which points are good that come today in a group with these settings; None = for ever.
+
+    For slices that post without a context.
+    """
+    months = rules.expiry_months(settings)
+    return rules.last_day(today, months) if months else None
 
 
 def forget_traces(session: Session, today: date) -> None:
