@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 
 from bot.settings import Settings
 from engagement.checkin import records as checkin
+from engagement.households import service as households
 from prompts.loader import texts
 from storage import audit, ledger, migrate
 from storage.campaigns import Delivery, Fire
@@ -105,7 +106,9 @@ def _deliveries(session: Session) -> list[Check]:
 
 def _others(session: Session) -> list[Check]:
     rows, broken = audit.broken_links(session)
+    families, wrong = households.wrong_households(session)
     return [
+        Check("households", families, wrong),
         Check("streaks", 0, checkin.wrong_streaks(session)),
         Check("audit", rows, 0 if broken is None else 1),
     ]

@@ -25,6 +25,10 @@ PLANTED = {
     "deliveries": "PRAGMA foreign_keys=OFF; DELETE FROM fire",
     "delivery_reasons": "UPDATE delivery SET state = 'skipped', reason = '' WHERE id = 1",
     "streaks": "UPDATE checkin_streak SET total = total + 1 WHERE member_id = (SELECT min(member_id) FROM checkin_streak)",
+    "households": (
+        "PRAGMA foreign_keys=OFF; UPDATE account SET group_id = 999"
+        " WHERE id = (SELECT min(account_id) FROM member WHERE account_id IS NOT NULL)"
+    ),
     "audit": "UPDATE audit SET details = '{}' WHERE id = 1",
     "keys": (
         "DROP TABLE IF EXISTS ledger_reason; ALTER TABLE ledger_entry RENAME TO old;"
