@@ -11,8 +11,10 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from engagement.kernel import MAX_TEXT, simplified
+from engagement.kernel import simplified
 
+LONGEST = 400
+"""Characters that are looked at; whoever shows a text cuts it to fewer."""
 _MORE = str.maketrans(  # zh: traditional characters of the word lists that no command needs
     "網賭場冊貸發錢賣買藥槍彈黃碼約薦紅裝號機樓軟體銀證聯繫維優價廠銷費領險財贏輸馬媽嗎滾髒罵個賤廢婦養東妳祕緊",
     "网赌场册贷发钱卖买药枪弹黄码约荐红装号机楼软体银证联系维优价厂销费领险财赢输马妈吗滚脏骂个贱废妇养东你秘紧",
@@ -70,10 +72,10 @@ def _counts(char: str) -> bool:
 
 
 def fold(text: str) -> Folded:
-    """Read a text of at most ``MAX_TEXT`` characters; what is longer is not looked at."""
+    """Read the first :data:`LONGEST` characters of a text."""
     kept: list[str] = []
     at: list[int] = []
-    for index, char in enumerate(text[:MAX_TEXT]):
+    for index, char in enumerate(text[:LONGEST]):
         for one in _folded(char):
             kept.append(one)
             at.append(index)

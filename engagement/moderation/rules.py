@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum, StrEnum
 from functools import lru_cache
+from typing import TypeAlias
 
 from engagement.moderation import adverts, personal
 from engagement.moderation.folding import Folded, bare, fold, is_latin
@@ -97,6 +98,8 @@ def lexicon(words: tuple[ListedWord, ...]) -> Lexicon:
 
 
 _INSULTING = frozenset({"insults", "threats"})
+_ASKED_ABOUT = "fraud"
+"""The list of what neighbours ask about too: what to do with a false note."""
 OWN = "own"
 """Name of the list of words that a group, a region or the staff added."""
 
@@ -143,17 +146,19 @@ def inspect(text: str, words: Sequence[Lexicon] = (), activity: str = "") -> tup
 
     for one in personal.find(folded):
         add(Category.PERSONAL, one.kind, (one.start, one.end), 1, Action.MASK)
-    for kind, span in _links(folded, text):
+    links = list(_links(folded, text))
+    for kind, span in links:
         hold = kind != "plain" and activity not in TO_LEADER
         add(Category.LINK, kind, span, 2 if hold else 1, Action.HOLD if hold else Action.MASK)
-    advert = _advert(folded, about, reachable=any(one.kind == "phone" for one in found))
+    reachable = any(one.kind == "phone" for one in found)
+    advert = _advert(folded, about, reachable=reachable, links=[span for _, span in links])
     if advert is not None:
         add(Category.ADVERT, "advert", advert, 2, Action.HOLD)
     for listed_in, start, end in (hit for lexicon_ in words for hit in _hits(folded, lexicon_)):
         if listed_in in _INSULTING:
             severity = 3 if listed_in == "threats" else 2
             add(Category.INSULT, listed_in, folded.unbared(start, end), severity, _rude(activity, severity))
-        elif not about.others:
+        elif not about.others and not (about.asks and listed_in == _ASKED_ABOUT):
             severity = 2 if listed_in == OWN else 3
             add(Category.WORD, listed_in, folded.unbared(start, end), severity, Action.HOLD)
     for match in adverts.INSULTS.finditer(folded.bare):
@@ -184,35 +189,54 @@ def _about(folded: Folded) -> _About:
     return _About(bool(adverts.ASKS.search(folded.text)), warns, others)
 
 
-def _advert(folded: Folded, about: _About, *, reachable: bool) -> tuple[int, int] | None:
+_Span: TypeAlias = tuple[int, int]
+
+
+def _advert(folded: Folded, about: _About, *, reachable: bool, links: Sequence[_Span]) -> _Span | None:
     """Return the span (in ``text``) of what makes a text an advertisement, or None.
+
+    One plain sign is enough (an account to write to, an offer that no neighbour makes); else goods, a sum and a way to get in
+    touch have to come together.
 
     Args:
         reachable: a mobile number stands in it.
+        links: spans in which an account's name means nothing.
     """
     text = folded.bare
-    contact = adverts.CONTACT.search(text)
-    solicits = adverts.SOLICITS.search(text)
-    offers = adverts.OFFERS.search(text)
-    goods = adverts.GOODS.search(text)
-    own = contact is not None and _OWN.search(text[: contact.start()]) is not None
+    contact = _contact(folded, links)
+    solicits = _span(folded, adverts.SOLICITS)
+    offers = _span(folded, adverts.OFFERS) or _span(folded, adverts.HARD)
     if about.warns or (about.others and about.asks):
         return None
     if (about.others or about.asks) and not (contact and (solicits or offers)):
         return None
-    priced = adverts.PRICE.search(folded.text) is not None
-    found = offers or solicits or (None if own and not goods else contact)
-    if found is None and goods is not None and reachable and (priced or _sells(text)):
-        found = goods
-    return None if found is None else folded.unbared(*found.span())
+    goods = list({match.group(): match for match in adverts.GOODS.finditer(text)}.values())
+    own = contact is not None and _OWN.search(folded.text[: contact[0]]) is not None
+    plain = offers or solicits or (None if own and not goods else contact)
+    if plain is not None or not goods:
+        return plain
+    sums = bool(adverts.PRICE.search(folded.text) or adverts.PAY.search(folded.text))
+    score = min(2, len(goods)) + sums + bool(adverts.HINTS.search(text)) + reachable
+    touch = reachable or adverts.HINTS.search(text)
+    return folded.unbared(*goods[0].span()) if touch and score >= _ADVERT_FROM else None
 
 
-_OWN = re.compile(r"(?:我|我的|本人)$")
-_SELLS = re.compile(r"电话|联系|上门|预约|要的|有需要|同手机|同号|高价|专业|本人")
+_ADVERT_FROM = 3
+_OWN = re.compile(r"(?:我|我的|本人)\s?$")
 
 
-def _sells(text: str) -> bool:
-    return _SELLS.search(text) is not None
+def _span(folded: Folded, pattern: re.Pattern[str]) -> _Span | None:
+    match = pattern.search(folded.bare)
+    return None if match is None else folded.unbared(*match.span())
+
+
+def _contact(folded: Folded, links: Sequence[_Span]) -> _Span | None:
+    """Return the span of an account to write to, outside links."""
+    marked = adverts.MARKED.search(folded.text)
+    spans = [folded.unbared(*match.span()) for match in adverts.CONTACT.finditer(folded.bare)]
+    if marked is not None:
+        spans.append(marked.span())
+    return next((span for span in spans if not any(a < span[1] and span[0] < b for a, b in links)), None)
 
 
 def _links(folded: Folded, text: str) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -226,12 +250,13 @@ def _links(folded: Folded, text: str) -> Iterator[tuple[str, tuple[int, int]]]:
             yield "hidden", match.span()
         else:
             yield ("short" if adverts.SHORT.search(match.group()) else "plain"), match.span()
-    for pattern in (adverts.DOTTED, adverts.SPACED):
+    for pattern in (adverts.DOTTED, adverts.SPACED, adverts.GAPPED):
         for match in pattern.finditer(folded.text):
             squeezed = re.sub(r"\s", "", match.group())
             if pattern is adverts.SPACED and not adverts.LINK.fullmatch(squeezed):
                 continue
             if not any(start < match.end() and match.start() < end for start, end in plain):
+                plain.append(match.span())
                 yield "hidden", match.span()
 
 

@@ -17,6 +17,8 @@ from prompts import packs, wordlists
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("TUANTUAN_SHARED", ROOT.parent / "shared"))
 WORDS = [rules.lexicon(wordlists.words())]
+LOOSER = {Category.ADVERT: 0.60, Category.INSULT: 0.80}
+"""Least recall on the set with wording that was new to the rules."""
 FLOORS = {  # precision, recall
     Category.ADVERT: (0.85, 0.90),
     Category.WORD: (0.95, 0.90),
@@ -48,7 +50,7 @@ def alarms(texts: Iterator[str]) -> tuple[int, list[str]]:
     return len(read), [text for text in read if rules.verdict(rules.inspect(text, WORDS, "topic")) > Action.PASS]
 
 
-@pytest.mark.parametrize("part", ["tune", "held"])
+@pytest.mark.parametrize("part", ["tune", "held", "blind"])
 def test_the_labelled_set(part: str, capsys: pytest.CaptureFixture[str]) -> None:
     right: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
@@ -71,7 +73,9 @@ def test_the_labelled_set(part: str, capsys: pytest.CaptureFixture[str]) -> None
         print(f"\n{part}: {alarm} of {clean} clean texts alarmed")
     for one, (least_precision, least_recall) in FLOORS.items():
         assert right[one] / max(1, right[one] + wrong[one]) >= least_precision, one
-        assert right[one] / max(1, right[one] + missed[one]) >= least_recall, one
+        assert right[one] / max(1, right[one] + missed[one]) >= (
+            LOOSER.get(one, least_recall) if part == "blind" else least_recall
+        ), one
     assert alarm <= clean * 0.02
 
 

@@ -74,6 +74,8 @@ def test_what_is_found_where(text: str, kind: str, covered: str) -> None:
         "一点半开门",
         "a b c 都学会了",
         "3 . 5 折",
+        "x y z . q",
+        "我真是废物一个，又忘了打卡",
         "",
     ],
 )
@@ -197,13 +199,14 @@ def test_bare_words() -> None:
 def test_it_is_quick() -> None:
     """Under 1 ms for an answer; long pastes of digits and letters do not blow up."""
     text = "我家腌了两坛泡菜，第一坛放了花椒和一点白酒，酸得掉牙，孩子爱吃。" * 3
-    for sample in (text, "1 3 8 " * 100, "a.b-c." * 100, "加我" * 150, "栋1单元2室" * 60, "w w w . " * 60):
+    dotted = ("1 3 8 " * 100, "a.b-c." * 100, "w w w . " * 60, "1" * 2000, "1 " * 1000, "a." * 1000)
+    for sample in (text, "加我" * 150, "栋1单元2室" * 60, *dotted):
         best = 1.0
-        for _ in range(5):
+        for _ in range(10):
             start = time.perf_counter()
             rules.inspect(sample, WORDS)
             best = min(best, time.perf_counter() - start)
-        assert best < 0.005, sample[:12]
+        assert best < 0.02, (sample[:12], best)
     started = time.perf_counter()
     for _ in range(200):
         rules.inspect(text[:60], WORDS)
