@@ -107,14 +107,14 @@ def asleep(session: Session, where: ColumnElement[bool], now: datetime) -> int:
     return rules.asleep(nights, {one.zone: calendar.local_minute(now, one.zone) for one in nights})
 
 
-def full(session: Session, where: ColumnElement[bool], now: datetime) -> int:
-    """Count groups that have had their announcements of today."""
+def full(session: Session, where: ColumnElement[bool], now: datetime, most: int = rules.MOST_A_DAY) -> int:
+    """Count groups that have had so many announcements today."""
     rows = session.execute(
         select(_G.c.zone, _AD.c.local_date)
         .join(_AD, _AD.c.group_id == _G.c.id)
         .where(
             where,
-            _AD.c.said >= rules.MOST_A_DAY,
+            _AD.c.said >= most,
             _AD.c.local_date >= calendar.local_day(now - timedelta(days=1), "UTC"),
         )
     )

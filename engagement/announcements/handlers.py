@@ -92,25 +92,39 @@ def _shown(ctx: Context, draft: service.Draft) -> Sequence[Reply]:
     where = service.where(ctx, draft)
     groups = audience.count(ctx.session, where)
     names = audience.names(ctx.session, where, _NAMED)
-    asleep = audience.asleep(ctx.session, where, ctx.now)
+    asleep, full, over = _limits(ctx, draft)
+    reached = groups - (full if draft.is_first else 0)
     values = {
         "shown": service.preview(ctx, draft),
-        "groups": groups,
+        "groups": reached,
         "names": "、".join(name for _id, name in names),
         "asleep": asleep,
-        "full": audience.full(ctx.session, where, ctx.now),
+        "full": full,
+        "over": over,
         "group": None,
     }
     tails = ["announcements.names" if groups <= _NAMED else "announcements.names_more"] if groups else []
     if asleep:
         tails.append("announcements.rings" if draft.rings_at_night else "announcements.waits")
-    if values["full"]:
+    if full:
         tails.append("announcements.some_full" if draft.is_first else "announcements.some_edited")
+    if over:
+        tails.append("announcements.some_over")
     reference = f"{draft.round.id}.{draft.round.changes}"
-    buttons = [Button(f"announce_go:{reference}", "announcements.button_go", values)] if groups else []
+    buttons = [Button(f"announce_go:{reference}", "announcements.button_go", values)] if reached else []
     buttons += _choices(ctx, draft, reference, names if groups <= _NAMED else [])
     buttons.append(Button(f"announce_drop:{reference}", "announcements.button_drop"))
-    return [Reply("announcements.draft" if groups else "announcements.draft_nobody", values, tails, buttons=buttons)]
+    key = "draft" if reached else "draft_full" if groups else "draft_nobody"
+    return [Reply(f"announcements.{key}", values, tails, buttons=buttons)]
+
+
+def _limits(ctx: Context, draft: service.Draft) -> tuple[int, int, int]:
+    """Return how many groups sleep, how many have had too many announcements, and how many hear one more for its urgency."""
+    where = service.where(ctx, draft)
+    most = service.most(draft.announcement, draft.round.step)
+    full = audience.full(ctx.session, where, ctx.now, most)
+    over = audience.full(ctx.session, where, ctx.now) - full if most > rules.MOST_A_DAY else 0
+    return audience.asleep(ctx.session, where, ctx.now), full, over
 
 
 def _choices(ctx: Context, draft: service.Draft, reference: str, names: Sequence[tuple[int, str]]) -> list[Button]:
@@ -176,17 +190,19 @@ def _drop(ctx: Context, draft: service.Draft, _choice: int) -> Sequence[Reply]:
 
 
 def _go(ctx: Context, draft: service.Draft, sure: int) -> Sequence[Reply]:
-    """The confirmation; what rings at night asks once more."""
-    asleep = audience.asleep(ctx.session, service.where(ctx, draft), ctx.now)
-    if draft.rings_at_night and asleep and not sure:
+    """The confirmation; what rings at night, or beyond the day's three, asks once more."""
+    asleep, full, over = _limits(ctx, draft)
+    rings = asleep if draft.rings_at_night else 0
+    if (rings or over) and not sure:
         reference = f"{draft.round.id}.{draft.round.changes}"
         buttons = [
             Button(f"announce_go:{reference}.1", "announcements.button_ring"),
             Button(f"announce_drop:{reference}", "announcements.button_drop"),
         ]
-        return [Reply("announcements.ring_sure", {"asleep": asleep}, buttons=buttons)]
-    groups = sending.confirm(ctx, draft)
-    waits = asleep if not draft.rings_at_night else 0
+        key = "announcements.ring_sure" if rings else "announcements.over_sure"
+        return [Reply(key, {"asleep": asleep, "over": over}, buttons=buttons)]
+    groups = sending.confirm(ctx, draft) - (full if draft.is_first else 0)
+    waits = 0 if draft.rings_at_night else asleep
     tails = ["announcements.waiting"] if waits else []
     return [Reply(f"announcements.sent_{draft.round.step}", {"groups": groups, "asleep": waits}, tails)]
 
@@ -216,7 +232,9 @@ def _far(ctx: Context, announcement_id: int) -> Sequence[Reply]:
     found, others = progress.latest(ctx, announcement_id)
     if found is None:
         raise Refusal("guard.old_button" if announcement_id else "announcements.none_yet")
-    values = {"about": found.about, "rows": found.rows, "more": found.more, **found.tally}
+    figures = [texts().fill(f"announcements.count_{stage}", {"count": n}) for stage, n in found.tally.items() if n]
+    figures_shown = texts().raw("announcements.between").join(figures)
+    values = {"about": found.about, "rows": found.rows, "more": found.more, "figures": figures_shown, **found.tally}
     tails = ["announcements.rows"] if found.rows else []
     if found.more:
         tails.append("announcements.rows_more")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement import calendar
-from engagement.announcements import rules, sending, service
+from engagement.announcements import sending, service
 from engagement.announcements.tables import Announcement, AnnouncementDay, AnnouncementRound
 from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Reply
@@ -30,7 +30,7 @@ _SPEND = Prepared(
         .on_conflict_do_update(
             index_elements=["group_id", "local_date"],
             set_={"said": _AD.c.said + 1},
-            where=_AD.c.said < rules.MOST_A_DAY,
+            where=_AD.c.said < bindparam("most"),
         )
         .returning(_AD.c.said)
     ),
@@ -65,16 +65,33 @@ def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> 
         if (told := rounds.get(one.campaign_id)) is not None:
             key = (told.announcement.id or 0, one.group.id)
             latest[key] = max(latest.get(key, 0), told.round.id or 0)
+    wanted: dict[int, list[int]] = {}
+    for one in occurrences:
+        told = rounds.get(one.campaign_id)
+        if told is not None and told.earlier and not _is_superseded(one, told, latest):
+            wanted.setdefault(one.campaign_id, []).append(one.group.id)
+    heard = {campaign: _heard(session, rounds[campaign].earlier, groups) for campaign, groups in wanted.items()}
     planned = []
     for one in occurrences:
         told = rounds.get(one.campaign_id)
         if told is None:
             planned.append(Planned(one, skip="withdrawn"))
-        elif (told.round.id or 0) < latest[(told.announcement.id or 0, one.group.id)]:
+        elif _is_superseded(one, told, latest):
             planned.append(Planned(one, skip="superseded"))
         else:
-            planned.append(_planned(session, one, told, now))
+            planned.append(_planned(session, one, told, now, heard=one.group.id in heard.get(one.campaign_id, ())))
     return planned
+
+
+def _is_superseded(one: Occurrence, told: _Told, latest: Mapping[tuple[int, int], int]) -> bool:
+    return (told.round.id or 0) < latest[(told.announcement.id or 0, one.group.id)]
+
+
+def _heard(session: Session, earlier: Sequence[int], groups: Sequence[int]) -> set[int]:
+    """Close what of the earlier rounds still waits in some groups, and return those that have had one of them."""
+    here = and_(_D.c.campaign_id.in_(earlier), _D.c.group_id.in_(groups), _D.c.recipient == 0)
+    sending.close(session, here, "superseded")
+    return {row[0] for row in session.execute(select(_D.c.group_id).where(here, _D.c.state.in_(_HEARD)))}
 
 
 def _rounds(session: Session, campaigns: set[int]) -> dict[int, _Told]:
@@ -102,25 +119,19 @@ def _rounds(session: Session, campaigns: set[int]) -> dict[int, _Told]:
     return found
 
 
-def _planned(session: Session, one: Occurrence, told: _Told, now: datetime) -> Planned:
+def _planned(session: Session, one: Occurrence, told: _Told, now: datetime, *, heard: bool) -> Planned:
     step, words = told.round.step, told.round.words
-    heard = False
-    if told.earlier:
-        here = (_D.c.campaign_id.in_(told.earlier)) & (_D.c.group_id == one.group.id) & (_D.c.recipient == 0)
-        sending.close(session, here, "superseded")
-        states = session.execute(select(_D.c.state).where(here)).all()
-        heard = any(row[0] in _HEARD for row in states)
     if step == "end" and not heard:
         return Planned(one, skip="unheard")
     reply = service.message(told.announcement, step, words, told.first, heard=heard or step == "first")
-    if _has_room(session, one.group.id, one.local_date):
+    if _has_room(session, one.group.id, one.local_date, service.most(told.announcement, step)):
         return Planned(one, replace(reply, kind=Kind.PUSH))
     return _edited(session, one, told, now) if heard else Planned(one, skip="announced_enough")
 
 
-def _has_room(session: Session, group_id: int, day: date) -> bool:
+def _has_room(session: Session, group_id: int, day: date, most: int) -> bool:
     """Take one of the group's announcements of the day; False when there is none left."""
-    return session.row(_SPEND, group_row=group_id, local_day=day.isoformat()) is not None
+    return session.row(_SPEND, group_row=group_id, local_day=day.isoformat(), most=most) is not None
 
 
 def _edited(session: Session, one: Occurrence, told: _Told, now: datetime) -> Planned:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,11 +12,15 @@ from engagement.kernel import one_line, simplified
 
 MOST_A_DAY = 3
 """Announcements that ring in one group on one local day, updates and ends included; what is over it edits the first."""
+MOST_URGENT = 6
+"""An urgent beginning still rings after those three, if its author says so once more: a gas leak must not wait for tomorrow."""
 MOST_CHARACTERS = 300
 MOST_LINES = 6
 ABOUT = 18
 """Characters of an announcement by which it is told from others."""
-_FIELD = re.compile(r"[\s,，;；、]+")
+_FIELD = re.compile(r"[\s,，;；、:：]+")
+_BETWEEN = re.compile(r"[\s,，;；、]+")
+"""Between fields no colon: one may stand in a time."""
 
 _COMMAND = re.compile(
     r"[\s#@]*(?:/\w+|(?:群发|紧急|发紧急|发)公告|通知所有群|公告更新|更新公告|公告结束|结束公告)[\s:：,，#]+"
@@ -71,7 +74,7 @@ def read_form(words: str) -> Form | None:
 
     The last field takes everything that is left. A template that is named with too few fields comes back without any.
     """
-    name, *rest = _FIELD.split(unicodedata.normalize("NFKC", words).strip(), maxsplit=1)
+    name, *rest = _FIELD.split(words.strip(), maxsplit=1)
     found = FORMS.get(simplified(name))
     if found is None:
         return None
@@ -85,7 +88,7 @@ def fill_form(key: str, words: str) -> Form:
         key: of one of :data:`FORMS`.
     """
     count = dict(FORMS.values())[key]
-    fields = [one_line(field, 60) for field in _FIELD.split(words.strip(), maxsplit=count - 1)]
+    fields = [one_line(field, 60) for field in _BETWEEN.split(words.strip(), maxsplit=count - 1)]
     whole = len(fields) == count and all(fields)
     return Form(key, tuple(fields) if whole else ())
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Boolean, ColumnElement, Integer, String, insert, literal, select, update
+from sqlalchemy import Boolean, ColumnElement, Integer, String, insert, literal, select, tuple_, update
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -168,13 +168,14 @@ def close(session: Session, rows: ColumnElement[bool], why: str) -> int:
 
     A row that is being sent right now goes out: whether the platform has it is not known.
     """
-    rings = select(_D.c.id).where(rows, _D.c.state == "pending", _D.c.body.not_like('{"kind": "edit"%'))
-    for group_id, local_date in session.execute(select(_D.c.group_id, _D.c.local_date).where(_D.c.id.in_(rings))).all():
-        session.execute(
-            update(_AD)
-            .where(_AD.c.group_id == group_id, _AD.c.local_date == local_date, _AD.c.said > 0)
-            .values(said=_AD.c.said - 1)
-        )
+    rings = select(_D.c.group_id, _D.c.local_date).where(
+        rows, _D.c.state == "pending", _D.c.body.not_like('{"kind": "edit"%')
+    )
+    session.execute(
+        update(_AD)
+        .where(tuple_(_AD.c.group_id, _AD.c.local_date).in_(rings), _AD.c.said > 0)
+        .values(said=_AD.c.said - 1)
+    )
     closed = session.execute(
         update(_D)
         .where(rows, _D.c.state == "pending")

@@ -97,6 +97,11 @@ def first_words(session: Session, announcement: Announcement) -> str:
     return found or ""
 
 
+def most(announcement: Announcement, step: str) -> int:
+    """Return how many announcements a group may have on a day, this one included."""
+    return rules.MOST_URGENT if announcement.urgent and step == "first" else rules.MOST_A_DAY
+
+
 # ---------------------------------------------------------------- drafts
 
 
