@@ -235,12 +235,10 @@ def home(session: Session, entry: Entry) -> int:
 
     Whoever has erased his data has left them where they were, and what a household has spent comes back to it.
     """
-    member = session.get(Member, entry.member_id)
-    if member is None or member.account_id is None:
-        return entry.account_id
+    member = session.get_one(Member, entry.member_id)
     spent = entry.amount < 0 and entry.kind != "adjust"
     stays = spent and session.execute(select(_M.c.id).where(_M.c.account_id == entry.account_id).limit(1)).first()
-    return entry.account_id if stays else member.account_id
+    return entry.account_id if stays or member.account_id is None else member.account_id
 
 
 def reverse(session: Session, entry_id: int, *, local_date: date, occurred_at: datetime) -> Posted:
