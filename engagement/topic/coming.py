@@ -102,7 +102,8 @@ def restore(ctx: Context, row: TopicDay) -> TopicDay:
 
 def as_it_stands(row: TopicDay) -> dict[str, object]:
     """Return what :func:`put_back` needs."""
-    return {"row": row.id, "source": row.source, "question": row.question, "hint": row.hint, "state": row.state}
+    names = ("source", "question", "hint", "state", "attempt")
+    return {"row": row.id, **{name: getattr(row, name) for name in names}}
 
 
 def put_back(ctx: Context, before: Mapping[str, object]) -> TopicDay:
@@ -114,11 +115,11 @@ def put_back(ctx: Context, before: Mapping[str, object]) -> TopicDay:
     row = ctx.session.get(TopicDay, before.get("row"))
     if row is None or row.group_id != ctx.here.id or row.local_date <= ctx.today:
         raise Refusal("topic.button_old")
-    kept = {name: str(before[name]) for name in ("source", "question", "hint", "state")}
+    kept = {name: value for name, value in before.items() if name != "row"}
     return _change(ctx, row, "put_back", **kept)
 
 
-def _change(ctx: Context, row: TopicDay, act: str, **fields: str) -> TopicDay:
+def _change(ctx: Context, row: TopicDay, act: str, **fields: object) -> TopicDay:
     for name, value in fields.items():
         setattr(row, name, value)
     ctx.session.add(row)
