@@ -125,14 +125,13 @@ class Program:
         return [feature.follow_up for feature in self.dispatcher.features if feature.follow_up is not None]
 
     async def follow_up(self) -> None:
-        """Say what is due some seconds after events, and wait until it is sent."""
+        """Say what is due some seconds after events."""
         now = self.clock.now()
         for one in self.follow_ups:
             due = await self.database.read(one.due)
             if due is not None and due <= now:
                 for queued in await self.database.write(partial(queue_edits, take=one.take, now=now)):
                     self.courier.post(queued)
-        await self.courier.drain()
 
     async def attend(self) -> None:
         """Do what a live program does every few seconds beside its work; replicas learn what another one was told."""
@@ -153,6 +152,7 @@ class Program:
                 clock.set(due)
             await self.run_due()
             await self.follow_up()
+            await self.courier.drain()
             if await self.next_instant() == due:
                 # Something cannot go out now; the clock must still reach its end.
                 break

@@ -208,7 +208,8 @@ class Stage:
                 "citations": [{"document": c.document, "chunk": c.chunk, "quote": c.quote} for c in message.citations],
             }
         )
-        return Receipt(Outcome.SENT, provider_id=name)
+        # As on a platform, an edited message stays the one it was: the next edit is of it too.
+        return Receipt(Outcome.SENT, provider_id=message.reply_to if message.kind is Kind.EDIT else name)
 
 
 class Playable(Protocol):

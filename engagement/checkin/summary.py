@@ -13,10 +13,11 @@ from sqlalchemy import bindparam, func, null, select, update
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from engagement.checkin import rules
+from engagement.checkin import pauses, rules
 from engagement.checkin.tables import DAILY, Checkin, CheckinDay
 from engagement.feature import Context, GroupView
 from engagement.kernel import Kind, Reply
+from prompts.loader import texts
 from storage import outbox
 from storage.columns import micros
 from storage.engine import Session
@@ -139,10 +140,16 @@ def _say(session: Session, group: GroupView, day: date, kind: Kind) -> Reply:
         .order_by(col(Checkin.id).desc())
         .limit(SHOWN)
     ).all()
-    values = {"count": count, "names": "、".join(names)}
+    special = rules.special_day(pauses.settings_of(group), day)
+    values = {
+        "count": count,
+        "names": "、".join(names),
+        "special": texts().raw(f"checkin.special_{special}") if special else "",
+    }
     return Reply(
         "checkin.day_one" if count <= len(names) else "checkin.day_many",
         values,
+        ["checkin.doubled_day"] if special else (),
         kind=kind,
         subject=_subject(day),
     )

@@ -117,6 +117,12 @@ def test_two_replicas_edit_once(stage: Stage) -> None:
     assert [len(one) for one in found] == [1, 0]
 
 
+def test_a_special_day_is_said_in_it(stage: Stage) -> None:
+    stage.say("周团长", "双倍日 12-02")
+    (message,) = stage.say(NEIGHBOURS[0], "签到", "2026-12-02T07:00:00")
+    assert "今天是双倍日，打卡积分翻倍" in shown(message)
+
+
 def test_a_quote_of_it_and_a_routine_topic(stage: Stage) -> None:
     stage.say("周团长", "新增打卡 健身")
     (message,) = stage.say(NEIGHBOURS[0], "签到", "2026-12-02T07:00:00")

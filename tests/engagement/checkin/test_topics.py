@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.gateway import Gateway
 from engagement.checkin import records
+from engagement.dispatch import Dispatcher
 from engagement.kernel import Outgoing
 from engagement.registry import FEATURES
 from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
@@ -69,6 +72,15 @@ def test_in_private_it_is_the_group_s_topic(stage: Stage) -> None:
     stage.say("李阿姨", "签到")
     assert keys(stage.say("李阿姨", "健身打卡", private=True)) == ["checkin.topic_done"]
     assert keys(stage.say("李阿姨", "健身打卡")) == ["checkin.topic_already"]
+
+
+def test_after_a_restart_the_topics_are_still_heard(stage: Stage) -> None:
+    started = Gateway(stage.database, Dispatcher(FEATURES), stage.clock)
+    said = replace(stage.incoming("李阿姨"), text="健身打卡")
+    assert started.routes.is_chatter(said), "nothing is known yet"
+    stage.database.read_now(started.learn_all)
+    assert not started.routes.is_chatter(said)
+    assert started.routes.is_chatter(replace(said, conversation="g2"))
 
 
 def test_stopping_begins_again_under_the_same_day(stage: Stage) -> None:
