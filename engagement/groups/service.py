@@ -150,13 +150,17 @@ def _coming_today(ctx: Context) -> int:
 
 
 def farewell(ctx: Context) -> None:
-    """Note that a neighbour left; points stay for a return."""
+    """Note that a neighbour left; points stay for a return, a leader's say only if there is no other leader."""
     incoming = ctx.incoming
     known = identities.known(ctx.session, incoming.channel, incoming.subject or incoming.sender, ctx.here.id)
     if known is not None and known.member_id is not None:
         member = ctx.session.get_one(Member, known.member_id)
         member.left_at = ctx.now
         ctx.session.add(member)
+        ctx.session.flush()
+        if member.role == "leader" and identities.leaders(ctx.session, ctx.here.id):
+            member.role = "member"
+            ctx.session.add(member)
 
 
 def change(ctx: Context, action: str, **values: object) -> Mapping[str, object]:
