@@ -74,10 +74,10 @@ def appeal(ctx: Context, case: ModerationCase, words: str) -> int:
     if calendar.is_quiet(minute, here.quiet_from, here.quiet_to):
         return 0
     mine = ctx.actor.person_id
-    first = service.reachable_leaders(ctx.session, [here.id], {mine, case.decided_by or 0}).get(here.id)
+    first = service.first_leader(ctx.session, here.id, {mine, case.decided_by or 0})
     staff = [one for one in lists.staff(ctx.session, here.channel) if one not in (mine, case.decided_by)]
-    if first is None and not staff:
-        first = service.reachable_leaders(ctx.session, [here.id], {mine}).get(here.id)
+    if not first and not staff:
+        first = service.first_leader(ctx.session, here.id, {mine})
     return first or next(iter(staff), 0)
 
 

@@ -50,8 +50,8 @@ FEATURE = Feature(
     events={Posted: handlers.on_posted, DayLookedAt: handlers.glance},
     undos={handlers.DECISION: handlers.undo_decision, handlers.WORD: handlers.undo_word},
     jobs=(
-        JobSpec("moderation_morning", jobs.MORNING_MINUTE, jobs.plan_review, grace_minutes=180, unasked=False),
-        JobSpec("moderation_evening", jobs.EVENING_MINUTE, jobs.plan_review, grace_minutes=180, unasked=False),
+        JobSpec("moderation_morning", jobs.MORNING_MINUTE, jobs.plan_morning, grace_minutes=180, unasked=False),
+        JobSpec("moderation_evening", jobs.EVENING_MINUTE, jobs.plan_evening, grace_minutes=180, unasked=False),
     ),
     personal_data=(
         PersonalData(

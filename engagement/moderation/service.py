@@ -108,7 +108,7 @@ def _to_tell(ctx: Context, case: ModerationCase) -> tuple[int, int]:
     last = ctx.session.exec(pick(func.max(ModerationCase.told_at)).where(ModerationCase.group_id == group.id)).one()
     if last is not None and last > ctx.now - rules.BETWEEN_NOTICES:
         return 0, 0
-    leader = reachable_leaders(ctx.session, [group.id], {ctx.actor.person_id}).get(group.id, 0)
+    leader = first_leader(ctx.session, group.id, {ctx.actor.person_id})
     if not leader:
         return 0, 0
     untold = list(
@@ -126,8 +126,8 @@ def _to_tell(ctx: Context, case: ModerationCase) -> tuple[int, int]:
     return leader, len(untold)
 
 
-def reachable_leaders(session: Session, group_ids: Sequence[int], without: Collection[int] = ()) -> Mapping[int, int]:
-    """Return group id → its longest-serving leader (person id) whose private chat is open."""
+def reachable(session: Session, group_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
+    """Return group id → its leaders (person ids) whose private chat is open, longest-serving first."""
     rows = session.exec(
         pick(Member.group_id, Member.person_id)
         .join(Group, col(Group.id) == col(Member.group_id))
@@ -138,9 +138,18 @@ def reachable_leaders(session: Session, group_ids: Sequence[int], without: Colle
             col(Member.left_at).is_(None),
             col(Identity.dm_open),
         )
-        .order_by(col(Member.id).desc())
+        .order_by(col(Member.id))
     )
-    return {group: person for group, person in rows if person not in without}
+    found: dict[int, list[int]] = {}
+    for group, person in rows:
+        found.setdefault(group, []).append(person)
+    return found
+
+
+def first_leader(session: Session, group_id: int, without: Collection[int]) -> int:
+    """Return the first of a group's leaders who can be told in private; 0 when there is none besides ``without``."""
+    leaders = reachable(session, [group_id]).get(group_id, ())
+    return next((person for person in leaders if person not in without), 0)
 
 
 def warnings_of(session: Session, member_id: int, now: datetime) -> int:

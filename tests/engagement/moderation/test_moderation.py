@@ -176,23 +176,38 @@ def test_quiet_hours_wait_for_the_morning_unless_it_is_grave(stage: Stage) -> No
     assert dms(topic(stage, "李阿姨", AD, DAY + "23:00"), "周团长") == []
     assert dms(topic(stage, "李阿姨", "信不信我揍你", DAY + "23:20"), "周团长") == ["moderation.to_leader_many"]
     morning = stage.push("moderation_morning", "2026-12-02T09:05")
+    assert morning is not None and morning.skip == "nothing", "both were told at 23:20"
+
+
+def test_the_night_s_cases_in_the_morning_and_one_reminder_in_the_evening(stage: Stage) -> None:
+    topic(stage, "李阿姨", AD, DAY + "23:00")
+    morning = stage.push("moderation_morning", "2026-12-02T09:05")
     assert morning is not None and morning.reply is not None
     assert (morning.reply.key, morning.reply.kind, morning.reply.values["count"]) == (
         "moderation.to_leader_many",
         Kind.DM,
-        2,
+        1,
     )
-    stale = stage.push("moderation_evening", "2026-12-05T18:05")
-    assert stale is not None and stale.skip == "nothing"
+    for kind, when, told in (
+        ("evening", "2026-12-02T18:05", True),
+        ("morning", "2026-12-03T09:05", False),
+        ("evening", "2026-12-03T18:05", False),
+    ):
+        planned = stage.push(f"moderation_{kind}", when)
+        assert planned is not None
+        assert (planned.reply is not None) is told, when
 
 
 def test_a_leader_who_never_wrote_finds_it_in_the_list(tmp_path: Path) -> None:
     stage = open_stage(tmp_path, FEATURES, DAY + "09:00")
     assert keys(topic(stage, "李阿姨", AD)) == ["moderation.hidden_here"]
     assert keys(stage.say("周团长", "待审核")) == ["moderation.wait_in_private"]
+    nobody = stage.push("moderation_evening", DAY + "18:05")
+    assert nobody is not None and nobody.skip == "nothing"
     (listed,) = stage.say("周团长", "待审核", private=True)
     assert listed.key == "moderation.to_leader"
     assert listed.values["text"] == AD
+    assert "moderation.glance" in stage.say("周团长", "今日一览", private=True)[0].tails
 
 
 # ---------------------------------------------------------------- decisions
@@ -363,9 +378,13 @@ def test_appeals_end_after_seven_days_and_need_a_case(stage: Stage) -> None:
 
 def test_at_night_an_appeal_waits(stage: Stage) -> None:
     topic(stage, "王姐", AD)
+    second_leader(stage)
+    press(stage, "周团长", "mod_drop:1")
     assert keys(stage.say("王姐", "申诉 不是广告", DAY + "23:30", private=True)) == ["moderation.appealed"]
     morning = stage.push("moderation_morning", "2026-12-02T09:05")
     assert morning is not None and morning.reply is not None
+    assert morning.reply.to == stage.person("孙大爷"), "not who decided"
+    assert stage.push("moderation_evening", "2026-12-02T23:45").skip == "nothing"  # type: ignore[union-attr]
 
 
 # ---------------------------------------------------------------- word lists
@@ -478,6 +497,8 @@ def test_every_act_is_on_record_and_no_word_of_it(stage: Stage) -> None:
     topic(stage, "王姐", AD)
     press(stage, "周团长", "mod_mute:1")
     stage.say("周团长", "敏感词 添加 卖炭翁", private=True)
+    copy = stage.say("王姐", "导出", private=True)[-1].document
+    assert copy is not None and "abc123456" in copy.text
     rows = stage.database.read_now(lambda s: [(r.action, r.details) for r in s.exec(select(audit.AuditRow))])
     assert {"moderation.muted", "moderation.word_added"} <= {action for action, _ in rows}
     assert not any("abc123456" in details or "卖炭" in details for _, details in rows)
