@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
 from sqlmodel import select
 
+from bot import people
 from bot.addressing import address
 from bot.routing import Routes
 from bot.voice import UNHEARD, Ear, with_heard
@@ -189,7 +190,7 @@ class Gateway:
         return Handled("refused", () if reply is None else self._say(session, inbox_id, incoming, reply))
 
     def _say(self, session: Session, inbox_id: int, incoming: Incoming, reply: Reply) -> list[Queued]:
-        group = self._group(session, incoming)
+        group = people.group_of(session, incoming)
         ctx = self.dispatcher.context(session, incoming, Actor(0, ""), group, self.clock.now())
         return self._queue(ctx, inbox_id, [Said("guard", reply)])
 
@@ -236,48 +237,23 @@ class Gateway:
 
     # ---------------------------------------------------------------- who and what for
 
-    def _group(self, session: Session, incoming: Incoming) -> GroupView | None:
-        if incoming.place is not Place.GROUP:
-            return None
-        row = identities.group_row(session, incoming.channel, incoming.account, incoming.conversation)
-        return None if row is None else _view(row)
-
     def _stage(self, session: Session, incoming: Incoming) -> _Stage:
         now = self.clock.now()
-        group = self._group(session, incoming)
+        group = people.group_of(session, incoming)
         if incoming.place is Place.GROUP and group is None:
-            group = _found_group(session, incoming)
+            group = people.found_group(session, incoming)
         name = one_line(incoming.sender_name)
         new_name = False
         if not incoming.sender:
             actor = Actor(0, name)
         elif incoming.place is Place.GROUP:
             assert group is not None
-            actor, new_name = self._in_group(session, incoming, group, name, now)
+            actor, new_name = people.in_group(session, incoming, group, name, now)
         else:
-            actor, group = self._in_private(session, incoming, name)
+            actor, group = people.in_private(session, incoming, name, now)
         self._learn(group)
         ctx = self.dispatcher.context(session, incoming, actor, group, now)
         return _Stage(ctx, self._targets(session, ctx), new_name)
-
-    def _in_group(
-        self, session: Session, incoming: Incoming, group: GroupView, name: str, now: datetime
-    ) -> tuple[Actor, bool]:
-        known = identities.known(session, incoming.channel, incoming.sender, group.id)
-        new_name = False
-        if known is None:
-            identities.meet(session, incoming.channel, incoming.sender, name, now)
-            known = identities.known(session, incoming.channel, incoming.sender, group.id)
-            assert known is not None
-        if known.member_id is None or (known.left and incoming.event is not Event.LEAVE):
-            identities.enter(session, group.id, known.person_id, name or known.name, now)
-            known = identities.known(session, incoming.channel, incoming.sender, group.id)
-            assert known is not None
-            new_name = True
-        if name and known.member_name != name:
-            identities.rename(session, known, name)
-            new_name = True
-        return _actor(known, frozenset(), now), new_name
 
     def _learn(self, group: GroupView | None) -> None:
         """Note the group's own words: before its message is looked up, and after it was handled for the next ones."""
@@ -290,19 +266,6 @@ class Gateway:
             select(Group.channel, Group.account, Group.external_id, Group.settings)
         ):
             self.routes.learn((channel, account, external_id), settings or {})
-
-    def _in_private(self, session: Session, incoming: Incoming, name: str) -> tuple[Actor, GroupView | None]:
-        person = identities.meet(session, incoming.channel, incoming.sender, name, self.clock.now())
-        identities.open_private(session, person)
-        row = identities.current_group(session, person.person_id, incoming.channel)
-        group = None if row is None else _view(row)
-        roles = identities.roles(session, person.person_id)
-        if group is None:
-            alone = Actor(person.person_id, person.name, roles=roles, consented=person.consented, elder=person.elder)
-            return alone, None
-        here = identities.known(session, incoming.channel, incoming.sender, group.id)
-        assert here is not None
-        return _actor(here, roles, self.clock.now()), group
 
     def _targets(self, session: Session, ctx: Context) -> list[Target]:
         incoming = ctx.incoming
@@ -387,39 +350,3 @@ class Gateway:
             )
             queued.append(Queued(row, message))
         return queued
-
-
-def _actor(known: identities.Known, roles: frozenset[str], now: datetime) -> Actor:
-    return Actor(
-        known.person_id,
-        known.member_name or known.name,
-        known.member_id,
-        known.account_id,
-        known.leader,
-        roles,
-        known.consented,
-        muted=known.muted_until is not None and known.muted_until > now,
-        steps=known.steps,
-        elder=known.elder,
-    )
-
-
-def _view(row: Sequence[Any]) -> GroupView:
-    facts = {k: str(v) for k, v in identities.as_json(row[11]).items()}
-    columns: tuple[Any, ...] = (*row[:9], bool(row[9]), identities.as_json(row[10]), facts)
-    return GroupView(*columns)
-
-
-def _found_group(session: Session, incoming: Incoming) -> GroupView:
-    """Make the row of a group that speaks before we heard that we were added (a lost event, an old installation)."""
-    group = Group(
-        channel=incoming.channel,
-        account=incoming.account,
-        external_id=incoming.conversation,
-        name=one_line(incoming.group_name, 60),
-        zone=incoming.zone or "Asia/Shanghai",
-        created_at=incoming.received_at,
-    )
-    session.add(group)
-    session.flush()
-    return GroupView.of(group)

@@ -2,7 +2,7 @@
 
 The counters are written every few seconds, the days once an hour: nobody asks for them sooner.
 
-Source: DESIGN §4, F86, F95.
+Source: DESIGN §4, F95.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def silent(ctx: Context) -> Sequence[Reply]:
 
     Who never agreed to be recorded, or withdrew, is no part of the list: such people are only counted.
 
-    Source: F86, F117.
+    Source: DESIGN 4, F117.
     """
     if ctx.incoming.place is Place.GROUP:
         return [Reply("members.look_privately")]

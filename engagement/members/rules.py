@@ -60,10 +60,11 @@ def next_step(steps: int) -> str:
 
 # ---------------------------------------------------------------- birthdays
 
-_NUMERALS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"十": 10}
+_NUMERALS = {char: value for value, char in enumerate("零一二三四五六七八九")}  # zh: how people write numbers
+_TEN = "十"  # zh: how people write numbers
 _CHINESE = r"[一二三四五六七八九十]{1,3}"
 _DATE = re.compile(
-    rf"^(?:\d{{4}}\s*[-./年]\s*)?(?P<month>\d{{1,2}}|{_CHINESE})\s*(?:[-./]|月份?)\s*(?P<day>\d{{1,2}}|{_CHINESE})\s*[日号]?$"
+    rf"^(?:\d{{4}}\s*[-./年]\s*)?(?P<month>\d{{1,2}}|{_CHINESE})\s*(?:[-./]|月份?)\s*(?P<day>\d{{1,2}}|{_CHINESE})\s*[日号號]?$"
 )
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -72,8 +73,8 @@ def _number(word: str) -> int:
     """Read 1 … 99 in digits or Chinese numerals; what is no number is 0."""
     if word.isdecimal():
         return int(word)
-    tens, ten, ones = word.rpartition("十")
-    if any(char in tens + ones for char in "十") or len(tens) > 1 or len(ones) > 1:
+    tens, ten, ones = word.rpartition(_TEN)
+    if _TEN in tens + ones or len(tens) > 1 or len(ones) > 1:
         return 0
     return (_NUMERALS.get(tens, 1) * 10 if ten else 0) + _NUMERALS.get(ones, 0)
 
@@ -84,7 +85,7 @@ def read_birthday(text: str) -> tuple[int, int]:
     Raises:
         Refusal: ``members.birthday_how`` when it cannot be read, or there is no such day.
     """
-    match = _DATE.match(unicodedata.normalize("NFKC", text).strip().replace("號", "号"))
+    match = _DATE.match(unicodedata.normalize("NFKC", text).strip())
     if match is None:
         raise Refusal("members.birthday_how")
     month, day = _number(match.group("month")), _number(match.group("day"))
@@ -144,17 +145,17 @@ _ADDED = re.compile(
 )
 """What is put before or behind a name to pass for its owner."""
 _NUMBER = re.compile(r"[0-9]{1,3}$")
-_ROLES = frozenset({"团长", "本群团长", "群主", "团购团长", "社区团长", "管理员", "群管理", "群管理员", "团团"})
+_ROLE = re.compile("(?:本群|团购|社区)?团长|群主|群?管理员?|团团")
 _GREEK = dict(zip("αβεηικμνορτυχω", "abenikmvoptuxw", strict=True))
 _CYRILLIC = dict(zip("абвгдезикмнорстухьѕіјԁ", "a6brde3ukmhopctyxbsijd", strict=True))
-_HANZI = dict(
-    zip("團圑囯曰囗己巳巿玍冂長镸囝園圆囲末汩兀閣閤", "团团国日口已已市生门长长团园园围未汨元阁阁", strict=True)
-)
+_DRAWN = "團圑囯曰囗己巳巿玍冂長镸囝園圆囲末汩兀閣閤"  # zh: characters that look like the ones below them
+_MEANT = "团团国日口已已市生门长长团园园围未汨元阁阁"  # zh: what they are taken for
+_HANZI = dict(zip(_DRAWN, _MEANT, strict=True))
 _ALIKE = str.maketrans({**_GREEK, **_CYRILLIC, **_HANZI, "1": "l", "|": "l", "0": "o", "5": "s", "ı": "i"})
 _SURNAMES = frozenset(
-    "王李张刘陈杨黄赵周吴徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔"
-    "钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤章洪舒齐纪俞包"
-    "施翁单祝左季柳庄岳耿鲁葛古牛焦樊安涂詹裴殷温鲍辛管蓝艾尤"
+    "王李张刘陈杨黄赵周吴徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔"  # zh: surnames
+    "钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤章洪舒齐纪俞包"  # zh: surnames
+    "施翁单祝左季柳庄岳耿鲁葛古牛焦樊安涂詹裴殷温鲍辛管蓝艾尤"  # zh: surnames
 )
 _BY_SOUND_LEAST = 3
 
@@ -213,4 +214,4 @@ def passes_for(name: str, leader: str) -> bool:
 
 def claims_a_role(name: str) -> bool:
     """Say whether a name is nothing but a role in the group, as if its bearer had it."""
-    return _core(name) in _ROLES or bare(name) in _ROLES
+    return bool(_ROLE.fullmatch(_core(name)) or _ROLE.fullmatch(bare(name)))
