@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -290,7 +292,7 @@ def test_who_erases_his_data_leaves_it_to_the_family(stage: Stage) -> None:
     press(stage, "王姐", sure)
     left = shares(stage, "李阿姨")
     assert set(left) == {"李阿姨", "小满"}
-    assert sum(left.values()) == balance(stage, "李阿姨") == 100 + left["小满"] - left["小满"]
+    assert sum(left.values()) == balance(stage, "李阿姨") == 100
     assert balance(stage, "王姐") == 0
 
 
@@ -432,3 +434,47 @@ def test_the_slice_stands_alone(tmp_path: Path) -> None:
     made = open_stage(tmp_path, alone, "2026-12-01T09:00")
     assert keys(made.say("王姐", "我的家庭")) == ["households.alone_mine"]
     made.database.close()
+
+
+# ---------------------------------------------------------------- two groups
+
+
+def in_second_group(stage: Stage, who: str, text: str = "", button: str = "") -> list[Outgoing]:
+    """The same people meet in g2."""
+    event = Event.BUTTON if button else Event.MESSAGE
+    incoming = replace(
+        stage.incoming(who),
+        event=event,
+        conversation="g2",
+        dedupe_key=f"second{next(stage._ids)}",
+        sender_name=who,
+        text=text,
+        button=button,
+    )
+    return [queued.message for queued in asyncio.run(stage._handle(incoming)).queued]
+
+
+def test_a_family_is_of_one_group(stage: Stage) -> None:
+    """Together in g1, each alone in g2; there it takes another yes, and the points of the two never mix."""
+    for who in ("李阿姨", "王姐"):
+        in_second_group(stage, who, "签到")
+    unite(stage, "王姐")
+    (mine,) = in_second_group(stage, "王姐", "我的家庭")
+    assert (mine.key, mine.values["balance"]) == ("households.alone_mine", 5)
+    (asked,) = in_second_group(stage, "李阿姨", "加入家庭 王姐")
+    (joined,) = in_second_group(stage, "王姐", button=asked.buttons[0].key)
+    assert joined.values["balance"] == 10
+    assert balance(stage, "王姐") == 100
+    (_, both) = stage.say("王姐", "切换群", private=True)[0].buttons
+    stage.say("王姐", "", button=both.key, private=True)
+    assert stage.say("王姐", "我的家庭", private=True)[0].values["balance"] == 10
+
+
+def test_a_request_of_one_group_is_answered_in_private_whatever_group_is_chosen(stage: Stage) -> None:
+    """小满 asks in g1; 李阿姨's private chat is about g2: her yes still counts in g1, and says so."""
+    in_second_group(stage, "李阿姨", "签到")
+    stage.say("李阿姨", "积分", private=True)
+    (_, asked) = stage.say("小满", "邀请家人 李阿姨", private=True)
+    said = press(stage, "李阿姨", asked, private=True)
+    assert "在「阳光花园一期」成一家了" in shown(said[0])
+    assert shares(stage, "小满")["李阿姨"] == 60
