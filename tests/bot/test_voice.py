@@ -58,10 +58,15 @@ def files() -> Files:
 def stage(tmp_path: Path, server: FaultySpeech, files: Files) -> Stage:
     opened = open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
     opened.say("李阿姨", "签到")
-    settings = SpeechSettings(base_url=server.url, api_key=SecretStr("k"), model="m", deadline=2.0)
-    opened.gateway.ear = Ear(speech.configured(settings), settings)
-    opened.gateway.ear.sources["play"] = files
+    listen(opened, server, files)
     return opened
+
+
+def listen(stage: Stage, server: FaultySpeech, files: Files, deadline: float = 30.0) -> None:
+    """Give the stage an ear; a slow machine must not be taken for a slow endpoint."""
+    settings = SpeechSettings(base_url=server.url, api_key=SecretStr("k"), model="m", deadline=deadline)
+    stage.gateway.ear = Ear(speech.configured(settings), settings)
+    stage.gateway.ear.sources["play"] = files
 
 
 def voice(stage: Stage, who: str = "李阿姨", *, private: bool = True, **more: Any) -> Incoming:
@@ -160,12 +165,15 @@ def test_misheard_names_obey_nothing(stage: Stage, server: FaultySpeech) -> None
 def test_what_cannot_be_heard_is_asked_for_kindly(
     stage: Stage, server: FaultySpeech, files: Files, file: bytes | Exception, behaviour: str, key: str
 ) -> None:
+    if behaviour == "hang":
+        listen(stage, server, files, deadline=1.0)
     server.behaviour = behaviour
     files.files["v1"] = file
     assert keys(send(stage, voice(stage))) == [key]
 
 
-def test_a_channel_that_is_slow(stage: Stage, files: Files) -> None:
+def test_a_channel_that_is_slow(stage: Stage, files: Files, server: FaultySpeech) -> None:
+    listen(stage, server, files, deadline=0.3)
     files.wait = 5.0
     assert keys(send(stage, voice(stage))) == ["members.voice_failed"]
 
