@@ -8,7 +8,7 @@ from alembic import context
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
-from storage import actions, audit, campaigns, columns, groups, inbox, ledger, lots, outbox  # noqa: F401  (tables register on import)
+from storage import actions, audit, campaigns, columns, groups, inbox, ledger, lots, outbox, preferences  # noqa: F401  (tables register on import)
 
 connection = context.config.attributes["connection"]
 
