@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from engagement.errors import Refusal
+from engagement.events import PostCleared, Posted, PostWithdrawn
 from engagement.feature import Context
 from engagement.households import requests, rules, service
 from engagement.kernel import Button, Kind, Place, Reply, row_id
@@ -12,6 +13,8 @@ from prompts.loader import texts
 from storage import identities
 from storage.groups import Member
 
+_NAME = "family"
+"""What a family's name is called when others are about to read it."""
 _SHOWN = 3
 """Requests with buttons under 我的家庭, of each direction."""
 
@@ -48,8 +51,30 @@ def show(ctx: Context) -> Sequence[Reply]:
 def name(ctx: Context) -> Sequence[Reply]:
     """家庭名 幸福一家."""
     called = rules.read_family_name(ctx.argument)
-    service.rename(ctx, called)
-    return [Reply("households.named", {"family": called})]
+    account = service.family(ctx).account_id
+    assert ctx.actor.member_id is not None
+    posted = Posted(ctx.here.id, ctx.actor.member_id, _NAME, str(account), called)
+    said = ctx.emit(posted)
+    if posted.hidden:
+        return said
+    service.rename(ctx, posted.shown[: rules.NAME_MOST])
+    return [Reply("households.named", {"family": posted.shown[: rules.NAME_MOST]}), *said]
+
+
+def on_cleared(ctx: Context, event: PostCleared) -> Sequence[Reply]:
+    """A name that was held back is given after all, if whoever chose it is still in that family."""
+    member = ctx.session.get(Member, event.member_id)
+    if event.activity == _NAME and member is not None and str(member.account_id) == event.reference:
+        service.set_name(ctx.session, int(event.reference), event.text[: rules.NAME_MOST], event.member_id)
+    return []
+
+
+def on_withdrawn(ctx: Context, event: PostWithdrawn) -> Sequence[Reply]:
+    """And taken off again."""
+    member = ctx.session.get(Member, event.member_id)
+    if event.activity == _NAME and member is not None and str(member.account_id) == event.reference:
+        service.forget_name(ctx.session, int(event.reference))
+    return []
 
 
 def leave(ctx: Context) -> Sequence[Reply]:

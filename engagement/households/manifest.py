@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engagement.events import PostCleared, PostWithdrawn
 from engagement.feature import Command, Feature, PersonalData
 from engagement.households import asking, handlers, rules, service
 
@@ -58,6 +59,7 @@ FEATURE = Feature(
             slash=("family_leave",),
         ),
     ),
+    events={PostCleared: handlers.on_cleared, PostWithdrawn: handlers.on_withdrawn},
     buttons={
         "family_yes": asking.yes_button,
         "family_no": asking.no_button,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from sqlalchemy import bindparam
+from sqlalchemy import select as core_select
 from sqlmodel import col, delete, func, or_, select
 
 from engagement import calendar
@@ -17,6 +19,17 @@ from storage import audit, identities, ledger
 from storage.engine import Session
 from storage.groups import Account, Group, Member
 from storage.ledger import Entry
+from storage.statements import Prepared
+
+
+_E = Entry.__table__  # type: ignore[attr-defined]
+_LINES = Prepared(
+    "households.lines",
+    # Bare rows: a family of eight writes some thousands of entries a year, and all of them are read.
+    core_select(_E.c.id, _E.c.member_id, _E.c.amount, _E.c.kind, _E.c.reverses_id)
+    .where(_E.c.account_id == bindparam("account"))
+    .order_by(_E.c.id),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +74,7 @@ def view(session: Session, account_id: int) -> FamilyView:
     if len(members) == 1:
         shares = [Share(members[0], balance)]
     else:
-        rows = session.execute(
-            select(  # type: ignore[call-overload]
-                Entry.id, Entry.member_id, Entry.amount, Entry.kind, Entry.reverses_id
-            )
-            .where(Entry.account_id == account_id)
-            .order_by(col(Entry.id))
-        )
+        rows = session.rows(_LINES, account=account_id)
         points = rules.contributions((rules.Line(*row) for row in rows), [member.id or 0 for member in members])
         shares = [Share(member, points[member.id or 0]) for member in members]
     return FamilyView(account_id, family_name(session, account_id), balance, shares)
@@ -137,12 +144,18 @@ def rename(ctx: Context, name: str) -> FamilyView:
         Refusal: the actor is in no family.
     """
     found = family(ctx)
-    household = ctx.session.get_one(Account, found.account_id).household_id
-    row = ctx.session.get(Family, household) or Family(household_id=household)
-    row.name, row.named_by = name, ctx.actor.member_id
-    ctx.session.add(row)
-    ctx.session.flush()
+    assert ctx.actor.member_id is not None
+    set_name(ctx.session, found.account_id, name, ctx.actor.member_id)
     return found
+
+
+def set_name(session: Session, account_id: int, name: str, member_id: int) -> None:
+    """Call a family something that a member of it chose."""
+    household = session.get_one(Account, account_id).household_id
+    row = session.get(Family, household) or Family(household_id=household)
+    row.name, row.named_by = name, member_id
+    session.add(row)
+    session.flush()
 
 
 def forget_name(session: Session, account_id: int) -> None:

@@ -142,6 +142,19 @@ def test_ordinary_talk_is_not_even_received_as_a_post(stage: Stage) -> None:
     assert cases(stage) == []
 
 
+def test_a_family_s_name(stage: Stage) -> None:
+    """王姐: 家庭名 傻逼一家: warned, and not taken; what a leader lets through is taken, and taken off with 撤销."""
+    stage.say("王姐", "邀请家人 李阿姨")
+    stage.say("李阿姨", "同意加入 王姐")
+    assert keys(stage.say("王姐", "家庭名 幸福一家")) == ["households.named"]
+    assert keys(stage.say("王姐", "家庭名 傻逼一家")) == ["moderation.warned"]
+    assert "幸福一家" in shown(stage.say("李阿姨", "我的家庭")[0])
+    done = press(stage, "周团长", "mod_pass:1")
+    assert "傻逼一家" in shown(stage.say("李阿姨", "我的家庭")[0])
+    press(stage, "周团长", done[0].buttons[0].key)
+    assert "傻逼一家" not in shown(stage.say("李阿姨", "我的家庭")[0])
+
+
 def test_the_same_text_again_makes_no_second_case_and_a_flood_makes_five(stage: Stage) -> None:
     topic(stage, "李阿姨", AD)
     assert keys(topic(stage, "李阿姨", AD)) == ["moderation.hidden_here"]
