@@ -14,6 +14,8 @@ from prompts.loader import texts
 
 _STAMP, _SPECIAL_STAMP = "👍", "🎉"
 PHOTO = "photo"
+FIRST_CARDS = 3
+"""First check-ins of a group and day that get a picture."""
 
 
 def check_in(ctx: Context) -> Sequence[Reply]:
@@ -29,7 +31,10 @@ def check_in(ctx: Context) -> Sequence[Reply]:
         summary.mark(ctx)
     if done.total == 1:
         button = Button("points:show", "checkin.button_points")
-        return [Reply("checkin.first", values, tails, buttons=[button], card=_card(ctx, done)), *done.replies]
+        # On the bot's first morning half a group checks in for the first time: a few pictures are a joy, sixty a flood.
+        few = service.firsts_of(ctx.session, ctx.here.id, ctx.today) <= FIRST_CARDS
+        card = _card(ctx, done) if few else None
+        return [Reply("checkin.first", values, tails, buttons=[button], card=card), *done.replies]
     if done.bonus:
         return [Reply("checkin.milestone", values, tails, card=_card(ctx, done)), *done.replies]
     return [*_routine(ctx, done, Reply("checkin.done", values, tails)), *done.replies]

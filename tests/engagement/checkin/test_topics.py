@@ -224,3 +224,10 @@ def test_everything_said_has_its_values(stage: Stage) -> None:
         for text in ("签到", "健身打卡", "垃圾分类打卡", "打卡 游泳"):
             stage.say("李阿姨", text, f"2026-12-{number:02d}T09:00", media="photo")
     assert all(placeholders_match(message) for message in stage.said)
+
+
+def test_the_first_morning_is_no_flood_of_pictures(tmp_path: Path) -> None:
+    """Everybody's first check-in gets words; only the first few of a day a card."""
+    stage = open_stage(tmp_path, FEATURES, "2026-12-01T08:00")
+    cards = [stage.say(f"邻居{number}", "签到")[0].card for number in range(5)]
+    assert [card is not None for card in cards] == [True, True, True, False, False]
