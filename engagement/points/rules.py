@@ -179,7 +179,7 @@ def last_day(today: date, months: int) -> date:
     return calendar.month_end(date(count // 12, count % 12 + 1, 1))
 
 
-_NEVER = re.compile(r"(?:无|没有|不设|取消|永久|长期|不过期|永不过期|永远有效)(?:有效期)?")
+_NEVER = re.compile(r"(?:[无無]|没有|不设|取消|永久|长期|不过期|永不过期|永远有效)(?:有效期)?")
 _SPAN = re.compile(r"(?:(?P<years>\d{1,2}|[一两二三四五])年)?(?:(?P<months>\d{1,3}|[三六九]|十二|十八)个?月)?")
 _NUMERALS = {  # zh: what people type
     "一": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -57,21 +58,23 @@ def expire(database: Database, who: Somebody, on: date, most: int = 100) -> int:
     return database.write_now(lambda s: expiry.expire(s, {who.group_id: on}, NOW, most))
 
 
-def move(database: Database, source: Somebody, target: Somebody, amount: int, key: str = "transfer:1") -> None:
-    database.write_now(
-        lambda session: ledger.transfer(
-            session,
-            source_account=source.account_id,
-            target_account=target.account_id,
-            group_id=source.group_id,
-            source_member=source.member_id,
-            target_member=target.member_id,
-            amount=amount,
-            key=key,
-            local_date=TODAY,
-            occurred_at=NOW,
-        )
+def transfer(session: Session, source: Somebody, target: Somebody, amount: int, key: str) -> None:
+    ledger.transfer(
+        session,
+        source_account=source.account_id,
+        target_account=target.account_id,
+        group_id=source.group_id,
+        source_member=source.member_id,
+        target_member=target.member_id,
+        amount=amount,
+        key=key,
+        local_date=TODAY,
+        occurred_at=NOW,
     )
+
+
+def move(database: Database, source: Somebody, target: Somebody, amount: int, key: str = "transfer:1") -> None:
+    database.write_now(lambda session: transfer(session, source, target, amount, key))
 
 
 def test_what_expires_first_is_used_first_and_what_never_does_last(database: Database, li: Somebody) -> None:
@@ -102,6 +105,18 @@ def test_undoing_a_spent_credit_takes_what_else_expires_first(database: Database
     give(database, li, 5, "feb", FEB)
     undo(database, first.entry_id)
     assert left(database, li) == [(FEB, 2), (MAR, 5)]
+
+
+def test_undoing_a_credit_that_never_expired_takes_such_points_first(database: Database, li: Somebody) -> None:
+    old = give(database, li, 10, "old")
+    give(database, li, 5, "jan", JAN)
+    give(database, li, 4, "older")
+    undo(database, old.entry_id)
+    assert left(database, li) == [(JAN, 5), (date.max, 4)]
+    more = give(database, li, 6, "more")
+    give(database, li, -7, "take")
+    undo(database, more.entry_id)
+    assert left(database, li) == [(date.max, 2)]
 
 
 def test_undoing_a_taking_gives_back_what_expired_until_the_latest_day(database: Database, li: Somebody) -> None:
@@ -202,6 +217,62 @@ def test_what_expires_next_and_who_is_told(database: Database, li: Somebody) -> 
     assert told == [lots.Notice(li.group_id, li.account_id, 5, FEB)]
     database.write_now(lambda s: lots.prolong(s, li.group_id, FEB))
     assert left(database, li) == [(FEB, 5), (FEB, 5), (FEB, 2)]
+
+
+def test_whatever_happens_in_whatever_order_the_lots_stay_within_the_balance(sqlite: Database) -> None:
+    """Credits, takings, transfers, reversals and expiries of three people at random; the same every time."""
+    chance = random.Random(20261201)
+    people = [sqlite.write_now(lambda session, name=f"u{n}": a_member(session, name)) for n in range(3)]  # type: ignore[misc]
+    entries: list[int] = []
+    today = TODAY
+    refused = 0
+
+    def act(session: Session, number: int) -> None:
+        who, other = chance.choice(people), chance.choice(people)
+        amount = chance.randint(1, 12)
+        match chance.choice(["give", "give", "lend", "lend", "take", "take", "move", "undo", "undo", "expire"]):
+            case "undo" if entries:
+                ledger.reverse(session, chance.choice(entries), local_date=today, occurred_at=NOW)
+            case "move":
+                transfer(session, who, other, amount, f"move:{number}")
+            case "expire":
+                expiry.expire(session, {who.group_id: today}, NOW, chance.randint(1, 3))
+            case act:
+                until = today + timedelta(days=chance.randint(0, 40)) if act == "lend" else None
+                signed = -amount if act == "take" else amount
+                one = Posting(
+                    who.account_id,
+                    who.group_id,
+                    who.member_id,
+                    signed,
+                    "x",
+                    f"x:{number}",
+                    today,
+                    NOW,
+                    expires_on=until,
+                )
+                entries.append(ledger.post(session, one).entry_id)
+
+    for number in range(1500):
+        today = TODAY + timedelta(days=number // 10)
+        try:
+            sqlite.write_now(lambda session, n=number: act(session, n))  # type: ignore[misc]
+        except (ledger.InsufficientPoints, LapsedPoints):
+            refused += 1
+        if number % 10 == 0:
+            found = sqlite.read_now(ledger.check)
+            assert (found.wrong_balances, found.negative_balances, found.wrong_reversals, found.wrong_lots) == (
+                0,
+                0,
+                0,
+                0,
+            )
+    kinds: dict[str, int] = dict(
+        sqlite.read_now(
+            lambda s: s.connection().execute(text("SELECT kind, count(*) FROM ledger_entry GROUP BY kind")).all()
+        )
+    )
+    assert min(kinds["expiry"], kinds["transfer"], kinds["reversal"], refused) > 20, kinds
 
 
 def test_a_check_finds_lots_beyond_the_balance(database: Database, li: Somebody) -> None:

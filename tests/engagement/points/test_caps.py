@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engagement.kernel import Kind
 from engagement.registry import FEATURES
 from storage import audit, ledger
 from storage.groups import RoleGrant
@@ -45,7 +46,9 @@ def test_two_leaders_agree_in_private(stage: Stage) -> None:
         assert keys(stage.say(who, "", button=button, private=private)) == ["points.gift_own"]
     assert keys(stage.say("李阿姨", "", button=button)) == ["guard.leader_only"]
     assert stage.points("李阿姨") == 5
-    done, back = stage.say("王姐", "", button=button, private=True)
+    stage._remember(told, "g1")
+    done, seen, back = stage.say("王姐", "", button=button, private=True)
+    assert (seen.kind, seen.key) == (Kind.EDIT, "points.agreed_told")
     assert (done.key, back.key, back.to) == ("points.agreed", "points.agreed_told", "周团长")
     assert "+300" in shown(done)
     assert stage.points("李阿姨") == 305

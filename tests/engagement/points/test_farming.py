@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ NOON = at("2026-12-01T12:00")
 WEEK = Path(__file__).parents[2] / "scenarios" / "week.jsonl"
 
 
-def moments(*seconds: float) -> list:
+def moments(*seconds: float) -> list[datetime]:
     return [NOON + timedelta(seconds=number) for number in seconds]
 
 
@@ -118,6 +118,7 @@ def test_the_same_answer_next_day_earns_nothing_and_nobody_is_accused(stage: Sta
     assert "points.kept_copy" in copied.tails
     assert "不记分" in shown(copied)
     assert stage.points("李阿姨") == 2
+    assert "1 次像在刷分" in shown(stage.say("周团长", "今日一览", private=True)[0])
     stage.say("李阿姨", "话题 昨天包的荠菜馄饨", "2026-12-03T09:00")
     assert stage.points("李阿姨") == 4
 

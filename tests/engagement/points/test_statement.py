@@ -11,7 +11,7 @@ import pytest
 from engagement.kernel import Kind, Outgoing
 from engagement.points import statement
 from engagement.registry import FEATURES
-from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
+from tests.engagement.stage import Stage, keys, open_stage, placeholders_match
 
 
 @pytest.fixture
@@ -98,4 +98,3 @@ def test_cells_that_programs_would_obey(cell: str) -> None:
     made = statement.safe(cell)
     assert made.startswith("'") or not made.startswith(("=", "+", "-", "@"))
     assert "\n" not in made and "\r" not in made
-    assert shown  # the words of a statement are rendered elsewhere
