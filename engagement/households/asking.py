@@ -10,6 +10,7 @@ from engagement.households import handlers, requests, rules
 from engagement.households.requests import Joined
 from engagement.households.tables import FamilyRequest
 from engagement.kernel import Kind, Place, Reply, row_id
+from storage import identities
 from storage.groups import Group
 
 
@@ -82,7 +83,7 @@ def _joined(ctx: Context, came: Joined) -> Sequence[Reply]:
         "joiner": came.joiner.name,
         "host": came.host.name,
         "points": came.points,
-        "balance": came.family.balance,
+        "balance": came.balance,
         "group": group.name,
     }
     if ctx.incoming.place is Place.GROUP:
@@ -90,7 +91,8 @@ def _joined(ctx: Context, came: Joined) -> Sequence[Reply]:
         joined = Reply("households.joined", values, to=other.person_id, mention=True)
         return [joined, _settled(came.request)]
     joined = Reply("households.joined_privately", values)
-    others = [share.member for share in came.family.shares if share.member.left_at is None]
+    assert came.host.account_id is not None
+    others = [one for one in identities.sharing(ctx.session, came.host.account_id) if one.left_at is None]
     return [joined, *handlers.told(ctx, others, joined), _settled(came.request)]
 
 

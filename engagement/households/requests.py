@@ -10,9 +10,8 @@ from sqlmodel import col, or_, select, update
 from engagement.errors import Refusal
 from engagement.feature import Context, GroupView
 from engagement.households import rules, service
-from engagement.households.service import FamilyView
 from engagement.households.tables import FamilyRequest
-from storage import audit, identities
+from storage import audit, identities, ledger
 from storage.groups import Consent, Group, Member
 
 
@@ -22,13 +21,14 @@ class Joined:
 
     Attributes:
         joiner: who came with ``points``; host: whose household it is.
+        balance: whole points that they have together.
         request: the answered one.
     """
 
     joiner: Member
     host: Member
     points: int
-    family: FamilyView
+    balance: int
     request: FamilyRequest
 
 
@@ -247,9 +247,9 @@ def _accept(ctx: Context, request: FamilyRequest, asked: Member, asker: Member) 
     group = GroupView.of(ctx.session.get_one(Group, request.group_id))
     assert joiner.account_id is not None and host.account_id is not None
     _settle(ctx, request, "accepted")
-    before = service.view(ctx.session, joiner.account_id)
+    points = ledger.balance(ctx.session, joiner.account_id)
     service.forget_name(ctx.session, joiner.account_id)
-    service.move(ctx, group, "join", joiner.account_id, host.account_id, joiner, before.balance)
+    service.move(ctx, group, "join", joiner.account_id, host.account_id, joiner, points)
     joiner.account_id = host.account_id
     ctx.session.add(joiner)
     ctx.session.flush()
@@ -263,11 +263,11 @@ def _accept(ctx: Context, request: FamilyRequest, asked: Member, asker: Member) 
         member=joiner.id or 0,
         host=host.id or 0,
         request=request.id or 0,
-        amount=before.balance,
+        amount=points,
     )
     if ctx.actor.member_id == joiner.id:
         ctx.actor = replace(ctx.actor, account_id=joiner.account_id)
-    return Joined(joiner, host, before.balance, service.view(ctx.session, host.account_id), request)
+    return Joined(joiner, host, points, ledger.balance(ctx.session, host.account_id), request)
 
 
 def _drop_others(ctx: Context, members: Sequence[int | None]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from engagement.errors import Refusal
 from engagement.kernel import one_line, simplified
@@ -69,9 +69,8 @@ def apportion(amount: int, weights: Sequence[int]) -> list[int]:
     return parts
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What the rule needs of a ledger entry."""
+class Line(NamedTuple):
+    """What the rule needs of a ledger entry; a bare tuple, since there may be tens of thousands."""
 
     entry_id: int
     member_id: int
@@ -105,12 +104,12 @@ def contributions(lines: Iterable[Line], members: Sequence[int]) -> dict[int, in
     owed = 0
     for line in lines:
         if line.amount > 0:
-            back = paid.get(line.reverses_id or 0) or {line.member_id: line.amount}
+            back = paid.get(line.reverses_id or 0)
             # Entries are read in the order of their ids, which under concurrency is not always that of their commits.
             settled = min(owed, line.amount)
             owed -= settled
-            parts = apportion(line.amount - settled, list(back.values()))
-            for member, part in zip(back, parts, strict=True):
+            parts = {line.member_id: line.amount - settled} if not back else _split(line.amount - settled, back)
+            for member, part in parts.items():
                 have[member] = have.get(member, 0) + part
             continue
         takes = -line.amount
@@ -119,9 +118,13 @@ def contributions(lines: Iterable[Line], members: Sequence[int]) -> dict[int, in
             have[member] -= part
         owed += takes - sum(share.values())
     mine = {member: have.pop(member, 0) for member in members}
-    for member, part in zip(members, apportion(sum(have.values()), list(mine.values())), strict=True):
+    for member, part in _split(sum(have.values()), mine).items():
         mine[member] += part
     return mine
+
+
+def _split(amount: int, weights: Mapping[int, int]) -> dict[int, int]:
+    return dict(zip(weights, apportion(amount, list(weights.values())), strict=True))
 
 
 def _payment(have: Mapping[int, int], takes: int, first: int | None) -> dict[int, int]:
@@ -133,7 +136,7 @@ def _payment(have: Mapping[int, int], takes: int, first: int | None) -> dict[int
     rest = {member: points - share.get(member, 0) for member, points in have.items()}
     takes = min(takes, sum(rest.values()))
     if takes:
-        for member, part in zip(rest, apportion(takes, list(rest.values())), strict=True):
+        for member, part in _split(takes, rest).items():
             share[member] = share.get(member, 0) + part
     return share
 

@@ -21,7 +21,6 @@ from storage.groups import Account, Group, Member
 from storage.ledger import Entry
 from storage.statements import Prepared
 
-
 _E = Entry.__table__  # type: ignore[attr-defined]
 _LINES = Prepared(
     "households.lines",
@@ -75,7 +74,7 @@ def view(session: Session, account_id: int) -> FamilyView:
         shares = [Share(members[0], balance)]
     else:
         rows = session.rows(_LINES, account=account_id)
-        points = rules.contributions((rules.Line(*row) for row in rows), [member.id or 0 for member in members])
+        points = rules.contributions(map(rules.Line._make, rows), [member.id or 0 for member in members])
         shares = [Share(member, points[member.id or 0]) for member in members]
     return FamilyView(account_id, family_name(session, account_id), balance, shares)
 
