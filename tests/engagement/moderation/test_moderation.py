@@ -516,3 +516,26 @@ def test_every_act_is_on_record_and_no_word_of_it(stage: Stage) -> None:
     assert {"moderation.muted", "moderation.word_added"} <= {action for action, _ in rows}
     assert not any("abc123456" in details or "卖炭" in details for _, details in rows)
     assert at(DAY + "09:00") <= stage.clock.now()
+
+
+@pytest.mark.postgres
+def test_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    """Held, listed, decided, appealed, granted, a word added, reminded and forgotten."""
+    stage = open_stage(tmp_path, FEATURES, DAY + "09:00", url=postgres_url)
+    for who in ("周团长", "王姐"):
+        stage.say(who, "签到")
+        stage.say(who, "积分", private=True)
+    assert keys(topic(stage, "王姐", AD)) == ["moderation.held", "moderation.to_leader"]
+    number = cases(stage)[0].id
+    assert keys(stage.say("周团长", "待审核", private=True)) == ["moderation.to_leader"]
+    press(stage, "周团长", f"mod_mute:{number}")
+    stage.say("王姐", "申诉 开玩笑的", private=True)
+    assert "moderation.appeal_done_yes" in keys(press(stage, "周团长", f"mod_yes:{number}"))
+    assert answers(stage) == [AD]
+    assert keys(stage.say("周团长", "敏感词 添加 卖炭翁", private=True)) == ["moderation.word_added"]
+    assert keys(topic(stage, "李阿姨", "卖炭翁来了"))[0] == "moderation.hidden_here"
+    evening = stage.push("moderation_evening", DAY + "18:05")
+    assert evening is not None and evening.reply is not None
+    stage.push("moderation_morning", "2027-01-15T09:05")
+    assert {case.text for case in cases(stage)} == {""}
+    stage.database.close()
