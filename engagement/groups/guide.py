@@ -90,8 +90,10 @@ def summary(ctx: Context, way: str) -> Reply:
     tails = ["groups.fill_missing"] if missing else []
     tails.append("groups.fill_answers" if values["place"] else "groups.fill_answers_not")
     buttons = [Button("ask:pickup.place", "groups.button_try")] if values["place"] else []
-    if way == rules.FIRST:
-        buttons.insert(0, Button(f"start:{ctx.here.id}", "groups.button_next"))
+    if way == rules.FIRST and not service.has_checkins(ctx):
+        # Whoever skips has come to the last step all the same.
+        tails.append("groups.start_checkin")
+        buttons.append(Button(f"start:{ctx.here.id}", "groups.button_checked_in"))
     return Reply(
         "groups.fill_done" if rows else "groups.fill_none",
         values,
