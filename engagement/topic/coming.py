@@ -12,6 +12,7 @@ from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import row_id
 from engagement.topic import rules, service
+from engagement.topic.kinds import kind_of
 from engagement.topic.tables import OWN, TopicDay
 from prompts import packs
 from storage import audit
@@ -70,6 +71,7 @@ def swap(ctx: Context, row: TopicDay) -> TopicDay:
         used=service.used_near(others, row.local_date),
         attempt=row.attempt + 1,
         current=row.source,
+        kind=kind_of(ctx.here.settings),
     )
     if topic is None:
         raise Refusal("topic.no_other")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engagement.events import DayLookedAt, PostCleared, PostWithdrawn
 from engagement.feature import Command, Feature, JobSpec, PersonalData
-from engagement.topic import handlers, held, jobs, rules, service
+from engagement.topic import handlers, held, jobs, kinds, rules, service
 
 _LEADER = frozenset({"leader"})
 
@@ -56,6 +56,16 @@ FEATURE = Feature(
             roles=_LEADER,
         ),
         Command(
+            "topic.kind",
+            ("群类型", "群类别"),
+            kinds.choose,
+            slash=("topic_kind",),
+            takes="optional",
+            consent=False,
+            roles=_LEADER,
+            help="topic.help_kind",
+        ),
+        Command(
             "topic.write",
             ("写话题", "自己写话题", "出话题"),
             handlers.write,
@@ -71,6 +81,7 @@ FEATURE = Feature(
         "topic_skip": handlers.skip,
         "topic_restore": handlers.restore,
         "topic_write": handlers.ask_words,
+        "topic_kind": kinds.choose_button,
     },
     quotes={"topic": handlers.quote, "topic_write": handlers.write_quoted},
     passes_on={"topic": rules.asks_service},
@@ -79,7 +90,7 @@ FEATURE = Feature(
         PostCleared: held.on_cleared,
         PostWithdrawn: held.on_withdrawn,
     },
-    undos={handlers.CHANGE: handlers.undo},
+    undos={handlers.CHANGE: handlers.undo, kinds.CHANGE: kinds.undo},
     jobs=(
         JobSpec(service.KIND, rules.PUSH_MINUTE, jobs.plan_topic, grace_minutes=240),
         JobSpec("topic_summary", rules.SUMMARY_MINUTE, jobs.plan_summary, grace_minutes=120),

@@ -15,6 +15,7 @@ from engagement.feature import Context
 from engagement.kernel import Reply
 from engagement.points.service import award
 from engagement.topic import rules
+from engagement.topic.kinds import kinds as kinds_of
 from engagement.topic.tables import OWN, TopicAnswer, TopicDay
 from prompts import packs
 from storage.campaigns import Schedule
@@ -118,6 +119,7 @@ def days_of(session: Session, wanted: Sequence[tuple[int, date]], now: datetime)
     ):
         known[row.group_id].append(row)
     missing = [pair for pair in wanted if all(row.local_date != pair[1] for row in known[pair[0]])]
+    kinds = kinds_of(session, {group_id for group_id, _ in missing})
     for group_id, day in missing:
         topic = rules.pick(
             packs.topics(),
@@ -125,6 +127,7 @@ def days_of(session: Session, wanted: Sequence[tuple[int, date]], now: datetime)
             day=day,
             festival=calendar.festival(day),
             used=used_near(known[group_id], day),
+            kind=kinds[group_id],
         )
         if topic is not None:
             session.run(
