@@ -39,6 +39,8 @@ ACKS = ("on", "summary", "off")
 """Routine check-ins: a reaction each, one edited summary a day, words. In the order of the button under 设置."""
 NEEDED = ("pickup_place", "pickup_hours")
 """Facts that a new group is asked for first: neighbours ask for them every day."""
+USEFUL = frozenset({"after_sale_time", "bad_fruit", "no_reason"})
+"""Facts without which an answer is still whole: nobody is told that they are missing."""
 ZONES = {  # zh: what leaders type
     "北京时间": "Asia/Shanghai",
     "新疆时间": "Asia/Urumqi",

@@ -156,7 +156,8 @@ def on_fact_missing(ctx: Context, event: FactMissing) -> Sequence[Reply]:
     today = ctx.today.isoformat()
     told = {key: day for key, day in kept.items() if day == today} if isinstance(kept, Mapping) else {}
     shown = rules.shown_facts()
-    wanted = [key for key in event.facts if key in shown and key not in told and key not in group.facts]
+    known = rules.USEFUL | set(told) | set(group.facts)
+    wanted = [key for key in event.facts if key in shown and key not in known]
     people = service.reachable_leaders(ctx) if wanted else []
     if not people:
         return ()

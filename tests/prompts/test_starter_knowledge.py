@@ -29,7 +29,11 @@ CATEGORIES = {
     "points",
     "privacy",
 }
-FACTS = {"pickup_place", "pickup_hours", "delivery_day", "order_cutoff", "hotline", "leader_name"}
+FACTS = {"pickup_place", "pickup_hours", "delivery_day", "order_cutoff", "hotline", "leader_name"} | {
+    "after_sale_time",
+    "bad_fruit",
+    "no_reason",
+}
 COMMANDS = {word for feature in FEATURES for command in feature.commands for word in command.words}
 LONGEST_ANSWER = 120
 QUOTED = re.compile(r"「([^」]*)」")

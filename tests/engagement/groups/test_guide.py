@@ -235,6 +235,8 @@ def test_a_fact_that_is_missing_is_told_once_a_day(stage: Stage) -> None:
     assert ask("pickup_place") == []
     stage.say(LEADER, "积分", "2026-12-03T23:00", private=True)
     assert ask("hotline") == [], "not at night"
+    stage.say(LEADER, "积分", "2026-12-04T09:00", private=True)
+    assert ask("bad_fruit") == [], "that answer was whole without it"
 
 
 def test_a_leader_of_two_groups_fills_the_one_that_was_asked_about(stage: Stage) -> None:
