@@ -46,7 +46,7 @@ def current(ctx: Context, key: str) -> str:
     """Return what is set now, in words."""
     group = ctx.here
     if key == "zone":
-        return group.zone
+        return rules.zone_name(group.zone)
     if key == "quiet":
         return f"{rules.clock_time(group.quiet_from)}–{rules.clock_time(group.quiet_to)}"
     return group.facts.get(key, "")
@@ -184,7 +184,7 @@ def keep(ctx: Context, key: str, text: str) -> Reply:
     before: Mapping[str, object]
     if key == "zone":
         before, told, done = service.set_zone(ctx, rules.read_zone(text)), "groups.zone_kept", "groups.did_zone"
-        values = {"zone": ctx.here.zone}
+        values = {"zone": rules.zone_name(ctx.here.zone)}
     elif key == "quiet":
         start, end = rules.read_span(text)
         before, told, done = service.set_quiet(ctx, start, end), "groups.quiet_kept", "groups.did_quiet"

@@ -83,7 +83,7 @@ def settings(ctx: Context) -> Sequence[Reply]:
     rows = [{"word": shown[key], "value": value} for key, value in group.facts.items() if key in shown]
     values = {
         "group": group.name,
-        "zone": group.zone,
+        "zone": rules.zone_name(group.zone),
         "quiet_from": rules.clock_time(group.quiet_from),
         "quiet_to": rules.clock_time(group.quiet_to),
         "budget": group.daily_budget,

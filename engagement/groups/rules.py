@@ -178,6 +178,11 @@ def read_zone(text: str) -> str:
     return ZONES.get(simplified(folded), folded)
 
 
+def zone_name(zone: str) -> str:
+    """Return how a zone is called, or its IANA name."""
+    return next((word for word, name in ZONES.items() if name == zone), zone)
+
+
 def value_of(text: str) -> str:
     """Read a value as it was typed, on one line."""
     return one_line(text, FACT_MOST)

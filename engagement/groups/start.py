@@ -139,7 +139,8 @@ def on_checked_in(ctx: Context, event: CheckedIn) -> Sequence[Reply]:
         said.append("groups.can_read")
     if marks.get(service.FRESH) and event.group_id == ctx.here.id:
         service.mark(ctx, **{service.FRESH: None})
-        said.append("groups.first_checkin")
+        ready = not rules.next_key(ctx.here.facts, rules.FIRST)
+        said += ["groups.first_checkin", "groups.first_ready" if ready else "groups.first_not_ready"]
     if not said:
         return ()
     values = {"group": ctx.here.name, "name": ctx.actor.name}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from engagement import actions, guards, rooms
 from engagement.errors import Refusal
@@ -12,7 +11,7 @@ from engagement.events import DayLookedAt
 from engagement.feature import Context, GroupView, Slow
 from engagement.kernel import Button, Place, Reply, row_id
 from engagement.leader import glance, rules, service
-from engagement.leader.words import clock_time, figures, overview, span, tails_of
+from engagement.leader.words import clock_time, figures, overview, span, tails_of, until
 from prompts.loader import texts
 from storage.actions import LeaderAction, latest
 from storage.groups import Member
@@ -25,7 +24,8 @@ def today(ctx: Context) -> Sequence[Reply]:
     """今日一览: in private best; in the group a short answer without names."""
     if ctx.incoming.place is Place.GROUP:
         day = glance.days(ctx.session, [ctx.here], ctx.now)[ctx.here.id]
-        return [Reply("leader.today_here", figures(day, ctx.now), ["leader.today_waiting"] if day.open else [])]
+        waiting = ["leader.today_waiting"] if day.open else []
+        return [Reply("leader.today_here", figures(day, ctx.now), [*waiting, "leader.today_in_private"])]
     led = [GroupView.of(group) for group in rooms.led(ctx)]
     if len(led) == 1:
         rooms.lead(ctx, led[0].id)
@@ -125,9 +125,10 @@ def muted(ctx: Context) -> Sequence[Reply]:
         return [Reply("leader.muted_count", {"count": len(found)})]
     rows = []
     for one in found[: service.SHOWN]:
-        left = span(*rules.spoken((one.until or ctx.now) - ctx.now + timedelta(seconds=59)))
         reason = texts().fill("leader.muted_why", {"reason": one.reason}) if one.reason else ""
-        rows.append({"name": one.member.name, "left": left, "why": reason})
+        rows.append(
+            {"name": one.member.name, "until": until(one.until or ctx.now, ctx.now, ctx.here.zone), "why": reason}
+        )
     return [Reply("leader.muted_list", {"rows": rows, "count": len(found), "group": ctx.here.name})]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from engagement import calendar
 from engagement.leader import rules
 from engagement.leader.glance import Day
 from prompts.loader import texts
@@ -18,6 +19,14 @@ def clock_time(minute: int) -> str:
 def span(unit: str, count: int) -> str:
     """Say a stretch of time; ``unit`` is ``minutes``, ``hours`` or ``days``."""
     return texts().fill(f"leader.{unit}", {"count": count})
+
+
+def until(moment: datetime, now: datetime, zone: str) -> str:
+    """Say an instant in a group's zone: the hour alone when it is today."""
+    time, day = clock_time(calendar.local_minute(moment, zone)), calendar.local_day(moment, zone)
+    if day == calendar.local_day(now, zone):
+        return time
+    return texts().fill("leader.until_day", {"month": day.month, "day": day.day, "time": time})
 
 
 def names(people: Sequence[str]) -> str:

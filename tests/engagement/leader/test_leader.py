@@ -255,10 +255,14 @@ def test_muting_and_the_way_back(stage: Stage) -> None:
     (count,) = stage.say(LEADER, "禁言名单")
     assert "王姐" not in shown(count)
     (listed,) = stage.say(LEADER, "禁言名单", private=True)
-    assert "· 王姐，还有 2 小时（刷屏）" in shown(listed)
+    assert "· 王姐，到 11:00（刷屏）" in shown(listed)
+    stage.say("刘姐", "签到")
+    stage.say(LEADER, "禁言 刘姐 2天")
+    assert "· 刘姐，到 12 月 3 日 9:00" in shown(stage.say(LEADER, "禁言名单", private=True)[0])
+    stage.say(LEADER, "解除禁言 刘姐")
     (which,) = stage.say(LEADER, "撤销", private=True)
-    assert _label(which, 0) == "禁言王姐 2 小时"
-    assert _label(stage.say(LEADER, "撤销")[0], 0) == "禁言一位邻居 2 小时"
+    assert _label(which, 2) == "禁言王姐 2 小时"
+    assert _label(stage.say(LEADER, "撤销")[0], 2) == "禁言一位邻居 2 小时"
     assert keys(stage.say(LEADER, "", button=said[0].buttons[0].key)) == ["leader.unmuted"]
     assert keys(stage.say("王姐", "积分")) == ["points.balance"]
     assert keys(stage.say(LEADER, "禁言名单")) == ["leader.nobody_muted"]
