@@ -10,6 +10,7 @@ import pytest
 from engagement.groups import rules
 from engagement.kernel import Outgoing, Place
 from engagement.registry import FEATURES
+from knowledge.answer import Answer, Decision
 from storage import identities, outbox
 from storage.engine import Session
 from storage.groups import Group
@@ -237,6 +238,33 @@ def test_a_fact_that_is_missing_is_told_once_a_day(stage: Stage) -> None:
     assert ask("hotline") == [], "not at night"
     stage.say(LEADER, "积分", "2026-12-04T09:00", private=True)
     assert ask("bad_fruit") == [], "that answer was whole without it"
+
+
+class Knows:
+    """A knowledge base whose best answer would quote a fact that the group has not told."""
+
+    def __init__(self, *missing: str) -> None:
+        self.missing = missing
+
+    async def ask(self, question: str, **_more: object) -> Answer:
+        decision: Decision = "answered" if self.missing else "handed_over"
+        return Answer(decision, "先问问团长。", (), (), 0.9, None, 1.0, question, self.missing)
+
+
+def test_a_question_that_lacks_a_fact_reaches_the_leader(stage: Stage) -> None:
+    """
+    李阿姨: 提问 在哪提货 → 先问问团长
+    团团私聊周团长: 有邻居问到提货点 [填提货点]；点开，填上
+    """
+    stage.say(LEADER, "积分", private=True)
+    stage.gateway.dispatcher.answering = Knows("pickup_place")  # type: ignore[assignment]
+    answer, told = stage.say("李阿姨", "提问 在哪提货")
+    assert (answer.key, told.key, told.to) == ("faq.answer", "groups.fact_wanted", LEADER)
+    assert [told.values["word"], len(told.buttons)] == ["提货点", 1]
+    assert keys(stage.say("王姐", "提问 在哪提货")) == ["faq.answer"], "once a day"
+    assert privately(stage, button=told.buttons[0].key).key == "groups.ask_pickup_place"
+    stage.gateway.dispatcher.answering = Knows()  # type: ignore[assignment]
+    assert keys(stage.say("王姐", "提问 天上有几颗星"))[0] == "faq.handed_over"
 
 
 def test_a_leader_of_two_groups_fills_the_one_that_was_asked_about(stage: Stage) -> None:
