@@ -50,7 +50,8 @@ async def test_an_answer_has_its_source_and_the_groups_facts(answering: Answerin
     assert [(one.document, one.chunk) for one in told.citations] == [("《提货说明》第1.2条", "hours")]
     assert told.candidates[0].id == "hours"
     bare = await answering.ask("几点可以提货", facts={"pickup_hours": "  "})
-    assert bare.text == "时间请问团长。"
+    assert (bare.text, bare.missing) == ("时间请问团长。", ("pickup_hours",))
+    assert told.missing == ()
 
 
 async def test_a_fact_is_put_in_as_it_is_and_never_looked_into(answering: Answering, entries: Add) -> None:
