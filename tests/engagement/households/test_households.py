@@ -217,6 +217,19 @@ def test_a_member_has_one_family_and_a_family_eight(stage: Stage) -> None:
     assert len(shares(stage, "李阿姨")) == 8
 
 
+def test_the_last_place_is_given_once(stage: Stage) -> None:
+    """Two ask while one place is left; both are told yes: the second one hears that the family is full."""
+    others = [f"邻居{number}" for number in range(6)]
+    for who in (*others, "晚来的"):
+        stage.say(who, "签到")
+    unite(stage, *others)
+    (first,), (second,) = stage.say("王姐", "加入家庭 李阿姨"), stage.say("晚来的", "加入家庭 邻居0")
+    assert keys(press(stage, "李阿姨", first)) == ["households.joined"]
+    assert keys(press(stage, "邻居0", second)) == ["households.full"]
+    press(stage, "王姐", stage.say("王姐", "退出家庭")[0])
+    assert keys(press(stage, "邻居0", second)) == ["households.joined"], "a place became free"
+
+
 def test_one_asks_a_family_s_worth_and_not_a_group_s(stage: Stage) -> None:
     for number in range(8):
         stage.say(f"邻居{number}", "签到")
