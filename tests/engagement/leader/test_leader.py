@@ -357,3 +357,23 @@ def test_a_muted_member_of_another_group_is_not_mine(stage: Stage) -> None:
     assert keys(stage.say(LEADER, "", button=said.buttons[0].key)) == ["guard.old_button"]
     assert stage.clock.now() + timedelta(hours=1) > stage.clock.now()
     assert stage.database.read_now(lambda s: s.exec(select(Question)).first()) is None
+
+
+@pytest.mark.postgres
+def test_the_same_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    """The overview's figures, the marks of the day, a mute and the way back."""
+    opened = open_stage(tmp_path, FEATURES, "2026-12-01T09:00", url=postgres_url)
+    for number in range(1, 8):
+        opened.say("王姐", "签到", f"2026-12-{number:02d}T09:00")
+    opened.say("王姐", "问团长 明天到什么货")
+    suspect(opened, "王姐")
+    (said,) = opened.say(LEADER, "今日一览", "2026-12-07T12:00", private=True)
+    words = shown(said)
+    for part in ("签到 **1** 位（昨天全天 1）", "等了 3 小时", "王姐连签 7 天", "有 1 次像在刷分：王姐"):
+        assert part.replace("**", "") in words, words
+    (muted, *_) = opened.say(LEADER, "禁言 王姐 2小时 刷屏")
+    assert keys(opened.say("王姐", "积分")) == ["guard.muted"]
+    assert keys(opened.say(LEADER, "", button=muted.buttons[0].key)) == ["leader.unmuted"]
+    opened.say(LEADER, "", button=f"evening:on:{opened.group_id}", private=True)
+    assert opened.push("leader_evening", "2026-12-07T20:30") is not None
+    opened.database.close()
