@@ -39,7 +39,7 @@ class GatewayProgram:
         """Open it."""
         self.clock = SetClock(FIRST_DAY)
         self.program: Program = open_program(
-            directory, Settings(database=DatabaseSettings()), clock=self.clock, answers=False
+            directory, Settings(database=DatabaseSettings()), clock=self.clock, answers=False, drawn=False
         )
         self.sender = LocalSender()
         self.program.senders[channel] = self.sender

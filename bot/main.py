@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 import structlog
 
-from bot.courier import Courier
+from bot.courier import Courier, in_words
 from bot.edits import queue_edits
 from bot.gateway import Gateway
 from bot.pictures import Pictures
@@ -227,6 +227,7 @@ def open_program(
     seed: bool = False,
     own: bool = True,
     gated: bool = True,
+    drawn: bool = True,
 ) -> Program:
     """Open a data directory: lock, database at the program's schema, knowledge base, dispatcher, pump.
 
@@ -237,6 +238,7 @@ def open_program(
         seed: load the starter knowledge base into a directory that has none.
         own: take the directory's lock; False only for reading beside a server.
         gated: hold sends back to the platforms' rates; False on a simulated clock, where nothing waits.
+        drawn: draw cards; False sends their words alone (measurements of everything else).
 
     Raises:
         Busy: a server runs on the directory.
@@ -275,7 +277,7 @@ def open_program(
     gate = open_gate(database, {"telegram": Rates(telegram.rate, telegram.group_rate)} if gated else {})
     senders: dict[str, Sender] = {}
     pictures = Pictures(directory, clock, replay=not gated)
-    courier = Courier(database, senders, gate, clock, pictures)
+    courier = Courier(database, senders, gate, clock, pictures if drawn else in_words)
     return Program(
         directory,
         settings,

@@ -40,8 +40,10 @@ START_SECONDS = 10.0
 REST_SECONDS = 60.0
 """How long nothing is drawn after ``FAILURES`` cards in a row failed."""
 FAILURES = 3
-MOST_WAITING = 200
+MOST_WAITING = 4
 """Cards waiting for the brush; with more, messages go out without, for words that come late help nobody."""
+MOST_AHEAD = 200
+"""Cards that a replay may be ahead of the brush."""
 LARGEST_REQUEST = 32 * 1024
 """Bytes of one card's values; less than a pipe holds, so that asking never blocks."""
 RENEW_AFTER = 2000
@@ -198,7 +200,7 @@ class Pictures:
             return message
         drawing = self._hand.submit(self._file, card)
         self._ahead.append(drawing)
-        if len(self._ahead) > MOST_WAITING:
+        if len(self._ahead) > MOST_AHEAD:
             await asyncio.wrap_future(self._ahead.popleft())
         return replace(message, picture=cards.address(card.name, card.values))
 

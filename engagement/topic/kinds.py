@@ -18,6 +18,7 @@ from storage.groups import Group
 CHANGE = "topic_kind"
 _WORDS = {  # zh: what leaders type
     "亲子": "parents",
+    "亲子群": "parents",
     "宝妈": "parents",
     "长辈": "elders",
     "老人": "elders",
@@ -49,7 +50,7 @@ def choose(ctx: Context) -> Sequence[Reply]:
 
     Source: F79.
     """
-    word = simplified(ctx.argument.strip()).removesuffix("群")
+    word = simplified(ctx.argument.strip())
     if not word:
         return [_shown(ctx)]
     if word not in _WORDS:

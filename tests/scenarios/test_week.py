@@ -117,6 +117,10 @@ class Accounts:
             self.sums[where, values["name"]] -= values["amount"]
         elif key == "points.undone":
             self.sums[where, values["name"]] += int(values["amount"])
+        elif key in {"invites.paid", "invites.paid_newcomer"}:
+            self.sums[where, values["name"]] += values["points"]
+            if key == "invites.paid":
+                self.sums[where, values["inviter"]] += values["thanks"]
         elif key == "members.erased":
             for place, name in list(self.sums):
                 if name == who:

@@ -68,7 +68,6 @@ UNLISTED = {
     "moderation.appeal": "私聊说一声：我的话收错了",
     "invites.code": "新邻居进群 7 天内填，记下是谁请来的；单独发是看自己的码",
     "invites.reset": "换一个邀请码，以前的码和链接不再算",
-    "invites.link": "群自己的入群链接，海报上的二维码就是它；发「入群链接 无」去掉",
     "invites.mine": "看请来了谁、得了多少积分",
     "faq.ask": "问一个问题，和 @ 团团一样",
 }
