@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 import structlog
 
-from bot.courier import Courier, in_words
+from bot.courier import Courier
 from bot.edits import queue_edits
 from bot.gateway import Gateway
 from bot.pictures import Pictures
@@ -28,7 +28,7 @@ from bot.voice import Ear
 from engagement.clocks import Clock, Movable, SetClock, SystemClock
 from engagement.dispatch import Dispatcher
 from engagement.feature import FollowUp, JobSpec
-from engagement.kernel import Incoming, Sender
+from engagement.kernel import Incoming, Sender, in_words
 from engagement.registry import FEATURES
 from knowledge import speech
 from prompts.loader import texts

@@ -57,3 +57,7 @@ def test_refusals_are_texts() -> None:
         with pytest.raises(Refusal) as refusal:
             reader("?")
         assert refusal.value.key.startswith("groups.")
+
+
+def test_the_button_goes_round_all_ways_to_acknowledge() -> None:
+    assert [rules.next_acks(style) for style in rules.ACKS] == [*rules.ACKS[1:], rules.ACKS[0]]
