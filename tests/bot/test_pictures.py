@@ -95,7 +95,7 @@ async def test_nothing_to_draw(hung: Callable[..., Pictures]) -> None:
 async def test_the_same_card_is_drawn_once(hung: Callable[..., Pictures]) -> None:
     brush = Brush()
     pictures = hung(brush)
-    found = await asyncio.gather(*(pictures(message()) for _ in range(5)))
+    found = await asyncio.gather(*(pictures(message()) for _ in range(module.MOST_WAITING)))
     assert len({one.picture for one in found}) == 1
     assert len(brush.asked) == 1
 

@@ -29,6 +29,10 @@ PLANTED = {
         "PRAGMA foreign_keys=OFF; UPDATE account SET group_id = 999"
         " WHERE id = (SELECT min(account_id) FROM member WHERE account_id IS NOT NULL)"
     ),
+    "lots": (
+        "INSERT INTO ledger_lot (entry_id, account_id, member_id, expires_on, remaining)"
+        " SELECT id, account_id, member_id, '2027-12-31', 999 FROM ledger_entry LIMIT 1"
+    ),
     "audit": "UPDATE audit SET details = '{}' WHERE id = 1",
     "keys": (
         "DROP TABLE IF EXISTS ledger_reason; ALTER TABLE ledger_entry RENAME TO old;"

@@ -34,9 +34,7 @@ class Model:
         return sum(lot.left for lot in self.accounts.setdefault(account, []))
 
     def _draw(self, account: int, amount: int, first: Callable[[Lot], bool]) -> Iterator[tuple[Lot, int]]:
-        for lot in sorted(
-            self.accounts[account], key=lambda lot: (lot.until == FOREVER, not first(lot), lot.until, lot.entry)
-        ):
+        for lot in sorted(self.accounts[account], key=lambda lot: (not first(lot), lot.until, lot.entry)):
             part = max(0, min(amount, lot.left))
             amount, lot.left = amount - part, lot.left - part
             if part:
@@ -51,24 +49,26 @@ class Model:
         self.said[entry] = (account, member, amount, today, sum(part for part, _ in drawn), latest)
         return True
 
-    def reverse(self, entry: int, by: int, today: date) -> bool:
+    def reverse(self, entry: int, by: int, today: date, home: int, given: int) -> bool:
         account, member, amount, made, drawn, latest = self.said[entry]
         own = [lot for lots in self.accounts.values() for lot in lots if lot.entry == entry and lot.until != FOREVER]
         lapsed = amount > 0 and any(not lot.left and lot.until < today for lot in own)
-        if entry in self.undone or lapsed or self.balance(account) < amount:
+        if entry in self.undone or lapsed or self.balance(home) < amount:
             return False
         self.undone.add(entry)
-        for _ in self._draw(account, amount, lambda lot: lot.entry == entry):
+        if amount > 0 and home != account:
+            self.transfer(given, home, member, account, member, amount)
+        for _ in self._draw(account, amount, lambda lot: lot.entry == entry if own else lot.until == FOREVER):
             pass
         if amount < 0:
             until = latest if not drawn or latest >= today else today + max(latest - made, timedelta())
             self.accounts[account] += [Lot(by, member, until, drawn), Lot(by, member, FOREVER, -amount - drawn)]
-        return True
+        return amount > 0 or home == account or self.transfer(given, account, member, home, member, -amount)
 
     def transfer(self, by: int, source: int, giver: int, target: int, taker: int, amount: int) -> bool:
         if self.balance(source) < amount:
             return False
-        for lot, part in list(self._draw(source, amount, lambda lot: lot.member == giver)):
+        for lot, part in list(self._draw(source, amount, lambda lot: lot.member == giver and lot.until != FOREVER)):
             if source == target and lot.member != giver:
                 lot.left += part  # what others have brought stays theirs
             else:

@@ -16,7 +16,7 @@ from sqlmodel import col, func, select
 from storage import expiry, identities, ledger
 from storage.engine import Session
 from storage.groups import Member
-from storage.ledger import InsufficientPoints, LapsedPoints, Posting
+from storage.ledger import Entry, InsufficientPoints, LapsedPoints, Posting
 from storage.lots import Lot
 from tests.storage.points_model import FOREVER, Model
 from tests.storage.worlds import NOW, TODAY, Somebody, a_member
@@ -102,15 +102,15 @@ def really(session: Session, walk: Walk, act: Act) -> Step | None:
     return None
 
 
-def _account(session: Session, who: Somebody) -> int:
-    found = session.exec(select(Member.account_id).where(Member.id == who.member_id)).one()
+def _account(session: Session, member_id: int) -> int:
+    found = session.exec(select(Member.account_id).where(Member.id == member_id)).one()
     assert found is not None
     return found
 
 
 def _post(session: Session, walk: Walk, act: Act) -> Step:
     one = walk.people[act.who]
-    account = _account(session, one)
+    account = _account(session, one.member_id)
     amount = act.amount if act.name in ("checkin", "gift") else -act.amount
     until = walk.today + timedelta(days=30 * walk.months) if walk.months and amount > 0 else None
     key = f"{walk.name}:{walk.done}"
@@ -126,16 +126,22 @@ def _reverse(session: Session, walk: Walk, act: Act) -> Step | None:
     if not walk.entries:
         return None
     entry = walk.entries[act.nth % len(walk.entries)]
+    made = session.get_one(Entry, entry)
+    # What a family has spent comes back to it as long as there is one; everything else follows the member.
+    stays = made.amount < 0 and session.exec(select(Member.id).where(Member.account_id == made.account_id)).first()
+    belongs = made.account_id if stays else _account(session, made.member_id)
     try:
         posted = ledger.reverse(session, entry, local_date=walk.today, occurred_at=NOW)
     except (InsufficientPoints, LapsedPoints):
-        return Step("reverse", (entry, 0, walk.today), False)
-    return Step("reverse", (entry, posted.entry_id, walk.today), not posted.repeated)
+        session.undo()
+        return Step("reverse", (entry, 0, walk.today, belongs, 0), False)
+    given = ledger.find(session, f"home:{entry}:in") or (0, 0)
+    return Step("reverse", (entry, posted.entry_id, walk.today, belongs, given[0]), not posted.repeated)
 
 
 def _move(session: Session, walk: Walk, act: Act) -> Step | None:
     one, other = walk.people[act.who], walk.people[act.other]
-    source, target = _account(session, one), _account(session, other)
+    source, target = _account(session, one.member_id), _account(session, other.member_id)
     sharing = session.exec(select(func.count()).where(col(Member.account_id) == source)).one()
     amount, taker = act.amount, other
     if act.name == "join":

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -69,6 +69,8 @@ def run(database: Database, examples: int, steps: int) -> int:
             stateful_step_count=steps,
             deadline=None,
             database=None,
+            # A walk that fails is short enough to be read; to shorten it, every step would be a commit again.
+            phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -82,6 +82,7 @@ OWN = {
     "moderation.words": ("明日话题", " 添加 样例词"),
     "points.take": ("加分 王姐 20 帮忙搬货", " 王姐 20 发错了"),
     "checkin.topic_stop": ("新增打卡 健身", " 健身"),
+    "topic.kind": ("明日话题", " 亲子"),
 }
 """Command → what has to be said before it, and what follows it."""
 PRIVATE = {"moderation.words"}
@@ -90,6 +91,7 @@ ABOUT_SOMEBODY = {"leader.mute", "leader.unmute", "groups.leader", "groups.unlea
 """What the leader reads under 「撤销」 names somebody, in private."""
 LEAVES = {
     "checkin.topic_add": {"chat_group"},  # stopped, not gone: check-ins may point at it
+    "topic.kind": {"chat_group"},  # mixed, said in so many words
     "checkin.freeze": {"chat_group"},  # a bound up to which pauses are looked for
 }
 """Tables in which a trace stays after the way back, that changes nothing for anybody."""
