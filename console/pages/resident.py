@@ -27,7 +27,9 @@ from storage.groups import Group, Member
 
 router = APIRouter()
 HISTORY = 20
-_KINDS = frozenset({"checkin", "streak", "makeup", "topic", "challenge", "adjust", "reversal", "onboarding", "birthday"})
+_KINDS = frozenset(
+    {"checkin", "streak", "makeup", "topic", "challenge", "adjust", "reversal", "onboarding", "birthday"}
+)
 
 
 @dataclass(frozen=True, slots=True)

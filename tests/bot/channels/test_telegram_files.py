@@ -35,6 +35,9 @@ async def channel(telegram: FakeTelegram) -> AsyncIterator[TelegramChannel]:
     settings = TelegramSettings.model_validate({"token": telegram.token, "base_url": telegram.url})
     clock = SetClock(datetime(2026, 9, 1, tzinfo=UTC))
     opened = TelegramChannel(settings, receive, lambda message: render(message, TELEGRAM), clock)
+    # As when it is served: what was never begun is not ended either, and would leave its connection open.
+    await opened._bot.initialize()
+    telegram.log.clear()
     yield opened
     await opened.close()
 
