@@ -32,7 +32,7 @@ def check_in(ctx: Context) -> Sequence[Reply]:
     if done.total == 1:
         button = Button("points:show", "checkin.button_points")
         # On the bot's first morning half a group checks in for the first time: a few pictures are a joy, sixty a flood.
-        few = service.firsts_of(ctx.session, ctx.here.id, ctx.today) <= FIRST_CARDS
+        few = service.firsts_of(ctx.session, ctx.here.id, ctx.today, FIRST_CARDS + 1) <= FIRST_CARDS
         card = _card(ctx, done) if few else None
         return [Reply("checkin.first", values, tails, buttons=[button], card=card), *done.replies]
     if done.bonus:

@@ -192,15 +192,15 @@ def month_of(session: Session, group: GroupView, member_id: int, today: date, to
     )
 
 
-def firsts_of(session: Session, group_id: int, day: date) -> int:
-    """Count the members of a group whose very first plain check-in was on a local day."""
-    return int(
-        session.execute(
-            select(func.count())
-            .select_from(_M.join(_S, (_S.c.member_id == _M.c.id) & (_S.c.topic == DAILY)))
-            .where(_M.c.group_id == group_id, _S.c.last_date == day, _S.c.total == 1)
-        ).scalar_one()
+def firsts_of(session: Session, group_id: int, day: date, most: int) -> int:
+    """Count the members of a group whose very first plain check-in was on a local day, up to ``most``: no more are looked for."""
+    found = (
+        select(_M.c.id)
+        .select_from(_M.join(_S, (_S.c.member_id == _M.c.id) & (_S.c.topic == DAILY)))
+        .where(_M.c.group_id == group_id, _S.c.last_date == day, _S.c.total == 1)
+        .limit(most)
     )
+    return len(session.execute(found).all())
 
 
 def day_count(session: Session, group_id: int, day: date, topic: str = DAILY) -> int:
