@@ -264,6 +264,7 @@ def open_program(
         from knowledge.answering import open_answering
 
         answering = open_answering(database, directory, settings.llm)
+        answering.base.patient = not gated
         if seed:
             from knowledge.starter import load_starter
 

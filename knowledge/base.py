@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("knowledge")
 OFFERED = 3
-START_FIRST = 2.0
+START_FIRST = 8.0
 """Seconds that the rest of a start has the processor for itself before the vector index is opened."""
 OPENING = 10.0
 """Seconds that a first question waits for the index at most; then keywords answer it."""
@@ -108,6 +108,8 @@ class KnowledgeBase:
         self._needed = threading.Event()
         self._closed = False
         self.degraded = False
+        self.patient = True
+        """The first question waits for the vector index; False answers it by keywords meanwhile (a server)."""
         self.index = VectorIndex(directory / "chroma", self._embedder)
 
     # ------------------------------------------------------------------ keeping up to date
@@ -168,7 +170,7 @@ class KnowledgeBase:
 
     def _await_index(self) -> None:
         """The first question waits until the index is open; later ones never wait."""
-        if self._settled is None and not self.degraded and self._filling is not None:
+        if self.patient and self._settled is None and not self.degraded and self._filling is not None:
             self._needed.set()
             self._filling.join(OPENING)
 
