@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.knowledge.faulty_http import Faulty, Handler, listening
 
-class FaultyModel:
+
+class FaultyModel(Faulty):
     """Behaves as told and keeps what it was sent.
 
     Attributes:
-        behaviour: one of the methods of ``_Handler`` below, or words to answer with.
+        behaviour: one of the cases below, or words to answer with.
         bodies: decoded requests, in order.
     """
 
     def __init__(self) -> None:
-        self.behaviour = "好的。"
+        super().__init__("好的。")
         self.vector: list[Any] = [0.0, 1.0]
         self.bodies: list[dict[str, Any]] = []
-        self.url = ""
-        self.released = threading.Event()
 
 
 @contextmanager
@@ -32,40 +29,33 @@ def serving() -> Iterator[FaultyModel]:  # noqa: C901  (one arm a behaviour)
     """The server, on a free port."""
     model = FaultyModel()
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *arguments: Any) -> None:
-            """Say nothing."""
-
-        def do_POST(self) -> None:
+    class Answers(Handler):
+        def do_POST(self) -> None:  # noqa: N802  (the library's name)
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             model.bodies.append(body)
             if self.path.endswith("/embeddings"):
                 data = [
                     {"object": "embedding", "index": n, "embedding": model.vector} for n in range(len(body["input"]))
                 ]
-                self._send(200, json.dumps({"object": "list", "data": data, "model": "m", "usage": {}}))
+                self.say(200, json.dumps({"object": "list", "data": data, "model": "m", "usage": {}}))
                 return
             match model.behaviour:
                 case "429" | "500" | "404":
-                    self._send(int(model.behaviour), json.dumps({"error": {"message": "no"}}))
+                    self.say(int(model.behaviour), json.dumps({"error": {"message": "no"}}))
                 case "hang":
                     model.released.wait(20)
                 case "drip":
-                    self._drip()
+                    self.drip()
                 case "cut":
-                    self.send_response(200)
-                    self.send_header("Content-Length", "5000")
-                    self.end_headers()
-                    self.wfile.write(b'{"choices": [')
-                    self.close_connection = True
+                    self.cut(b'{"choices": [')
                 case "html":
-                    self._send(200, "<html>please sign in</html>", "text/html")
+                    self.say(200, "<html>please sign in</html>", "text/html")
                 case "garbage":
-                    self._send(200, "{]")
+                    self.say(200, "{]")
                 case "no choices":
-                    self._send(200, json.dumps({"choices": [], "id": "x", "object": "chat.completion"}))
+                    self.say(200, json.dumps({"choices": [], "id": "x", "object": "chat.completion"}))
                 case "error in 200":
-                    self._send(200, json.dumps({"error": {"message": "quota"}}))
+                    self.say(200, json.dumps({"error": {"message": "quota"}}))
                 case "null":
                     self._answer(None)
                 case words:
@@ -74,7 +64,7 @@ def serving() -> Iterator[FaultyModel]:  # noqa: C901  (one arm a behaviour)
         def _answer(self, words: str | None) -> None:
             message = {"role": "assistant", "content": words}
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
-            self._send(
+            self.say(
                 200,
                 json.dumps(
                     {
@@ -88,37 +78,5 @@ def serving() -> Iterator[FaultyModel]:  # noqa: C901  (one arm a behaviour)
                 ),
             )
 
-        def _drip(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-            for _ in range(100):
-                if model.released.is_set():
-                    return
-                try:
-                    self.wfile.write(b" ")
-                    self.wfile.flush()
-                except OSError:
-                    return
-                time.sleep(0.1)
-
-        def _send(self, status: int, body: str, kind: str = "application/json") -> None:
-            content = body.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    model.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(model, Answers):
         yield model
-    finally:
-        model.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import Message
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.knowledge.faulty_http import Faulty, Handler, listening
 
-class FaultySpeech:
+
+class FaultySpeech(Faulty):
     """Behaves as told and keeps what it was sent.
 
     Attributes:
@@ -23,11 +22,9 @@ class FaultySpeech:
     """
 
     def __init__(self) -> None:
-        self.behaviour = "签到。"
+        super().__init__("签到。")
         self.forms: list[dict[str, Any]] = []
         self.keys: list[str] = []
-        self.url = ""
-        self.released = threading.Event()
 
 
 def ogg(seconds: float, size: int = 400) -> bytes:
@@ -53,52 +50,31 @@ BODIES: dict[str, str | bytes] = {
 
 
 @contextmanager
-def serving() -> Iterator[FaultySpeech]:  # noqa: C901  (one arm a behaviour)
+def serving() -> Iterator[FaultySpeech]:
     """The server, on a free port."""
     speech = FaultySpeech()
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *arguments: Any) -> None:
-            """Say nothing."""
-
-        def do_POST(self) -> None:
+    class Answers(Handler):
+        def do_POST(self) -> None:  # noqa: N802  (the library's name)
             body = self.rfile.read(int(self.headers["Content-Length"]))
             speech.keys.append(self.headers.get("Authorization", ""))
             speech.forms.append(_fields(self.headers["Content-Type"], body))
             if self.path != "/v1/audio/transcriptions":
-                self._send(404, "{}")
+                self.say(404, "{}")
                 return
             match speech.behaviour:
                 case "500" | "429" | "401" | "302" | "204":
-                    self._send(int(speech.behaviour), json.dumps({"error": {"message": "no"}}))
+                    self.say(int(speech.behaviour), json.dumps({"error": {"message": "no"}}))
                 case "hang":
                     speech.released.wait(20)
                 case "drip":
-                    self._drip()
+                    self.drip()
                 case "cut":
-                    self.send_response(200)
-                    self.send_header("Content-Length", "5000")
-                    self.end_headers()
-                    self.wfile.write(b'{"text": "')
-                    self.close_connection = True
+                    self.cut(b'{"text": "')
                 case "bomb":
                     self._endless()
                 case words:
-                    self._send(200, BODIES.get(words, json.dumps({"text": words})))
-
-        def _drip(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-            for _ in range(100):
-                if speech.released.is_set():
-                    return
-                try:
-                    self.wfile.write(b" ")
-                    self.wfile.flush()
-                except OSError:
-                    return
-                time.sleep(0.1)
+                    self.say(200, BODIES.get(words, json.dumps({"text": words})))
 
         def _endless(self) -> None:
             self.send_response(200)
@@ -109,29 +85,8 @@ def serving() -> Iterator[FaultySpeech]:  # noqa: C901  (one arm a behaviour)
             except OSError:
                 return
 
-        def _send(self, status: int, body: str | bytes, kind: str = "application/json") -> None:
-            content = body.encode() if isinstance(body, str) else body
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            if status == 302:
-                self.send_header("Location", f"{speech.url}/elsewhere")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if status != 204:
-                self.wfile.write(content)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    speech.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(speech, Answers):
         yield speech
-    finally:
-        speech.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _fields(kind: str, body: bytes) -> dict[str, Any]:
