@@ -1,4 +1,4 @@
-"""Which group a private message is about: somebody may be in several, and lead some of them.
+"""Which group a private message is about, and whom in a group a name means: somebody may be in several, and lead some of them.
 
 A button or a quote that was put out for one group stays that group's, whatever the private chat is about by now.
 """
@@ -12,7 +12,8 @@ from engagement.errors import Refusal
 from engagement.feature import Context, GroupView
 from engagement.kernel import Place
 from storage import identities
-from storage.groups import Group, Person
+from storage.engine import Session
+from storage.groups import Group, Member, Person
 
 
 def step_into(ctx: Context, group_id: int) -> None:
@@ -86,3 +87,20 @@ def find_led(ctx: Context) -> None:
     if mine:
         assert mine[0].id is not None
         step_into(ctx, mine[0].id)
+
+
+def the_only(session: Session, group_id: int, name: str, *, nobody: str, several: str) -> Member:
+    """Return the present member of a group who is shown by just this name.
+
+    Args:
+        nobody, several: text keys of the refusals, with ``name`` (and ``count``) as their values.
+
+    Raises:
+        Refusal: nobody is called so, or more than one.
+    """
+    found = identities.named(session, group_id, name)
+    if not found:
+        raise Refusal(nobody, name=name)
+    if len(found) > 1:
+        raise Refusal(several, name=name, count=len(found))
+    return found[0]

@@ -11,7 +11,7 @@ from sqlmodel import select as pick
 
 from engagement import calendar
 from engagement.checkin import pauses, rules
-from engagement.checkin.tables import DAILY, Checkin, CheckinMakeup, CheckinStreak
+from engagement.checkin.tables import DAILY, Checkin, CheckinMakeup, CheckinStreak, recording
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.points.service import award
@@ -24,21 +24,7 @@ CARD, POINTS = "card", "points"
 _C = Checkin.__table__  # type: ignore[attr-defined]
 _S = CheckinStreak.__table__  # type: ignore[attr-defined]
 _U = CheckinMakeup.__table__  # type: ignore[attr-defined]
-_INSERT = Prepared(
-    "checkin.insert_makeup",
-    lambda insert: (
-        insert(_C)
-        .values(
-            member_id=bindparam("member"),
-            topic=bindparam("topic"),
-            local_date=bindparam("local_day"),
-            occurred_at=bindparam("occurred_at"),
-            made_up=true(),
-        )
-        .on_conflict_do_nothing(index_elements=["member_id", "topic", "local_date"])
-        .returning(_C.c.id)
-    ),
-)
+_INSERT = recording(made_up=True)
 _BECOMES_REAL = Prepared(
     "checkin.makeup_becomes_real",
     update(_C)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import bindparam, false, func, literal_column, select
+from sqlalchemy import bindparam, func, literal_column, select
 
 from engagement.checkin import makeups, pauses, rules
 from engagement.checkin.card import Month
-from engagement.checkin.tables import DAILY, Checkin, CheckinStreak
+from engagement.checkin.tables import DAILY, Checkin, CheckinStreak, recording
 from engagement.events import CheckedIn
 from engagement.feature import Context, GroupView
 from engagement.kernel import Reply
@@ -24,21 +24,7 @@ from storage.statements import Prepared
 _C = Checkin.__table__  # type: ignore[attr-defined]
 _S = CheckinStreak.__table__  # type: ignore[attr-defined]
 _M = Member.__table__  # type: ignore[attr-defined]
-_INSERT = Prepared(
-    "checkin.insert",
-    lambda insert: (
-        insert(_C)
-        .values(
-            member_id=bindparam("member"),
-            topic=bindparam("topic"),
-            local_date=bindparam("local_day"),
-            occurred_at=bindparam("occurred_at"),
-            made_up=false(),
-        )
-        .on_conflict_do_nothing(index_elements=["member_id", "topic", "local_date"])
-        .returning(_C.c.id)
-    ),
-)
+_INSERT = recording(made_up=False)
 _STREAK = Prepared(
     "checkin.streak",
     select(_S.c.streak, _S.c.longest, _S.c.total, _S.c.last_date, _S.c.cards, _S.c.made_up).where(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, bindparam, false, true
 from sqlmodel import Field, SQLModel
 
 from storage.columns import day, pk, ref, utc
+from storage.statements import Prepared
 
 DAILY = "daily"
 """The topic of the plain check-in; others come with their own rules."""
@@ -109,3 +110,29 @@ class CheckinDay(SQLModel, table=True):
     local_date: date = day(primary_key=True)
     due_at: datetime | None = utc(nullable=True, index=True)
     edited_at: datetime = utc()
+
+
+def recording(*, made_up: bool) -> Prepared:
+    """Return the statement that writes a check-in down, once a member, topic and local day; no row = it stands already.
+
+    Its values are ``member``, ``topic``, ``local_day`` and ``occurred_at`` (microseconds).
+
+    Args:
+        made_up: it is made up for afterwards.
+    """
+    table = Checkin.__table__  # type: ignore[attr-defined]
+    return Prepared(
+        f"checkin.insert_{'makeup' if made_up else 'real'}",
+        lambda insert: (
+            insert(table)
+            .values(
+                member_id=bindparam("member"),
+                topic=bindparam("topic"),
+                local_date=bindparam("local_day"),
+                occurred_at=bindparam("occurred_at"),
+                made_up=true() if made_up else false(),
+            )
+            .on_conflict_do_nothing(index_elements=["member_id", "topic", "local_date"])
+            .returning(table.c.id)
+        ),
+    )

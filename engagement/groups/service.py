@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from engagement import calendar
+from engagement import calendar, rooms
 from engagement.errors import Refusal
 from engagement.events import GroupAdded, GroupClosed
 from engagement.feature import Context, GroupView
@@ -309,13 +309,11 @@ def add_leader(ctx: Context, name: str) -> Member:
     Raises:
         Refusal: nobody or several of that name, or a leader already.
     """
-    found = identities.named(ctx.session, ctx.here.id, name)
-    if len(found) != 1:
-        raise Refusal("groups.no_such_member" if not found else "groups.same_names", name=name)
-    if found[0].role == "leader":
+    found = rooms.the_only(ctx.session, ctx.here.id, name, nobody="groups.no_such_member", several="groups.same_names")
+    if found.role == "leader":
         raise Refusal("groups.leads_already", name=name)
-    _set_role(ctx, found[0], "leader", action="leader.added")
-    return found[0]
+    _set_role(ctx, found, "leader", action="leader.added")
+    return found
 
 
 def remove_leader(ctx: Context, name: str) -> Member:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import col, or_, select, update
 
+from engagement import rooms
 from engagement.errors import Refusal
 from engagement.feature import Context, GroupView
 from engagement.households import rules, service
@@ -164,16 +165,14 @@ def outgoing(ctx: Context) -> list[Asked]:
 
 
 def _find(ctx: Context, name: str) -> Member:
-    found = identities.named(ctx.session, ctx.here.id, name)
-    if not found:
-        raise Refusal("households.no_such_member", name=name)
-    if len(found) > 1:
-        raise Refusal("households.same_names", name=name, count=len(found))
-    if found[0].id == ctx.actor.member_id:
+    found = rooms.the_only(
+        ctx.session, ctx.here.id, name, nobody="households.no_such_member", several="households.same_names"
+    )
+    if found.id == ctx.actor.member_id:
         raise Refusal("households.not_oneself")
-    if not _uses(ctx, found[0]):
+    if not _uses(ctx, found):
         raise Refusal("households.not_yet_member", name=name)
-    return found[0]
+    return found
 
 
 def _uses(ctx: Context, member: Member) -> bool:

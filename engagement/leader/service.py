@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from engagement import calendar
+from engagement import calendar, rooms
 from engagement.errors import Refusal
 from engagement.events import CheckedIn, Suspected
 from engagement.feature import Context
@@ -71,10 +71,7 @@ def unmute(ctx: Context, name: str) -> Muted:
 
 
 def _one(ctx: Context, name: str) -> Member:
-    found = identities.named(ctx.session, ctx.here.id, name)
-    if len(found) != 1:
-        raise Refusal("groups.no_such_member" if not found else "groups.same_names", name=name)
-    return found[0]
+    return rooms.the_only(ctx.session, ctx.here.id, name, nobody="groups.no_such_member", several="groups.same_names")
 
 
 def _set(ctx: Context, member: Member, until: datetime | None, action: str) -> Mapping[str, object]:

@@ -14,7 +14,7 @@ from sqlalchemy import func, or_, select
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from engagement import calendar
+from engagement import calendar, rooms
 from engagement.errors import Refusal
 from engagement.feature import Context, GroupView
 from engagement.points import rules
@@ -36,12 +36,7 @@ def find_member(session: Session, group_id: int, name: str) -> Member:
     Raises:
         Refusal: nobody or several are called so.
     """
-    found = identities.named(session, group_id, name)
-    if not found:
-        raise Refusal("points.no_such_member", name=name)
-    if len(found) > 1:
-        raise Refusal("points.same_names", name=name, count=len(found))
-    return found[0]
+    return rooms.the_only(session, group_id, name, nobody="points.no_such_member", several="points.same_names")
 
 
 def check_leads(ctx: Context, group_id: int) -> None:
