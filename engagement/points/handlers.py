@@ -108,22 +108,30 @@ def bill(ctx: Context) -> Sequence[Reply]:
         "after": found.after,
         "earned": found.earned,
         "spent": found.spent,
-        "count": len(found.lines),
+        "brought": found.brought,
+        "taken": found.taken,
+        "within": found.within,
+        "count": found.count,
         "group": ctx.here.name,
     }
     if not found.lines:
         return [Reply("points.statement_empty", values)]
+    apart = ["points.statement_within"] if found.within else []
+    apart += ["points.statement_along"] if found.brought or found.taken else []
     file = Document(f"points-{found.month:%Y-%m}.csv", statement.as_csv(found, ctx.here.zone))
     drawn = Card("statement", statement.card(ctx, found, None if soon is None else (soon.amount, soon.expires_on)))
     if ctx.incoming.place is Place.DM:
-        return [Reply("points.statement", values, card=drawn), Reply("points.statement_file", values, document=file)]
+        return [
+            Reply("points.statement", values, apart, card=drawn),
+            Reply("points.statement_file", values, document=file),
+        ]
     address = identities.address(ctx.session, ctx.actor.person_id, ctx.incoming.channel)
     if address is None or not address[2]:
-        return [Reply("points.statement_short", values, tails=("points.statement_open",))]
+        return [Reply("points.statement_short", values, tails=(*apart, "points.statement_open"))]
     me = ctx.actor.person_id
     return [
-        Reply("points.statement_short", values, tails=("points.statement_sent",)),
-        Reply("points.statement", values, kind=Kind.DM, to=me, card=drawn),
+        Reply("points.statement_short", values, tails=(*apart, "points.statement_sent")),
+        Reply("points.statement", values, apart, kind=Kind.DM, to=me, card=drawn),
         Reply("points.statement_file", values, kind=Kind.DM, to=me, document=file),
     ]
 
