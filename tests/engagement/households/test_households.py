@@ -86,7 +86,7 @@ def shares(stage: Stage, who: str) -> dict[str, int]:
 
 def test_both_say_yes_and_share(stage: Stage) -> None:
     """王姐: 加入家庭 李阿姨 → 「@李阿姨 王姐 想来你家…」 [同意] [不用了]
-    李阿姨 presses 同意 → 「@王姐 李阿姨 点头了，你们现在是一家，一共 100 积分」
+    李阿姨 presses 同意 → 「@王姐 成啦，李阿姨 点头了，你们现在是一家，一共 100 积分」
     """
     (asked,) = stage.say("王姐", "加入家庭 李阿姨")
     assert (asked.key, asked.to, asked.mention, len(asked.buttons)) == ("households.asked_join", "李阿姨", True, 2)
@@ -252,7 +252,7 @@ def test_the_board_does_not_see_a_move(stage: Stage) -> None:
 
 
 def test_giving_inside_the_family(stage: Stage) -> None:
-    """李阿姨: 转给家人 王姐 20 → 「@王姐 李阿姨 转给你 20 积分…家里的总数不变，还是 100」"""
+    """李阿姨: 转给家人 王姐 20 → 「@王姐 收到 20 积分，是 李阿姨 转给你的…家里的总数不变，还是 100」"""
     unite(stage, "王姐")
     (given,) = stage.say("李阿姨", "转给家人 王姐 20")
     assert (given.key, given.to, given.mention) == ("households.given", "王姐", True)

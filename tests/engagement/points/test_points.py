@@ -55,7 +55,7 @@ def test_board_and_its_buttons(stage: Stage) -> None:
     (top,) = stage.say("王姐", "总榜")
     assert (top.key, top.tails) == ("points.board_all", ("points.board_top",))
     (today,) = stage.say("陈师傅", "", button="board:day")
-    assert "1. 王姐 25 分" in shown(today)
+    assert "1. 王姐：25 分" in shown(today)
     assert "还没有你" in shown(today)
     (old,) = stage.say("陈师傅", "", button="board:year")
     assert old.key == "guard.old_button"
