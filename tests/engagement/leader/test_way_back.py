@@ -56,6 +56,7 @@ ASKS = {
     "announcements.update",
     "announcements.end",
     "announcements.withdraw",
+    "points.caps",
     "points.reverse",
 }
 """Shows what it would do, with a button that does it: what has gone out to groups cannot be called back."""
