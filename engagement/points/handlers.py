@@ -14,14 +14,21 @@ from storage.groups import Member
 from storage.lots import Expiring
 
 REVERSALS_SHOWN = 4
+OTHERS_SHOWN = 3
 
 
 def show(ctx: Context) -> Sequence[Reply]:
-    """Answer 积分: in a group its points, in private every group's; with what expires within 30 days."""
+    """Answer 积分: in a group its points, in private every group's; with what expires within 30 days.
+
+    Source: F3, F6.
+    """
     if ctx.incoming.place is Place.DM:
         found = service.all_standings(ctx.session, ctx.actor.person_id, ctx.today)
         if len(found) > 1:
-            rows = [{"group": s.group_name, "balance": s.balance, "week": s.week} for s in found]
+            rows = [
+                {"group": s.group_name, "home": _home(s.others, "home_note"), "balance": s.balance, "week": s.week}
+                for s in found
+            ]
             values = {"rows": rows, "balance": sum(s.balance for s in found), "group": None}
             soon = [{"group": s.group_name, **_soon(s.expiring)} for s in found if s.expiring is not None]
             if not soon:
@@ -32,13 +39,25 @@ def show(ctx: Context) -> Sequence[Reply]:
         raise Refusal("guard.no_group")
     mine = service.standing(ctx.session, group.id, group.name, actor.member_id, actor.account_id, ctx.today)
     values = {"name": actor.name, "balance": mine.balance, "week": mine.week, "rank": mine.rank}
+    values["others"] = _home(mine.others, "home_others")
     if mine.balance == 0 and mine.week == 0:
-        return [Reply("points.none", values)]
-    key = "points.balance" if mine.rank else "points.balance_unranked"
+        return [Reply("points.home_none" if mine.others else "points.none", values)]
+    if mine.others:
+        key = "points.home" if mine.rank else "points.home_unranked"
+    else:
+        key = "points.balance" if mine.rank else "points.balance_unranked"
     expiring = service.expiring(ctx.session, actor.account_id, group.settings, ctx.today)
     if expiring is None:
         return [Reply(key, values)]
     return [Reply(key, {**values, **_soon(expiring)}, tails=("points.expiring",))]
+
+
+def _home(others: Sequence[str], key: str) -> str:
+    """Say with whom points are shared; nothing for who is alone."""
+    words = texts()
+    names = words.raw("points.between").join(others[:OTHERS_SHOWN])
+    more = words.raw("points.and_more") if len(others) > OTHERS_SHOWN else ""
+    return words.fill(f"points.{key}", {"others": f"{names}{more}"}) if others else ""
 
 
 def _soon(expiring: Expiring | None) -> dict[str, object]:

@@ -14,9 +14,9 @@ from engagement.feature import Feature
 from engagement.households.tables import FamilyRequest
 from engagement.kernel import Event, Kind, Outgoing
 from engagement.registry import FEATURES
-from storage import ledger
+from storage import identities, ledger
 from storage.engine import Session
-from storage.groups import Member
+from storage.groups import Group, Member
 from storage.ledger import Entry, Posting
 from tests.engagement.stage import Stage, at, day, keys, open_stage, placeholders_match, shown
 
@@ -307,6 +307,41 @@ def test_who_erases_his_data_leaves_it_to_the_family(stage: Stage) -> None:
     assert set(left) == {"李阿姨", "小满"}
     assert sum(left.values()) == balance(stage, "李阿姨") == 100
     assert balance(stage, "王姐") == 0
+
+
+def test_points_of_a_household_are_called_that(stage: Stage) -> None:
+    """王姐: 积分 → 「王姐，你家（你和李阿姨）现在有 100 积分，这周家里 +100…」; who is alone reads 你."""
+    assert "你现在有 40 积分" in shown(stage.say("王姐", "积分")[0])
+    unite(stage, "王姐")
+    (mine,) = stage.say("王姐", "积分")
+    assert shown(mine).startswith("王姐，你家（你和李阿姨）现在有 100 积分，这周家里 +60，你自己在群里第 ")
+    (later,) = stage.say("王姐", "积分", "2026-12-08T09:00")
+    assert (later.key, later.values["week"]) == ("points.home_unranked", 0)
+    assert shown(later).startswith("王姐，你家（你和李阿姨）现在有 100 积分，你自己这周还没有动静。")
+    unite(stage, "小满")
+    assert shown(stage.say("小满", "积分")[0]).startswith("小满，你家（你和李阿姨、王姐）现在有 ")
+    assert "你现在有" in shown(stage.say(LEADER, "积分")[0])
+
+
+def test_in_private_over_several_groups_too(stage: Stage) -> None:
+    """The list of all groups says which balance is a household's."""
+    unite(stage, "王姐")
+
+    def second(session: Session) -> None:
+        group = Group(channel="play", external_id="g2", name="金桂苑", created_at=stage.clock.now())
+        session.add(group)
+        session.flush()
+        assert group.id is not None
+        fresh = identities.new_account(session, group.id, stage.clock.now())
+        person = session.exec(select(Member.person_id).where(Member.name == "王姐")).one()
+        there = Member(group_id=group.id, person_id=person, name="王姐", account_id=fresh, joined_at=stage.clock.now())
+        session.add(there)
+
+    stage.database.write_now(second)
+    (mine,) = stage.say("王姐", "积分", private=True)
+    assert mine.key == "points.balances"
+    assert "阳光花园一期（你家：你和李阿姨）：100 积分" in shown(mine)
+    assert "金桂苑：0 积分" in shown(mine)
 
 
 def test_the_statement_says_who_earned_what(stage: Stage) -> None:
