@@ -300,6 +300,29 @@ def test_templates(town: Town, typed: str, words: str) -> None:
     assert words in shown(town.say(typed))
 
 
+@pytest.mark.parametrize("word", ["发公告", "紧急公告", "公告更新", "公告结束", "/announce", "通知所有群："])
+@pytest.mark.parametrize("length", [301, 350, 401, 620, 1500])
+def test_one_that_is_too_long_is_refused_with_its_length(town: Town, word: str, length: int) -> None:
+    """周团长: 发公告 …… (620 字) → 「这条有 620 字、1 行…请写在 300 字、6 行以内」, never an answer from the knowledge base."""
+    town.announce("发公告 停水")
+    said = town.say(f"{word} {'停' * length}")
+    assert (said.key, said.values["length"], said.values["most"]) == ("announcements.too_long", length, 300)
+    assert f"{length} 字" in shown(said)
+    in_group = town.stage.say(LEADER, f"{word} {'停' * length}")
+    assert keys(in_group) == ["announcements.private_only"]
+
+
+def test_one_that_the_channel_cut_is_more_than_so_long(town: Town) -> None:
+    said = town.say("发公告 " + "停" * 1996)
+    assert (said.key, said.values["length"]) == ("announcements.too_long_by_far", 1900)
+    said = town.say("发公告 " + "\n".join("一二三四五六七"))
+    assert (said.values["length"], said.values["count"]) == (7, 7)
+
+
+def test_a_long_question_is_still_one(town: Town) -> None:
+    assert "announcements" not in {m.feature for m in town.stage.say(LEADER, "公告怎么写" + "呢" * 500, private=True)}
+
+
 def test_a_template_by_button_and_answer(town: Town) -> None:
     how = town.say("发公告")
     assert [label(one) for one in how.buttons] == ["到货晚了", "停电停水", "商品召回", "换提货点", "系统故障"]
