@@ -40,6 +40,7 @@ def show(ctx: Context) -> Sequence[Reply]:
     mine = service.standing(ctx.session, group.id, group.name, actor.member_id, actor.account_id, ctx.today)
     values = {"name": actor.name, "balance": mine.balance, "week": mine.week, "rank": mine.rank}
     values["others"] = _home(mine.others, "home_others")
+    values["place"] = texts().fill("points.place_tied" if mine.tied else "points.place", {"rank": mine.rank})
     if mine.balance == 0 and mine.week == 0:
         return [Reply("points.home_none" if mine.others else "points.none", values)]
     if mine.others:
@@ -185,6 +186,8 @@ def _board(ctx: Context, period: rules.Period) -> Sequence[Reply]:
     tail = "points.board_not_yet"
     if mine is not None:
         above = next((r for r in reversed(ranks) if r.points > mine.points), None)
-        values |= {"rank": mine.rank, "points": mine.points, "gap": (above.points - mine.points) if above else 0}
-        tail = "points.board_mine" if above else "points.board_top"
+        beside = sum(r.rank == mine.rank for r in ranks) - 1
+        gap = above.points - mine.points if above else 0
+        values |= {"rank": mine.rank, "points": mine.points, "gap": gap, "beside": beside}
+        tail = "points.board_mine" if above else "points.board_top_tied" if beside else "points.board_top"
     return [Reply(f"points.board_{period}", values, tails=(tail,), buttons=buttons)]

@@ -214,8 +214,9 @@ class Standing:
 
     Attributes:
         balance: whole points that the household has.
-        week: the household's whole points of this week, Monday to today.
-        rank: place on the week's board; 0 without points this week.
+        week: whole points of this week, Monday to today, of everybody in the household, also from before they shared it.
+        rank: the member's own place on the week's board; 0 without points this week.
+        tied: somebody else has that place, too.
         others: names of those who share the account, longest in the group first; empty for who is alone.
         expiring: what expires within 30 days; only asked for a private chat with several groups.
     """
@@ -225,6 +226,7 @@ class Standing:
     balance: int
     week: int
     rank: int
+    tied: bool = False
     others: Sequence[str] = ()
     expiring: Expiring | None = None
 
@@ -238,8 +240,14 @@ def standing(
     week, sharing = session.row(_SUM_SINCE, account=account_id, since=since.isoformat())
     family = identities.sharing(session, account_id) if sharing > 1 else ()
     others = [one.name for one in family if one.id != member_id]
-    place = next((r.rank for r in board(session, group_id, "week", today) if r.member_id == member_id), 0)
-    return Standing(group_id, group_name, ledger.balance(session, account_id), int(week), place, others)
+    ranks = board(session, group_id, "week", today)
+    if others:
+        # What somebody earned before the others came stands in the account that was left then.
+        home = {one.id for one in family}
+        week = sum(one.points for one in ranks if one.member_id in home)
+    place = next((one.rank for one in ranks if one.member_id == member_id), 0)
+    tied = sum(one.rank == place for one in ranks) > 1
+    return Standing(group_id, group_name, ledger.balance(session, account_id), int(week), place, tied, others)
 
 
 def all_standings(session: Session, person_id: int, today: date) -> list[Standing]:

@@ -63,6 +63,18 @@ def test_board_and_its_buttons(stage: Stage) -> None:
     assert what.key == "points.unknown_period"
 
 
+def test_a_place_that_is_shared_is_called_so(stage: Stage) -> None:
+    """
+    李阿姨: 签到、积分 → 群里第 1
+    王姐: 签到、积分   → 群里并列第 1；排行榜：你和另外 1 位并列第 1
+    """
+    stage.say("李阿姨", "签到")
+    assert "，群里第 1。" in shown(stage.say("李阿姨", "积分")[0])
+    stage.say("王姐", "签到")
+    assert "，群里并列第 1。" in shown(stage.say("王姐", "积分")[0])
+    assert "你和另外 1 位并列第 1，5 分。" in shown(stage.say("王姐", "排行榜")[0])
+
+
 def test_only_the_leader_gives(stage: Stage) -> None:
     stage.say("李阿姨", "签到")
     (no,) = stage.say("李阿姨", "加分 李阿姨 20 我想要")
