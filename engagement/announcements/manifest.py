@@ -63,6 +63,15 @@ FEATURE = Feature(
             help="announcements.help_progress",
         ),
         Command(
+            "announcements.running",
+            ("公告列表", "进行中的公告", "所有公告"),
+            handlers.running_now,
+            needs_group=False,
+            roles=_WHO,
+            consent=False,
+            help="announcements.help_list",
+        ),
+        Command(
             "announcements.withdraw",
             ("公告撤回", "撤回公告"),
             handlers.take_back,
@@ -79,12 +88,13 @@ FEATURE = Feature(
         "announce_about": handlers.about_button,
         "announce_drop": handlers.drop_button,
         "announce_look": handlers.look_button,
+        "announce_end": handlers.end_button,
     },
     quotes={"announce_form": handlers.form_answered},
     plain=frozenset(
         {
             *("announce_form", "announce_go", "announce_out", "announce_to"),
-            *("announce_about", "announce_drop", "announce_look"),
+            *("announce_about", "announce_drop", "announce_look", "announce_end"),
         }
     ),
     jobs=(
