@@ -111,7 +111,10 @@ def mute(ctx: Context) -> Sequence[Reply]:
 
 def unmute(ctx: Context) -> Sequence[Reply]:
     """解除禁言 王姐."""
-    done = service.unmute(ctx, ctx.argument.lstrip("@").strip())
+    name = ctx.argument.lstrip("@").strip()
+    if not name:
+        raise Refusal("leader.unmute_how")
+    done = service.unmute(ctx, name)
     undo = actions.note(ctx, service.MUTE, done.before, "leader.did_unmute")
     values = {"name": done.member.name, "group": ctx.here.name}
     return [Reply("leader.unmuted", values, buttons=[undo]), *service.told(ctx, done, values)]

@@ -117,6 +117,7 @@ FEATURE = Feature(
     undos={
         "points_expiry": leading.undo_expiry,
         "points_reversal": leading.undo_reversal,
+        gifts.UNDO: leading.undo_gift,
         caps.UNDO: caps.undo,
     },
     jobs=(

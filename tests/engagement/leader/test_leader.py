@@ -302,6 +302,9 @@ def test_whom_nobody_can_mute(stage: Stage) -> None:
         ("禁言 王姐 5", "leader.mute_how"),
         ("禁言", "leader.mute_how"),
         ("解除禁言 谁", "groups.no_such_member"),
+        ("解除禁言", "leader.unmute_how"),
+        ("设团长", "groups.leader_how"),
+        ("取消团长 @", "groups.unleader_how"),
     ):
         assert keys(stage.say(LEADER, text)) == [key], text
     assert keys(stage.say("王姐", "禁言 周团长 2小时")) == ["guard.leader_only"]

@@ -100,6 +100,39 @@ def test_a_gift_can_be_undone_once(stage: Stage) -> None:
     assert stage.database.read_now(ledger.check).wrong_reversals == 0
 
 
+def test_a_gift_stands_in_the_list_of_what_can_be_taken_back(stage: Stage) -> None:
+    """周团长: 扣分 李阿姨 2 发错了 → 撤销 → [扣了一位邻居 2 分] → 李阿姨 +2; its own button takes a gift out too."""
+    stage.say("李阿姨", "签到")
+    (given,) = stage.say("周团长", "加分 李阿姨 20 帮忙搬货")
+    stage.say("周团长", "扣分 李阿姨 2 发错了")
+    (which,) = stage.say("周团长", "撤销")
+    assert [(one.label, one.values) for one in which.buttons] == [
+        ("points.did_take", {"name": "一位邻居", "amount": 2}),
+        ("points.did_give", {"name": "一位邻居", "amount": 20}),
+    ]
+    (undone,) = stage.say("周团长", "", button=which.buttons[0].key)
+    assert (undone.key, undone.values["amount"], undone.values["balance"]) == ("points.undone", "+2", 25)
+    (again,) = stage.say("周团长", "", button=which.buttons[0].key)
+    assert again.key == "leader.undone_already"
+    stage.say("周团长", "", button=given.buttons[0].key)
+    assert stage.points("李阿姨") == 5
+    (nothing,) = stage.say("周团长", "撤销")
+    assert nothing.key == "leader.nothing_to_undo"
+
+
+def test_how_points_are_taken_is_told_with_its_own_word(stage: Stage) -> None:
+    """周团长: 扣分 → 「扣分 李阿姨 5 加错了」, not how they are given."""
+    stage.say("李阿姨", "签到")
+    for text, key in (("扣分", "take_how"), ("扣分 李阿姨", "take_how"), ("扣分 李阿姨 5", "take_reason")):
+        (how,) = stage.say("周团长", text)
+        assert how.key == f"points.{key}"
+        assert "扣分" in shown(how)
+    (much,) = stage.say("周团长", "扣分 李阿姨 99999 加错了")
+    assert much.key == "points.gift_amount"
+    (how,) = stage.say("周团长", "加分")
+    assert how.key == "points.gift_how"
+
+
 def test_spent_points_cannot_be_taken_back(stage: Stage) -> None:
     stage.say("李阿姨", "签到")
     (given,) = stage.say("周团长", "加分 李阿姨 20 帮忙搬货")
