@@ -214,7 +214,8 @@ class Standing:
 
     Attributes:
         balance: whole points that the household has.
-        week: whole points of this week, Monday to today, of everybody in the household, also from before they shared it.
+        week: whole points of this week, Monday to today, of everybody in the household, also from before they shared it; never
+            below 0, whatever a leader took.
         rank: the member's own place on the week's board; 0 without points this week.
         tied: somebody else has that place, too.
         others: names of those who share the account, longest in the group first; empty for who is alone.
@@ -247,7 +248,7 @@ def standing(
         week = sum(one.points for one in ranks if one.member_id in home)
     place = next((one.rank for one in ranks if one.member_id == member_id), 0)
     tied = sum(one.rank == place for one in ranks) > 1
-    return Standing(group_id, group_name, ledger.balance(session, account_id), int(week), place, tied, others)
+    return Standing(group_id, group_name, ledger.balance(session, account_id), max(0, int(week)), place, tied, others)
 
 
 def all_standings(session: Session, person_id: int, today: date) -> list[Standing]:

@@ -317,7 +317,7 @@ def test_points_of_a_household_are_called_that(stage: Stage) -> None:
     assert shown(mine).startswith("王姐，你家（你和李阿姨）现在有 100 积分，这周家里 +100，你自己在群里第 ")
     (later,) = stage.say("王姐", "积分", "2026-12-08T09:00")
     assert (later.key, later.values["week"]) == ("points.home_unranked", 0)
-    assert shown(later).startswith("王姐，你家（你和李阿姨）现在有 100 积分，你自己这周还没有动静。")
+    assert shown(later).startswith("王姐，你家（你和李阿姨）现在有 100 积分，你自己这周还没有新的。")
     unite(stage, "小满")
     assert shown(stage.say("小满", "积分")[0]).startswith("小满，你家（你和李阿姨、王姐）现在有 ")
     assert "你现在有" in shown(stage.say(LEADER, "积分")[0])

@@ -21,7 +21,7 @@ def test_points_in_words(stage: Stage) -> None:
     李阿姨: 积分 → 0 分，告诉怎么得
     李阿姨: 签到 → +5
     李阿姨: 积分 → 5 分，这周 +5，第 1
-    （一周以后）李阿姨: 积分 → 5 分，这周没有动静
+    （一周以后）李阿姨: 积分 → 5 分，这周还没有新的
     """
     (none,) = stage.say("李阿姨", "积分")
     assert (none.key, none.values["balance"]) == ("points.none", 0)
@@ -131,6 +131,14 @@ def test_how_points_are_taken_is_told_with_its_own_word(stage: Stage) -> None:
     assert much.key == "points.gift_amount"
     (how,) = stage.say("周团长", "加分")
     assert how.key == "points.gift_how"
+
+
+def test_a_week_is_never_less_than_nothing(stage: Stage) -> None:
+    """What a leader took of last week's points is no minus of this week."""
+    stage.say("李阿姨", "签到")
+    stage.say("周团长", "扣分 李阿姨 2 发错了", "2026-12-08T09:00")
+    (here,) = stage.say("李阿姨", "积分")
+    assert (here.key, here.values["balance"], here.values["week"]) == ("points.balance_unranked", 3, 0)
 
 
 def test_spent_points_cannot_be_taken_back(stage: Stage) -> None:
