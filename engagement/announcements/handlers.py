@@ -110,6 +110,8 @@ def _shown(ctx: Context, draft: service.Draft) -> Sequence[Reply]:
         tails.append("announcements.some_full" if draft.is_first else "announcements.some_edited")
     if over:
         tails.append("announcements.some_over")
+    if groups and not reached:
+        tails = []  # nothing goes out: who sleeps, and who has had enough, is of no interest any more
     reference = f"{draft.round.id}.{draft.round.changes}"
     buttons = [Button(f"announce_go:{reference}", "announcements.button_go", values)] if reached else []
     buttons += _choices(ctx, draft, reference, names if groups <= _NAMED else [])
