@@ -5,6 +5,7 @@ Source: F62, F69, F70, F71.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import unicodedata
@@ -183,3 +184,13 @@ def test_numbers_of_the_rules_stand_in_the_answer_and_in_its_source(entry_id: st
     for piece in said:
         assert piece in entry["answer"]
         assert piece in policy
+
+
+def test_the_sample_of_products_is_whole_and_says_that_it_is_one() -> None:
+    with (BASE.parent / "sample" / "products.csv").open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == [*"商品 产地 批次 生产日期 保质期 检测报告 规格 储存方法 食用方法 供货方".split()]
+    assert len(rows) == len({row[0] for row in rows}) == 12
+    for row in rows:
+        assert len(row) == len(head) and all(row), row
+        assert all("示例" in row[head.index(named)] for named in ("商品", "批次", "检测报告", "供货方")), row
