@@ -15,7 +15,7 @@ from prompts.loader import texts
 _STAMP, _SPECIAL_STAMP = "👍", "🎉"
 PHOTO = "photo"
 FIRST_WHOLE = 3
-"""First check-ins of a group and day that get a picture and everything a newcomer may want to know."""
+"""Firsts and milestones of a group and day that get a picture and everything one may want to know."""
 _WELCOMES = ("checkin.welcome", "checkin.welcome_noted", "checkin.welcome_too")
 
 
@@ -33,7 +33,7 @@ def check_in(ctx: Context) -> Sequence[Reply]:
     if done.total == 1:
         return [_first(ctx, done, values, tails), *done.replies]
     if done.bonus:
-        return [Reply("checkin.milestone", values, tails, card=_card(ctx, done)), *done.replies]
+        return [_milestone(ctx, done, values, tails), *done.replies]
     return [*_routine(ctx, done, Reply("checkin.done", values, tails)), *done.replies]
 
 
@@ -54,6 +54,13 @@ def _first(ctx: Context, done: service.Done, values: Mapping[str, object], tails
     return Reply(
         "checkin.first", {**values, "welcome": welcome}, ["checkin.first_how", *tails], buttons=[button], card=card
     )
+
+
+def _milestone(ctx: Context, done: service.Done, values: Mapping[str, object], tails: Sequence[str]) -> Reply:
+    """Congratulate. Who began on the bot's first morning is there on the same morning, too: the first few get a picture."""
+    few = service.as_far_of(ctx.session, ctx.here.id, ctx.today, done.streak, FIRST_WHOLE + 1) <= FIRST_WHOLE
+    card = _card(ctx, done) if few or ctx.incoming.place is Place.DM else None
+    return Reply("checkin.milestone", values, tails, card=card)
 
 
 def topic_check_in(ctx: Context) -> Sequence[Reply]:
