@@ -33,6 +33,9 @@ MOST_ORDINARY = 0.02
 TO_LEADER = frozenset({"question", "appeal"})
 """Activities whose text only the leader reads: complaints may be rude there, and questions about links may have one."""
 
+STANDS = frozenset({"caption"})
+"""Activities whose text nobody passes on and the bot cannot cover: it stands in the group, beside what counts anyway."""
+
 
 class Category(StrEnum):
     """What is wrong."""
