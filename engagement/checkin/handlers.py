@@ -8,8 +8,9 @@ from engagement.checkin import pauses, rules, service, summary, words
 from engagement.checkin.card import Month, card_values
 from engagement.checkin.tables import DAILY
 from engagement.errors import Refusal
+from engagement.events import Posted
 from engagement.feature import Context
-from engagement.kernel import Button, Card, Kind, Place, Reply
+from engagement.kernel import Button, Card, Kind, Place, Reply, one_line
 from prompts.loader import texts
 
 _STAMP, _SPECIAL_STAMP = "👍", "🎉"
@@ -84,7 +85,15 @@ def photo(ctx: Context) -> Sequence[Reply]:
     topic = pauses.topic_of(ctx.here, ctx.subject.partition(":")[2])
     if topic is None:
         raise Refusal("guard.old_button")
-    return _on_topic(ctx, topic)
+    return [*_on_topic(ctx, topic), *_captioned(ctx, topic)]
+
+
+def _captioned(ctx: Context, topic: rules.Topic) -> Sequence[Reply]:
+    """Have the words beside a photo looked at: everybody reads them, whether they count for anything or not."""
+    caption = one_line(ctx.text, 300)
+    if ctx.incoming.media != PHOTO or not caption or ctx.actor.member_id is None:
+        return []
+    return ctx.emit(Posted(ctx.here.id, ctx.actor.member_id, "caption", f"{topic.key}:{ctx.today}", caption))
 
 
 def topics(ctx: Context) -> Sequence[Reply]:
