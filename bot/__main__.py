@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -164,7 +165,8 @@ def restore(
     if as_json:
         _out(json.dumps(figures, ensure_ascii=False))
     else:
-        _out(texts().fill("cli.restored", {**figures, "broken": "、".join(broken)}))
+        made_at = f"{datetime.fromisoformat(made.made_at).astimezone():%Y-%m-%d %H:%M}"
+        _out(texts().fill("cli.restored", {**figures, "made_at": made_at}))
         if broken:
             _out(texts().fill("cli.restored_broken", {"broken": "、".join(broken)}))
     raise typer.Exit(1 if broken else 0)

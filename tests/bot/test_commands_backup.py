@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +58,7 @@ def test_there_and_back(data: Path, tmp_path: Path) -> None:
     assert (refused.exit_code, _entries(data)) == (2, 2)
     restored = run("restore", tmp_path / "b.zip", "--data", data, "--replace")
     assert restored.exit_code == 0, restored.output
+    assert re.search(r"（\d{4}-\d\d-\d\d \d\d:\d\d 的备份）", restored.output), "a time as people read it"
     assert _entries(data) == 1
     assert not (data / "chroma").exists()
     (kept,) = (data / "backups").glob("*-before-restore.zip")
