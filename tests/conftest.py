@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _plain_logs()
     databases.watch_databases()
     databases.wait_for_the_disk(wanted=False)
+    databases.run_every_migration(wanted=False)
     if not hasattr(config, "workerinput"):
         postgresql.name_folder()
 
@@ -109,6 +110,14 @@ def waiting_for_the_disk() -> Iterator[None]:
     databases.wait_for_the_disk(wanted=True)
     yield
     databases.wait_for_the_disk(wanted=False)
+
+
+@pytest.fixture
+def every_migration() -> Iterator[None]:
+    """Empty databases go through the migrations, for tests of them."""
+    databases.run_every_migration(wanted=True)
+    yield
+    databases.run_every_migration(wanted=False)
 
 
 @pytest.fixture

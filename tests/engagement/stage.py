@@ -11,9 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 from sqlmodel import SQLModel, select
 
+from bot import routing
 from bot.gateway import Gateway, Handled
 from bot.rendering.capabilities import PLAY
 from bot.rendering.render import render
@@ -242,8 +244,13 @@ def _scene(_tables: frozenset[str], features: _Cast, start: str, leader: str) ->
 
 def _stage(database: Database, features: Sequence[Feature], start: str) -> Stage:
     clock = SetClock(at(start))
-    gateway = Gateway(database, Dispatcher(features), clock)
+    with patch.object(routing, "normal", _normal):
+        gateway = Gateway(database, Dispatcher(features), clock)
     return Stage(database, clock, gateway, {job.kind: job for feature in features for job in feature.jobs})
+
+
+_normal = lru_cache(maxsize=8192)(routing.normal)
+"""The features have some 4000 spellings, and every stage has a table of them."""
 
 
 def _set(stage: Stage, leader: str) -> Stage:
