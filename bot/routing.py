@@ -123,17 +123,19 @@ class Routes:
         return found
 
     def _command(self, text: str) -> Target | None:
-        if not text or len(text) > LONGEST_COMMAND:
+        if not text:
             return None
+        if len(text) > LONGEST_COMMAND:
+            # Long texts are mostly neighbours talking: only the beginning is folded before it is known.
+            found = self._slashed(text[:LONGEST_COMMAND]) or self._followed(visible(text[:LONGEST_COMMAND]))
+            if found is None or found.command is None or not found.command.long:
+                return None
+            return self._slashed(text) or self._followed(visible(text))
         typed = self._typed.get(text)
         if typed is not None:
             return typed
-        slash = _SLASH.match(text.strip())
-        if slash:
-            entry = self._slash.get(slash.group(1).lower())
-            if entry is None:
-                return None
-            return Target(entry.feature, entry.command.handler, entry.command, visible(slash.group(2) or ""))
+        if _SLASH.match(text.strip()):
+            return self._slashed(text)
         entry = self._exact.get(normal(text))
         shown = visible(text)
         if entry is not None and not shown.endswith(_QUESTION):
@@ -142,6 +144,17 @@ class Routes:
                 # A bare command says nothing about anybody, and most messages are one of a few spellings.
                 self._typed[text] = target
             return target
+        return self._followed(shown)
+
+    def _slashed(self, text: str) -> Target | None:
+        slash = _SLASH.match(text.strip())
+        entry = self._slash.get(slash.group(1).lower()) if slash else None
+        if slash is None or entry is None:
+            return None
+        return Target(entry.feature, entry.command.handler, entry.command, visible(slash.group(2) or ""))
+
+    def _followed(self, shown: str) -> Target | None:
+        """Find a command's word with its argument behind it."""
         shown = shown.lstrip("#@ ")
         bare = simplified(shown).lower()
         for word, candidate in self._prefix:

@@ -190,6 +190,7 @@ class Command:
         roles: any of these is needed: ``leader``, ``staff``, ``manager``, ``admin``; empty = everybody.
         consent: running it needs (and, the first time, makes) the consent record. False for help and privacy rights.
         reads: it only shows what is kept; after 退出 it does not count as coming back.
+        long: what follows may be longer than any other command, which would be a question; the handler says what is too long.
         refusal: text key of the no to whom the roles leave out, if the general one does not fit.
         help: text key of one line, or empty = not listed.
     """
@@ -204,6 +205,7 @@ class Command:
     roles: frozenset[str] = frozenset()
     consent: bool = True
     reads: bool = False
+    long: bool = False
     refusal: str = ""
     help: str = ""
 

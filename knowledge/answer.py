@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
+
+from storage.columns import micros
 
 Decision = Literal["answered", "asked_back", "handed_over", "refused"]
 
@@ -29,10 +32,12 @@ class Scope:
     Attributes:
         group: the group's id, or empty: only what is for everybody.
         region: the id of the group's region, or empty.
+        leader: a leader or staff, in private: the manual and the case library answer too.
     """
 
     group: str = ""
     region: str = ""
+    leader: bool = False
 
     @property
     def allowed(self) -> frozenset[str]:
@@ -43,6 +48,30 @@ class Scope:
         if self.region:
             found.add(f"region:{self.region}")
         return frozenset(found)
+
+    def sight(self, now: datetime) -> Sight:
+        """What may be seen at an instant."""
+        return Sight(self.allowed, self.leader, micros(now))
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What an asker may see at an instant: the one filter that every index and every statement applies.
+
+    Attributes:
+        scopes: of documents.
+        leader: whether documents for leaders are among them.
+        at: microseconds since 1970; what is not valid then is not there.
+    """
+
+    scopes: frozenset[str]
+    leader: bool
+    at: int
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Audiences of documents that may answer."""
+        return ("everybody", "leaders") if self.leader else ("everybody",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,31 +39,51 @@ class Answering:
         self.base = base
 
     async def ask(
-        self, question: str, *, group_id: int | None = None, facts: Mapping[str, str] | None = None
+        self,
+        question: str,
+        *,
+        now: datetime,
+        group_id: int | None = None,
+        facts: Mapping[str, str] | None = None,
+        leader: bool = False,
     ) -> Answer:
         """Answers a question, asks back, or says that it cannot.
 
         Args:
             question: As typed.
+            now: Aware instant.
             group_id: Whose passages may be used besides those for everybody; set by code, never by what is said.
             facts: The group's facts.
+            leader: The asker is a leader or staff, in private.
         """
         vector = await self.base.sense(question)
         prepared = await self.database.read(
-            lambda session: self.base.prepare(session, question, scope_of(session, group_id), vector)
+            lambda session: self.base.prepare(
+                session, question, scope_of(session, group_id, leader=leader).sight(now), vector
+            )
         )
         return await self.base.finish(prepared, facts or {})
 
-    async def ask_within(self, question: str, scope: Scope, facts: Mapping[str, str] | None = None) -> Answer:
+    async def ask_within(
+        self, question: str, scope: Scope, facts: Mapping[str, str] | None = None, *, now: datetime
+    ) -> Answer:
         """The same for a scope that is known already (command line)."""
-        return await self.base.ask(self.database, question, scope, facts)
+        return await self.base.ask(self.database, question, scope, facts, now=now)
 
     async def entry(
-        self, entry: str, *, group_id: int | None = None, facts: Mapping[str, str] | None = None
+        self,
+        entry: str,
+        *,
+        now: datetime,
+        group_id: int | None = None,
+        facts: Mapping[str, str] | None = None,
+        leader: bool = False,
     ) -> Answer | None:
         """The answer of an entry that the asker picked; None when it is not published, or not for this group."""
         prepared = await self.database.read(
-            lambda session: self.base.prepare_entry(session, entry, scope_of(session, group_id))
+            lambda session: self.base.prepare_entry(
+                session, entry, scope_of(session, group_id, leader=leader).sight(now)
+            )
         )
         return await self.base.finish(prepared, facts or {}) if prepared is not None else None
 
@@ -94,12 +114,12 @@ class Answering:
         self.base.close()
 
 
-def scope_of(session: Session, group_id: int | None) -> Scope:
+def scope_of(session: Session, group_id: int | None, *, leader: bool = False) -> Scope:
     """What a group's members may be answered from."""
     if group_id is None:
-        return Scope()
+        return Scope(leader=leader)
     region = session.exec(select(Group.region_id).where(col(Group.id) == group_id)).first()
-    return Scope(str(group_id), str(region) if region is not None else "")
+    return Scope(str(group_id), str(region) if region is not None else "", leader)
 
 
 def named_scope(session: Session, kind: str, name: str) -> Scope:

@@ -12,13 +12,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy
 
 from knowledge import confidence, embedding, grounding, model, normalise, retriever
-from knowledge.answer import Answer, Candidate, Citation, Decision, Passage, Prepared, Scope, cite, fill, lacking
+from knowledge.answer import Answer, Candidate, Citation, Decision, Passage, Prepared, Scope, Sight, cite, fill, lacking
 from knowledge.catalogue import Catalogue, Reader, Shelf
 from knowledge.confidence import Floors
 from knowledge.errors import ModelFault
@@ -46,6 +47,7 @@ PASSAGE_FLOOR = 2.0
 
 
 _C, _V, _D = (table.__table__.c for table in (Chunk, DocumentVersion, Document))  # type: ignore[union-attr]
+_NOW = sqlalchemy.bindparam("now", type_=sqlalchemy.BigInteger)
 _PASSAGES = (
     sqlalchemy.select(
         _C.id,
@@ -67,7 +69,11 @@ _PASSAGES = (
         _D.id == _V.document_id,
         _V.state == "published",
         _D.removed_at.is_(None),
+        _C.withheld.is_(False),
         _D.scope.in_(sqlalchemy.bindparam("scopes", expanding=True)),
+        _D.audience.in_(sqlalchemy.bindparam("audiences", expanding=True)),
+        sqlalchemy.func.coalesce(_C.valid_from, _V.valid_from, _NOW) <= _NOW,
+        sqlalchemy.func.coalesce(_C.valid_until, _V.valid_until, _NOW + 1) > _NOW,
     )
     .order_by(_C.id)
 )
@@ -145,7 +151,7 @@ class KnowledgeBase:
         with self._settling:
             catalogue = self._catalogue
             assert catalogue is not None
-            self.index.fill(catalogue.vectors, progress)
+            self.index.fill(catalogue.texts, progress)
             self._floors = self._calibrated(catalogue)
             self._settled = catalogue.counter
             self.degraded = False
@@ -176,13 +182,12 @@ class KnowledgeBase:
 
     def _calibrated(self, catalogue: Catalogue) -> Floors:
         shelf = catalogue.entries
-        # the last phrasing of each: an alias where there is one
-        chosen = {chunk: text for text, chunk, _ in catalogue.vectors.values()}
 
         def hidden(at: int) -> float | None:
-            question = normalise.question(chosen.get(shelf.items[at].chunk, ""))
-            scopes = frozenset({shelf.items[at].scope})
-            ranked = retriever.rank(shelf, question, {}, scopes, hidden=at)
+            item = shelf.items[at]
+            question = normalise.question(catalogue.samples.get(item.chunk, ""))
+            seen = shelf.seen(Sight(frozenset({item.scope}), item.audience == "leaders", item.valid[0]))
+            ranked = retriever.rank(shelf, question, {}, seen, hidden=at)
             return confidence.log_odds(ranked[0]) if ranked else None
 
         return confidence.calibrate(hidden, len(shelf.items))
@@ -198,7 +203,7 @@ class KnowledgeBase:
     # ------------------------------------------------------------------ answering
 
     async def ask(
-        self, database: Database, question: str, scope: Scope, facts: Mapping[str, str] | None = None
+        self, database: Database, question: str, scope: Scope, facts: Mapping[str, str] | None = None, *, now: datetime
     ) -> Answer:
         """The whole way of a question.
 
@@ -207,9 +212,10 @@ class KnowledgeBase:
             question: As typed; any text.
             scope: Who asks.
             facts: The group's facts.
+            now: Aware instant; what is not valid then is not there.
         """
         vector = await self.sense(question)
-        prepared = await database.read(lambda session: self.prepare(session, question, scope, vector))
+        prepared = await database.read(lambda session: self.prepare(session, question, scope.sight(now), vector))
         return await self.finish(prepared, facts or {})
 
     async def sense(self, question: str) -> NDArray[np.float32] | None:
@@ -227,14 +233,14 @@ class KnowledgeBase:
         return vector
 
     def prepare(
-        self, session: Session, question: str, scope: Scope, vector: NDArray[np.float32] | None = None
+        self, session: Session, question: str, sight: Sight, vector: NDArray[np.float32] | None = None
     ) -> Prepared:
         """Decides and reads what may be quoted. Rows and memory only; milliseconds once loaded.
 
         Args:
             session: Read from for the version counter and the bodies; nothing is written.
             question: As typed.
-            scope: Who asks; nothing outside it is ever looked at.
+            sight: What the asker may see; nothing outside it is ever looked at.
             vector: From ``sense``.
         """
         started = self._clock()
@@ -243,12 +249,12 @@ class KnowledgeBase:
             self._settle_later()
         asked = normalise.question(question)
         self._await_index()
-        near = self._near(asked, vector)
-        scopes = scope.allowed
-        ranked = retriever.rank(catalogue.entries, asked, near, scopes)
-        found = self._passages(session, [one.item.chunk for one in ranked], scopes)
+        near = catalogue.nearest(self._near(asked, vector))
+        seen = catalogue.entries.seen(sight)
+        ranked = retriever.rank(catalogue.entries, asked, near, seen)
+        found = self._passages(session, [one.item.chunk for one in ranked], sight)
         ranked = [one for one in ranked if one.item.chunk in found]
-        same = retriever.exact(catalogue, asked, scopes)
+        same = retriever.exact(catalogue, asked, seen)
         if same is not None and same in found:
             ranked.sort(key=lambda one: one.item.chunk != same)
             odds = confidence.CERTAIN
@@ -256,24 +262,24 @@ class KnowledgeBase:
             odds = confidence.log_odds(ranked[0]) if ranked else -confidence.CERTAIN
         decision, passages = self._decide(odds, ranked, found)
         if decision in {"handed_over", "refused"}:
-            passage = self._best_passage(session, catalogue.passages, asked, near, scopes)
+            passage = self._best_passage(session, catalogue.passages, asked, near, sight)
             if passage is not None:
                 decision, passages = "answered", (passage,)
         return Prepared(asked, decision, passages, _candidates(ranked, found, odds), confidence.share(odds), started)
 
-    def prepare_entry(self, session: Session, entry: str, scope: Scope) -> Prepared | None:
-        """An entry by its own id, as if it had been asked for; None when it is not to be had in this scope."""
+    def prepare_entry(self, session: Session, entry: str, sight: Sight) -> Prepared | None:
+        """An entry by its own id, as if it had been asked for; None when the asker may not see it."""
         started = self._clock()
         shelf = self._refresh(session).entries
         chunks = [item.chunk for item in shelf.items if item.entry == entry]
-        found = self._passages(session, chunks, scope.allowed)
+        found = self._passages(session, chunks, sight)
         if not found:
             return None
         passage = found[min(found)]
         offered = (Candidate(passage.entry, passage.title, 1.0, passage.chunk),)
         return Prepared(normalise.question(passage.title), "answered", (passage,), offered, 1.0, started)
 
-    def _near(self, asked: str, vector: NDArray[np.float32] | None) -> dict[int, float]:
+    def _near(self, asked: str, vector: NDArray[np.float32] | None) -> dict[str, float]:
         try:
             if vector is None and not self._remote:
                 vector = self._embedder.embed([asked])[0]
@@ -292,21 +298,22 @@ class KnowledgeBase:
         return ("handed_over" if odds >= self._floors.hand else "refused"), ()
 
     def _best_passage(
-        self, session: Session, shelf: Shelf, asked: str, near: dict[int, float], scopes: frozenset[str]
+        self, session: Session, shelf: Shelf, asked: str, near: dict[int, float], sight: Sight
     ) -> Passage | None:
-        ranked = retriever.rank(shelf, asked, near, scopes)
+        ranked = retriever.rank(shelf, asked, near, shelf.seen(sight))
         if not ranked or ranked[0].lacking:
             return None
         if confidence.log_odds(ranked[0]) < self._floors.answer + PASSAGE_FLOOR:
             return None
-        return self._passages(session, [ranked[0].item.chunk], scopes).get(ranked[0].item.chunk)
+        return self._passages(session, [ranked[0].item.chunk], sight).get(ranked[0].item.chunk)
 
     @staticmethod
-    def _passages(session: Session, chunks: list[int], scopes: frozenset[str]) -> dict[int, Passage]:
-        """The chunks that are published and in scope at this moment, whatever the indexes still hold."""
+    def _passages(session: Session, chunks: list[int], sight: Sight) -> dict[int, Passage]:
+        """The chunks that are published and in sight at this moment, whatever the indexes still hold."""
         if not chunks:
             return {}
-        rows = session.execute(_PASSAGES, {"chunks": chunks, "scopes": sorted(scopes)})
+        known = {"scopes": sorted(sight.scopes), "audiences": sight.audiences, "now": sight.at}
+        rows = session.execute(_PASSAGES, {"chunks": chunks, **known})
         found: dict[int, Passage] = {}
         for row in rows:
             source = row.source or " ".join(part for part in (f"《{row.document or row.name}》", row.locator) if part)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,7 @@ def run(
     cases: Sequence[Case],
     *,
     clock: Callable[[], float],
+    now: datetime,
     scope: Scope | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Outcome]:
@@ -85,14 +87,15 @@ def run(
         database: Of the same directory.
         cases: What to ask.
         clock: Monotonic seconds.
+        now: Aware instant.
         scope: Who asks; by default anybody.
         progress: Called with (done, all).
     """
     outcomes: list[Outcome] = []
-    asker = scope or Scope()
+    sight = (scope or Scope()).sight(now)
     for number, case in enumerate(cases, start=1):
         started = clock()
-        prepared = database.read_now(lambda session, case=case: base.prepare(session, case.query, asker))  # type: ignore[misc]
+        prepared = database.read_now(lambda session, case=case: base.prepare(session, case.query, sight))  # type: ignore[misc]
         ms = (clock() - started) * 1000
         ids = [one.id for one in prepared.candidates]
         rank = next((at for at, one in enumerate(ids, start=1) if one in case.relevant), 0)

@@ -5,12 +5,13 @@ It holds nothing that the rows do not: whatever is wrong with the folder, it is 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,11 @@ _BATCH = 1000
 for _name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"):  # nothing of ours is sent to a tracing service
     os.environ[_name] = "false"
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+
+
+def digest(text: str) -> str:
+    """The id of a text's vector."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 class _Vectors:
@@ -123,11 +129,13 @@ class VectorIndex:
         self.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def fill(self, wanted: dict[int, tuple[str, int, str]], progress: Callable[[int, int], None] | None = None) -> int:
+    def fill(self, wanted: Mapping[str, str], progress: Callable[[int, int], None] | None = None) -> int:
         """Makes the index hold just what is wanted; returns how many vectors were added or taken out.
 
+        A text has one vector, however many entries and versions have it: an edit embeds only what it changed.
+
         Args:
-            wanted: Phrasing id → (text, chunk id, scope).
+            wanted: Digest → text (``digest``).
             progress: Called with (done, all) after every batch.
 
         Raises:
@@ -135,9 +143,8 @@ class VectorIndex:
         """
         with self._lock:
             self.open()
-            ids = {str(identity) for identity in wanted}
-            stale = sorted(self._held - ids)
-            missing = [identity for identity in wanted if str(identity) not in self._held]
+            stale = sorted(self._held - wanted.keys())
+            missing = [key for key in wanted if key not in self._held]
             total = len(stale) + len(missing)
             done = 0
             for part in _batches(stale):
@@ -145,7 +152,7 @@ class VectorIndex:
                 self._held.difference_update(part)
                 done += len(part)
             for group in _batches(missing):
-                self._add([(identity, *wanted[identity]) for identity in group])
+                self._add(group, [wanted[key] for key in group])
                 done += len(group)
                 if progress is not None:
                     progress(done, total)
@@ -154,15 +161,12 @@ class VectorIndex:
     def _remove(self, ids: list[str]) -> None:
         _guarded(lambda: self._store.delete(ids=ids))
 
-    def _add(self, rows: Sequence[tuple[int, str, int, str]]) -> None:
-        ids = [str(identity) for identity, _, _, _ in rows]
-        texts = [text for _, text, _, _ in rows]
-        metadata = [{"chunk": chunk, "scope": scope} for _, _, chunk, scope in rows]
-        _guarded(lambda: self._store.add_texts(texts, metadatas=metadata, ids=ids))
+    def _add(self, ids: list[str], texts: list[str]) -> None:
+        _guarded(lambda: self._store.add_texts(texts, ids=ids))
         self._held.update(ids)
 
-    def near(self, vector: NDArray[np.float32], count: int) -> dict[int, float]:
-        """Chunk id → cosine of its nearest phrasing, among the ``count`` nearest phrasings. Empty when there is none.
+    def near(self, vector: NDArray[np.float32], count: int) -> dict[str, float]:
+        """Digest → cosine of the ``count`` nearest texts. Empty when there is none.
 
         Raises:
             ModelFault: Chroma failed; the caller goes on with keywords.
@@ -174,11 +178,7 @@ class VectorIndex:
                 vector.tolist(), k=min(count, len(self._held))
             )
         )
-        best: dict[int, float] = {}
-        for document, distance in found:
-            chunk = int(document.metadata["chunk"])
-            best[chunk] = max(best.get(chunk, -1.0), 1.0 - float(distance))
-        return best
+        return {str(document.id): 1.0 - float(distance) for document, distance in found}
 
     @property
     def size(self) -> int:

@@ -51,7 +51,7 @@ async def handle(
         return await asyncio.to_thread(read, answering.database, request)
     if action == "ask":
         scope, facts = await answering.database.read(lambda session: _asker(session, request.get("group")))
-        answer = await answering.ask_within(str(request["question"]), scope, facts)
+        answer = await answering.ask_within(str(request["question"]), scope, facts, now=now)
         return answer.document()
     return await asyncio.to_thread(_change, answering, request, now, progress or (lambda *_: None))
 
@@ -96,6 +96,7 @@ def _change(answering: Answering, request: dict[str, Any], now: datetime, progre
                 database,
                 cases,
                 clock=time.perf_counter,
+                now=now,
                 progress=lambda done, total: progress("ask", done, total),
             )
             return evaluation.figures(outcomes)

@@ -51,7 +51,7 @@ def rank(
     shelf: Shelf,
     question: str,
     similarities: dict[int, float],
-    scopes: frozenset[str],
+    seen: NDArray[np.bool_] | None,
     *,
     hidden: int | None = None,
 ) -> list[Ranked]:
@@ -62,7 +62,7 @@ def rank(
         question: In question form (``normalise.question``).
         similarities: Cosine of the nearest neighbours, by chunk id, the best phrasing of each; an item that is not
             among them counts as the farthest of them. Empty = keywords alone.
-        scopes: Which scopes the asker may see.
+        seen: Which items the asker may see (``Shelf.seen``); None = all.
         hidden: Position of an item to leave out (calibration).
     """
     if not shelf.items or not question:
@@ -76,9 +76,8 @@ def rank(
             if at is not None:
                 near[at] = max(near[at], cosine)
         scores = scores + VECTORS * near
-    mask = shelf.allowed(scopes)
-    if mask is not None:
-        scores = np.where(mask, scores, -1.0)
+    if seen is not None:
+        scores = np.where(seen, scores, -1.0)
     if hidden is not None:
         scores[[at for at, item in enumerate(shelf.items) if item.entry == shelf.items[hidden].entry]] = -1.0
     order = _best(shelf, scores)
@@ -112,11 +111,11 @@ def _precedence(item: Item) -> tuple[int, int]:
     return ("all", "region", "group").index(item.scope.partition(":")[0]), item.chunk
 
 
-def exact(catalogue: Catalogue, question: str, scopes: frozenset[str]) -> int | None:
+def exact(catalogue: Catalogue, question: str, seen: NDArray[np.bool_] | None) -> int | None:
     """Chunk id of the only visible entry that has just this phrasing, else None."""
     entries = catalogue.entries
-    items = [entries.items[entries.place[chunk]] for chunk in catalogue.exact.get(question, ())]
-    items = [item for item in items if item.scope in scopes]
+    places = [entries.place[chunk] for chunk in catalogue.exact.get(question, ())]
+    items = [entries.items[at] for at in places if seen is None or seen[at]]
     if len({item.entry for item in items}) != 1:
         return None
     return max(items, key=_precedence).chunk

@@ -5,12 +5,12 @@ These rows are the truth; the vector index and the keyword index are made from t
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, UniqueConstraint, false
 from sqlmodel import Field, SQLModel, select
 
-from storage.columns import BigInt, document, pk, ref, utc
+from storage.columns import BigInt, day, document, pk, ref, utc
 from storage.engine import Session
 
 
@@ -20,7 +20,9 @@ class Document(SQLModel, table=True):
     Attributes:
         name: the file's own name without folders; the same name in the same scope is the same document.
         scope: ``all``, ``region:ID`` or ``group:ID``: who may get answers from it; applied by code before ranking.
+        audience: ``everybody``, or ``leaders``: only they are answered from it (manual, case library).
         owner: who answers for its rightness, as staff typed it.
+        review_at: local day from which its owner is reminded to look through it; None = never.
         removed_at: taken out of every answer at once; kept for the record.
     """
 
@@ -28,12 +30,15 @@ class Document(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("name", "scope"),
         CheckConstraint("scope = 'all' OR scope LIKE 'region:%' OR scope LIKE 'group:%'", name="document_scope"),
+        CheckConstraint("audience IN ('everybody', 'leaders')", name="document_audience"),
     )
     id: int | None = pk()
     name: str = Field(max_length=200)
     title: str = Field(default="", max_length=200)
     scope: str = Field(default="all", max_length=80)
+    audience: str = Field(default="everybody", max_length=10, sa_column_kwargs={"server_default": "everybody"})
     owner: str = Field(default="", max_length=80)
+    review_at: date | None = day(nullable=True)
     created_at: datetime = utc()
     removed_at: datetime | None = utc(nullable=True)
 
@@ -43,8 +48,13 @@ class DocumentVersion(SQLModel, table=True):
 
     Attributes:
         number: 1, 2, … within the document.
-        state: ``draft`` (not answered from), ``published`` or ``retired``.
-        digest: SHA-256 (hex) of the bytes taken in; adding the same bytes again makes no new version.
+        state: ``draft`` (not answered from), ``published`` or ``retired`` (another version took its place).
+        scanned_at: since when its findings are complete; a draft without it is still being looked through.
+        archived_at: a retired one put away: no roll-back goes there by mistake; ``stage`` tells all of this in a word.
+        digest: SHA-256 (hex) of the bytes taken in; adding the same bytes again makes no new version. Empty while its
+            rows are being written.
+        created_by, published_by: who, as shown; ``created_by_id``, ``published_by_id``: the person's id where it is one.
+        valid_from, valid_until: answered from only within [from, until); None = open.
     """
 
     __tablename__ = "document_version"
@@ -59,8 +69,22 @@ class DocumentVersion(SQLModel, table=True):
     state: str = Field(default="draft", max_length=10)
     digest: str = Field(max_length=64)
     created_at: datetime = utc()
+    created_by: str = Field(default="", max_length=80, sa_column_kwargs={"server_default": ""})
+    created_by_id: int | None = Field(default=None, nullable=True, sa_type=BigInt)
+    scanned_at: datetime | None = utc(nullable=True)
     published_at: datetime | None = utc(nullable=True)
     published_by: str = Field(default="", max_length=80)
+    published_by_id: int | None = Field(default=None, nullable=True, sa_type=BigInt)
+    archived_at: datetime | None = utc(nullable=True)
+    valid_from: datetime | None = utc(nullable=True)
+    valid_until: datetime | None = utc(nullable=True)
+
+    @property
+    def stage(self) -> str:
+        """``draft``, ``scanned``, ``published``, ``superseded`` or ``archived``."""
+        if self.state == "retired":
+            return "archived" if self.archived_at else "superseded"
+        return "scanned" if self.state == "draft" and self.scanned_at else self.state
 
 
 class Chunk(SQLModel, table=True):
@@ -73,6 +97,8 @@ class Chunk(SQLModel, table=True):
         body: the answer or the passage; may be empty for an entry; may hold ``{fact}`` placeholders.
         plain: the answer to give when a group lacks a fact that ``body`` names.
         locator: where a person finds it, as shown: a heading number, a page, a sheet.
+        valid_from, valid_until: narrower than the version's where its own row says so; None = the version's.
+        withheld: not answered from until somebody has looked at what the scan found in it.
     """
 
     __tablename__ = "chunk"
@@ -92,6 +118,32 @@ class Chunk(SQLModel, table=True):
     category: str = Field(default="", max_length=80)
     source: str = Field(default="", max_length=200)
     locator: str = Field(default="", max_length=120)
+    valid_from: datetime | None = utc(nullable=True)
+    valid_until: datetime | None = utc(nullable=True)
+    withheld: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
+class Finding(SQLModel, table=True):
+    """What the scan of a version found, for staff to look at before it is published.
+
+    Attributes:
+        kind: a fixed word: ``injection``, ``hidden_text``, ``personal_data``, ``ad_law``, ``notes``, ``hidden_sheet``…
+        severity: ``block`` (its chunk is withheld until accepted), ``warn`` or ``note``.
+        excerpt: the words concerned, at most 120 characters, personal data masked.
+        accepted_at: somebody has looked and lets it pass.
+    """
+
+    __tablename__ = "finding"
+    __table_args__ = (CheckConstraint("severity IN ('block', 'warn', 'note')", name="finding_severity"),)
+    id: int | None = pk()
+    version_id: int = ref("document_version.id")
+    chunk_id: int | None = ref("chunk.id", nullable=True)
+    kind: str = Field(max_length=20)
+    severity: str = Field(max_length=5)
+    locator: str = Field(default="", max_length=120)
+    excerpt: str = Field(default="", max_length=120)
+    accepted_at: datetime | None = utc(nullable=True)
+    accepted_by: str = Field(default="", max_length=80)
 
 
 class Phrasing(SQLModel, table=True):

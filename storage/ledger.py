@@ -23,6 +23,7 @@ from storage.statements import Prepared
 
 MAX_AMOUNT = 1_000_000
 """No single entry moves more points than this, whoever asks."""
+HOME = "home:"  # How the keys of transfers begin that bring points to where a reversal finds them.
 
 
 class Entry(SQLModel, table=True):
@@ -272,7 +273,7 @@ def reverse(session: Session, entry_id: int, *, local_date: date, occurred_at: d
             source_member=entry.member_id,
             target_member=entry.member_id,
             amount=abs(entry.amount),
-            key=f"home:{entry_id}",
+            key=f"{HOME}{entry_id}",
             local_date=local_date,
             occurred_at=occurred_at,
         )

@@ -30,6 +30,10 @@ BATCH_FUNCTIONS = 512
 BATCH_SECONDS = 0.05
 SLOW_SECONDS = 0.05
 _RETRY_STATES = {"40001", "40P01"}
+_TAKEN = "23505"
+_TAKEN_TRIES = 3
+"""PostgreSQL may tell two overlapping transactions of one key of a unique violation before it tells of the overlap: run
+again, the later one sees the row and takes its other way. A key that is really taken stays taken."""
 _TRIES = 12
 
 
@@ -225,7 +229,7 @@ def _wake(settled: Sequence[_Settled]) -> None:
 
 
 class PooledWriter:
-    """PostgreSQL: a transaction per function at SERIALIZABLE, run again on 40001 and 40P01."""
+    """PostgreSQL: a transaction per function at SERIALIZABLE, run again on 40001, 40P01 and, twice, on 23505."""
 
     def __init__(self, engine: Engine, pool: int) -> None:
         """Make the threads; as many as connections."""
@@ -258,6 +262,7 @@ class PooledWriter:
             except Exception as error:
                 # Prepared statements raise the driver's own error, the ORM a wrapped one.
                 state = getattr(getattr(error, "orig", error), "sqlstate", None)
-                if state not in _RETRY_STATES or attempt == _TRIES:
+                tries = _TAKEN_TRIES if state == _TAKEN else _TRIES
+                if attempt >= tries or (state != _TAKEN and state not in _RETRY_STATES):
                     raise
             time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt - 1, 6)))

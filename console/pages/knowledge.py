@@ -107,7 +107,8 @@ async def bench(request: Request, q: str = "", group: str = "") -> Response:
     answer = None
     if question and console.answering is not None:
         facts = dict(one.facts or {}) if one is not None else {}
-        answer = await console.answering.ask(question, group_id=None if one is None else one.id, facts=facts)
+        known = None if one is None else one.id
+        answer = await console.answering.ask(question, now=console.clock.now(), group_id=known, facts=facts)
     template = "try_answer.html" if request.headers.get("hx-request") else "try.html"
     return views.page(
         request,

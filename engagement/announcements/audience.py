@@ -24,6 +24,8 @@ _G = Group.__table__  # type: ignore[attr-defined]
 _S = Schedule.__table__  # type: ignore[attr-defined]
 _R = AnnouncementRound.__table__  # type: ignore[attr-defined]
 _AD = AnnouncementDay.__table__  # type: ignore[attr-defined]
+MOST_RUNNING = 20
+"""Each is counted in every group that it reached."""
 _ACTIVE = _G.c.state == "active"
 
 
@@ -60,7 +62,8 @@ def _within(session: Session, scope: str, person_id: int) -> ColumnElement[bool]
     if kind == "all":
         return and_(_ACTIVE)
     if kind == "region":
-        return and_(_ACTIVE, _G.c.region_id == region)
+        # Never NULL, so that its negation holds for groups of no region.
+        return and_(_ACTIVE, _G.c.region_id.is_not_distinct_from(region))
     own = [group.id for group in led(session, person_id)]
     return and_(_ACTIVE, _G.c.id.in_(own)) if own else false()
 
@@ -75,6 +78,51 @@ def targets(session: Session, announcement: Announcement) -> ColumnElement[bool]
 def reached(campaign_id: int) -> ColumnElement[bool]:
     """Return the condition on active groups that a confirmed round went to."""
     return and_(_ACTIVE, _G.c.id.in_(select(_S.c.group_id).where(_S.c.campaign_id == campaign_id)))
+
+
+def still_told(session: Session, announcement: Announcement) -> ColumnElement[bool]:
+    """Return the condition on active groups that have had the beginning of a confirmed announcement and not yet its end."""
+    assert announcement.id is not None
+    over = (
+        select(_S.c.group_id)
+        .join(_R, _R.c.campaign_id == _S.c.campaign_id)
+        .where(_R.c.announcement_id == announcement.id, _R.c.step == "end", _R.c.state == "sent")
+    )
+    began = first_campaigns(session, [announcement.id]).get(announcement.id, 0)
+    return and_(reached(began), _G.c.id.not_in(over))
+
+
+def ending(session: Session, person_id: int, announcement: Announcement) -> ColumnElement[bool]:
+    """Return the condition on the groups in which a person may go on with an announcement.
+
+    That is in all for the author, and for those who may announce to every one of them; staff of a region, in its part.
+    """
+    told = still_told(session, announcement)
+    allowed = {scope: _within(session, scope, person_id) for scope in scopes(session, person_id)}
+    if announcement.author_id == person_id or _covers(session, list(allowed.values()), told):
+        return told
+    return and_(told, or_(*(where for scope, where in allowed.items() if scope != "own"), false()))
+
+
+def running(session: Session, person_id: int) -> list[Announcement]:
+    """Return the open announcements that some group of a person's scopes hears of, or that are his own; newest first."""
+    allowed = or_(*(_within(session, scope, person_id) for scope in scopes(session, person_id)), false())
+    there = (
+        select(_R.c.announcement_id)
+        .join(_S, _S.c.campaign_id == _R.c.campaign_id)
+        .join(_G, _G.c.id == _S.c.group_id)
+        .where(_R.c.step == "first", allowed)
+    )
+    found = session.exec(
+        pick(Announcement)
+        .where(
+            Announcement.state == "open", or_(col(Announcement.author_id) == person_id, col(Announcement.id).in_(there))
+        )
+        .order_by(col(Announcement.id).desc())
+        .limit(MOST_RUNNING)
+    )
+    # Where the staff of a region have told the end, it runs no more for them.
+    return [one for one in found if one.author_id == person_id or count(session, still_told(session, one) & allowed)]
 
 
 def left_out(announcement: Announcement) -> list[int]:

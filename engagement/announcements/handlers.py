@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from engagement.announcements import audience, progress, rules, sending, service
+from engagement.announcements import audience, progress, rules, running, sending, service
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Place, Reply, row_id
@@ -243,6 +243,19 @@ def _far(ctx: Context, announcement_id: int) -> Sequence[Reply]:
         Button(f"announce_look:{one}", "announcements.button_look", {"about": about}) for one, about in others[:_OTHERS]
     ]
     return [Reply(f"announcements.progress_{found.step}", values, tails, buttons=buttons)]
+
+
+def running_now(ctx: Context) -> Sequence[Reply]:
+    """公告列表: what is running where I may announce, and who began it."""
+    _in_private(ctx)
+    return running.listed(ctx)
+
+
+def end_button(ctx: Context) -> Sequence[Reply]:
+    """The end of one of these: shown first, like any other."""
+    draft = service.end_of(ctx, row_id(ctx.text))
+    _in_private(ctx)
+    return _shown(ctx, draft)
 
 
 def take_back(ctx: Context) -> Sequence[Reply]:

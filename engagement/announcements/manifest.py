@@ -14,6 +14,7 @@ FEATURE = Feature(
             "announcements.announce",
             ("发公告", "群发公告", "通知所有群"),
             handlers.announce,
+            long=True,
             slash=("announce",),
             takes="optional",
             needs_group=False,
@@ -25,6 +26,7 @@ FEATURE = Feature(
             "announcements.urgent",
             ("紧急公告", "发紧急公告"),
             handlers.announce_urgently,
+            long=True,
             takes="optional",
             needs_group=False,
             roles=_WHO,
@@ -35,6 +37,7 @@ FEATURE = Feature(
             "announcements.update",
             ("公告更新", "更新公告"),
             handlers.update,
+            long=True,
             takes="optional",
             needs_group=False,
             roles=_WHO,
@@ -44,6 +47,7 @@ FEATURE = Feature(
             "announcements.end",
             ("公告结束", "结束公告"),
             handlers.end,
+            long=True,
             takes="optional",
             needs_group=False,
             roles=_WHO,
@@ -57,6 +61,15 @@ FEATURE = Feature(
             roles=_WHO,
             consent=False,
             help="announcements.help_progress",
+        ),
+        Command(
+            "announcements.running",
+            ("公告列表", "进行中的公告", "所有公告"),
+            handlers.running_now,
+            needs_group=False,
+            roles=_WHO,
+            consent=False,
+            help="announcements.help_list",
         ),
         Command(
             "announcements.withdraw",
@@ -75,12 +88,13 @@ FEATURE = Feature(
         "announce_about": handlers.about_button,
         "announce_drop": handlers.drop_button,
         "announce_look": handlers.look_button,
+        "announce_end": handlers.end_button,
     },
     quotes={"announce_form": handlers.form_answered},
     plain=frozenset(
         {
             *("announce_form", "announce_go", "announce_out", "announce_to"),
-            *("announce_about", "announce_drop", "announce_look"),
+            *("announce_about", "announce_drop", "announce_look", "announce_end"),
         }
     ),
     jobs=(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engagement import calendar
 from engagement.errors import Refusal
-from engagement.kernel import one_line, simplified
+from engagement.kernel import MAX_TEXT, one_line, simplified
 
 MOST_A_DAY = 3
 """Announcements that ring in one group on one local day, updates and ends included; what is over it edits the first."""
@@ -16,6 +16,8 @@ MOST_URGENT = 6
 """An urgent beginning still rings after those three, if its author says so once more: a gas leak must not wait for tomorrow."""
 MOST_CHARACTERS = 300
 MOST_LINES = 6
+BY_FAR = MAX_TEXT - 100
+"""Characters from which on a message may have been cut at the edge."""
 ABOUT = 18
 """Characters of an announcement by which it is told from others."""
 _FIELD = re.compile(r"[\s,，;；、:：]+")
@@ -59,13 +61,17 @@ def lines_of(words: str) -> list[str]:
     """Clean an announcement's words: lines without what hides or disturbs, empty ones left out.
 
     Raises:
-        Refusal: ``announcements.empty`` or ``announcements.too_long``.
+        Refusal: ``announcements.empty``, ``announcements.too_long`` or ``announcements.too_long_by_far``.
     """
-    lines = [clean for line in words.splitlines() if (clean := one_line(line, MOST_CHARACTERS + 1))]
+    lines = [clean for line in words.splitlines() if (clean := one_line(line, MAX_TEXT))]
     if not lines:
         raise Refusal("announcements.empty")
-    if len(lines) > MOST_LINES or sum(map(len, lines)) > MOST_CHARACTERS:
-        raise Refusal("announcements.too_long", most=MOST_CHARACTERS, lines=MOST_LINES)
+    length = sum(map(len, lines))
+    if len(lines) > MOST_LINES or length > MOST_CHARACTERS:
+        # What the channel cut was longer than what is here.
+        key = "announcements.too_long" if length < BY_FAR else "announcements.too_long_by_far"
+        shown = min(length, BY_FAR)
+        raise Refusal(key, length=shown, count=len(lines), most=MOST_CHARACTERS, lines=MOST_LINES)
     return lines
 
 

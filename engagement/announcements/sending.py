@@ -79,7 +79,9 @@ def confirm(ctx: Context, draft: Draft) -> int:
             ).where(wanted),
         )
     )
-    announcement.state = "ended" if made.step == "end" else "open"
+    # An end in a part of the groups leaves it open for the others.
+    goes_on = made.step != "end" or audience.count(ctx.session, audience.still_told(ctx.session, announcement))
+    announcement.state = "open" if goes_on else "ended"
     ctx.session.add(announcement)
     audit.record(
         ctx.session,

@@ -139,6 +139,27 @@ def go_on(ctx: Context, step: str, words: str) -> Draft:
     return _add_round(ctx, found[0], step, lines)
 
 
+def end_of(ctx: Context, announcement_id: int) -> Draft:
+    """Draft the end of an announcement in those of its groups where the person may tell it.
+
+    Raises:
+        Refusal: ``announcements.ended_already``; ``guard.leader_only`` or ``guard.old_button`` when there is no such group.
+    """
+    if not audience.scopes(ctx.session, ctx.actor.person_id):
+        raise Refusal("guard.leader_only")
+    found = ctx.session.get(Announcement, announcement_id)
+    if found is not None and found.state == "ended":
+        raise Refusal("announcements.ended_already")
+    if (
+        found is None
+        or found.state != "open"
+        or not audience.count(ctx.session, audience.ending(ctx.session, ctx.actor.person_id, found))
+    ):
+        raise Refusal("guard.old_button")
+    _drop_drafts(ctx)
+    return _add_round(ctx, found, "end", rules.lines_of(texts().raw("announcements.text_end")))
+
+
 def _add_round(ctx: Context, announcement: Announcement, step: str, lines: Sequence[str]) -> Draft:
     assert announcement.id is not None
     made = AnnouncementRound(
@@ -183,12 +204,7 @@ def where(ctx: Context, draft: Draft) -> ColumnElement[bool]:
     """Return the condition on the groups that a draft will go to."""
     if draft.is_first:
         return audience.targets(ctx.session, draft.announcement)
-    return audience.reached(_first_campaign(ctx.session, draft.announcement))
-
-
-def _first_campaign(session: Session, announcement: Announcement) -> int:
-    assert announcement.id is not None
-    return audience.first_campaigns(session, [announcement.id]).get(announcement.id, 0)
+    return audience.ending(ctx.session, ctx.actor.person_id, draft.announcement)
 
 
 def leave_out(ctx: Context, draft: Draft, group_id: int) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engagement.checkin import pauses, rules, service, summary, words
 from engagement.checkin.card import Month, card_values
 from engagement.checkin.tables import DAILY
 from engagement.errors import Refusal
 from engagement.feature import Context
-from engagement.kernel import Button, Card, Kind, Reply
+from engagement.kernel import Button, Card, Kind, Place, Reply
 from prompts.loader import texts
 
 _STAMP, _SPECIAL_STAMP = "👍", "🎉"
 PHOTO = "photo"
-FIRST_CARDS = 3
-"""First check-ins of a group and day that get a picture."""
+FIRST_WHOLE = 3
+"""First check-ins of a group and day that get a picture and everything a newcomer may want to know."""
+_WELCOMES = ("checkin.welcome", "checkin.welcome_noted", "checkin.welcome_too")
 
 
 def check_in(ctx: Context) -> Sequence[Reply]:
@@ -30,14 +31,29 @@ def check_in(ctx: Context) -> Sequence[Reply]:
     if (done.total == 1 or done.bonus) and _acks(ctx) == "summary":
         summary.mark(ctx)
     if done.total == 1:
-        button = Button("points:show", "checkin.button_points")
-        # On the bot's first morning half a group checks in for the first time: a few pictures are a joy, sixty a flood.
-        few = service.firsts_of(ctx.session, ctx.here.id, ctx.today, FIRST_CARDS + 1) <= FIRST_CARDS
-        card = _card(ctx, done) if few else None
-        return [Reply("checkin.first", values, tails, buttons=[button], card=card), *done.replies]
+        return [_first(ctx, done, values, tails), *done.replies]
     if done.bonus:
         return [Reply("checkin.milestone", values, tails, card=_card(ctx, done)), *done.replies]
     return [*_routine(ctx, done, Reply("checkin.done", values, tails)), *done.replies]
+
+
+def _first(ctx: Context, done: service.Done, values: Mapping[str, object], tails: Sequence[str]) -> Reply:
+    """Welcome somebody's first check-in.
+
+    On the bot's first morning half a group checks in for the first time: the first few hear it all and get a picture, with the
+    group reading along; sixty times the same would be a flood, so the others are welcomed in a line that is not always the same.
+    """
+    assert ctx.actor.member_id is not None
+    few = service.firsts_of(ctx.session, ctx.here.id, ctx.today, FIRST_WHOLE + 1) <= FIRST_WHOLE
+    if not few and ctx.incoming.place is Place.GROUP:
+        way = _WELCOMES[ctx.actor.member_id % len(_WELCOMES)]
+        return Reply("checkin.first", {**values, "welcome": texts().fill(way, values)}, tails)
+    welcome = texts().fill(_WELCOMES[0], values)
+    button = Button("points:show", "checkin.button_points")
+    card = _card(ctx, done) if few else None
+    return Reply(
+        "checkin.first", {**values, "welcome": welcome}, ["checkin.first_how", *tails], buttons=[button], card=card
+    )
 
 
 def topic_check_in(ctx: Context) -> Sequence[Reply]:
@@ -166,6 +182,11 @@ def _tails(done: service.Done, values: dict[str, object]) -> list[str]:
 
 def _routine(ctx: Context, done: service.Done, words_: Reply, topic: rules.Topic | None = None) -> Sequence[Reply]:
     acks = _acks(ctx)
+    if ctx.incoming.place is Place.DM:
+        # In private words flood nobody; the group's line of the day is renewed, if there is one.
+        if acks == "summary" and topic is None:
+            summary.mark(ctx)
+        return [words_]
     if acks == "words" or done.refunded:
         return [words_]
     if acks == "summary" and topic is None:

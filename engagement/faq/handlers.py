@@ -94,7 +94,9 @@ def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False
         return [Reply("faq.unknown_no_group")]
     leaders = [p for p in identities.leaders(ctx.session, ctx.group.id) if p != ctx.actor.person_id]
     if ctx.actor.leader and not (asked and leaders):
-        return [Reply("faq.leader_unknown", _NO_GROUP)]
+        # Words to a neighbour whose question waits, sent without a quote: nobody can tell whom they are for.
+        waits_here = ctx.incoming.place is Place.DM and service.open_questions(ctx.session, service.led(ctx))
+        return [Reply("faq.leader_unknown", _NO_GROUP, ("faq.leader_quote",) if waits_here else ())]
     posted = service.posted(ctx, question)
     more = ctx.emit(posted)
     if posted.hidden:

@@ -12,6 +12,8 @@ MOST_OPEN = 5
 
 _CALLED = re.compile(r"团团|小助手|机器人")
 _ENDINGS = r"(?:你|您|啊|呀|哦|哈|了|吧|嘞|啦|各位|大家|邻居们?|团长|闺女|姑娘|小伙子?|妹子|大姐|亲)*"
+_NODS = r"嗯|恩|哦|噢|喔|好的|好吧|好嘞|好滴|好|行|成|中|得嘞|知道了?|明白了?|懂了?|晓得了?|要得|收到|可以|没问题|ok|那|我?等着"
+_THANKS = r"谢|多谢|感谢|辛苦|麻烦|3q|thanks|thankyou|thx|棒|不错|厉害|真好"
 _SAID = (
     ("empty", re.compile(r"(?:我?想)?(?:提问|问|请问|请教|问一下|问个问题|问问|有个问题|有问题)(?:一下|下)?")),
     (
@@ -22,17 +24,38 @@ _SAID = (
         "hello",
         re.compile(
             r"(?:大家|各位|团长)?"
-            r"(?:你好|您好|大家好|早|早上好|早安|上午好|中午好|下午好|晚上好|嗨|哈喽|哈啰|hi|hello|hey)+" + _ENDINGS
+            r"(?:你好|您好|大家好|早|早上好|早安|上午好|中午好|下午好|晚上好|嗨|哈喽|哈啰|hi|hello|hey)+"
+            + _ENDINGS
+            + r"|(?:你|到底)*(?:怎么|咋)(?:使用|用)[啊呀呢的]*"
         ),
     ),
     (
-        "thanks",
+        "wish",
         re.compile(
-            r"(?:嗯|好的|好吧|好|行吧|行|那|你|您|太好了|真)*"
-            r"(?:谢|多谢|感谢|辛苦|麻烦|3q|thanks|thankyou|thx|棒|不错|厉害|真好|好的|好吧|知道了|明白了|懂了|收到|ok|嗯|哦)+"
+            r"(?:祝|大家|团长|各位|你|您|也)*"
+            r"(?:(?:新年|新春|春节|过年|元旦|元宵节?|端午节?|中秋节?|国庆节?|节日|周末|圣诞)(?:好|快乐|愉快|安康)"
+            r"|恭喜发财|万事如意|身体健康|岁岁平安)+" + _ENDINGS
+        ),
+    ),
+    (
+        "caring",
+        re.compile(
+            r"(?:你|您|也)*(?:吃(?:饭|早饭|午饭|晚饭)?了?(?:吗|没有?)|累不累|累了吧|早点(?:休息|睡|歇着)|注意身体)+"
             + _ENDINGS
         ),
     ),
+    ("thanks", re.compile(f"(?:{_NODS}|{_THANKS}|你|您|太好了|真)*(?:{_THANKS})(?:{_NODS}|{_THANKS})*" + _ENDINGS)),
+    ("noted", re.compile(f"(?:{_NODS})+" + _ENDINGS)),
+    (
+        "small_talk",
+        re.compile(
+            r"你?(?:会不会|能不能|可以|会|能)?(?:给|帮|跟|和)?(?:我们?|咱们?|大家)?"
+            r"(?:来|讲|说|唱|背|写|跳)[一两]?[个首段支点]?(?:笑话|故事|儿?歌|诗|舞)(?:吗|么|不|听听?|吧|呗)*"
+            r"|(?:今天|明天|后天|现在|外面|这两天|最近|的)*天气(?:怎么样|怎样|咋样|如何|好吗|好不好|预报)?"
+            r"|(?:今天|明天)(?:几号|星期几|礼拜几|周几)[了啊呀]?"
+        ),
+    ),
+    ("yes", re.compile(r"(?:是|是的|对|对的|没错|确定|确认|同意|愿意)+" + _ENDINGS)),
     (
         "bye",
         re.compile(
@@ -63,7 +86,9 @@ def courtesy(text: str) -> str:
     """Say what kind of politeness (or abuse) a text is that asks for nothing.
 
     Returns:
-        ``hello``, ``there``, ``thanks``, ``bye``, ``rude``, ``empty`` (somebody begins to ask); an empty text otherwise.
+        ``hello``, ``there``, ``wish``, ``caring``, ``thanks``, ``noted`` (heard it), ``yes`` (a nod to something), ``bye``,
+        ``small_talk`` (a joke, the weather: nothing for the leader), ``rude``, ``empty`` (somebody begins to ask); an empty
+        text otherwise.
     """
     bare = folded(text)
     if not bare or len(bare) > COURTESY_MOST:

@@ -44,12 +44,15 @@ class Ask:
 
     Attributes:
         group_id: scope of the passages that may be used; None = what holds for everybody.
+        leader: the manual for leaders answers too.
     """
 
     answering: Answering | None
     question: str
     group_id: int | None
     facts: Mapping[str, str]
+    now: datetime
+    leader: bool = False
 
 
 def prepare(ctx: Context) -> Ask:
@@ -59,21 +62,27 @@ def prepare(ctx: Context) -> Ask:
     if ctx.group is not None and "leader_name" not in facts:
         facts["leader_name"] = leader_name(ctx.session, ctx.group.id)
     answering = None if rules.courtesy(question) else ctx.answering
-    return Ask(answering, question[:QUESTION_MOST], ctx.group.id if ctx.group else None, facts)
+    group_id = ctx.group.id if ctx.group else None
+    return Ask(answering, question[:QUESTION_MOST], group_id, facts, ctx.now, _reads_manual(ctx))
+
+
+def _reads_manual(ctx: Context) -> bool:
+    """Say whether the leaders' manual may answer: never where neighbours read along."""
+    return ctx.incoming.place is Place.DM and (ctx.actor.leader or bool(ctx.actor.roles))
 
 
 def prepare_quoted(ctx: Context) -> Ask:
     """The same for words that quote a hand-over: looked up only when a bystander asks something."""
     ask = prepare(ctx)
     asks = ctx.incoming.place is Place.GROUP and not ctx.actor.leader and rules.asks(ctx.incoming.text)
-    return ask if asks else Ask(None, ask.question, ask.group_id, ask.facts)
+    return ask if asks else Ask(None, ask.question, ask.group_id, ask.facts, ask.now)
 
 
 async def work(ask: Ask) -> Answer | None:
     """Look it up; no transaction is open meanwhile."""
     if ask.answering is None:
         return None
-    return await ask.answering.ask(ask.question, group_id=ask.group_id, facts=ask.facts)
+    return await ask.answering.ask(ask.question, now=ask.now, group_id=ask.group_id, facts=ask.facts, leader=ask.leader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +93,23 @@ class Chosen:
     entry: str
     group_id: int | None
     facts: Mapping[str, str]
+    now: datetime
+    leader: bool
 
 
 def prepare_candidate(ctx: Context) -> Chosen:
     """Collect what the answer of a picked entry needs."""
     ask = prepare(ctx)
-    return Chosen(ask.answering, ctx.text, ask.group_id, ask.facts)
+    return Chosen(ask.answering, ctx.text, ask.group_id, ask.facts, ask.now, ask.leader)
 
 
 async def work_candidate(chosen: Chosen) -> Answer | None:
     """Fetch the entry; None when it is there no more."""
     if chosen.answering is None:
         return None
-    return await chosen.answering.entry(chosen.entry, group_id=chosen.group_id, facts=chosen.facts)
+    return await chosen.answering.entry(
+        chosen.entry, now=chosen.now, group_id=chosen.group_id, facts=chosen.facts, leader=chosen.leader
+    )
 
 
 def leader_name(session: Session, group_id: int) -> str:

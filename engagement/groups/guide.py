@@ -48,6 +48,8 @@ def current(ctx: Context, key: str) -> str:
     if key == "zone":
         return rules.zone_name(group.zone)
     if key == "quiet":
+        if group.quiet_from == group.quiet_to:
+            return texts().raw("groups.no_quiet")
         return f"{rules.clock_time(group.quiet_from)}–{rules.clock_time(group.quiet_to)}"
     return group.facts.get(key, "")
 
@@ -127,7 +129,7 @@ def answered(ctx: Context) -> Sequence[Reply]:
             return go_on(ctx, ask)
         case "stop":
             return stop_at(ctx, ask)
-        case "clear" if not ctx.here.facts.get(ask.key):
+        case "clear" if ask.key != "quiet" and not ctx.here.facts.get(ask.key):
             return go_on(ctx, ask)
     return _taken(ctx, ask, ctx.text)
 
@@ -165,7 +167,12 @@ def stop_at(ctx: Context, ask: Ask) -> list[Reply]:
 
 
 def _taken(ctx: Context, ask: Ask, text: str) -> Sequence[Reply]:
-    """Keep a value; one that cannot be read is asked for again."""
+    """Keep a value; one that cannot be read is asked for again. Who names another fact means that one."""
+    named = rules.named_fact(text)
+    if named is not None and named[0] == ask.key:
+        text = named[1]
+    elif named is not None:
+        return [_joined(keep(ctx, *named), question(ctx, ask))]
     try:
         told = keep(ctx, ask.key, text)
     except Refusal as no:
@@ -189,6 +196,8 @@ def keep(ctx: Context, key: str, text: str) -> Reply:
         start, end = rules.read_span(text)
         before, told, done = service.set_quiet(ctx, start, end), "groups.quiet_kept", "groups.did_quiet"
         values = {"quiet_from": rules.clock_time(start), "quiet_to": rules.clock_time(end)}
+        if start == end:
+            told, done = "groups.quiet_off", "groups.did_quiet_off"
     else:
         if not value or not word:
             raise Refusal("groups.fact_how")

@@ -80,12 +80,11 @@ def settings(ctx: Context) -> Sequence[Reply]:
     group = ctx.here
     shown = rules.shown_facts()
     missing = [word for key, word in shown.items() if key not in group.facts]
-    rows = [{"word": shown[key], "value": value} for key, value in group.facts.items() if key in shown]
+    rows = [{"word": word, "value": group.facts[key]} for key, word in shown.items() if key in group.facts]
     values = {
         "group": group.name,
         "zone": rules.zone_name(group.zone),
-        "quiet_from": rules.clock_time(group.quiet_from),
-        "quiet_to": rules.clock_time(group.quiet_to),
+        "quiet": guide.current(ctx, "quiet"),
         "budget": group.daily_budget,
         "rows": rows,
         "missing": "、".join(missing),
@@ -136,7 +135,7 @@ def undo_change(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
 
 def add_leader(ctx: Context) -> Sequence[Reply]:
     """设团长 王姐."""
-    member = service.add_leader(ctx, ctx.argument.lstrip("@").strip())
+    member = service.add_leader(ctx, _name(ctx, "groups.leader_how"))
     undo = actions.note(ctx, ROLE, {"member": member.id, "role": "member"}, "groups.did_leader")
     said = [Reply("groups.leader_added", {"name": member.name}, buttons=[undo])]
     if member.person_id in service.reachable_leaders(ctx):
@@ -145,9 +144,16 @@ def add_leader(ctx: Context) -> Sequence[Reply]:
     return said
 
 
+def _name(ctx: Context, how: str) -> str:
+    name = ctx.argument.lstrip("@").strip()
+    if not name:
+        raise Refusal(how)
+    return name
+
+
 def remove_leader(ctx: Context) -> Sequence[Reply]:
     """取消团长 王姐."""
-    member = service.remove_leader(ctx, ctx.argument.lstrip("@").strip())
+    member = service.remove_leader(ctx, _name(ctx, "groups.unleader_how"))
     undo = actions.note(ctx, ROLE, {"member": member.id, "role": "leader"}, "groups.did_unleader")
     return [Reply("groups.leader_removed", {"name": member.name}, buttons=[undo])]
 

@@ -35,6 +35,7 @@ FACTS = {  # zh: what leaders type
 }
 """What a leader types → the fact's key; the first word of a key is the one that is shown."""
 FACT_MOST = 80
+_DAY = 24 * 60
 ACKS = ("on", "summary", "off")
 """Routine check-ins: a reaction each, one edited summary a day, words. In the order of the button under 设置."""
 NEEDED = ("pickup_place", "pickup_hours")
@@ -53,7 +54,15 @@ ZONES = {  # zh: what leaders type
 ACKS = ("on", "summary", "off")
 """Routine check-ins: a reaction each, one edited summary a day, words. In the order of the button under 设置."""
 _AFTER_WORD = re.compile(r"[\s:]+")
-_SPAN = re.compile(r"^(\d{1,2})(?::(\d{2}))?点?\s*(?:-|到|至|~)\s*(\d{1,2})(?::(\d{2}))?点?$")
+_CLOCK = re.compile(
+    r"(?P<part>凌晨|清晨|早上|早晨|早|上午|中午|下午|傍晚|晚上|夜里|半夜|晚|夜)?\s*"
+    r"(?P<hour>\d{1,2}|[一二三四五六七八九十两]{1,3})(?:\s*:\s*(?P<minute>\d{2})|\s*点(?P<half>半)?)?"
+)
+_BETWEEN = re.compile(r"\s*(?:-|到|至|~)\s*")
+_NO_QUIET = re.compile(r"关|关闭|关掉|无|没有|取消|不要|不设|不用")
+_AFTERNOON, _EVENING, _NOON = {"下午", "傍晚"}, {"晚上", "夜里", "半夜", "晚", "夜"}, "中午"  # zh: parts of the day
+_DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}  # zh: numerals
+_TEN = "十"  # zh: numeral
 
 
 def shown_facts() -> dict[str, str]:
@@ -78,21 +87,48 @@ def read_fact(text: str) -> tuple[str, str]:
     return key, value
 
 
+def named_fact(text: str) -> tuple[str, str] | None:
+    """Read an answer that says itself which fact it is, 「热线 8555 0000」; None when it does not."""
+    try:
+        return read_fact(text)
+    except Refusal:
+        return None
+
+
 def read_span(text: str) -> tuple[int, int]:
-    """Read 「22:00-7:00」 as minutes [from, to) of the local day.
+    """Read 「22:00-7:00」 or 「晚上十点到早上七点」 as minutes [from, to) of the local day; 「关」 is [0, 0), which is never.
 
     Raises:
-        Refusal: ``groups.quiet_how``.
+        Refusal: ``groups.quiet_how``; also for a span that ends where it begins, which could mean all day or never.
     """
     folded = unicodedata.normalize("NFKC", text).strip().replace("—", "-").replace("–", "-")
-    match = _SPAN.match(folded)
+    if _NO_QUIET.fullmatch(simplified(folded)):
+        return 0, 0
+    ends = [_minute(word) for word in _BETWEEN.split(simplified(folded))]
+    if len(ends) != 2 or ends[0] is None or ends[1] is None or ends[0] % _DAY == ends[1] % _DAY:
+        raise Refusal("groups.quiet_how")
+    return ends[0] % _DAY, ends[1] % _DAY
+
+
+def _minute(word: str) -> int | None:
+    """Read 「22:00」, 「晚上10点半」 or 「十点」 as a minute in [0, 1440]; None when it is no time of the day."""
+    match = _CLOCK.fullmatch(word)
     if match is None:
-        raise Refusal("groups.quiet_how")
-    start = int(match.group(1)) * 60 + int(match.group(2) or 0)
-    end = int(match.group(3)) * 60 + int(match.group(4) or 0)
-    if int(match.group(2) or 0) > 59 or int(match.group(4) or 0) > 59 or start > 1439 or end > 1440:
-        raise Refusal("groups.quiet_how")
-    return start, end % 1440
+        return None
+    part, hour = match["part"] or "", _hour(match["hour"])
+    if (part in _AFTERNOON and hour < 12) or (part in _EVENING and 5 <= hour < 12) or (part == _NOON and hour < 3):
+        hour += 12
+    elif part in _EVENING and hour == 12:
+        hour = 24
+    minute = 30 if match["half"] else int(match["minute"] or 0)
+    return hour * 60 + minute if minute < 60 and hour * 60 + minute <= _DAY else None
+
+
+def _hour(word: str) -> int:
+    if word.isdecimal():
+        return int(word)
+    tens, ten, ones = word.rpartition(_TEN)
+    return (_DIGITS.get(tens, 1) * 10 if ten else 0) + _DIGITS.get(ones, 0)
 
 
 def next_acks(style: str) -> str:
@@ -113,7 +149,7 @@ ALL, MISSING, FIRST = "all", "missing", "first"
 _SKIPS = re.compile(r"跳过|下一个|下一项|下一步|略过|不用填|过")
 _STOPS = re.compile(r"停|停止|先停|先到这里?|不填了|以后再说|等会儿?|算了|结束|够了|回头再填")
 _CLEARS = re.compile(r"无|没有|暂无|清空|删除|删掉|去掉|不填")
-_ASKS = re.compile(r"[?\uff1f]\s*$|[吗么呢]\W*$|怎么|为什么|请问|什么意思|啥意思")
+_ASKS = re.compile(r"[?\uff1f]\s*$|[吗么呢谁]\W*$|干嘛|干啥|怎么|为什么|请问|什么意思|啥意思")
 _COURTESY = re.compile(
     r"(?:好的?|嗯+|收到|知道了|明白了?|谢谢|多谢|辛苦了?|你好|您好|在吗|ok|hi|哦|行)+", re.IGNORECASE
 )

@@ -13,6 +13,7 @@ from engagement.kernel import Button, Place, Reply, row_id
 from engagement.leader import glance, rules, service
 from engagement.leader.words import clock_time, figures, overview, span, tails_of, until
 from prompts.loader import texts
+from storage import identities
 from storage.actions import LeaderAction, latest
 from storage.groups import Member
 
@@ -110,7 +111,10 @@ def mute(ctx: Context) -> Sequence[Reply]:
 
 def unmute(ctx: Context) -> Sequence[Reply]:
     """解除禁言 王姐."""
-    done = service.unmute(ctx, ctx.argument.lstrip("@").strip())
+    name = ctx.argument.lstrip("@").strip()
+    if not name:
+        raise Refusal("leader.unmute_how")
+    done = service.unmute(ctx, name)
     undo = actions.note(ctx, service.MUTE, done.before, "leader.did_unmute")
     values = {"name": done.member.name, "group": ctx.here.name}
     return [Reply("leader.unmuted", values, buttons=[undo]), *service.told(ctx, done, values)]
@@ -164,10 +168,18 @@ def _told(ctx: Context, action: LeaderAction) -> Mapping[str, object]:
 def undo_button(ctx: Context) -> Sequence[Reply]:
     """Take one action back."""
     action = ctx.session.get(LeaderAction, row_id(ctx.text))
-    rooms.lead(ctx, action.group_id if action is not None else 0)
+    if not _is_of_the_staff(ctx, action):
+        rooms.lead(ctx, action.group_id if action is not None else 0)
     if action is None:
         raise Refusal("guard.old_button")
     return [_named(ctx, reply) for reply in actions.undo(ctx, action)]
+
+
+def _is_of_the_staff(ctx: Context, action: LeaderAction | None) -> bool:
+    """Say whether somebody of the staff takes back, in the group, what he did there himself."""
+    if action is None or action.actor_id != ctx.actor.person_id or ctx.group is None or ctx.group.id != action.group_id:
+        return False
+    return not identities.roles(ctx.session, ctx.actor.person_id).isdisjoint(("staff", "admin"))
 
 
 def _named(ctx: Context, reply: Reply) -> Reply:

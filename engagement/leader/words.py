@@ -42,13 +42,18 @@ def listed(key: str, rows: Sequence[Mapping[str, object]]) -> str:
 
 def pushes(rows: Sequence[tuple[int, str]]) -> str:
     """Say (local minute, kind) of pushes in one line; kinds without a name are left out."""
-    known = set(texts().keys())
-    shown = [
-        {"time": clock_time(minute), "what": texts().raw(f"leader.push_{kind}")}
-        for minute, kind in rows
-        if f"leader.push_{kind}" in known
-    ]
+    shown = [{"time": clock_time(minute), "what": texts().raw(f"leader.push_{kind}")} for minute, kind in _named(rows)]
     return listed("leader.push_one", shown)
+
+
+def _named(rows: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+    known = set(texts().keys())
+    return [(minute, kind) for minute, kind in rows if f"leader.push_{kind}" in known]
+
+
+def _others(day: Day) -> int:
+    """Count what was said unasked and is not named: a welcome, a birthday."""
+    return max(0, day.unasked - len(_named(day.pushed)))
 
 
 def figures(day: Day, now: datetime) -> Mapping[str, object]:
@@ -74,6 +79,7 @@ def overview(day: Day, now: datetime) -> Mapping[str, object]:
         "unasked": day.unasked,
         "budget": day.group.daily_budget,
         "pushed": pushes(day.pushed),
+        "others": _others(day),
         "coming": pushes(day.coming),
         "praise": listed("leader.praise_one", praised),
         "suspected": day.suspected,
@@ -85,7 +91,8 @@ def tails_of(day: Day) -> list[str]:
     """Return the paragraphs that an overview needs."""
     tails = ["leader.today_waiting" if day.open else "leader.today_none_waiting"]
     if day.unasked:
-        tails.append("leader.today_said" if pushes(day.pushed) else "leader.today_said_few")
+        said = "leader.today_said_more" if _others(day) else "leader.today_said"
+        tails.append(said if pushes(day.pushed) else "leader.today_said_few")
     if pushes(day.coming):
         tails.append("leader.today_coming")
     if day.praised:

@@ -20,12 +20,16 @@ from engagement.feature import Context, GroupView
 from engagement.points import rules
 from engagement.points.service import award, good_until
 from engagement.points.tables import GiftRequest
-from storage import audit, identities, ledger
+from storage import actions, audit, identities, ledger
 from storage.engine import Session
 from storage.groups import Group, Member, RoleGrant
 from storage.ledger import Entry, EntryReason, Posting
 
 CHECKERS = ("staff", "admin")
+UNDO = "points_gift"
+"""Under which a gift stands in the list of 「撤销」."""
+_KEPT = timedelta(days=actions.KEEP_DAYS)
+_MOST_NOTED = 200
 _E = Entry.__table__  # type: ignore[attr-defined]
 _R = EntryReason.__table__  # type: ignore[attr-defined]
 
@@ -289,6 +293,10 @@ def undo(ctx: Context, entry_id: int) -> tuple[str, int, int]:
         raise Refusal("points.lapsed_already") from lapsed
     member = ctx.session.get_one(Member, entry.member_id)
     _note(ctx, entry.group_id, action="points.undone", entry=entry_id)
+    # Taken back by its own button it leaves the list of 「撤销」 too.
+    for one in actions.latest(ctx.session, entry.group_id, ctx.now - _KEPT, limit=_MOST_NOTED):
+        if one.kind == UNDO and (one.before or {}).get("entry") == entry_id:
+            actions.claim(ctx.session, one.id or 0, ctx.now)
     return member.name, -entry.amount, posted.balance
 
 

@@ -14,14 +14,21 @@ from storage.groups import Member
 from storage.lots import Expiring
 
 REVERSALS_SHOWN = 4
+OTHERS_SHOWN = 3
 
 
 def show(ctx: Context) -> Sequence[Reply]:
-    """Answer 积分: in a group its points, in private every group's; with what expires within 30 days."""
+    """Answer 积分: in a group its points, in private every group's; with what expires within 30 days.
+
+    Source: F3, F6.
+    """
     if ctx.incoming.place is Place.DM:
         found = service.all_standings(ctx.session, ctx.actor.person_id, ctx.today)
         if len(found) > 1:
-            rows = [{"group": s.group_name, "balance": s.balance, "week": s.week} for s in found]
+            rows = [
+                {"group": s.group_name, "home": _home(s.others, "home_note"), "balance": s.balance, "week": s.week}
+                for s in found
+            ]
             values = {"rows": rows, "balance": sum(s.balance for s in found), "group": None}
             soon = [{"group": s.group_name, **_soon(s.expiring)} for s in found if s.expiring is not None]
             if not soon:
@@ -32,13 +39,26 @@ def show(ctx: Context) -> Sequence[Reply]:
         raise Refusal("guard.no_group")
     mine = service.standing(ctx.session, group.id, group.name, actor.member_id, actor.account_id, ctx.today)
     values = {"name": actor.name, "balance": mine.balance, "week": mine.week, "rank": mine.rank}
+    values["others"] = _home(mine.others, "home_others")
+    values["place"] = texts().fill("points.place_tied" if mine.tied else "points.place", {"rank": mine.rank})
     if mine.balance == 0 and mine.week == 0:
-        return [Reply("points.none", values)]
-    key = "points.balance" if mine.rank else "points.balance_unranked"
+        return [Reply("points.home_none" if mine.others else "points.none", values)]
+    if mine.others:
+        key = "points.home" if mine.rank else "points.home_unranked"
+    else:
+        key = "points.balance" if mine.rank else "points.balance_unranked"
     expiring = service.expiring(ctx.session, actor.account_id, group.settings, ctx.today)
     if expiring is None:
         return [Reply(key, values)]
     return [Reply(key, {**values, **_soon(expiring)}, tails=("points.expiring",))]
+
+
+def _home(others: Sequence[str], key: str) -> str:
+    """Say with whom points are shared; nothing for who is alone."""
+    words = texts()
+    names = words.raw("points.between").join(others[:OTHERS_SHOWN])
+    more = words.raw("points.and_more") if len(others) > OTHERS_SHOWN else ""
+    return words.fill(f"points.{key}", {"others": f"{names}{more}"}) if others else ""
 
 
 def _soon(expiring: Expiring | None) -> dict[str, object]:
@@ -108,22 +128,30 @@ def bill(ctx: Context) -> Sequence[Reply]:
         "after": found.after,
         "earned": found.earned,
         "spent": found.spent,
-        "count": len(found.lines),
+        "brought": found.brought,
+        "taken": found.taken,
+        "within": found.within,
+        "count": found.count,
         "group": ctx.here.name,
     }
     if not found.lines:
         return [Reply("points.statement_empty", values)]
+    apart = ["points.statement_within"] if found.within else []
+    apart += ["points.statement_along"] if found.brought or found.taken else []
     file = Document(f"points-{found.month:%Y-%m}.csv", statement.as_csv(found, ctx.here.zone))
     drawn = Card("statement", statement.card(ctx, found, None if soon is None else (soon.amount, soon.expires_on)))
     if ctx.incoming.place is Place.DM:
-        return [Reply("points.statement", values, card=drawn), Reply("points.statement_file", values, document=file)]
+        return [
+            Reply("points.statement", values, apart, card=drawn),
+            Reply("points.statement_file", values, document=file),
+        ]
     address = identities.address(ctx.session, ctx.actor.person_id, ctx.incoming.channel)
     if address is None or not address[2]:
-        return [Reply("points.statement_short", values, tails=("points.statement_open",))]
+        return [Reply("points.statement_short", values, tails=(*apart, "points.statement_open"))]
     me = ctx.actor.person_id
     return [
-        Reply("points.statement_short", values, tails=("points.statement_sent",)),
-        Reply("points.statement", values, kind=Kind.DM, to=me, card=drawn),
+        Reply("points.statement_short", values, tails=(*apart, "points.statement_sent")),
+        Reply("points.statement", values, apart, kind=Kind.DM, to=me, card=drawn),
         Reply("points.statement_file", values, kind=Kind.DM, to=me, document=file),
     ]
 
@@ -158,6 +186,8 @@ def _board(ctx: Context, period: rules.Period) -> Sequence[Reply]:
     tail = "points.board_not_yet"
     if mine is not None:
         above = next((r for r in reversed(ranks) if r.points > mine.points), None)
-        values |= {"rank": mine.rank, "points": mine.points, "gap": (above.points - mine.points) if above else 0}
-        tail = "points.board_mine" if above else "points.board_top"
+        beside = sum(r.rank == mine.rank for r in ranks) - 1
+        gap = above.points - mine.points if above else 0
+        values |= {"rank": mine.rank, "points": mine.points, "gap": gap, "beside": beside}
+        tail = "points.board_mine" if above else "points.board_top_tied" if beside else "points.board_top"
     return [Reply(f"points.board_{period}", values, tails=(tail,), buttons=buttons)]

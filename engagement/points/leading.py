@@ -12,6 +12,7 @@ from engagement.points import corrections, gifts, rules, service, validity
 from prompts.loader import texts
 
 _EXPIRY = "points_expiry"
+_TAKES = {"points.gift_how": "points.take_how", "points.gift_reason": "points.take_reason"}
 _REVERSAL = "points_reversal"
 
 
@@ -26,13 +27,24 @@ def take(ctx: Context) -> Sequence[Reply]:
 
 
 def _adjust(ctx: Context, *, take: bool) -> Sequence[Reply]:
-    gift = rules.read_gift(ctx.argument, rules.Limits.of(ctx.here.settings).gift_most)
+    gift = _read(ctx, take=take)
     done = gifts.adjust(ctx, gift, take=take)
     values = {"name": done.member.name, "amount": gift.amount, "reason": gift.reason, "balance": done.balance}
     if done.request_id:
         return _asked(ctx, done, values, take=take)
+    before = {"entry": done.entry_id, "member": done.member.id}
+    actions.note(ctx, gifts.UNDO, before, "points.did_take" if take else "points.did_give", {"amount": gift.amount})
     button = Button(f"undo_points:{done.entry_id}", "points.button_undo")
     return [Reply("points.taken" if take else "points.given", values, buttons=[button])]
+
+
+def _read(ctx: Context, *, take: bool) -> rules.Gift:
+    try:
+        return rules.read_gift(ctx.argument, rules.Limits.of(ctx.here.settings).gift_most)
+    except Refusal as no:
+        if take and no.key in _TAKES:
+            raise Refusal(_TAKES[no.key]) from no
+        raise
 
 
 def _asked(ctx: Context, done: gifts.Adjusted, values: Mapping[str, object], *, take: bool) -> Sequence[Reply]:
@@ -92,7 +104,16 @@ def _decide(ctx: Context, *, agree: bool) -> Sequence[Reply]:
 
 def undo(ctx: Context) -> Sequence[Reply]:
     """The undo button of a gift; leaders of its group only."""
-    name, moved, balance = gifts.undo(ctx, row_id(ctx.text))
+    return _undone(ctx, row_id(ctx.text))
+
+
+def undo_gift(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
+    """The same by 「撤销」."""
+    return _undone(ctx, row_id(str(before.get("entry"))))
+
+
+def _undone(ctx: Context, entry: int) -> Sequence[Reply]:
+    name, moved, balance = gifts.undo(ctx, entry)
     return [Reply("points.undone", {"name": name, "amount": f"{moved:+d}", "balance": balance})]
 
 

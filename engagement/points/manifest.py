@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engagement.feature import Command, Feature, JobSpec, PersonalData
-from engagement.points import gifts, handlers, leading, service, validity
+from engagement.points import caps, gifts, handlers, leading, service, validity
 
 _LEADER = frozenset({"leader"})
 _DAY = 24 * 60
@@ -92,6 +92,16 @@ FEATURE = Feature(
             roles=_LEADER,
             help="points.help_expiry",
         ),
+        Command(
+            "points.caps",
+            ("积分上限", "设置积分上限", "加分上限"),
+            caps.show,
+            slash=("caps",),
+            takes="optional",
+            consent=False,
+            roles=_LEADER | {"staff", "admin"},
+            help="points.help_caps",
+        ),
     ),
     buttons={
         "points": handlers.show,
@@ -100,10 +110,16 @@ FEATURE = Feature(
         "gift_yes": leading.agree,
         "gift_no": leading.turn_down,
         "reverse": leading.reverse_button,
+        "caps": caps.confirm,
     },
     quotes={"reverse": leading.reverse_quoted},
-    plain=frozenset({"gift_yes", "gift_no", "reverse"}),
-    undos={"points_expiry": leading.undo_expiry, "points_reversal": leading.undo_reversal},
+    plain=frozenset({"gift_yes", "gift_no", "reverse", "caps"}),
+    undos={
+        "points_expiry": leading.undo_expiry,
+        "points_reversal": leading.undo_reversal,
+        gifts.UNDO: leading.undo_gift,
+        caps.UNDO: caps.undo,
+    },
     jobs=(
         # In the small hours and silent; any time of the day will do.
         JobSpec("points_expiry", 10, validity.plan_expiry, grace_minutes=_DAY - 20, unasked=False, ignores_quiet=True),

@@ -134,6 +134,13 @@ def read_reason(text: str) -> str:
     return " ".join(text.split())[:REASON_MOST]
 
 
+Cap = Literal["earn_most", "gift_most", "leader_day_most"]
+DEFAULTS: Mapping[Cap, int] = {"earn_most": 200, "gift_most": 100, "leader_day_most": 500}
+TOPS: Mapping[Cap, int] = {"earn_most": 1000, "gift_most": 500, "leader_day_most": 2000}
+"""How high a leader may set a cap where the staff say nothing else."""
+LARGEST_CAP = 100_000
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Caps of a group, in whole points.
@@ -142,25 +149,74 @@ class Limits:
         gift_most: what one leader may give or take at once.
         leader_day_most: what one leader may give and take in a local day, both directions added.
         earn_most: what a member may earn in a local day by doing things in the group.
-        earn_set: the group has set ``earn_most`` itself: then plain check-ins are counted too.
+        earn_set: the group or the staff have set ``earn_most`` themselves: then plain check-ins are counted too.
     """
 
-    gift_most: int = 100
-    leader_day_most: int = 500
-    earn_most: int = 200
+    gift_most: int = DEFAULTS["gift_most"]
+    leader_day_most: int = DEFAULTS["leader_day_most"]
+    earn_most: int = DEFAULTS["earn_most"]
     earn_set: bool = False
 
     @classmethod
     def of(cls, settings: Mapping[str, object]) -> Limits:
-        """Read a group's settings; what is missing, not a whole number or outside 1 … 100000 keeps its default."""
+        """Read a group's settings; what is missing, not a whole number or outside 1 … 100000 keeps its default.
+
+        Nothing is above what the staff allow in this group.
+        """
         own = settings.get("points")
-        own = own if isinstance(own, Mapping) else {}
-        found = {
-            name: value
-            for name in ("gift_most", "leader_day_most", "earn_most")
-            if type(value := own.get(name)) is int and 1 <= value <= 100_000
-        }
+        if not isinstance(own, Mapping):
+            return cls()
+        found: dict[str, int] = {}
+        for name, default in DEFAULTS.items():
+            value, top = _whole(own.get(name)), _whole(own.get(f"{name}_top"))
+            if value or top:
+                found[name] = min(value or default, top or LARGEST_CAP)
         return cls(**found, earn_set="earn_most" in found)
+
+
+def _whole(value: object) -> int:
+    return value if type(value) is int and 1 <= value <= LARGEST_CAP else 0
+
+
+def top_of(settings: Mapping[str, object], cap: Cap) -> int:
+    """Return how high a group's leader may set a cap."""
+    own = settings.get("points")
+    return (_whole(own.get(f"{cap}_top")) if isinstance(own, Mapping) else 0) or TOPS[cap]
+
+
+@dataclass(frozen=True, slots=True)
+class CapWish:
+    """What somebody wants a cap to be.
+
+    Attributes:
+        value: whole points; None = the default again.
+        top: not the cap itself, but how high the leader may set it.
+    """
+
+    cap: Cap
+    value: int | None
+    top: bool = False
+
+
+_CAP = re.compile(
+    r"(?P<top>最高|封顶)?(?:(?P<earn_most>邻居(?:[每一]天)?|每人(?:每天)?|[每一]天)|(?P<gift_most>(?:团长)?[一每单]次)"
+    r"|(?P<leader_day_most>团长(?:[每一]天)?))(?:最多|上限)?(?:(?P<value>\d{1,9})积?分?|恢复默认|默认|恢复)"
+)
+
+
+def read_cap(text: str) -> CapWish:
+    """Read 「邻居 300」, 「一次 50」, 「团长 默认」 or the staff's 「最高 一次 800」.
+
+    Raises:
+        Refusal: ``points.caps_how``.
+    """
+    words = simplified("".join(unicodedata.normalize("NFKC", text).replace(":", "").split()))
+    match = _CAP.fullmatch(words)
+    if match is None:
+        raise Refusal("points.caps_how")
+    value = match.group("value")
+    cap = next(cap for cap in DEFAULTS if match.group(cap))
+    return CapWish(cap, None if value is None else int(value), bool(match.group("top")))
 
 
 def expiry_months(settings: Mapping[str, object]) -> int:

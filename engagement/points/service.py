@@ -31,9 +31,11 @@ _W = AwardTrace.__table__  # type: ignore[attr-defined]
 _COUNTS: ColumnElement[bool] = literal_column("ledger_entry.kind NOT IN ('expiry', 'transfer')")
 _SUM_SINCE = Prepared(
     "points.sum_since",
-    select(func.coalesce(func.sum(_E.c.amount), 0)).where(
-        _E.c.account_id == bindparam("account"), _E.c.local_date >= bindparam("since"), _COUNTS
-    ),
+    select(
+        func.coalesce(func.sum(_E.c.amount), 0),
+        # How many share the account is asked along, so that who is alone pays no look for it.
+        select(func.count()).select_from(_M).where(_M.c.account_id == bindparam("account")).scalar_subquery(),
+    ).where(_E.c.account_id == bindparam("account"), _E.c.local_date >= bindparam("since"), _COUNTS),
 )
 _BOARD = Prepared(
     "points.board",
@@ -212,8 +214,11 @@ class Standing:
 
     Attributes:
         balance: whole points that the household has.
-        week: whole points of this week, Monday to today.
-        rank: place on the week's board; 0 without points this week.
+        week: whole points of this week, Monday to today, of everybody in the household, also from before they shared it; never
+            below 0, whatever a leader took.
+        rank: the member's own place on the week's board; 0 without points this week.
+        tied: somebody else has that place, too.
+        others: names of those who share the account, longest in the group first; empty for who is alone.
         expiring: what expires within 30 days; only asked for a private chat with several groups.
     """
 
@@ -222,6 +227,8 @@ class Standing:
     balance: int
     week: int
     rank: int
+    tied: bool = False
+    others: Sequence[str] = ()
     expiring: Expiring | None = None
 
 
@@ -231,9 +238,17 @@ def standing(
     """Return a member's points in one group."""
     since = rules.period_start("week", today)
     assert since is not None
-    week = int(session.row(_SUM_SINCE, account=account_id, since=since.isoformat())[0])
-    place = next((r.rank for r in board(session, group_id, "week", today) if r.member_id == member_id), 0)
-    return Standing(group_id, group_name, ledger.balance(session, account_id), week, place)
+    week, sharing = session.row(_SUM_SINCE, account=account_id, since=since.isoformat())
+    family = identities.sharing(session, account_id) if sharing > 1 else ()
+    others = [one.name for one in family if one.id != member_id]
+    ranks = board(session, group_id, "week", today)
+    if others:
+        # What somebody earned before the others came stands in the account that was left then.
+        home = {one.id for one in family}
+        week = sum(one.points for one in ranks if one.member_id in home)
+    place = next((one.rank for one in ranks if one.member_id == member_id), 0)
+    tied = sum(one.rank == place for one in ranks) > 1
+    return Standing(group_id, group_name, ledger.balance(session, account_id), max(0, int(week)), place, tied, others)
 
 
 def all_standings(session: Session, person_id: int, today: date) -> list[Standing]:

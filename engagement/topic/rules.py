@@ -15,7 +15,7 @@ from prompts.packs import SEASONS, Topic
 
 PUSH_MINUTE = 7 * 60 + 30
 SUMMARY_MINUTE = 20 * 60
-REPEAT_DAYS = 60
+REPEAT_DAYS = 90
 """A group does not meet a question again within this many days, both ways."""
 KEEP_ANSWERS_DAYS = 30
 DEFAULT_POINTS = 2

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 import zlib
 from xml.parsers import expat
@@ -38,13 +39,33 @@ _ZIP_ERRORS = (
     KeyError,
 )
 _OLE = b"\xd0\xcf\x11\xe0"
+_OLD_FORMATS = {"WordDocument": "save_as_docx", "Workbook": "save_as_xlsx", "PowerPoint Document": "save_as_pptx"}
+
+BROKEN: tuple[type[Exception], ...] = (
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    SyntaxError,  # lxml's and defusedxml's errors are among these
+    ArithmeticError,
+    AssertionError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RecursionError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
+"""What the libraries that read Office files and PDF are known to raise over a damaged one."""
 
 
 class Unfit(Exception):
     """A file that is not taken in.
 
     Args:
-        code: ``damaged``, ``encrypted``, ``unsafe``, ``too_big``, ``no_text``, ``encoding``.
+        code: ``damaged``, ``encrypted``, ``unsafe``, ``too_big``, ``no_text``, ``encoding``, ``save_as_docx``,
+            ``save_as_xlsx``, ``save_as_pptx``.
     """
 
     def __init__(self, code: str) -> None:
@@ -56,7 +77,8 @@ def check_magic(suffix: str, content: bytes) -> None:
     """Refuses a file whose first bytes belong to another format.
 
     Raises:
-        Unfit: ``encrypted`` for a password-protected Office file, else ``damaged``.
+        Unfit: ``encrypted`` for a password-protected Office file, ``save_as_…`` for one of the old formats under a
+            new name, else ``damaged``.
     """
     wanted = _MAGIC.get(suffix)
     if wanted is None:
@@ -64,6 +86,9 @@ def check_magic(suffix: str, content: bytes) -> None:
             raise Unfit("damaged")
         return
     if wanted == b"PK\x03\x04" and content.startswith(_OLE):
+        for stream, code in _OLD_FORMATS.items():
+            if stream.encode("utf-16-le") in content:
+                raise Unfit(code)
         raise Unfit("encrypted")  # Office wraps a protected package in an OLE container
     if not (content.startswith(wanted) or (suffix == ".pdf" and wanted in content[:1024])):
         raise Unfit("damaged")

@@ -8,7 +8,20 @@ from alembic import context
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
-from storage import actions, audit, campaigns, columns, groups, inbox, ledger, lots, outbox, preferences  # noqa: F401  (tables register on import)
+from storage import (  # noqa: F401  (tables register on import)
+    actions,
+    audit,
+    campaigns,
+    columns,
+    documents,
+    groups,
+    inbox,
+    learning,
+    ledger,
+    lots,
+    outbox,
+    preferences,
+)
 
 connection = context.config.attributes["connection"]
 

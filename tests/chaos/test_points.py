@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from psycopg.errors import SerializationFailure
+from psycopg.errors import DeadlockDetected, SerializationFailure
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
@@ -111,5 +111,5 @@ def _insisting(act: Callable[[], T]) -> T:
     while True:
         try:
             return act()
-        except (OperationalError, SerializationFailure):  # a prepared statement's error comes as the driver's own
+        except (OperationalError, SerializationFailure, DeadlockDetected):  # prepared statements raise the driver's own
             continue

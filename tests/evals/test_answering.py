@@ -49,7 +49,9 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answering]:
 
 def _figures(answering: Answering, *paths: Path) -> dict[str, float | int]:
     cases = [case for path in paths for case in evaluation.read_cases(path)]
-    return evaluation.figures(evaluation.run(answering.base, answering.database, cases, clock=time.perf_counter))
+    return evaluation.figures(
+        evaluation.run(answering.base, answering.database, cases, clock=time.perf_counter, now=NOW)
+    )
 
 
 @pytest.mark.parametrize("name", ["starter.jsonl", "blind.jsonl"])

@@ -45,25 +45,27 @@ FAQ = [HOURS, REFUND, CHECKIN]
 
 async def test_an_answer_has_its_source_and_the_groups_facts(answering: Answering, entries: Add) -> None:
     entries(FAQ)
-    told = await answering.ask("团长你好，几点可以提货？", facts={"pickup_hours": "16:00–20:00"})
+    told = await answering.ask("团长你好，几点可以提货？", facts={"pickup_hours": "16:00–20:00"}, now=NOW)
     assert (told.decision, told.text) == ("answered", "提货时间：16:00–20:00。")
     assert [(one.document, one.chunk) for one in told.citations] == [("《提货说明》第1.2条", "hours")]
     assert told.candidates[0].id == "hours"
-    bare = await answering.ask("几点可以提货", facts={"pickup_hours": "  "})
+    bare = await answering.ask("几点可以提货", facts={"pickup_hours": "  "}, now=NOW)
     assert (bare.text, bare.missing) == ("时间请问团长。", ("pickup_hours",))
     assert told.missing == ()
 
 
 async def test_a_fact_is_put_in_as_it_is_and_never_looked_into(answering: Answering, entries: Add) -> None:
     entries(FAQ)
-    told = await answering.ask("几点可以提货", facts={"pickup_hours": "{hotline} {pickup_hours}", "hotline": "x"})
+    told = await answering.ask(
+        "几点可以提货", facts={"pickup_hours": "{hotline} {pickup_hours}", "hotline": "x"}, now=NOW
+    )
     assert told.text == "提货时间：{hotline} {pickup_hours}。"
 
 
 async def test_what_is_not_there_is_not_answered(answering: Answering, entries: Add) -> None:
     entries(FAQ)
     for question in ("火星上有没有水", "", "?!", "😀", "a" * 5000):
-        told = await answering.ask(question)
+        told = await answering.ask(question, now=NOW)
         assert told.decision in {"handed_over", "refused", "asked_back"}
         assert told.text == ""
         assert not told.citations
@@ -71,21 +73,21 @@ async def test_what_is_not_there_is_not_answered(answering: Answering, entries: 
 
 async def test_an_edit_takes_effect_in_the_next_answer(answering: Answering, entries: Add, database: Database) -> None:
     first = entries(FAQ)
-    assert (await answering.ask("退款多久到账")).text == "1–3 个工作日原路退回。"
+    assert (await answering.ask("退款多久到账", now=NOW)).text == "1–3 个工作日原路退回。"
     entries([{**REFUND, "answer": "当天退回。"}, CHECKIN])
-    assert (await answering.ask("退款多久到账")).text == "当天退回。"
-    assert (await answering.ask("几点可以提货")).decision != "answered"
+    assert (await answering.ask("退款多久到账", now=NOW)).text == "当天退回。"
+    assert (await answering.ask("几点可以提货", now=NOW)).decision != "answered"
     database.write_now(lambda session: ingest.rollback(session, first.document, 1, "x", NOW))
-    assert (await answering.ask("退款多久到账")).text == "1–3 个工作日原路退回。"
+    assert (await answering.ask("退款多久到账", now=NOW)).text == "1–3 个工作日原路退回。"
     database.write_now(lambda session: ingest.remove(session, first.document, NOW))
-    assert (await answering.ask("退款多久到账")).decision != "answered"
+    assert (await answering.ask("退款多久到账", now=NOW)).decision != "answered"
 
 
 async def test_a_draft_is_never_answered_from(answering: Answering, entries: Add, database: Database) -> None:
     draft = entries(FAQ, publish=False)
-    assert (await answering.ask("怎么签到")).decision != "answered"
+    assert (await answering.ask("怎么签到", now=NOW)).decision != "answered"
     assert database.write_now(lambda session: ingest.publish(session, draft.document, "x", NOW)) == 1
-    assert (await answering.ask("怎么签到")).decision == "answered"
+    assert (await answering.ask("怎么签到", now=NOW)).decision == "answered"
     with pytest.raises(KnowledgeRefusal):
         database.write_now(lambda session: ingest.publish(session, draft.document, "x", NOW))
 
@@ -96,7 +98,7 @@ async def test_a_scope_is_a_wall(answering: Answering, entries: Add, database: D
         [{"id": "door", "question": "仓库门的密码是多少", "answer": "金丝雀二号"}], name="b.jsonl", scope="region:7"
     )
     for scope, answer in ((Scope("1"), "金丝雀一号"), (Scope("2", "7"), "金丝雀二号"), (Scope("2"), ""), (Scope(), "")):
-        told = await answering.ask_within("仓库门的密码是多少", scope)
+        told = await answering.ask_within("仓库门的密码是多少", scope, now=NOW)
         assert told.text == answer
         assert all("金丝雀" not in one.question for one in told.candidates)
         if not answer:
@@ -106,18 +108,18 @@ async def test_a_scope_is_a_wall(answering: Answering, entries: Add, database: D
 async def test_a_groups_own_entry_goes_before_everybodys(answering: Answering, entries: Add) -> None:
     entries(FAQ)
     entries([{**REFUND, "answer": "本群当天退。"}], name="own.jsonl", scope="group:5")
-    assert (await answering.ask_within("退款多久到账", Scope("5"))).text == "本群当天退。"
-    assert (await answering.ask_within("退款多久到账", Scope("6"))).text == "1–3 个工作日原路退回。"
+    assert (await answering.ask_within("退款多久到账", Scope("5"), now=NOW)).text == "本群当天退。"
+    assert (await answering.ask_within("退款多久到账", Scope("6"), now=NOW)).text == "1–3 个工作日原路退回。"
 
 
 async def test_an_entry_can_be_opened_by_its_id_within_its_scope(answering: Answering, entries: Add) -> None:
     entries(FAQ)
     entries([{"id": "own", "question": "本群的规矩", "answer": "好好说话。"}], name="own.jsonl", scope="group:5")
-    told = await answering.entry("checkin")
+    told = await answering.entry("checkin", now=NOW)
     assert told is not None
     assert (told.decision, told.text) == ("answered", "在群里发「签到」两个字。")
-    assert await answering.entry("own") is None
-    assert await answering.entry("no such entry") is None
+    assert await answering.entry("own", now=NOW) is None
+    assert await answering.entry("no such entry", now=NOW) is None
 
 
 async def test_a_document_answers_where_no_entry_does(answering: Answering, database: Database, tmp_path: Path) -> None:
@@ -127,19 +129,19 @@ async def test_a_document_answers_where_no_entry_does(answering: Answering, data
         "utf-8",
     )
     ingest.add(database, path, now=NOW, publish_by="x")
-    told = await answering.ask("坏果超过一半全退，不到一半按比例退吗")
+    told = await answering.ask("坏果超过一半全退，不到一半按比例退吗", now=NOW)
     assert told.text == "坏果超过一半全退，不到一半按比例退。"
     assert told.citations[0].document == "《售后规则》 3.2"
 
 
 async def test_a_learnt_phrasing_works_at_once(answering: Answering, entries: Add, database: Database) -> None:
     entries(FAQ)
-    assert (await answering.ask("叽里咕噜")).decision != "answered"
+    assert (await answering.ask("叽里咕噜", now=NOW)).decision != "answered"
     chunk = database.read_now(lambda s: s.exec(select(Chunk.id).where(Chunk.entry == "refund")).one())
     assert database.write_now(lambda session: ingest.learn(session, chunk or 0, "叽里咕噜"))
     assert not database.write_now(lambda session: ingest.learn(session, chunk or 0, "叽里咕噜"))
-    assert (await answering.ask("叽里咕噜")).candidates[0].id == "refund"
-    assert (await answering.ask("叽里咕噜")).decision == "answered"
+    assert (await answering.ask("叽里咕噜", now=NOW)).candidates[0].id == "refund"
+    assert (await answering.ask("叽里咕噜", now=NOW)).decision == "answered"
 
 
 def test_the_same_bytes_again_change_nothing(entries: Add, database: Database) -> None:
@@ -197,7 +199,9 @@ async def test_another_embedder_means_another_collection(folder: Path, database:
         base = KnowledgeBase(folder, KnowledgeSettings(), embedder=embedder)
         database.read_now(base.load)
         assert base.index.size == 7
-        assert (await base.ask(database, "几点可以提货", Scope(), {"pickup_hours": "8 点"})).text == "提货时间：8 点。"
+        assert (
+            await base.ask(database, "几点可以提货", Scope(), {"pickup_hours": "8 点"}, now=NOW)
+        ).text == "提货时间：8 点。"
         base.close()
 
 
@@ -206,7 +210,7 @@ async def test_keywords_answer_when_the_embedder_is_down(folder: Path, database:
     answering = Answering(database, KnowledgeBase(folder, KnowledgeSettings(), embedder=_Broken()))
     answering.reload()
     assert answering.base.degraded
-    assert (await answering.ask("怎么签到")).decision == "answered"
+    assert (await answering.ask("怎么签到", now=NOW)).decision == "answered"
     answering.close()
 
 
@@ -234,7 +238,7 @@ async def test_a_damaged_index_is_made_anew(folder: Path, database: Database, en
             if inner.is_dir():
                 shutil.rmtree(inner)
     again = open_answering(database, folder, KnowledgeSettings())
-    assert (await again.ask("怎么签到")).decision == "answered"
+    assert (await again.ask("怎么签到", now=NOW)).decision == "answered"
     assert again.base.index.size == 7
     again.close()
 
@@ -253,7 +257,7 @@ async def test_the_first_question_finds_the_index_open(folder: Path, database: D
     entries(FAQ)
     opened = open_answering(database, folder, KnowledgeSettings())
     assert opened.base.index.size == 0
-    assert (await opened.ask("怎么签到")).decision == "answered"
+    assert (await opened.ask("怎么签到", now=NOW)).decision == "answered"
     assert opened.base.index.size == 7
     opened.close()
 

@@ -14,6 +14,7 @@ from knowledge import evaluation, ingest
 from knowledge.answering import Answering
 from knowledge.errors import KnowledgeRefusal
 from storage.engine import Database
+from tests.knowledge.conftest import NOW
 
 _SCORES = st.lists(st.integers(0, 5).map(float), min_size=1, max_size=12)
 
@@ -43,7 +44,7 @@ def test_every_question_has_one_verdict(
         "utf-8",
     )
     cases = evaluation.read_cases(path)
-    figures = evaluation.figures(evaluation.run(answering.base, database, cases, clock=time.perf_counter))
+    figures = evaluation.figures(evaluation.run(answering.base, database, cases, clock=time.perf_counter, now=NOW))
     assert figures["n"] == 5
     assert figures["answered_right"] == 1
     assert figures["answered_wrong"] == 2

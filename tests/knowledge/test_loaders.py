@@ -225,11 +225,20 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 def test_the_child_opens_no_socket_and_writes_no_file(tmp_path: Path) -> None:
     from knowledge.loaders import child
 
-    with pytest.raises(PermissionError):
-        child._audit("socket.connect", ())
-    with pytest.raises(PermissionError):
-        child._audit("open", (str(tmp_path / "x"), "w", 0))
-    child._audit("open", (str(tmp_path / "x"), "r", 0))
+    warden = child.Warden(tmp_path / "x")
+    for event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.posix_spawn"):
+        with pytest.raises(PermissionError):
+            warden(event, ())
+    for path, mode in (
+        (str(tmp_path / "x"), "w"),
+        ("/etc/passwd", "r"),
+        (str(tmp_path / "xy"), "r"),
+        (b"../../x", "r"),
+    ):
+        with pytest.raises(PermissionError):
+            warden("open", (path, mode, 0))
+    warden("open", (str(tmp_path / "x"), "r", 0))
+    warden("open", (child.__file__, "rb", 0))
 
 
 def test_a_linked_template_is_not_fetched(tmp_path: Path) -> None:

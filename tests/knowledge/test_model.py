@@ -16,6 +16,7 @@ from knowledge.embedding import EndpointEmbedder
 from knowledge.errors import ModelFault
 from knowledge.settings import KnowledgeSettings
 from storage.engine import Database
+from tests.knowledge.conftest import NOW
 from tests.knowledge.faulty_model import FaultyModel, serving
 
 Add = Callable[..., ingest.Added]
@@ -55,7 +56,7 @@ async def test_a_grounded_wording_is_given_with_its_source(
     base: KnowledgeBase, database: Database, faulty: FaultyModel
 ) -> None:
     faulty.behaviour = "坏了一部分按比例退，提货后24小时内拍2张照片发给团长。"
-    told = await base.ask(database, "草莓烂了能退不", Scope())
+    told = await base.ask(database, "草莓烂了能退不", Scope(), now=NOW)
     assert told.text == faulty.behaviour
     assert told.model == f"m ({model.prompt()[0]})"
     assert [one.chunk for one in told.citations] == ["refund"]
@@ -80,7 +81,7 @@ async def test_what_leaves_is_masked_and_bounded(faulty: FaultyModel) -> None:
 async def test_group_facts_are_quoted_and_never_given_to_a_model(
     base: KnowledgeBase, database: Database, faulty: FaultyModel
 ) -> None:
-    told = await base.ask(database, "客服电话是多少", Scope(), {"hotline": "400-800-1234"})
+    told = await base.ask(database, "客服电话是多少", Scope(), {"hotline": "400-800-1234"}, now=NOW)
     assert told.text == "电话：400-800-1234。"
     assert told.model is None
     assert not faulty.bodies
@@ -114,7 +115,7 @@ async def test_whatever_it_does_the_passage_itself_is_given_in_time(
 ) -> None:
     faulty.behaviour = behaviour
     started = time.monotonic()
-    told = await base.ask(database, "草莓烂了能退不", Scope())
+    told = await base.ask(database, "草莓烂了能退不", Scope(), now=NOW)
     assert (told.decision, told.text, told.model) == ("answered", PLAIN, None)
     assert len(faulty.bodies) == 1
     assert time.monotonic() - started < 4
@@ -164,7 +165,7 @@ async def test_a_failing_embedding_endpoint_leaves_keywords(
     faulty.vector = [0.6, 0.8]
     database.read_now(base.load)
     assert base.index.size == 4
-    assert (await base.ask(database, "怎么签到", Scope())).decision == "answered"
+    assert (await base.ask(database, "怎么签到", Scope(), now=NOW)).decision == "answered"
     faulty.vector = [0.1]
-    assert (await base.ask(database, "怎么签到", Scope())).decision == "answered"
+    assert (await base.ask(database, "怎么签到", Scope(), now=NOW)).decision == "answered"
     base.close()

@@ -23,14 +23,14 @@ async def test_a_documents_life_on_postgresql(postgres_url: str, tmp_path: Path)
     path.write_text('{"id":"a","question":"几点可以提货？","aliases":["几点能取"],"answer":"四点。"}\n', "utf-8")
     ingest.add(database, path, now=NOW, publish_by="x")
     answering = open_answering(database, tmp_path, KnowledgeSettings())
-    assert (await answering.ask("几点能取")).text == "四点。"
+    assert (await answering.ask("几点能取", now=NOW)).text == "四点。"
     path.write_text('{"id":"a","question":"几点可以提货？","answer":"五点。"}\n', "utf-8")
     ingest.add(database, path, now=NOW, publish_by="x")
-    assert (await answering.ask("几点可以提货")).text == "五点。"
+    assert (await answering.ask("几点可以提货", now=NOW)).text == "五点。"
     await requests.handle(answering, {"action": "rollback", "id": 1, "version": 1}, NOW)
-    assert (await answering.ask("几点可以提货")).text == "四点。"
+    assert (await answering.ask("几点可以提货", now=NOW)).text == "四点。"
     assert [one["version"] for one in requests.read(database, {"action": "list"})["documents"]] == [1]
     await requests.handle(answering, {"action": "remove", "id": 1}, NOW)
-    assert (await answering.ask("几点可以提货")).decision != "answered"
+    assert (await answering.ask("几点可以提货", now=NOW)).decision != "answered"
     answering.close()
     database.close()

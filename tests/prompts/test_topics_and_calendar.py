@@ -44,6 +44,7 @@ BANNED = re.compile(
     "最佳|最高级|国家级|顶级|极品|独家|全网|史上|销冠|第一(?![次天周口])|秒杀|抢购|特价|优惠|折扣|包邮|限时|下单|优选|爆款"
     "|礼盒|礼品|奖品|大奖|抽奖|红包|优惠券|免费|治疗|疗效|养生|降压|排毒|减肥|祛湿|补气|菩萨|佛|上帝|烧香"
     "|工资|收入|多少钱|存款|身份证|门牌|几号楼|几单元|住哪|几岁|哪个学校|哪个班|班主任|亲们|小伙伴|宝子|家人们"
+    "|小名|没人在家|备用钥匙|血压|血糖|吃药|生病|住院"
 )
 EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b50\u2b55]")
 
@@ -175,7 +176,7 @@ def test_no_two_questions_are_nearly_the_same() -> None:
     alike = [
         (one["id"], other["id"])
         for one, other in combinations(TOPICS, 2)
-        if likeness(one["question"], other["question"]) >= 0.5
+        if likeness(one["question"], other["question"]) >= 0.45
     ]
     assert not alike
 

@@ -14,7 +14,7 @@ In the simulator's channel, on a clock that is set, and against a Telegram that 
     私聊   团团：记好了……邻居问“在哪提货”，我就答：东门快递柜。最后一步：回群里发一句「签到」
     李阿姨 签到
     群里   团团：李阿姨，欢迎第一次打卡……                            （群里第 2 条）
-    私聊   团团：李阿姨 签到了，是「阳光花园」的第一次……三步都走完啦
+    私聊   团团：「阳光花园」有了第一次签到：李阿姨……三步都走完啦
 """
 
 from __future__ import annotations

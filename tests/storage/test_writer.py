@@ -436,3 +436,36 @@ def test_other_errors_are_not_tried_again(postgres: Database) -> None:
     with pytest.raises(DBAPIError, match="division"):
         postgres.write_now(wrong)
     assert len(tried) == 1
+
+
+def test_a_key_that_another_transaction_took_meanwhile_is_seen_when_run_again(postgres: Database) -> None:
+    both = threading.Barrier(2)
+    runs: list[str] = []
+
+    def settle(session: Session) -> str:
+        known = session.execute(select(Region.id).where(Region.name == "one")).first()  # type: ignore[call-overload]
+        runs.append("seen" if known else "new")
+        if len(runs) <= 2:
+            both.wait(5)  # neither sees the other's row
+        if known:
+            return "there already"
+        session.add(Region(name="one"))
+        session.flush()
+        return "made"
+
+    first, second = postgres._writer.submit(settle), postgres._writer.submit(settle)
+    assert sorted([first.result(10), second.result(10)]) == ["made", "there already"]
+    assert runs == ["new", "new", "seen"]
+
+
+def test_a_key_that_is_really_taken_stays_taken(postgres: Database) -> None:
+    postgres.write_now(add("one"))
+    runs: list[int] = []
+
+    def again(session: Session) -> None:
+        runs.append(1)
+        add("one")(session)
+
+    with pytest.raises(IntegrityError):
+        postgres.write_now(again)
+    assert len(runs) == 3

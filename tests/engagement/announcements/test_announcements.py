@@ -300,6 +300,29 @@ def test_templates(town: Town, typed: str, words: str) -> None:
     assert words in shown(town.say(typed))
 
 
+@pytest.mark.parametrize("word", ["发公告", "紧急公告", "公告更新", "公告结束", "/announce", "通知所有群："])
+@pytest.mark.parametrize("length", [301, 350, 401, 620, 1500])
+def test_one_that_is_too_long_is_refused_with_its_length(town: Town, word: str, length: int) -> None:
+    """周团长: 发公告 …… (620 字) → 「这条有 620 字、1 行…请写在 300 字、6 行以内」, never an answer from the knowledge base."""
+    town.announce("发公告 停水")
+    said = town.say(f"{word} {'停' * length}")
+    assert (said.key, said.values["length"], said.values["most"]) == ("announcements.too_long", length, 300)
+    assert f"{length} 字" in shown(said)
+    in_group = town.stage.say(LEADER, f"{word} {'停' * length}")
+    assert keys(in_group) == ["announcements.private_only"]
+
+
+def test_one_that_the_channel_cut_is_more_than_so_long(town: Town) -> None:
+    said = town.say("发公告 " + "停" * 1996)
+    assert (said.key, said.values["length"]) == ("announcements.too_long_by_far", 1900)
+    said = town.say("发公告 " + "\n".join("一二三四五六七"))
+    assert (said.values["length"], said.values["count"]) == (7, 7)
+
+
+def test_a_long_question_is_still_one(town: Town) -> None:
+    assert "announcements" not in {m.feature for m in town.stage.say(LEADER, "公告怎么写" + "呢" * 500, private=True)}
+
+
 def test_a_template_by_button_and_answer(town: Town) -> None:
     how = town.say("发公告")
     assert [label(one) for one in how.buttons] == ["到货晚了", "停电停水", "商品召回", "换提货点", "系统故障"]
@@ -446,6 +469,75 @@ def test_two_open_ones_and_an_update_about_the_older(town: Town) -> None:
     far = town.say("公告进度")
     assert far.values["about"] == "冷链车晚到"
     assert town.press(far, "announce_look").values["about"] == "停水"
+
+
+# ---------------------------------------------------------------- what is running, for the staff
+
+
+def test_staff_see_what_runs_in_their_scope_and_end_it(town: Town) -> None:
+    """
+    周团长: 发公告 停水 (three groups); 赵团长: 发公告 停电 (one group)
+    运营小吴 (all): 公告列表 → 停电（赵团长…1 个群）、停水（周团长…3 个群） [结束「停电」] [结束「停水」]
+    运营小吴: [结束「停水」] → 样子、3 个群 → [发给 3 个群]
+    """
+    town.group("远处的群", leader="赵团长")
+    town.grant("运营小吴", "staff")
+    assert town.say("公告列表", "运营小吴").key == "announcements.list_none"
+    town.announce("发公告 停水")
+    town.announce("发公告 停电", "赵团长", "2026-12-01T09:20")
+    for number in range(6):
+        town.announce(f"发公告 通知{number}", "赵团长")
+    town.run()
+    listed = town.say("公告列表", "运营小吴")
+    assert listed.values["count"] == 8, "all of them, not the latest five"
+    assert "停水（周团长，12/1 09:00 起，3 个群）" in shown(listed)
+    assert "停电（赵团长，12/1 09:20 起，1 个群）" in shown(listed)
+    assert placeholders_match(listed)
+    draft = town.press(listed, "结束「停水」", "运营小吴")
+    assert draft.key == "announcements.draft" and "阳光花园一期、小区2、小区3" in shown(draft)
+    town.press(draft, "announce_go", "运营小吴")
+    assert [one.conversation for one in town.run()] == ["g1", "g2", "g3"]
+    assert "停水" not in shown(town.say("公告列表", "运营小吴"))
+    assert keys([town.press(listed, "结束「停水」", "运营小吴")]) == ["announcements.ended_already"]
+    assert "停水" not in shown(town.say("公告列表", "赵团长")), "nor does another leader see it"
+
+
+def test_staff_of_a_region_end_it_there_and_it_goes_on_elsewhere(town: Town) -> None:
+    """周团长 announced to three groups, one of them in the east: its staff tell the end there; he tells the other two."""
+    region = town.region("东区", 2)
+    town.grant("运营小吴", "staff", region)
+    town.grant("运营小郑", "staff", town.region("西区"))
+    town.announce("发公告 停水")
+    town.run()
+    assert town.say("公告列表", "运营小郑").key == "announcements.list_none"
+    listed = town.say("公告列表", "运营小吴")
+    assert "停水（周团长，12/1 09:00 起，3 个群，其中 1 个归你管）" in shown(listed)
+    draft = town.press(listed, "announce_end", "运营小吴")
+    assert (draft.values["names"], draft.values["groups"]) == ("小区2", 1)
+    town.press(draft, "announce_go", "运营小吴")
+    assert [one.conversation for one in town.run()] == ["g2"]
+    assert town.say("公告列表", "运营小吴").key == "announcements.list_none"
+    town.announce("公告更新 还要一小时")
+    assert [one.conversation for one in town.run()] == ["g1", "g3"], "who has read the end hears no more of it"
+    town.announce("公告结束 来水了")
+    assert [one.conversation for one in town.run()] == ["g1", "g3"]
+    assert keys([town.say("公告更新 又停了")]) == ["announcements.none_open"]
+
+
+def test_a_leader_lists_but_does_not_end_what_the_platform_said(town: Town) -> None:
+    town.grant("运营小吴", "staff")
+    town.announce("发公告 平台维护", "运营小吴")
+    town.run()
+    listed = town.say("公告列表")
+    assert "平台维护（运营小吴" in shown(listed)
+    (end,) = town.stage.say("路人", "", button=f"announce_end:{1}", private=True)
+    assert end.key == "guard.leader_only"
+    town.group("远处的群", leader="赵团长")
+    town.announce("发公告 再次维护", "运营小吴")
+    listed = town.say("公告列表", "赵团长")
+    assert [label(one) for one in listed.buttons] == []
+    (no,) = town.stage.say("赵团长", "", button="announce_end:2", private=True)
+    assert no.key == "guard.old_button"
 
 
 def test_an_old_draft_is_not_sent(town: Town) -> None:

@@ -26,7 +26,7 @@ def test_a_week(stage: Stage) -> None:
     """
     (first,) = stage.say("李阿姨", "签到")
     assert (first.key, first.values["points"], first.values["streak"]) == ("checkin.first", 5, 1)
-    assert first.tails == ("members.notice",)
+    assert first.tails == ("checkin.first_how", "members.notice")
     for number in range(2, 7):
         (stamp,) = stage.say("李阿姨", "打卡！", f"2026-12-0{number}T08:00")
         assert keys([stamp]) == ["👍checkin.done"]
@@ -37,6 +37,36 @@ def test_a_week(stage: Stage) -> None:
     (again,) = stage.say("李阿姨", "打卡", "2026-12-09T08:00")
     assert again.values["streak"] == 1
     assert stage.points("李阿姨", "checkin") == 5 + 3 + 4 + 5 + 5 + 5 + 15 + 2
+
+
+def test_the_first_morning_is_no_flood(stage: Stage) -> None:
+    """
+    李阿姨、王姐、张姐: 签到 → 欢迎第一次打卡……连续 7 天有惊喜…… [看我的积分]
+    刘姐、赵姐、陈姐: 签到   → 一行，换着说，没有按钮；私聊来的还是说全
+    """
+    neighbours = ("李阿姨", "王姐", "张姐", "刘姐", "赵姐", "陈姐")
+    said = [stage.say(who, "签到")[0] for who in neighbours]
+    assert keys(said) == ["checkin.first"] * 6
+    assert all(one.card is not None and one.buttons and "连续 7 天有惊喜" in shown(one) for one in said[:3])
+    brief = said[3:]
+    assert len({shown(one).replace(who, "") for who, one in zip(neighbours[3:], brief, strict=True)}) == 3
+    for who, one in zip(neighbours[3:], brief, strict=True):
+        assert (one.values["points"], one.tails, one.buttons, one.card) == (5, ("members.notice",), (), None)
+        assert who in shown(one)
+        assert "+5" in shown(one)
+    stage.say("周姐", "今天风好大")
+    (alone,) = stage.say("周姐", "签到", private=True)
+    assert (alone.key, alone.tails[0], alone.card) == ("checkin.first", "checkin.first_how", None)
+    (tomorrow,) = stage.say("吴姐", "签到", "2026-12-02T09:00")
+    assert tomorrow.tails == ("checkin.first_how", "members.notice")
+
+
+def test_in_private_a_check_in_has_words(stage: Stage) -> None:
+    """李阿姨私聊: 签到 → 打卡好了，不只是一个赞；她说给机器人一个人听，吵不到谁"""
+    stage.say("李阿姨", "签到")
+    (said,) = stage.say("李阿姨", "签到", "2026-12-02T09:00", private=True)
+    assert keys([said]) == ["checkin.done"]
+    assert "连续第 2 天" in shown(said)
 
 
 def test_twice_a_day_counts_once(stage: Stage) -> None:

@@ -107,6 +107,17 @@ def test_who_had_words_of_his_own_is_counted_too(stage: Stage) -> None:
     assert edit.values["count"] == 2
 
 
+def test_a_check_in_in_private_is_answered_there_and_counted_here(stage: Stage) -> None:
+    """The group's line of the day stays in the group, whoever was first."""
+    (alone,) = stage.say(NEIGHBOURS[2], "签到", "2026-12-02T06:50:00", private=True)
+    assert keys([alone]) == ["checkin.done"]
+    (message,) = stage.say(NEIGHBOURS[0], "签到", "2026-12-02T07:00:00")
+    sent(stage, message)
+    assert keys(stage.say(NEIGHBOURS[1], "签到", private=True)) == ["checkin.done"]
+    (edit,) = edits(stage, 21)
+    assert edit.values["count"] == 3
+
+
 def test_two_replicas_edit_once(stage: Stage) -> None:
     (message,) = stage.say(NEIGHBOURS[0], "签到", "2026-12-02T07:00:00")
     sent(stage, message)

@@ -190,6 +190,38 @@ def test_what_cannot_be_read_is_asked_again(stage: Stage) -> None:
     assert (group(stage).quiet_to, group(stage).zone) == (8 * 60, "Asia/Urumqi")
 
 
+def test_who_names_another_fact_means_that_one(stage: Stage) -> None:
+    """团团: 提货点在哪里? 周团长: 热线 400-000-0000 → 热线, and 提货点 is asked again; then 「提货点 东门」 loses its name."""
+    privately(stage, button=f"fill:{stage.group_id}:pickup_place:first")
+    other = privately(stage, "热线 400-000-0000")
+    assert (other.key, other.tails[0]) == ("groups.fact_kept", "groups.ask_pickup_place")
+    assert facts(stage) == {"hotline": "400-000-0000"}
+    assert privately(stage, "提货点 东门快递柜").tails[0] == "groups.ask_pickup_hours"
+    assert facts(stage) == {"hotline": "400-000-0000", "pickup_place": "东门快递柜"}
+
+
+def test_quiet_hours_can_be_none(stage: Stage) -> None:
+    """周团长: 免打扰 关 → 关了; 设置 says so, 撤销 brings them back; in the dialogue 「没有」 does the same."""
+    before = group(stage)
+    off = privately(stage, "免打扰 关")
+    assert off.key == "groups.quiet_off"
+    assert (group(stage).quiet_from, group(stage).quiet_to) == (0, 0)
+    assert "免打扰：没开" in shown(privately(stage, "设置"))
+    privately(stage, button=key_of(off, "undo:"))
+    assert (group(stage).quiet_from, group(stage).quiet_to) == (before.quiet_from, before.quiet_to)
+    asked = privately(stage, button=f"fill:{stage.group_id}:quiet:all")
+    assert "现在是：22:00–07:00" in shown(asked)
+    assert privately(stage, "没有").key == "groups.quiet_off"
+    assert privately(stage, "免打扰 0:00-24:00").key == "groups.quiet_how"
+
+
+def test_settings_tell_the_facts_in_the_order_of_the_questions(stage: Stage) -> None:
+    for said in ("热线 400-000-0000", "提货时间 16:00-20:00", "提货点 东门"):
+        privately(stage, f"群信息 {said}")
+    lines = shown(privately(stage, "设置")).splitlines()
+    assert lines[1:4] == ["提货点：东门", "提货时间：16:00-20:00", "热线：400-000-0000"]
+
+
 def test_the_summary_says_what_is_missing(stage: Stage) -> None:
     privately(stage, button=f"fill:{stage.group_id}:no_reason:missing")
     end = privately(stage, "跳过")
@@ -336,7 +368,9 @@ def test_words_that_steer(text: str, word: str) -> None:
     assert rules.control(text) == word
 
 
-@pytest.mark.parametrize("text", ["", "  ", "谢谢", "好的", "ok", "这是啥意思", "几点好呢", "填什么？", "\u200b"])
+@pytest.mark.parametrize(
+    "text", ["", "  ", "谢谢", "好的", "ok", "这是啥意思", "几点好呢", "填什么？", "你是谁", "\u200b"]
+)
 def test_words_that_are_no_value(text: str) -> None:
     assert rules.is_no_value(text)
 

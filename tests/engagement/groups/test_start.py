@@ -86,7 +86,7 @@ def test_every_step_and_the_way_back_to_it(stage: Stage) -> None:
     first, told = stage.say("李阿姨", "签到")
     assert (first.key, told.key, told.kind) == ("checkin.first", "groups.first_checkin", Kind.DM)
     assert told.to == LEADER
-    assert "李阿姨 签到了" in shown(told)
+    assert "第一次签到：李阿姨" in shown(told)
     done = start(stage)
     assert done.key == "groups.start_done"
     assert [button.key for button in done.buttons] == [

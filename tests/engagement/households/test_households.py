@@ -14,9 +14,9 @@ from engagement.feature import Feature
 from engagement.households.tables import FamilyRequest
 from engagement.kernel import Event, Kind, Outgoing
 from engagement.registry import FEATURES
-from storage import ledger
+from storage import identities, ledger
 from storage.engine import Session
-from storage.groups import Member
+from storage.groups import Group, Member
 from storage.ledger import Entry, Posting
 from tests.engagement.stage import Stage, at, day, keys, open_stage, placeholders_match, shown
 
@@ -86,7 +86,7 @@ def shares(stage: Stage, who: str) -> dict[str, int]:
 
 def test_both_say_yes_and_share(stage: Stage) -> None:
     """王姐: 加入家庭 李阿姨 → 「@李阿姨 王姐 想来你家…」 [同意] [不用了]
-    李阿姨 presses 同意 → 「@王姐 李阿姨 点头了，你们现在是一家，一共 100 积分」
+    李阿姨 presses 同意 → 「@王姐 成啦，李阿姨 点头了，你们现在是一家，一共 100 积分」
     """
     (asked,) = stage.say("王姐", "加入家庭 李阿姨")
     assert (asked.key, asked.to, asked.mention, len(asked.buttons)) == ("households.asked_join", "李阿姨", True, 2)
@@ -252,7 +252,7 @@ def test_the_board_does_not_see_a_move(stage: Stage) -> None:
 
 
 def test_giving_inside_the_family(stage: Stage) -> None:
-    """李阿姨: 转给家人 王姐 20 → 「@王姐 李阿姨 转给你 20 积分…家里的总数不变，还是 100」"""
+    """李阿姨: 转给家人 王姐 20 → 「@王姐 收到 20 积分，是 李阿姨 转给你的…家里的总数不变，还是 100」"""
     unite(stage, "王姐")
     (given,) = stage.say("李阿姨", "转给家人 王姐 20")
     assert (given.key, given.to, given.mention) == ("households.given", "王姐", True)
@@ -307,6 +307,41 @@ def test_who_erases_his_data_leaves_it_to_the_family(stage: Stage) -> None:
     assert set(left) == {"李阿姨", "小满"}
     assert sum(left.values()) == balance(stage, "李阿姨") == 100
     assert balance(stage, "王姐") == 0
+
+
+def test_points_of_a_household_are_called_that(stage: Stage) -> None:
+    """王姐: 积分 → 「王姐，你家（你和李阿姨）现在有 100 积分，这周家里 +100…」; who is alone reads 你."""
+    assert "你现在有 40 积分" in shown(stage.say("王姐", "积分")[0])
+    unite(stage, "王姐")
+    (mine,) = stage.say("王姐", "积分")
+    assert shown(mine).startswith("王姐，你家（你和李阿姨）现在有 100 积分，这周家里 +100，你自己在群里第 ")
+    (later,) = stage.say("王姐", "积分", "2026-12-08T09:00")
+    assert (later.key, later.values["week"]) == ("points.home_unranked", 0)
+    assert shown(later).startswith("王姐，你家（你和李阿姨）现在有 100 积分，你自己这周还没有新的。")
+    unite(stage, "小满")
+    assert shown(stage.say("小满", "积分")[0]).startswith("小满，你家（你和李阿姨、王姐）现在有 ")
+    assert "你现在有" in shown(stage.say(LEADER, "积分")[0])
+
+
+def test_in_private_over_several_groups_too(stage: Stage) -> None:
+    """The list of all groups says which balance is a household's."""
+    unite(stage, "王姐")
+
+    def second(session: Session) -> None:
+        group = Group(channel="play", external_id="g2", name="金桂苑", created_at=stage.clock.now())
+        session.add(group)
+        session.flush()
+        assert group.id is not None
+        fresh = identities.new_account(session, group.id, stage.clock.now())
+        person = session.exec(select(Member.person_id).where(Member.name == "王姐")).one()
+        there = Member(group_id=group.id, person_id=person, name="王姐", account_id=fresh, joined_at=stage.clock.now())
+        session.add(there)
+
+    stage.database.write_now(second)
+    (mine,) = stage.say("王姐", "积分", private=True)
+    assert mine.key == "points.balances"
+    assert "阳光花园一期（你家：你和李阿姨）：100 积分" in shown(mine)
+    assert "金桂苑：0 积分" in shown(mine)
 
 
 def test_the_statement_says_who_earned_what(stage: Stage) -> None:

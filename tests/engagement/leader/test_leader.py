@@ -160,6 +160,9 @@ def test_what_went_out_and_what_is_still_to_come(stage: Stage) -> None:
     (said,) = stage.say(LEADER, "今日一览", private=True)
     assert "我主动说了 1 条（一天最多 4 条）：7:31 话题。" in shown(said)
     assert "今天还有（有内容才发）：20:00 话题小结。" in shown(said)
+    stage.happen(Event.JOIN, "王姐", subject="王姐", subject_name="王姐")
+    (more,) = stage.say(LEADER, "今日一览", private=True)
+    assert "我主动说了 2 条（一天最多 4 条）：7:31 话题，还有 1 条迎新、祝福。" in shown(more)
 
 
 def test_what_looks_like_farming_is_told_with_names_in_private_only(stage: Stage) -> None:
@@ -299,6 +302,9 @@ def test_whom_nobody_can_mute(stage: Stage) -> None:
         ("禁言 王姐 5", "leader.mute_how"),
         ("禁言", "leader.mute_how"),
         ("解除禁言 谁", "groups.no_such_member"),
+        ("解除禁言", "leader.unmute_how"),
+        ("设团长", "groups.leader_how"),
+        ("取消团长 @", "groups.unleader_how"),
     ):
         assert keys(stage.say(LEADER, text)) == [key], text
     assert keys(stage.say("王姐", "禁言 周团长 2小时")) == ["guard.leader_only"]

@@ -21,7 +21,7 @@ def test_points_in_words(stage: Stage) -> None:
     李阿姨: 积分 → 0 分，告诉怎么得
     李阿姨: 签到 → +5
     李阿姨: 积分 → 5 分，这周 +5，第 1
-    （一周以后）李阿姨: 积分 → 5 分，这周没有动静
+    （一周以后）李阿姨: 积分 → 5 分，这周还没有新的
     """
     (none,) = stage.say("李阿姨", "积分")
     assert (none.key, none.values["balance"]) == ("points.none", 0)
@@ -55,12 +55,24 @@ def test_board_and_its_buttons(stage: Stage) -> None:
     (top,) = stage.say("王姐", "总榜")
     assert (top.key, top.tails) == ("points.board_all", ("points.board_top",))
     (today,) = stage.say("陈师傅", "", button="board:day")
-    assert "1. 王姐 25 分" in shown(today)
+    assert "1. 王姐：25 分" in shown(today)
     assert "还没有你" in shown(today)
     (old,) = stage.say("陈师傅", "", button="board:year")
     assert old.key == "guard.old_button"
     (what,) = stage.say("陈师傅", "排行榜 年")
     assert what.key == "points.unknown_period"
+
+
+def test_a_place_that_is_shared_is_called_so(stage: Stage) -> None:
+    """
+    李阿姨: 签到、积分 → 群里第 1
+    王姐: 签到、积分   → 群里并列第 1；排行榜：你和另外 1 位并列第 1
+    """
+    stage.say("李阿姨", "签到")
+    assert "，群里第 1。" in shown(stage.say("李阿姨", "积分")[0])
+    stage.say("王姐", "签到")
+    assert "，群里并列第 1。" in shown(stage.say("王姐", "积分")[0])
+    assert "你和另外 1 位并列第 1，5 分。" in shown(stage.say("王姐", "排行榜")[0])
 
 
 def test_only_the_leader_gives(stage: Stage) -> None:
@@ -86,6 +98,47 @@ def test_a_gift_can_be_undone_once(stage: Stage) -> None:
         assert old.key == "guard.old_button"
     assert stage.database.read_now(audit.broken_links) == (2, None)
     assert stage.database.read_now(ledger.check).wrong_reversals == 0
+
+
+def test_a_gift_stands_in_the_list_of_what_can_be_taken_back(stage: Stage) -> None:
+    """周团长: 扣分 李阿姨 2 发错了 → 撤销 → [扣了一位邻居 2 分] → 李阿姨 +2; its own button takes a gift out too."""
+    stage.say("李阿姨", "签到")
+    (given,) = stage.say("周团长", "加分 李阿姨 20 帮忙搬货")
+    stage.say("周团长", "扣分 李阿姨 2 发错了")
+    (which,) = stage.say("周团长", "撤销")
+    assert [(one.label, one.values) for one in which.buttons] == [
+        ("points.did_take", {"name": "一位邻居", "amount": 2}),
+        ("points.did_give", {"name": "一位邻居", "amount": 20}),
+    ]
+    (undone,) = stage.say("周团长", "", button=which.buttons[0].key)
+    assert (undone.key, undone.values["amount"], undone.values["balance"]) == ("points.undone", "+2", 25)
+    (again,) = stage.say("周团长", "", button=which.buttons[0].key)
+    assert again.key == "leader.undone_already"
+    stage.say("周团长", "", button=given.buttons[0].key)
+    assert stage.points("李阿姨") == 5
+    (nothing,) = stage.say("周团长", "撤销")
+    assert nothing.key == "leader.nothing_to_undo"
+
+
+def test_how_points_are_taken_is_told_with_its_own_word(stage: Stage) -> None:
+    """周团长: 扣分 → 「扣分 李阿姨 5 加错了」, not how they are given."""
+    stage.say("李阿姨", "签到")
+    for text, key in (("扣分", "take_how"), ("扣分 李阿姨", "take_how"), ("扣分 李阿姨 5", "take_reason")):
+        (how,) = stage.say("周团长", text)
+        assert how.key == f"points.{key}"
+        assert "扣分" in shown(how)
+    (much,) = stage.say("周团长", "扣分 李阿姨 99999 加错了")
+    assert much.key == "points.gift_amount"
+    (how,) = stage.say("周团长", "加分")
+    assert how.key == "points.gift_how"
+
+
+def test_a_week_is_never_less_than_nothing(stage: Stage) -> None:
+    """What a leader took of last week's points is no minus of this week."""
+    stage.say("李阿姨", "签到")
+    stage.say("周团长", "扣分 李阿姨 2 发错了", "2026-12-08T09:00")
+    (here,) = stage.say("李阿姨", "积分")
+    assert (here.key, here.values["balance"], here.values["week"]) == ("points.balance_unranked", 3, 0)
 
 
 def test_spent_points_cannot_be_taken_back(stage: Stage) -> None:

@@ -74,24 +74,41 @@ def test_used_ones_come_again_only_when_nothing_fresh_is_left_the_oldest_first()
     assert pick((MAY,)) is None
 
 
-def test_the_nearest_day_of_a_question_counts_but_not_the_day_itself_nor_beyond_sixty() -> None:
+def test_the_nearest_day_of_a_question_counts_but_not_the_day_itself_nor_beyond_ninety() -> None:
     def days(*offsets: int) -> list[tuple[str, date]]:
         return [("life.a", DAY + timedelta(days=n)) for n in offsets]
 
     assert rules.nearest(days(-50, 3, -20), DAY) == {"life.a": DAY + timedelta(days=3)}
-    assert rules.nearest(days(0, -61, 61), DAY) == {}
-    assert rules.nearest(days(-60), DAY) == {"life.a": DAY - timedelta(days=60)}
+    assert rules.nearest(days(0, -91, 91), DAY) == {}
+    assert rules.nearest(days(-90), DAY) == {"life.a": DAY - timedelta(days=90)}
 
 
-def test_a_year_of_the_real_bank_repeats_nothing_within_sixty_days() -> None:
-    last: dict[str, date] = {}
-    for n in range(400):
-        day = date(2026, 1, 1) + timedelta(days=n)
-        near = {topic: when for topic, when in last.items() if (day - when).days <= rules.REPEAT_DAYS}
-        chosen = pick(packs.topics(), group=7, day=day, festival=calendar.festival(day), used=near)
+def year_of_the_real_bank(kind: str, group: int, first: date) -> list[tuple[date, Topic]]:
+    """What a group of this kind is asked in 366 days."""
+    asked: list[tuple[date, Topic]] = []
+    for n in range(366):
+        day = first + timedelta(days=n)
+        used = rules.nearest([(topic.id, when) for when, topic in asked], day)
+        chosen = rules.pick(
+            packs.topics(), group_id=group, day=day, festival=calendar.festival(day), used=used, kind=kind
+        )
         assert chosen is not None
-        assert chosen.id not in near, day
-        last[chosen.id] = day
+        assert chosen.id not in used, day
+        asked.append((day, chosen))
+    return asked
+
+
+@pytest.mark.parametrize("kind", ["", *packs.GROUPS])
+@pytest.mark.parametrize("year", [2026, 2027, 2028])
+def test_a_year_of_the_real_bank_repeats_nothing_within_ninety_days(kind: str, year: int) -> None:
+    """And a kind of group keeps what it was promised: something of its own every other day, all year."""
+    asked = year_of_the_real_bank(kind, year % 97, date(year, 1, 1))
+    assert len({topic.id for _, topic in asked}) >= 200
+    for day, topic in asked:
+        festival = calendar.festival(day)
+        assert topic.festival == festival
+        if kind and not festival and day.toordinal() % 2:
+            assert topic.groups == (kind,), day
 
 
 @pytest.mark.parametrize(
