@@ -81,7 +81,7 @@ def stored(stage: Stage, without: tuple[str, ...] = PLUMBING) -> dict[str, list[
     """The same as the file has it, to see whether anything has changed; ten times quicker."""
     tables = [table.name for table in SQLModel.metadata.sorted_tables if table.name not in without]
     return stage.database.read_now(
-        lambda s: {name: s.connection().exec_driver_sql(f'SELECT * FROM "{name}"').cursor.fetchall() for name in tables}
+        lambda s: {name: list(s.connection().exec_driver_sql(f'SELECT * FROM "{name}"').fetchall()) for name in tables}
     )
 
 
