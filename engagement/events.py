@@ -135,6 +135,16 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaderWrote:
+    """A leader, or somebody of the staff, gave words of his own that groups will read: an announcement, a topic, a fact.
+
+    It may be said privately what is doubtful about them; nothing is held back.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class PostCleared:
     """Words that were hidden may be shown after all; the activity publishes them, if it still can.
 

@@ -225,11 +225,16 @@ class Planned:
     """What a job makes of an occurrence: a reply to push, or the fixed word why not.
 
     A plan may return several for one occurrence: at most one for the group, and private ones (DM) to different people.
+
+    Attributes:
+        again: it is not finished: the occurrence comes due once more a second later, as if it had not fired. For work that
+            is too much for one transaction; what is done so far is kept with it, so that a kill in between costs nothing.
     """
 
     occurrence: Occurrence
     reply: Reply | None = None
     skip: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

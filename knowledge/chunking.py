@@ -15,6 +15,7 @@ MAX_PASSAGE = 420
 """Characters of a passage at most; a section that is longer is cut between paragraphs, then between sentences."""
 
 _NUMBER = re.compile(r"^(\d+(?:\.\d+)*|第[一二三四五六七八九十百\d]+[章节条])")
+_CLAUSE = re.compile(r"第[一二三四五六七八九十百零〇\d]{1,6}条(?=[\s　：:、])")
 _SENTENCE = re.compile(r"(?<=[。！？!?；;\n])")
 
 
@@ -25,7 +26,7 @@ class Passage:
     Attributes:
         entry: its place in the document, unique there: ``3.2``, ``3.2#2``, ``p4``.
         title: headings joined by `` › ``.
-        locator: what a person looks for: a heading's number, a page, a sheet; may be empty.
+        locator: what a person looks for: a clause's or heading's number, a page (``P5``), a sheet; may be empty.
     """
 
     entry: str
@@ -50,12 +51,13 @@ def passages(title: str, blocks: Iterable[Block]) -> list[Passage]:
         headings = [text for _, text in trail if text != title]
         name = " › ".join(part for part in [title, *headings] if part)[:500]
         number = _NUMBER.match(headings[-1]) if headings else None
-        for body, first in _pieces(section):
-            place = number.group(1) if number else (f"p{first.page}" if first.page else first.sheet or "0")
+        for body, first, clause in _pieces(section):
+            named = clause or (number.group(1) if number else "")
+            place = named or (f"p{first.page}" if first.page else first.sheet or "0")
             used[place] = used.get(place, 0) + 1
             key = place if used[place] == 1 else f"{place}#{used[place]}"
-            locator = number.group(1) if number else (str(first.page) if first.page else first.sheet)
-            found.append(Passage(key[:120], name, body, locator[:120]))
+            locator = " ".join(part for part in (named, f"P{first.page}" if first.page else "") if part)
+            found.append(Passage(key[:120], name, body, (locator or first.sheet)[:120]))
         section.clear()
 
     for block in blocks:
@@ -70,21 +72,25 @@ def passages(title: str, blocks: Iterable[Block]) -> list[Passage]:
     return found
 
 
-def _pieces(section: list[Block]) -> list[tuple[str, Block]]:
-    pieces: list[tuple[str, Block]] = []
-    current = ""
+def _pieces(section: list[Block]) -> list[tuple[str, Block, str]]:
+    """Passages of a section with the block that each begins in and the clause (第五条) that it belongs to."""
+    pieces: list[tuple[str, Block, str]] = []
+    current, clause = "", ""
     first: Block | None = None
     for block in section:
-        for text in _short(block.text.strip()):
+        opened = _CLAUSE.match(block.text.strip()) if block.kind == "text" else None
+        for at, text in enumerate(_short(block.text.strip())):
             turned = first is not None and (first.page, first.sheet) != (block.page, block.sheet)
-            if current and first is not None and (turned or len(current) + len(text) + 1 > MAX_PASSAGE):
-                pieces.append((current, first))
+            cut = turned or (opened and at == 0) or len(current) + len(text) + 1 > MAX_PASSAGE
+            if current and first is not None and cut:
+                pieces.append((current, first, clause))
                 current = ""
+            clause = opened.group() if opened else clause
             if not current:
                 first = block
             current = f"{current}\n{text}" if current else text
     if current and first is not None:
-        pieces.append((current, first))
+        pieces.append((current, first, clause))
     return pieces
 
 

@@ -1,4 +1,4 @@
-"""Documents into rows: add, publish, roll back, remove. Nothing is answered from until it is published.
+"""Documents into rows. Nothing is answered from until it is published (``lifecycle``).
 
 Source: F69, F74; DESIGN 4 (long work goes in chunks, no function holds the writer above 50 ms).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +16,36 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert
 from sqlmodel import col, delete, select
 
-from knowledge import loaders
+from knowledge import lifecycle, loaders
 from knowledge.chunking import passages
 from knowledge.errors import KnowledgeRefusal
+from knowledge.lifecycle import Hand
 from storage.documents import Chunk, Document, DocumentVersion, Phrasing, raise_counter
 
 if TYPE_CHECKING:
     from storage.engine import Database, Session
 
 STARTER = Path(__file__).resolve().parents[1] / "prompts" / "knowledge"
+OPERATOR = Hand("cli")
 _BATCH = 40
 _SCOPE = re.compile(r"all|(?:region|group):[^\s:]{1,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a document is called, and whom it is for.
+
+    Attributes:
+        name: the file's own name by default; the same name in the same scope is the same document.
+        scope: who may get answers from it.
+        owner: who answers for it; empty = as it was.
+        audience: ``everybody`` or ``leaders``; empty = as it was, a new one for everybody.
+    """
+
+    name: str = ""
+    scope: str = "all"
+    owner: str = ""
+    audience: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +107,9 @@ def add(
     path: Path,
     *,
     now: datetime,
-    name: str = "",
-    scope: str = "all",
-    owner: str = "",
-    publish_by: str | None = None,
+    label: Label = Label(),
+    hand: Hand = OPERATOR,
+    publish: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Added:
     """Takes a file in as a new version of the document of this name and scope.
@@ -100,26 +118,23 @@ def add(
         database: Where the rows go; several short transactions, the last of which makes the version whole.
         path: The file.
         now: Aware instant.
-        name: Name of the document; the file's own by default.
-        scope: Who may get answers from it.
-        owner: Who answers for it.
-        publish_by: Who publishes it at once; None leaves a draft.
+        label: What it is called and whom it is for.
+        hand: Who takes it in.
+        publish: At once, by the same hand; else it is left a draft.
         progress: Called with (rows written, rows in all).
 
     Raises:
         KnowledgeRefusal: the file cannot be taken in (``loaders.load``), or the scope is unknown.
     """
-    check_scope(scope)
-    name = (name or path.name)[:200]
+    check_scope(label.scope)
+    label = replace(label, name=(label.name or path.name)[:200])
     loaded = loaders.load(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     rows = list(_rows(loaded, path))
     if not rows:
         raise KnowledgeRefusal("kb.document_no_text", name=path.name)
     title = (loaded.title or path.stem)[:200]
-    document, version, whole = database.write_now(
-        lambda session: _begin(session, name, title, scope, owner, digest, now)
-    )
+    document, version, whole = database.write_now(lambda session: _begin(session, label, title, digest, hand, now))
     if not whole:
         for start in range(0, len(rows), _BATCH):
             part = rows[start : start + _BATCH]
@@ -130,13 +145,15 @@ def add(
     def close(session: Session) -> tuple[int, bool]:
         made = session.get_one(DocumentVersion, version)
         made.digest = digest
+        made.scanned_at = made.scanned_at or now
         session.add(made)
-        if publish_by is not None and made.state != "published":
-            _publish(session, made, publish_by, now)
+        session.flush()
+        if publish and made.state != "published":
+            lifecycle.publish(session, document, hand, now)
         return made.number, made.state == "published"
 
     number, published = database.write_now(close)
-    return Added(document, number, name, len(rows), published, whole, tuple(loaded.warnings))
+    return Added(document, number, label.name, len(rows), published, whole, tuple(loaded.warnings))
 
 
 def _rows(loaded: loaders.Loaded, path: Path) -> Iterator[tuple[dict[str, Any], list[tuple[str, str]]]]:
@@ -175,15 +192,14 @@ def _rows(loaded: loaders.Loaded, path: Path) -> Iterator[tuple[dict[str, Any], 
             )
 
 
-def _begin(
-    session: Session, name: str, title: str, scope: str, owner: str, digest: str, now: datetime
-) -> tuple[int, int, bool]:
+def _begin(session: Session, label: Label, title: str, digest: str, hand: Hand, now: datetime) -> tuple[int, int, bool]:
     """Document id, version id, and whether a whole version of these bytes is there already."""
-    document = session.exec(select(Document).where(Document.name == name, Document.scope == scope)).first()
+    document = session.exec(select(Document).where(Document.name == label.name, Document.scope == label.scope)).first()
     if document is None:
-        document = Document(name=name, title=title, scope=scope, owner=owner, created_at=now)
+        document = Document(name=label.name, title=title, scope=label.scope, created_at=now)
     back = document.removed_at is not None
-    document.title, document.owner, document.removed_at = title, owner or document.owner, None
+    document.title, document.owner, document.removed_at = title, label.owner or document.owner, None
+    document.audience = label.audience or document.audience
     session.add(document)
     session.flush()
     assert document.id is not None
@@ -198,7 +214,12 @@ def _begin(
             raise_counter(session)
         return document.id, newest.id or 0, True
     version = DocumentVersion(
-        document_id=document.id, number=(newest.number if newest else 0) + 1, digest="", created_at=now
+        document_id=document.id,
+        number=(newest.number if newest else 0) + 1,
+        digest="",
+        created_at=now,
+        created_by=hand.name[:80],
+        created_by_id=hand.person_id,
     )
     session.add(version)
     session.flush()
@@ -227,70 +248,6 @@ def _insert(
     session.execute(insert(Phrasing), asked)
 
 
-def _publish(session: Session, version: DocumentVersion, by: str, now: datetime) -> None:
-    for other in session.exec(
-        select(DocumentVersion).where(
-            DocumentVersion.document_id == version.document_id, DocumentVersion.state == "published"
-        )
-    ).all():
-        other.state = "retired"
-        session.add(other)
-    version.state, version.published_at, version.published_by = "published", now, by
-    session.add(version)
-    session.flush()
-    raise_counter(session)
-
-
-def publish(session: Session, document: int, by: str, now: datetime) -> int:
-    """Publishes the newest version of a document; the one before is retired. Returns its number.
-
-    Raises:
-        KnowledgeRefusal: no such document, or its newest version is published already.
-    """
-    found = _document(session, document)
-    newest = session.exec(
-        select(DocumentVersion)
-        .where(DocumentVersion.document_id == found.id, DocumentVersion.digest != "")
-        .order_by(col(DocumentVersion.number).desc())
-    ).first()
-    if newest is None or newest.state == "published":
-        raise KnowledgeRefusal("kb.nothing_to_publish", id=document)
-    _publish(session, newest, by, now)
-    return newest.number
-
-
-def rollback(session: Session, document: int, number: int, by: str, now: datetime) -> None:
-    """Publishes an earlier version again.
-
-    Raises:
-        KnowledgeRefusal: no such document or version, or it is the published one.
-    """
-    found = _document(session, document)
-    version = session.exec(
-        select(DocumentVersion).where(
-            DocumentVersion.document_id == found.id, DocumentVersion.number == number, DocumentVersion.digest != ""
-        )
-    ).first()
-    if version is None:
-        raise KnowledgeRefusal("kb.version_unknown", id=document, version=number)
-    if version.state == "published":
-        raise KnowledgeRefusal("kb.nothing_to_publish", id=document)
-    _publish(session, version, by, now)
-
-
-def remove(session: Session, document: int, now: datetime) -> None:
-    """Takes a document out of every answer; its versions stay for the record.
-
-    Raises:
-        KnowledgeRefusal: no such document.
-    """
-    found = _document(session, document)
-    found.removed_at = now
-    session.add(found)
-    session.flush()
-    raise_counter(session)
-
-
 def learn(session: Session, chunk: int, text: str) -> bool:
     """Adds a phrasing that a correction taught; False when the entry has it already.
 
@@ -307,13 +264,6 @@ def learn(session: Session, chunk: int, text: str) -> bool:
     session.flush()
     raise_counter(session)
     return True
-
-
-def _document(session: Session, document: int) -> Document:
-    found = session.get(Document, document)
-    if found is None or found.removed_at is not None:
-        raise KnowledgeRefusal("kb.document_unknown", id=document)
-    return found
 
 
 def seed(
@@ -335,7 +285,12 @@ def seed(
                     progress(path.name)
                 done.append(
                     add(
-                        database, path, now=now, name=f"{folder}/{path.name}", publish_by="starter" if publish else None
+                        database,
+                        path,
+                        now=now,
+                        label=Label(f"{folder}/{path.name}"),
+                        hand=Hand("starter"),
+                        publish=publish,
                     )
                 )
     return done

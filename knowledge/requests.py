@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
-from knowledge import evaluation, ingest
+from knowledge import evaluation, ingest, lifecycle
 from knowledge.answer import Scope
 from knowledge.answering import named_scope
 from knowledge.errors import KnowledgeRefusal
+from knowledge.lifecycle import Hand
 from storage.documents import Chunk, Document, DocumentVersion, Question
 from storage.groups import Group
 
@@ -81,14 +82,14 @@ def _number(value: object) -> int:
 
 def _change(answering: Answering, request: dict[str, Any], now: datetime, progress: Progress) -> dict[str, Any]:
     database = answering.database
-    by = str(request.get("by") or "cli")[:80]
+    hand = Hand(str(request.get("by") or "cli")[:80])
 
     def indexed(done: int, total: int) -> None:
         progress("index", done, total)
 
     match request["action"]:
         case "add":
-            return _add(answering, request, now, by, progress)
+            return _add(answering, request, now, hand, progress)
         case "eval":
             cases = evaluation.read_cases(Path(str(request["path"])))
             outcomes = evaluation.run(
@@ -106,20 +107,22 @@ def _change(answering: Answering, request: dict[str, Any], now: datetime, progre
             return {"vectors": answering.base.index.size}
         case "publish":
             identity = _number(request["id"])
-            version = database.write_now(lambda session: ingest.publish(session, identity, by, now))
+            version = database.write_now(lambda session: lifecycle.publish(session, identity, hand, now)).number
         case "rollback":
             identity, version = _number(request["id"]), _number(request["version"])
-            database.write_now(lambda session: ingest.rollback(session, identity, version, by, now))
+            database.write_now(lambda session: lifecycle.rollback(session, identity, version, hand, now))
         case "remove":
             identity, version = _number(request["id"]), 0
-            database.write_now(lambda session: ingest.remove(session, identity, now))
+            database.write_now(lambda session: lifecycle.remove(session, identity, hand, now))
         case other:
             raise ValueError(f"unknown action {other!r}")
     answering.reload(indexed)
     return {"id": identity, "version": version}
 
 
-def _add(answering: Answering, request: dict[str, Any], now: datetime, by: str, progress: Progress) -> dict[str, Any]:
+def _add(
+    answering: Answering, request: dict[str, Any], now: datetime, hand: Hand, progress: Progress
+) -> dict[str, Any]:
     database = answering.database
     scope = ingest.check_scope(str(request.get("scope") or "all"))
     kind, _, name = scope.partition(":")
@@ -136,10 +139,9 @@ def _add(answering: Answering, request: dict[str, Any], now: datetime, by: str, 
                 database,
                 path,
                 now=now,
-                name=document,
-                scope=scope,
-                owner=str(request.get("owner") or "")[:80],
-                publish_by=by if request.get("publish") else None,
+                label=ingest.Label(document, scope, str(request.get("owner") or "")[:80]),
+                hand=hand,
+                publish=bool(request.get("publish")),
                 progress=(lambda done, total: progress("read", done, total)) if len(chosen) == 1 else None,
             )
         except KnowledgeRefusal as refusal:

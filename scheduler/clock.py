@@ -20,7 +20,7 @@ import structlog
 from engagement.clocks import Clock
 from engagement.feature import JobSpec
 from engagement.kernel import Sender
-from scheduler import planner, rows, schedules
+from scheduler import due, planner, rows, schedules
 from scheduler.delivery import DEFAULT, Conduct, deliver
 from scheduler.gate import RateGate
 from storage.engine import Database, Session
@@ -65,9 +65,7 @@ async def plan_due(database: Database, jobs: Sequence[JobSpec], now: datetime, *
 
 def next_instant(session: Session, now: datetime) -> datetime | None:
     """Return when there is next something to plan or to send (at or before ``now`` if there already is), or None."""
-    found = [
-        moment for moment in (planner.next_instant(session), rows.next_instant(session, now)) if moment is not None
-    ]
+    found = [moment for moment in (due.next_instant(session), rows.next_instant(session, now)) if moment is not None]
     return min(found, default=None)
 
 

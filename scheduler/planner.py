@@ -17,22 +17,22 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
-from sqlalchemy import bindparam, literal_column, select, tuple_, update
+from sqlalchemy import bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from engagement.calendar import local_day, next_due, quiet_ends
-from engagement.feature import GroupView, JobSpec, Occurrence, Planned
+from engagement.calendar import next_due, quiet_ends
+from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outgoing, Reply
 from scheduler.addressing import outgoing
+from scheduler.due import due_schedules, occurrences, only_occurrence
 from scheduler.schedules import zone_of
-from storage.campaigns import Campaign, Delivery, Fire, Schedule
-from storage.columns import instant, micros
+from storage.campaigns import Delivery, Fire, Schedule
+from storage.columns import micros
 from storage.engine import Session
-from storage.groups import Group, GroupDay
-from storage.statements import Prepared
+from storage.groups import GroupDay
 
 log = structlog.get_logger("scheduler.planner")
 
@@ -40,39 +40,16 @@ SHARD = 200
 """Rows that a workflow drives together."""
 CHUNK = 100
 """Rows that a transaction plans: 15-30 ms of the one writer on SQLite."""
-LOOK_BACK = timedelta(days=7)
-"""After a downtime, older occurrences than this leave no row."""
+AGAIN = timedelta(seconds=1)
+"""When what a slice has not finished goes on: others come in between."""
 
 _S = Schedule.__table__  # type: ignore[attr-defined]
-_C = Campaign.__table__  # type: ignore[attr-defined]
-_G = Group.__table__  # type: ignore[attr-defined]
 _F = Fire.__table__  # type: ignore[attr-defined]
 _D = Delivery.__table__  # type: ignore[attr-defined]
 _GD = GroupDay.__table__  # type: ignore[attr-defined]
-_DUE = (
-    select(_S.c.id, _S.c.campaign_id, _S.c.kind, _S.c.zone, _S.c.local_minute, _S.c.grace_minutes, _S.c.next_at, Group)
-    .join(_G, _G.c.id == _S.c.group_id)
-    .join(_C, _C.c.id == _S.c.campaign_id)
-    # The bare column name is what the partial index says.
-    .where(literal_column("schedule.enabled"), _G.c.state == "active", _C.c.state.in_(["running", "paused"]))
-    .order_by(_S.c.next_at, _S.c.id)
-)
 _MOVE = update(_S).where(_S.c.id == bindparam("row")).values(next_at=bindparam("to"))
-_NEXT = Prepared(
-    "schedule.next",
-    select(_S.c.next_at)
-    .join(_G, _G.c.id == _S.c.group_id)
-    .join(_C, _C.c.id == _S.c.campaign_id)
-    .where(
-        literal_column("schedule.enabled"),
-        _S.c.next_at.is_not(None),
-        _G.c.state == "active",
-        _C.c.state != "cancelled",
-        _C.c.state != "finished",
-    )
-    .order_by(_S.c.next_at)
-    .limit(1),
-)
+Key: TypeAlias = tuple[int, int, date]
+"""Campaign, group, local date: what a fire is known by."""
 
 
 @dataclass(slots=True)
@@ -99,6 +76,7 @@ class Verdict:
     Attributes:
         state: ``pending``, ``skipped``, ``failed``, or empty when the day has nothing and no row is written.
         expires_at: the end of its grace, or the next quiet hours if they begin before.
+        again: the slice has not finished with it.
     """
 
     occurrence: Occurrence
@@ -108,20 +86,7 @@ class Verdict:
     state: str = ""
     reason: str = ""
     reply: Reply | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DueSchedule:
-    """A schedule row with its group; ``next_at`` is the earliest occurrence that was not handled."""
-
-    id: int
-    campaign_id: int
-    kind: str
-    zone: str
-    minute: int
-    grace: timedelta
-    next_at: datetime
-    group: GroupView
+    again: bool = False
 
 
 def tick(session: Session, jobs: Sequence[JobSpec], now: datetime, limit: int = CHUNK, shard: str = "") -> Tick:
@@ -138,22 +103,24 @@ def tick(session: Session, jobs: Sequence[JobSpec], now: datetime, limit: int = 
     result = Tick(schedules=len(found), more=len(found) == limit)
     if not found:
         return result
-    moves: list[dict[str, object]] = []
+    moves: dict[Key, dict[str, object]] = {}
+    unknown: list[dict[str, object]] = []
     latest: list[Verdict] = []
     missed: list[Verdict] = []
     for row in found:
         spec = specs.get(row.kind)
         if spec is None:
-            moves.append({"row": row.id, "to": None})
+            unknown.append({"row": row.id, "to": None})
             continue
         (*earlier, last), next_at = occurrences(row, now) if not spec.once else only_occurrence(row)
         latest.append(Verdict(last, spec, last.due_at + row.grace))
         missed.extend(Verdict(one, spec, one.due_at + row.grace) for one in earlier)
-        moves.append({"row": row.id, "to": next_at})
+        moves[_key(last)] = {"row": row.id, "to": next_at}
     verdicts = decide(session, latest, missed, now)
+    _go_on(session, moves, [_key(verdict.occurrence) for verdict in verdicts if verdict.again], now)
     result.shard = shard or f"{micros(now):x}-{found[0].id:x}"
     _write(session, verdicts, result.shard)
-    session.connection().execute(_MOVE, moves)
+    session.connection().execute(_MOVE, [*moves.values(), *unknown])
     for verdict in verdicts:
         if verdict.state == "pending":
             result.pending += 1
@@ -162,41 +129,12 @@ def tick(session: Session, jobs: Sequence[JobSpec], now: datetime, limit: int = 
     return result
 
 
-def due_schedules(session: Session, now: datetime, limit: int) -> list[DueSchedule]:
-    """Return due schedules of active groups, the earliest first, and lock them where several planners may run."""
-    wanted = _DUE.where(_S.c.next_at <= now).limit(limit)
-    if session.dialect_name == "postgresql":
-        wanted = wanted.with_for_update(of=_S, skip_locked=True)
-    return [
-        DueSchedule(row, campaign, kind, zone, minute, timedelta(minutes=grace), next_at, GroupView.of(group))
-        for row, campaign, kind, zone, minute, grace, next_at, group in session.execute(wanted)
-    ]
-
-
-def occurrences(row: DueSchedule, now: datetime) -> tuple[list[Occurrence], datetime]:
-    """Return the occurrences of a schedule in [next_at, now] and the first instant after them.
-
-    They come oldest first, none older than ``LOOK_BACK``, and at least one.
-    """
-    zone = zone_of(row.zone)
-    due = row.next_at
-    if due < now - LOOK_BACK:
-        due = next_due(now - LOOK_BACK, row.minute, zone)
-    found: list[Occurrence] = []
-    while due <= now or not found:
-        one = Occurrence(row.group, row.campaign_id, local_day(due, zone), due)
-        if found and found[-1].local_date == one.local_date:
-            # The row was written under other rules (a zone's law, the minute): the day still has one occurrence.
-            found.pop()
-        found.append(one)
-        due = next_due(due, row.minute, zone)
-    return found, due
-
-
-def only_occurrence(row: DueSchedule) -> tuple[list[Occurrence], None]:
-    """Return the occurrence of a schedule that comes due once; it is never due again."""
-    day = local_day(row.next_at, zone_of(row.zone))
-    return [Occurrence(row.group, row.campaign_id, day, row.next_at)], None
+def _go_on(session: Session, moves: Mapping[Key, dict[str, object]], again: Sequence[Key], now: datetime) -> None:
+    """Let occurrences that are not finished come due once more, as if they had not fired."""
+    for key in again:
+        moves[key]["to"] = now + AGAIN
+    if again:
+        session.execute(delete(_F).where(tuple_(_F.c.campaign_id, _F.c.group_id, _F.c.local_date).in_(again)))
 
 
 def decide(session: Session, latest: list[Verdict], missed: list[Verdict], now: datetime) -> list[Verdict]:
@@ -215,8 +153,9 @@ def decide(session: Session, latest: list[Verdict], missed: list[Verdict], now: 
         for verdict, answers in zip(group, _plan(session, spec, group, now), strict=True):
             for number, planned in enumerate(answers):
                 one = verdict
+                verdict.again = verdict.again or planned.again
                 if number:
-                    one = replace(verdict, state="", reason="", reply=None)
+                    one = replace(verdict, state="", reason="", reply=None, again=False)
                     further.append(one)
                 if planned.reply is not None:
                     one.state, one.reply = "pending", planned.reply
@@ -228,17 +167,11 @@ def decide(session: Session, latest: list[Verdict], missed: list[Verdict], now: 
     return [verdict for verdict in [*missed, *latest, *further] if _key(verdict.occurrence) in claimed]
 
 
-def next_instant(session: Session) -> datetime | None:
-    """Return when the next schedule is due, or None."""
-    row = session.row(_NEXT)
-    return None if row is None else instant(int(row[0]))
-
-
-def _key(occurrence: Occurrence) -> tuple[int, int, date]:
+def _key(occurrence: Occurrence) -> Key:
     return occurrence.campaign_id, occurrence.group.id, occurrence.local_date
 
 
-def _claim(session: Session, verdicts: Sequence[Verdict], now: datetime) -> set[tuple[int, int, date]]:
+def _claim(session: Session, verdicts: Sequence[Verdict], now: datetime) -> set[Key]:
     dialect: Any = postgresql if session.dialect_name == "postgresql" else sqlite
     insert = dialect.insert(_F).on_conflict_do_nothing().returning(_F.c.campaign_id, _F.c.group_id, _F.c.local_date)
     rows = [
@@ -299,7 +232,7 @@ def _plan(session: Session, spec: JobSpec, verdicts: Sequence[Verdict], now: dat
         if len(wanted) == 1:
             return [[Planned(wanted[0], skip="bug")]]
         return [planned for verdict in verdicts for planned in _plan(session, spec, [verdict], now)]
-    said: dict[tuple[int, int, date], list[Planned]] = {}
+    said: dict[Key, list[Planned]] = {}
     for planned in answers:
         said.setdefault(_key(planned.occurrence), []).append(planned)
     return [said.get(_key(occurrence)) or [Planned(occurrence)] for occurrence in wanted]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from engagement.announcements import audience, progress, rules, running, sending, service
 from engagement.errors import Refusal
+from engagement.events import LeaderWrote
 from engagement.feature import Context
 from engagement.kernel import Button, Place, Reply, row_id
 from prompts.loader import texts
@@ -45,7 +46,7 @@ def _announce(ctx: Context, *, urgent: bool) -> Sequence[Reply]:
         return _ask(form.key)
     if form is not None:
         words = service.filled(form)
-    return _shown(ctx, service.begin(ctx, words, urgent=urgent))
+    return _written(ctx, service.begin(ctx, words, urgent=urgent), words)
 
 
 def form_button(ctx: Context) -> Sequence[Reply]:
@@ -69,7 +70,10 @@ def form_answered(ctx: Context) -> Sequence[Reply]:
     if key not in dict(rules.FORMS.values()):
         raise Refusal("guard.old_button")
     form = rules.fill_form(key, ctx.text)
-    return _shown(ctx, service.begin(ctx, service.filled(form), urgent=False)) if form.fields else _ask(key)
+    if not form.fields:
+        return _ask(key)
+    words = service.filled(form)
+    return _written(ctx, service.begin(ctx, words, urgent=False), words)
 
 
 def update(ctx: Context) -> Sequence[Reply]:
@@ -77,14 +81,20 @@ def update(ctx: Context) -> Sequence[Reply]:
     _in_private(ctx)
     if not ctx.argument:
         raise Refusal("announcements.update_how")
-    return _shown(ctx, service.go_on(ctx, "update", rules.own_words(ctx.text, ctx.argument)))
+    words = rules.own_words(ctx.text, ctx.argument)
+    return _written(ctx, service.go_on(ctx, "update", words), words)
 
 
 def end(ctx: Context) -> Sequence[Reply]:
     """公告结束 已恢复正常: a draft of the end."""
     _in_private(ctx)
     words = rules.own_words(ctx.text, ctx.argument)
-    return _shown(ctx, service.go_on(ctx, "end", words or texts().raw("announcements.text_end")))
+    return _written(ctx, service.go_on(ctx, "end", words or texts().raw("announcements.text_end")), words)
+
+
+def _written(ctx: Context, draft: service.Draft, words: str) -> Sequence[Reply]:
+    """Show a draft whose words are new, and what is doubtful about them."""
+    return [*_shown(ctx, draft), *ctx.emit(LeaderWrote(words))]
 
 
 def _shown(ctx: Context, draft: service.Draft) -> Sequence[Reply]:
@@ -110,6 +120,8 @@ def _shown(ctx: Context, draft: service.Draft) -> Sequence[Reply]:
         tails.append("announcements.some_full" if draft.is_first else "announcements.some_edited")
     if over:
         tails.append("announcements.some_over")
+    if groups and not reached:
+        tails = []  # nothing goes out: who sleeps, and who has had enough, is of no interest any more
     reference = f"{draft.round.id}.{draft.round.changes}"
     buttons = [Button(f"announce_go:{reference}", "announcements.button_go", values)] if reached else []
     buttons += _choices(ctx, draft, reference, names if groups <= _NAMED else [])

@@ -8,14 +8,15 @@ from engagement.checkin import pauses, rules, service, summary, words
 from engagement.checkin.card import Month, card_values
 from engagement.checkin.tables import DAILY
 from engagement.errors import Refusal
+from engagement.events import Posted
 from engagement.feature import Context
-from engagement.kernel import Button, Card, Kind, Place, Reply
+from engagement.kernel import Button, Card, Kind, Place, Reply, one_line
 from prompts.loader import texts
 
 _STAMP, _SPECIAL_STAMP = "👍", "🎉"
 PHOTO = "photo"
 FIRST_WHOLE = 3
-"""First check-ins of a group and day that get a picture and everything a newcomer may want to know."""
+"""Firsts and milestones of a group and day that get a picture and everything one may want to know."""
 _WELCOMES = ("checkin.welcome", "checkin.welcome_noted", "checkin.welcome_too")
 
 
@@ -33,7 +34,7 @@ def check_in(ctx: Context) -> Sequence[Reply]:
     if done.total == 1:
         return [_first(ctx, done, values, tails), *done.replies]
     if done.bonus:
-        return [Reply("checkin.milestone", values, tails, card=_card(ctx, done)), *done.replies]
+        return [_milestone(ctx, done, values, tails), *done.replies]
     return [*_routine(ctx, done, Reply("checkin.done", values, tails)), *done.replies]
 
 
@@ -54,6 +55,13 @@ def _first(ctx: Context, done: service.Done, values: Mapping[str, object], tails
     return Reply(
         "checkin.first", {**values, "welcome": welcome}, ["checkin.first_how", *tails], buttons=[button], card=card
     )
+
+
+def _milestone(ctx: Context, done: service.Done, values: Mapping[str, object], tails: Sequence[str]) -> Reply:
+    """Congratulate. Who began on the bot's first morning is there on the same morning, too: the first few get a picture."""
+    few = service.as_far_of(ctx.session, ctx.here.id, ctx.today, done.streak, FIRST_WHOLE + 1) <= FIRST_WHOLE
+    card = _card(ctx, done) if few or ctx.incoming.place is Place.DM else None
+    return Reply("checkin.milestone", values, tails, card=card)
 
 
 def topic_check_in(ctx: Context) -> Sequence[Reply]:
@@ -77,7 +85,15 @@ def photo(ctx: Context) -> Sequence[Reply]:
     topic = pauses.topic_of(ctx.here, ctx.subject.partition(":")[2])
     if topic is None:
         raise Refusal("guard.old_button")
-    return _on_topic(ctx, topic)
+    return [*_on_topic(ctx, topic), *_captioned(ctx, topic)]
+
+
+def _captioned(ctx: Context, topic: rules.Topic) -> Sequence[Reply]:
+    """Have the words beside a photo looked at: everybody reads them, whether they count for anything or not."""
+    caption = one_line(ctx.text, 300)
+    if ctx.incoming.media != PHOTO or not caption or ctx.actor.member_id is None:
+        return []
+    return ctx.emit(Posted(ctx.here.id, ctx.actor.member_id, "caption", f"{topic.key}:{ctx.today}", caption))
 
 
 def topics(ctx: Context) -> Sequence[Reply]:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from engagement import actions
-from engagement.checkin import handlers, pauses, rules, words
+from engagement.checkin import catchup, freezes, handlers, pauses, rules, words
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Reply, row_id, simplified
@@ -50,7 +50,7 @@ def _keep_topics(ctx: Context, topics: Sequence[rules.Topic], changed: str) -> N
     pauses.keep_settings(ctx, action="checkin.topics", topics=[topic.kept() for topic in topics])
     if changed:
         # A topic that begins again may count other days.
-        pauses.restreak_group(ctx.session, ctx.here, topic=changed)
+        catchup.begin(ctx, topic=changed)
 
 
 def double(ctx: Context) -> Sequence[Reply]:
@@ -105,10 +105,10 @@ def _shown(days: Sequence[str]) -> str:
 def freeze(ctx: Context) -> Sequence[Reply]:
     """冻结连签 2027-02-15 2027-02-21 春节; alone it shows what is frozen."""
     if not ctx.argument:
-        rows = [_frozen(one.first_day, one.last_day, one.reason) for one in pauses.freezes(ctx)]
+        rows = [_frozen(one.first_day, one.last_day, one.reason) for one in freezes.freezes(ctx)]
         return [Reply("checkin.freezes" if rows else "checkin.freezes_none", {"rows": rows})]
     if _OFF.fullmatch(simplified(ctx.argument.strip())):
-        found = pauses.freezes(ctx)
+        found = freezes.freezes(ctx)
         buttons = [
             Button(f"unfreeze:{one.id}", "checkin.did_freeze", _frozen(one.first_day, one.last_day, one.reason))
             for one in found
@@ -117,7 +117,7 @@ def freeze(ctx: Context) -> Sequence[Reply]:
             raise Refusal("checkin.freezes_none")
         return [Reply("checkin.unfreeze_which", buttons=buttons)]
     first, last, reason = words.read_freeze(ctx.argument, ctx.today)
-    made = pauses.freeze(ctx, first, last, reason)
+    made = freezes.freeze(ctx, first, last, reason)
     values = _frozen(first, last, reason)
     undo = actions.note(ctx, _FREEZE, {"pause": made}, "checkin.did_freeze", values)
     return [Reply("checkin.frozen", values, buttons=[undo])]
@@ -127,7 +127,7 @@ def unfreeze_button(ctx: Context) -> Sequence[Reply]:
     """A freeze was chosen to end."""
     if not ctx.actor.leader:
         raise Refusal("guard.leader_only")
-    if not pauses.unfreeze(ctx, row_id(ctx.text)):
+    if not freezes.unfreeze(ctx, row_id(ctx.text)):
         raise Refusal("guard.old_button")
     return [Reply("checkin.unfrozen")]
 
@@ -153,12 +153,12 @@ def undo_setting(ctx: Context, before: Mapping[str, Any]) -> Sequence[Reply]:
         stopped = [{**topic.kept(), "active": False} for topic in now if topic.key in gone]
         changed["topics"] = [*there, *stopped]
     pauses.keep_settings(ctx, action="checkin.restored", **changed)
-    for key in known if "topics" in changed else ():
-        pauses.restreak_group(ctx.session, ctx.here, topic=key)
+    if "topics" in changed and known:
+        catchup.begin(ctx, topic=min(known) if len(known) == 1 else "")
     return [Reply("checkin.restored")]
 
 
 def undo_freeze(ctx: Context, before: Mapping[str, Any]) -> Sequence[Reply]:
     """Take a freeze away again."""
-    pauses.unfreeze(ctx, int(before["pause"]))
+    freezes.unfreeze(ctx, int(before["pause"]))
     return [Reply("checkin.unfrozen")]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engagement.checkin import handlers, leading, mending, records, summary, words
-from engagement.feature import Command, Feature, FollowUp, OwnWords, PersonalData
+from engagement.checkin import catchup, handlers, leading, mending, records, summary, words
+from engagement.feature import Command, Feature, FollowUp, JobSpec, OwnWords, PersonalData
 
 _LEADER = frozenset({"leader"})
 _DAYS = tuple(f"请假{number}天" for number in ("1", "2", "3", "4", "5", "6", "7", *"一二两三四五六七"))
@@ -112,6 +112,17 @@ FEATURE = Feature(
         words.topic_spellings, handlers.topic_check_in, others=words.UNKNOWN_TOPIC, is_meant=words.may_be_topic
     ),
     follow_up=FollowUp(summary.next_due, summary.take_due),
+    jobs=(
+        JobSpec(
+            catchup.KIND,
+            0,
+            catchup.plan,
+            grace_minutes=catchup.GRACE_MINUTES,
+            unasked=False,
+            ignores_quiet=True,
+            once=True,
+        ),
+    ),
     personal_data=(
         PersonalData(
             table="checkin",

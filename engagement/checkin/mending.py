@@ -11,6 +11,7 @@ from engagement.feature import Context
 from engagement.kernel import Button, Reply, simplified
 
 _LEAVES = (1, 3, 7)
+_HALF_A_YEAR = 183
 _MAKEUP = ("我要补签", "补签", "补打卡")  # zh: what people type before a day, written in one with it
 _LEAVE = ("打卡请假", "请假")  # zh: what people type before how long, written in one with it
 _MARKS = " ~。.！!"
@@ -22,6 +23,8 @@ def makeup(ctx: Context) -> Sequence[Reply]:
     day = words.read_day(text, ctx.today, past=True) if text else None
     if text and day is None:
         raise Refusal("checkin.makeup_how")
+    if day is not None and (ctx.today - day).days > _HALF_A_YEAR:
+        day = words.read_day(text, ctx.today, past=False) or day  # 「12-31」 in early December is the one to come
     asked = makeups.offer(ctx, day)
     values = _offered(ctx, asked)
     buttons = []
@@ -71,18 +74,23 @@ def leave(ctx: Context) -> Sequence[Reply]:
         taken = pauses.days_off(pauses.leaves(ctx.session, ctx.actor.member_id or 0))
         left = rules.leave_left(taken, ctx.today)
         values = {"name": ctx.actor.name, "left": left, "most": rules.LEAVE_A_QUARTER}
+        label = "checkin.button_leave" if _free_from(ctx) == ctx.today else "checkin.button_leave_next"
         buttons = [
-            Button(
-                f"leave:{days}:{ctx.today.isoformat()}:{ctx.actor.member_id}", "checkin.button_leave", {"days": days}
-            )
+            Button(f"leave:{days}:{ctx.today.isoformat()}:{ctx.actor.member_id}", label, {"days": days})
             for days in _LEAVES
             if days <= left
         ]
         return [Reply("checkin.leave_ask" if buttons else "checkin.leave_none", values, buttons=buttons)]
-    span = words.read_leave(text, ctx.today)
+    span = words.read_leave(text, ctx.today, _free_from(ctx))
     if span is None:
         raise Refusal("checkin.leave_how")
     return _leave(ctx, *span)
+
+
+def _free_from(ctx: Context) -> date:
+    """Return the first day that a leave can be for: who has checked in today needs none for today."""
+    done = ctx.today in pauses.days_of(ctx.session, ctx.actor.member_id or 0)
+    return ctx.today + timedelta(days=1) if done else ctx.today
 
 
 def leave_button(ctx: Context) -> Sequence[Reply]:
@@ -92,7 +100,8 @@ def leave_button(ctx: Context) -> Sequence[Reply]:
     if days not in {str(number) for number in _LEAVES} or day != ctx.today.isoformat():
         raise Refusal("guard.old_button")
     _check_owner(ctx, member)
-    return _leave(ctx, ctx.today, ctx.today + timedelta(days=int(days) - 1))
+    first = _free_from(ctx)
+    return _leave(ctx, first, first + timedelta(days=int(days) - 1))
 
 
 def end_leave(ctx: Context) -> Sequence[Reply]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -87,6 +87,13 @@ def days_of(session: Session, member_id: int, topic: str = DAILY) -> set[date]:
     return {date.fromisoformat(row[0]) for row in session.rows(_DAYS, member=member_id, topic=topic)}
 
 
+def streak_of(session: Session, group: GroupView, member_id: int, topic: str = DAILY) -> int:
+    """Return what the facts say a member's streak is, whatever is kept of it."""
+    days = days_of(session, member_id, topic)
+    off = paused(session, group, member_id, min(days), topic) if days else rules.Pauses()
+    return rules.streak_ending(days, max(days), off) if days else 0
+
+
 def restreak(
     session: Session, group: GroupView, member_id: int, topic: str = DAILY, *, around: date | None = None
 ) -> int:
@@ -114,85 +121,18 @@ def restreak(
     return streak
 
 
-def restreak_group(session: Session, group: GroupView, *, since: date | None = None, topic: str = "") -> None:
-    """Let the facts decide for everybody who has checked in on ``since`` or later, in one topic or all.
-
-    After a freeze that began in the past, or its end: about a quarter of a millisecond for each streak.
-    """
-    wanted = select(_S.c.member_id, _S.c.topic).join(_M, _M.c.id == _S.c.member_id).where(_M.c.group_id == group.id)
-    if since is not None:
-        wanted = wanted.where(_S.c.last_date >= since)
-    if topic:
-        wanted = wanted.where(_S.c.topic == topic)
-    for member_id, of_topic in session.execute(wanted).all():
-        restreak(session, group, int(member_id), of_topic)
-
-
-# ---------------------------------------------------------------- a group's freezes
-
-
-def freeze(ctx: Context, first: date, last: date, reason: str) -> int:
-    """Freeze the streaks of a whole group for [first, last]; returns its id.
-
-    Raises:
-        Refusal: it begins too long ago, is too long, or meets one that stands.
-
-    Source: F1.
-    """
-    if (ctx.today - first).days > rules.FREEZE_BACK or (first - ctx.today).days > 366:
-        raise Refusal("checkin.freeze_when", days=rules.FREEZE_BACK)
-    if (last - first).days >= rules.LONGEST_FREEZE:
-        raise Refusal("checkin.freeze_long", most=rules.LONGEST_FREEZE)
-    met = next((one for one in freezes(ctx) if one.first_day <= last and first <= one.last_day), None)
-    if met is not None:
-        raise Refusal("checkin.freeze_there", first=shown_day(met.first_day), last=shown_day(met.last_day))
-    return _add(
-        ctx, CheckinPause(group_id=ctx.here.id, first_day=first, last_day=last, reason=reason), "checkin.frozen"
-    )
-
-
-def unfreeze(ctx: Context, pause_id: int) -> bool:
-    """Take a group's freeze away; streaks are what the facts say without it. False when it is gone already."""
-    pause = ctx.session.get(CheckinPause, pause_id)
-    if pause is None or pause.group_id != ctx.here.id or pause.member_id is not None:
-        return False
-    first = pause.first_day
-    ctx.session.delete(pause)
-    ctx.session.flush()
-    audit.record(ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=ctx.here.id, action="checkin.unfrozen")
-    restreak_group(ctx.session, ctx.here, since=first + timedelta(days=1))
-    return True
-
-
-def freezes(ctx: Context) -> Sequence[CheckinPause]:
-    """Return the group's freezes that are not over, and those of the last days, by day."""
-    return list(
-        ctx.session.exec(
-            pick(CheckinPause)
-            .where(
-                CheckinPause.group_id == ctx.here.id,
-                col(CheckinPause.member_id).is_(None),
-                col(CheckinPause.last_day) >= ctx.today.replace(day=1),
-            )
-            .order_by(col(CheckinPause.first_day))
-        )
-    )
-
-
 def shown_day(day: date) -> str:
     """Write a day as people say it within a year: 12-3."""
     return f"{day.month}-{day.day}"
 
 
-def _add(ctx: Context, pause: CheckinPause, action: str) -> int:
+def add(ctx: Context, pause: CheckinPause, action: str) -> int:
+    """Keep a pause; streaks that it touches are not looked at here. Returns its id."""
     ctx.session.add(pause)
     ctx.session.flush()
     latest = settings_of(ctx.here).get(PAUSED_TO)
     last = max(pause.last_day.isoformat(), latest if isinstance(latest, str) else "")
     keep_settings(ctx, action, **{PAUSED_TO: last})
-    if pause.member_id is None:
-        # Who has not checked in after the first of the days keeps the streak that ended before or on it.
-        restreak_group(ctx.session, ctx.here, since=pause.first_day + timedelta(days=1))
     assert pause.id is not None
     return pause.id
 
@@ -236,7 +176,7 @@ def take_leave(ctx: Context, first: date, last: date) -> int:
         raise Refusal("checkin.leave_there", first=shown_day(first), last=shown_day(last))
     if not rules.leave_fits(taken, wanted):
         raise Refusal("checkin.leave_full", left=rules.leave_left(taken, first), most=rules.LEAVE_A_QUARTER)
-    _add(
+    add(
         ctx,
         CheckinPause(group_id=ctx.here.id, member_id=member_id, first_day=first, last_day=last),
         "checkin.leave_taken",

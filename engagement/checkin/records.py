@@ -11,8 +11,9 @@ from sqlalchemy import select
 from sqlmodel import SQLModel, col
 from sqlmodel import select as pick
 
-from engagement.checkin import rules
+from engagement.checkin import catchup, pauses, rules
 from engagement.checkin.tables import DAILY, Checkin, CheckinMakeup, CheckinPause, CheckinStreak
+from engagement.feature import GroupView
 from storage.engine import Session
 from storage.groups import Group, Member
 
@@ -28,7 +29,7 @@ def wrong_streaks(session: Session) -> int:
 
     Reads both sides in one order, so that memory does not grow with the number of members.
     """
-    weekdays = _weekday_topics(session)
+    weekdays, behind = _settings(session)
     spans = _spans(session)
     groups = {int(m): int(g) for m, g in session.execute(select(_P.c.member_id, _P.c.group_id).distinct()) if m}
     frozen_groups = {group for group, member in spans if member is None}
@@ -64,7 +65,8 @@ def wrong_streaks(session: Session) -> int:
         off = rules.Pauses(own, (group, topic) in weekdays)
         made_up = sum(days.values())
         last = max(days)
-        streak = rules.streak_ending(days, last, off)
+        # Where streaks are being caught up with, what is kept of them does not count.
+        streak = row[2] if group in behind else rules.streak_ending(days, last, off)
         if (row[2], row[4], row[5], row[6]) != (streak, len(days) - made_up, last, made_up) or row[3] < row[2]:
             wrong += 1
         row = next(kept, None)
@@ -82,13 +84,17 @@ def _facts(session: Session) -> Iterator[tuple[tuple[int, str], dict[date, bool]
         yield (int(member), str(topic)), {day: bool(made_up) for _member, _topic, day, made_up in found}
 
 
-def _weekday_topics(session: Session) -> set[tuple[int, str]]:
-    found: set[tuple[int, str]] = set()
+def _settings(session: Session) -> tuple[set[tuple[int, str]], set[int]]:
+    """Return the (group, topic) that count weekdays only, and the groups whose streaks are being caught up with."""
+    weekdays: set[tuple[int, str]] = set()
+    behind: set[int] = set()
     for group_id, settings in session.exec(pick(Group.id, Group.settings)):
         part = (settings or {}).get("checkin")
-        if isinstance(part, dict):
-            found.update((int(group_id or 0), topic.key) for topic in rules.topics_of(part) if topic.weekdays)
-    return found
+        if isinstance(part, dict) and group_id is not None:
+            weekdays.update((group_id, topic.key) for topic in rules.topics_of(part) if topic.weekdays)
+            if catchup.SETTING in part:
+                behind.add(group_id)
+    return weekdays, behind
 
 
 def _spans(session: Session) -> dict[tuple[int, int | None], tuple[tuple[date, date], ...]]:
@@ -121,6 +127,10 @@ def export(session: Session, person_id: int) -> Sequence[dict[str, object]]:
     ]
 
 
+def _streak(session: Session, kept: CheckinStreak, group: GroupView) -> int:
+    return pauses.streak_of(session, group, kept.member_id, kept.topic) if catchup.is_behind(group) else kept.streak
+
+
 def export_streaks(session: Session, person_id: int) -> Sequence[dict[str, object]]:
     """Return a person's streaks in every group."""
     rows = session.exec(
@@ -134,7 +144,7 @@ def export_streaks(session: Session, person_id: int) -> Sequence[dict[str, objec
         {
             "group": group.name,
             "topic": topic_name(group, one.topic),
-            "streak": one.streak,
+            "streak": _streak(session, one, GroupView.of(group)),
             "longest": one.longest,
             "total": one.total,
             "last": one.last_date.isoformat(),

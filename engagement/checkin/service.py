@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 
-from engagement.checkin import makeups, pauses, rules
+from engagement.checkin import catchup, makeups, pauses, rules
 from engagement.checkin.card import Month
 from engagement.checkin.tables import DAILY, Checkin, CheckinStreak, recording
 from engagement.events import CheckedIn
@@ -106,14 +106,17 @@ def check_in(ctx: Context, topic: rules.Topic | None = None) -> Done:
         if made_up:
             refunded = makeups.give_back(ctx, key, day, at)
         if not refunded:
+            if streak and catchup.is_behind(group):
+                streak = pauses.streak_of(session, group, member, key)
             return Done(True, streak, total, 0, 0, ledger.balance(session, account), cards=cards)
         cards = min(rules.MOST_CARDS, cards + (refunded == "card"))
     last = None if last_day is None else date.fromisoformat(last_day)
-    if last is not None and day <= last:
+    if last is not None and (day <= last or catchup.is_behind(group)):
         # A late delivery of an earlier day: the facts decide, for that day's reward and for the streak that stands.
         days = pauses.days_of(session, member, key)
         off = pauses.paused(session, group, member, min(days), key)
-        this, now_streak, last_after = rules.streak_ending(days, day, off), rules.streak_ending(days, last, off), last
+        last_after = max(day, last)
+        this, now_streak = rules.streak_ending(days, day, off), rules.streak_ending(days, last_after, off)
         longest = max(longest, rules.streak_around(days, day, off))
     else:
         off = _NEVER if last is None or (day - last).days <= 1 else pauses.paused(session, group, member, last, key)
@@ -165,12 +168,15 @@ def month_of(session: Session, group: GroupView, member_id: int, today: date, to
     kept = session.get(CheckinStreak, (member_id, topic), populate_existing=True)
     off = pauses.paused(session, group, member_id, start if kept is None else min(start, kept.last_date), topic)
     days = {day for day, _made_up in found}
+    streak = kept.streak if kept is not None else 0
+    if streak and catchup.is_behind(group):
+        streak = pauses.streak_of(session, group, member_id, topic)
     frozen = [day.day for day in rules.days_between(start, today) if day not in days and day in off.only_spans()]
     return Month(
         tuple(day.day for day, made_up in found if not made_up),
         tuple(day.day for day, made_up in found if made_up),
         tuple(frozen),
-        kept.streak if kept is not None and rules.stands(kept.last_date, today, off) else 0,
+        streak if kept is not None and rules.stands(kept.last_date, today, off) else 0,
         kept.longest if kept is not None else 0,
         kept.total if kept is not None else 0,
         kept.cards if kept is not None else 0,
@@ -180,10 +186,19 @@ def month_of(session: Session, group: GroupView, member_id: int, today: date, to
 
 def firsts_of(session: Session, group_id: int, day: date, most: int) -> int:
     """Count the members of a group whose very first plain check-in was on a local day, up to ``most``: no more are looked for."""
+    return _alike(session, group_id, day, _S.c.total == 1, most)
+
+
+def as_far_of(session: Session, group_id: int, day: date, streak: int, most: int) -> int:
+    """Count the members of a group whose plain check-in of a local day was their ``streak``-th in a row, up to ``most``."""
+    return _alike(session, group_id, day, _S.c.streak == streak, most)
+
+
+def _alike(session: Session, group_id: int, day: date, alike: ColumnElement[bool], most: int) -> int:
     found = (
         select(_M.c.id)
         .select_from(_M.join(_S, (_S.c.member_id == _M.c.id) & (_S.c.topic == DAILY)))
-        .where(_M.c.group_id == group_id, _S.c.last_date == day, _S.c.total == 1)
+        .where(_M.c.group_id == group_id, _S.c.last_date == day, alike)
         .limit(most)
     )
     return len(session.execute(found).all())

@@ -213,12 +213,16 @@ def read_freeze(text: str, today: date) -> tuple[date, date, str]:
     return first, last, one_line(reason, LONGEST_REASON)
 
 
-def read_leave(text: str, today: date) -> tuple[date, date] | None:
-    """Read 「3天」, 「明天 2天」, 「12-03 12-05」 or 「明天」 as (first, last); None when it is none of these."""
+def read_leave(text: str, today: date, start: date | None = None) -> tuple[date, date] | None:
+    """Read 「3天」, 「明天 2天」, 「12-03 12-05」 or 「明天」 as (first, last); None when it is none of these.
+
+    Args:
+        start: from when days are counted that come without a date; today when not given.
+    """
     folded = simplified(unicodedata.normalize("NFKC", text)).strip()
     count = _read_count(folded)
     if count:
-        return today, today + timedelta(days=count - 1)
+        return start or today, (start or today) + timedelta(days=count - 1)
     first = read_day(folded, today, past=False)
     if first is not None:
         return first, first

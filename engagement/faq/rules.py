@@ -40,7 +40,7 @@ _SAID = (
     (
         "caring",
         re.compile(
-            r"(?:你|您|也)*(?:吃(?:饭|早饭|午饭|晚饭)?了?(?:吗|没有?)|累不累|累了吧|早点(?:休息|睡|歇着)|注意身体)+"
+            r"(?:你|您|也|闺女|姑娘|妹子)*(?:吃(?:[早午晚]?饭了?|了)(?:吗|没有?)|累不累|累了吧|忙不忙|忙吗|早点(?:休息|睡|歇着)|注意身体)+"
             + _ENDINGS
         ),
     ),
@@ -63,6 +63,8 @@ _SAID = (
         ),
     ),
 )
+_SOCIAL = ("bye", "thanks", "caring", "wish", "hello", "noted")
+"""What may stand behind each other; the first of these that is said is answered."""
 _RUDE = re.compile(
     r"(?:你|机器人|助手|团团)[^，。,]{0,4}(?:破|垃圾|废物|智障|傻|笨|蠢|没用|有没有用|有什么用|烦)"
     r"|破机器|什么破|什么玩意|^\W*(?:滚|滚蛋|闭嘴|垃圾|废物|傻\w|智障|烦死了?|无语)\W*$"
@@ -96,7 +98,22 @@ def courtesy(text: str) -> str:
     for kind, words in _SAID:
         if words.fullmatch(bare):
             return kind
-    return "rude" if _RUDE.search(text) and not _GOODS.search(bare) else ""
+    return _in_a_row(bare) or ("rude" if _RUDE.search(text) and not _GOODS.search(bare) else "")
+
+
+def _in_a_row(bare: str) -> str:
+    """Say what several courtesies behind each other come to (「晚安闺女早点休息」), or nothing if a word is none."""
+    kinds = set()
+    while bare:
+        longest = max(
+            ((found.end(), kind) for kind, words in _SAID if kind in _SOCIAL and (found := words.match(bare))),
+            default=(0, ""),
+        )
+        if not longest[0]:
+            return ""
+        kinds.add(longest[1])
+        bare = bare[longest[0] :]
+    return next(kind for kind in _SOCIAL if kind in kinds)
 
 
 def is_angry(text: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from engagement import actions, rooms
 from engagement.errors import Refusal
+from engagement.events import LeaderWrote
 from engagement.feature import Context
 from engagement.groups import guide, rules, service, start
 from engagement.groups.rules import Ask
@@ -105,7 +106,9 @@ def fact(ctx: Context) -> Sequence[Reply]:
     """群信息 提货点 东门快递柜."""
     key, value = rules.read_fact(ctx.argument)
     told = guide.keep(ctx, key, value)
-    return [told if told.key == "groups.fact_cleared" else replace(told, tails=["groups.fact_again"])]
+    if told.key == "groups.fact_cleared":
+        return [told]
+    return [replace(told, tails=["groups.fact_again"]), *ctx.emit(LeaderWrote(value))]
 
 
 def quiet_hours(ctx: Context) -> Sequence[Reply]:

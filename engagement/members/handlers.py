@@ -24,6 +24,8 @@ _FIRST = (
 """Commands (slice and verb) that residents send most: the short help shows these, in this order."""
 
 _LAST = frozenset({"members", "groups"})
+_LISTS = frozenset({"members.everything", "members.for_leaders"})
+"""The lists themselves: who reads one need not be told of it."""
 
 
 def help_(ctx: Context) -> Sequence[Reply]:
@@ -40,13 +42,13 @@ def help_(ctx: Context) -> Sequence[Reply]:
 
 def everything(ctx: Context) -> Sequence[Reply]:
     """Answer 全部功能: a line for each command of a resident; in private, for it is long."""
-    rows = [{"line": texts().raw(one.help)} for one in _listed(ctx) if not one.roles]
+    rows = [{"line": texts().raw(one.help)} for one in _listed(ctx) if not one.roles and one.name not in _LISTS]
     return in_private(ctx, Reply("members.help_all", {"rows": rows}))
 
 
 def for_leaders(ctx: Context) -> Sequence[Reply]:
     """Answer 团长帮助: a line for each command of a leader; in private, for it is long."""
-    rows = [{"line": texts().raw(one.help)} for one in _listed(ctx) if "leader" in one.roles]
+    rows = [{"line": texts().raw(one.help)} for one in _listed(ctx) if "leader" in one.roles and one.name not in _LISTS]
     return in_private(ctx, Reply("members.help_leader", {"rows": rows}))
 
 

@@ -20,10 +20,15 @@ from engagement.points.service import award
 from prompts.loader import texts
 from storage import identities
 from storage.groups import Member
+from storage.ledger import Entry
 from storage.statements import Prepared
 
 _M = Member.__table__  # type: ignore[attr-defined]
 _KEEP = Prepared("member.steps", update(_M).where(_M.c.id == bindparam("row")).values(steps=bindparam("done")))
+
+
+_PAID_STEPS = ("checkin", "topic")
+"""Steps that stand in the ledger under their own name."""
 
 
 def start(ctx: Context) -> None:
@@ -97,6 +102,10 @@ def show(ctx: Context) -> Sequence[Reply]:
     member = ctx.session.get_one(Member, ctx.actor.member_id)
     if member.steps is None:
         member.steps = 0
+        # Who has been here for a while has done some of it already, and is not sent to do it again.
+        made = pick(Entry.kind).where(col(Entry.member_id) == member.id, col(Entry.kind).in_(_PAID_STEPS)).distinct()
+        for kind in ctx.session.exec(made):
+            member.steps = rules.with_step(member.steps, kind)
         ctx.session.add(member)
         ctx.session.flush()
     gift = rules.Gifts.of(ctx.here.settings).onboarding_points

@@ -59,6 +59,7 @@ PAY = re.compile(
 PRICE = re.compile(r"\d(?:\.\d{1,2})?\s{0,2}(?:元|块|/斤|一斤|一个|起)|[¥￥]\s*\d")
 ASKS = re.compile(
     r"[?]\s*\W*$|[吗呢么]\W*$|[能可行好][一-鿿]{0,4}[不否]\W*$|怎么|多少|什么|哪|谁|咋|几点|几号|几天|是不是|能不能|要不要|可不可以|有没有|求推荐|为啥|如何|行不行"
+    r"|^求|求(?:推荐|购|一|个|电话)|想[找请租收][个一辆台位套间]|有推荐|预算"
 )
 WARNS = re.compile(
     r"骗子[吗吧?]|骗局|是不是骗|骗人的|被骗|诈骗|受骗|上当|冒充|假冒|举报|反诈|提醒大家|大家(?:小心|当心)"
@@ -87,6 +88,8 @@ INSULTS = re.compile(
 )
 SELF = re.compile(r"(?:我|自己|俺|咱)(?:真是?|就是?|是|都|也|怎么|又)*[一-鿿]{0,2}$")
 """Stands before a word that somebody says of himself."""
+OWN_FAULT = re.compile(r"(?:我|自己|俺)(?:这个?|真是个?|就是个?|也是个?|是个?|又|个)+$")
+"""The same, of a word that is an insult wherever else it stands: 「我靠」 is nothing that somebody is."""
 
 TLD = (
     r"(?:c[o0]m|cn|net|org|top|xyz|vip|cc|shop|club|site|online|info|biz|io|me|tv|fun|ink|link|live|pro|wang|win|work|store|app"

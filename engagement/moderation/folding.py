@@ -20,10 +20,37 @@ _MORE = str.maketrans(  # zh: traditional characters of the word lists that no c
     "网赌场册贷发钱卖买药枪弹黄码约荐红装号机楼软体银证联系维优价厂销费领险财赢输马妈吗滚脏骂个贱废妇养东你秘紧",
 )
 _STROKES = frozenset("丨丶亅丿乀灬丷ーㅣ")  # zh: strokes that are put between the characters of a word
-_PLUS = {"➕": "加", "✚": "加"}  # zh: a heavy plus is written for the word
+_SIGNS = {  # zh: signs that are written for a word
+    **dict.fromkeys("➕✚✛✜🞢", "加"),
+    **dict.fromkeys("❤♥💓💕💖💗💙💚💛💜🖤🧡🤍", "心"),
+    "🐧": "企鹅",
+    "🛰": "卫星",
+    "☎": "电话",
+    "📞": "电话",
+    "📱": "手机",
+    "💰": "钱",
+    "🧧": "红包",
+    "✉": "信",
+    "💌": "信",
+    "🐶": "狗",
+    "🐕": "狗",
+    "🐷": "猪",
+    "🐖": "猪",
+    "🐴": "马",
+    "🐎": "马",
+    "💩": "屎",
+    "🐔": "鸡",
+    "🐢": "龟",
+    **dict(zip("аеорсхуіѕνωАЕОРСХВНКМТ", "aeopcxyisvwaeopcxbhkmt", strict=True)),  # letters that look like Latin ones
+    "∨": "v",
+    "√": "v",
+    "℃": "c",
+    "∪": "u",
+    "Ⅴ": "v",
+}
 _DIGITS = str.maketrans(  # zh: digits as they are written out
-    "零〇○一壹幺弌二贰貳两三叁參叄四肆五伍六陆陸七柒八捌九玖",
-    "0001111222233334455666778899",
+    "零〇○洞一壹幺弌二贰貳两三叁參叄四肆五伍六陆陸七柒拐八捌九玖勾",
+    "0000111122223333445566677788999",
 )
 
 
@@ -37,6 +64,9 @@ class Folded:
         digits: ``text`` with digits that are written out turned into 0 … 9; same length.
         bare: letters and digits of ``text`` alone.
         bare_at: index in ``text`` of each character of ``bare``.
+        clauses: the same with a line break where a clause ends, so that no word reaches over a comma; a comma beside a single
+            character ends none, since it is put there to hide the word.
+        clauses_at: index in ``text`` of each character of ``clauses``.
     """
 
     text: str
@@ -44,6 +74,8 @@ class Folded:
     digits: str
     bare: str
     bare_at: tuple[int, ...]
+    clauses: str
+    clauses_at: tuple[int, ...]
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Turn a span of ``text`` (half open, not empty) into one of the original."""
@@ -57,8 +89,13 @@ class Folded:
 @lru_cache(maxsize=8192)
 def _folded(char: str) -> str:
     """Return what a character is read as: nothing, itself, or several."""
-    if char in _PLUS:
-        return _PLUS[char]
+    if char in _SIGNS:
+        return _SIGNS[char]
+    if "🇦" <= char <= "🇿":
+        return chr(ord("a") + ord(char) - ord("🇦"))
+    for first in "🅐🅰":
+        if 0 <= ord(char) - ord(first) < 26:
+            return chr(ord("a") + ord(char) - ord(first))
     if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Mn", "Me"):
         return " " if char.isspace() else ""
     if unicodedata.category(char) == "So":
@@ -69,6 +106,9 @@ def _folded(char: str) -> str:
 @lru_cache(maxsize=8192)
 def _counts(char: str) -> bool:
     return char not in _STROKES and unicodedata.category(char)[0] in "LN"
+
+
+_CLAUSE_ENDS = re.compile(r"(?<=\w\w)([,。!?;:…~])[\W_]*(?=\w\w)")
 
 
 def fold(text: str) -> Folded:
@@ -82,7 +122,9 @@ def fold(text: str) -> Folded:
     folded = "".join(kept)
     bare_at = tuple(index for index, char in enumerate(kept) if _counts(char))
     bare = "".join(kept[index] for index in bare_at)
-    return Folded(folded, tuple(at), folded.translate(_DIGITS), bare, bare_at)
+    clauses_at = tuple(sorted({*bare_at, *(match.start(1) for match in _CLAUSE_ENDS.finditer(folded))}))
+    clauses = "".join(kept[index] if _counts(kept[index]) else "\n" for index in clauses_at)
+    return Folded(folded, tuple(at), folded.translate(_DIGITS), bare, bare_at, clauses, clauses_at)
 
 
 _KEPT = re.compile(r"[a-z0-9]+")

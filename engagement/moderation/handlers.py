@@ -7,11 +7,12 @@ from functools import partial
 
 from engagement import actions
 from engagement.errors import Refusal
-from engagement.events import DayLookedAt, Posted
+from engagement.events import DayLookedAt, LeaderWrote, Posted
 from engagement.feature import Context, Handler
 from engagement.kernel import Button, Kind, Place, Reply, one_line, row_id
-from engagement.moderation import appeals, lists, rules, service
+from engagement.moderation import appeals, claims, lists, rules, service
 from engagement.moderation.tables import ModerationCase
+from prompts import claims as known
 from prompts.loader import texts
 
 DECISION = "moderation"
@@ -27,20 +28,34 @@ def on_posted(ctx: Context, posted: Posted) -> Sequence[Reply]:
         return []
     private = service.in_private(ctx)
     direct = ctx.incoming.place is Place.DM
+    stands = posted.activity in rules.STANDS
     if done.action is rules.Action.MASK:
         key = "moderation.masked_private" if posted.activity in rules.TO_LEADER else "moderation.masked"
+        key = "moderation.masked_caption" if stands else key
         if direct:
             return [Reply(key, {"group": ctx.here.name})]
         return [Reply(key, {"group": ctx.here.name}, kind=Kind.DM, to=ctx.actor.person_id)] if private else []
     values = {"name": ctx.actor.name, "group": ctx.here.name, "why": _why(done.reason)}
     key = "moderation.warned" if done.action is rules.Action.WARN else "moderation.held"
+    key = "moderation.caption" if stands else key
     if direct:
         said = Reply(key, values)
     elif private:
         said = Reply(key, values, kind=Kind.DM, to=ctx.actor.person_id)
     else:
-        said = Reply("moderation.hidden_here", values)
+        said = Reply("moderation.caption_here" if stands else "moderation.hidden_here", values)
     return [said, *_notice(ctx, done)]
+
+
+def on_leader_wrote(ctx: Context, wrote: LeaderWrote) -> Sequence[Reply]:
+    """Tell a leader in private which of his words the advertising law does not let stand; they are sent all the same."""
+    found = claims.find(wrote.text, known.claims())
+    if not found or not service.in_private(ctx):
+        return []
+    rows = [{"word": one.word, "instead": one.instead} for one in found]
+    if ctx.incoming.place is Place.DM:
+        return [Reply("moderation.claims", {"rows": rows})]
+    return [Reply("moderation.claims", {"rows": rows}, kind=Kind.DM, to=ctx.actor.person_id)]
 
 
 def _why(reason: str) -> str:

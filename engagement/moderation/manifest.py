@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engagement.events import DayLookedAt, Posted
+from engagement.events import DayLookedAt, LeaderWrote, Posted
 from engagement.feature import Command, Feature, JobSpec, PersonalData
 from engagement.moderation import handlers, jobs, service
 
@@ -47,7 +47,11 @@ FEATURE = Feature(
         "appeal": handlers.appeal_button,
     },
     plain=frozenset({*handlers.DECIDE, *handlers.SETTLE, "mod_next", "appeal"}),
-    events={Posted: handlers.on_posted, DayLookedAt: handlers.glance},
+    events={
+        Posted: handlers.on_posted,
+        LeaderWrote: handlers.on_leader_wrote,
+        DayLookedAt: handlers.glance,
+    },
     undos={handlers.DECISION: handlers.undo_decision, handlers.WORD: handlers.undo_word},
     jobs=(
         JobSpec("moderation_morning", jobs.MORNING_MINUTE, jobs.plan_morning, grace_minutes=180, unasked=False),

@@ -13,8 +13,9 @@ from enum import IntEnum, StrEnum
 from functools import lru_cache
 from typing import TypeAlias
 
-from engagement.moderation import adverts, personal
+from engagement.moderation import adverts, personal, scores
 from engagement.moderation.folding import Folded, bare, fold, is_latin
+from prompts import signals
 from prompts.wordlists import ListedWord
 
 APPEAL_WITHIN = timedelta(days=7)
@@ -31,6 +32,9 @@ MOST_ORDINARY = 0.02
 """Share of ordinary talk that a word may hit."""
 TO_LEADER = frozenset({"question", "appeal"})
 """Activities whose text only the leader reads: complaints may be rude there, and questions about links may have one."""
+
+STANDS = frozenset({"caption"})
+"""Activities whose text nobody passes on and the bot cannot cover: it stands in the group, beside what counts anyway."""
 
 
 class Category(StrEnum):
@@ -97,6 +101,7 @@ def lexicon(words: tuple[ListedWord, ...]) -> Lexicon:
     return Lexicon.of(words)
 
 
+_Span: TypeAlias = tuple[int, int]
 _INSULTING = frozenset({"insults", "threats"})
 _ASKED_ABOUT = "fraud"
 """The list of what neighbours ask about too: what to do with a false note."""
@@ -113,6 +118,8 @@ def _hits(folded: Folded, words: Lexicon) -> Iterator[tuple[str, int, int]]:
             if not text.startswith(word, start) or (is_latin(word) and not _stands_alone(folded, start, end)):
                 continue
             if any(_covers(text, one, word, start) for one in unless):
+                continue
+            if listed_in == "insults" and adverts.OWN_FAULT.search(text[:start]):
                 continue
             yield listed_in, start, end
             break
@@ -164,7 +171,30 @@ def inspect(text: str, words: Sequence[Lexicon] = (), activity: str = "") -> tup
     for match in adverts.INSULTS.finditer(folded.bare):
         if not adverts.SELF.search(folded.bare[: match.start()]):
             add(Category.INSULT, "quarrel", folded.unbared(*match.span()), 2, _rude(activity, 2))
+    for kind, span in _added_up(folded, about):
+        category = _SCORED.get(kind, Category.WORD)
+        if not any(one.category in (category, _INSTEAD.get(kind)) for one in found):
+            severity = 3 if category is Category.WORD else 2
+            add(category, kind, span, severity, _rude(activity, 2) if category is Category.INSULT else Action.HOLD)
     return tuple(sorted(found, key=lambda one: (one.start, -one.end)))
+
+
+_SCORED = {"advert": Category.ADVERT, "insult": Category.INSULT}
+"""Kinds of signals that are a category of their own; the others are grave words."""
+_INSTEAD = {"advert": Category.WORD, "fraud": Category.ADVERT}
+"""Kinds that need not be said where this is found: whoever offers a forged paper advertises, and one reason is enough."""
+
+
+def _added_up(folded: Folded, about: _About) -> Iterator[tuple[str, _Span]]:
+    """Yield the kinds whose signals add up, with their span in ``text``; who tells of others does none of it himself."""
+    kinds = signals.kinds()
+    for name in sorted(kinds, key=lambda name: name == "advert"):
+        if about.others and name != "insult":
+            continue
+        found = scores.score(kinds[name], folded.clauses)
+        own = name == "insult" and "you" not in found.groups and adverts.SELF.search(folded.clauses[: found.start])
+        if found.points >= kinds[name].needs and not own:
+            yield name, (folded.clauses_at[found.start], folded.clauses_at[found.end - 1] + 1)
 
 
 def _rude(activity: str, severity: int) -> Action:
@@ -187,9 +217,6 @@ def _about(folded: Folded) -> _About:
     warns = not promises and bool(adverts.WARNS.search(folded.text))
     others = warns or (not promises and bool(adverts.REPORTS.search(folded.text)))
     return _About(bool(adverts.ASKS.search(folded.text)), warns, others)
-
-
-_Span: TypeAlias = tuple[int, int]
 
 
 def _advert(folded: Folded, about: _About, *, reachable: bool, links: Sequence[_Span]) -> _Span | None:

@@ -7,7 +7,7 @@ from datetime import date
 
 from engagement import actions, rooms
 from engagement.errors import Refusal
-from engagement.events import DayLookedAt
+from engagement.events import DayLookedAt, LeaderWrote
 from engagement.feature import Context
 from engagement.kernel import Button, Kind, Place, Reply, row_id
 from engagement.topic import coming, rules, service
@@ -146,7 +146,7 @@ def write(ctx: Context) -> Sequence[Reply]:
     """写话题 <内容>."""
     words = rules.words_after(ctx.text, ctx.argument)
     row = coming.tomorrow(ctx)
-    return _changed(ctx, "write", "topic.written", row, lambda: coming.write(ctx, row, words))
+    return _written(ctx, row, words)
 
 
 def ask_words(ctx: Context) -> Sequence[Reply]:
@@ -158,7 +158,12 @@ def ask_words(ctx: Context) -> Sequence[Reply]:
 def write_quoted(ctx: Context) -> Sequence[Reply]:
     """A quote of :func:`ask_words`."""
     row = _coming(ctx)
-    return _changed(ctx, "write", "topic.written", row, lambda: coming.write(ctx, row, ctx.text))
+    return _written(ctx, row, ctx.text)
+
+
+def _written(ctx: Context, row: TopicDay, words: str) -> Sequence[Reply]:
+    said = _changed(ctx, "write", "topic.written", row, lambda: coming.write(ctx, row, words))
+    return [*said, *ctx.emit(LeaderWrote(words))]
 
 
 def undo(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:

@@ -13,7 +13,7 @@ FEATURE = Feature(
     commands=(
         Command(
             "topic.today",
-            ("今日话题", "今天话题", "今天的话题", "每日话题", "看话题"),
+            ("今日话题", "今天话题", "今天的话题", "每日话题", "看话题", "今天聊啥"),
             handlers.show_today,
             slash=("topic",),
             consent=False,

@@ -46,7 +46,22 @@ _PARSERS = {
     ".pptx": ("pptx", "defusedxml.ElementTree"),
     ".pdf": ("pypdfium2", "pypdfium2.raw", "pdfplumber.table", "knowledge.loaders.pdf"),
 }
-_FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.remove")
+_FORBIDDEN = (
+    *(
+        "socket.",
+        "subprocess.",
+        "shutil.",
+        "ctypes.dlopen",
+        "os.system",
+        "os.exec",
+        "os.fork",
+        "os.posix_spawn",
+        "os.spawn",
+    ),
+    *("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "os.chown"),
+    *("os.kill", "os.putenv", "os.startfile", "os.utime", "os.setxattr"),
+)
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -87,8 +102,8 @@ class Warden:
         if event.startswith(_FORBIDDEN):
             raise PermissionError(event)
         if event == "open":
-            path, mode = arguments[0], arguments[1]
-            if isinstance(mode, str) and set(mode) & set("wax+"):
+            path, mode, flags = arguments
+            if (isinstance(mode, str) and set(mode) & set("wax+")) or flags & _WRITING:
                 raise PermissionError("open for writing")
             if isinstance(path, bytes):
                 path = os.fsdecode(path)

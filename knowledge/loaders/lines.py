@@ -222,9 +222,11 @@ def goes_on(line: Line, following: Line, region: Region, gap: float) -> bool:
         return False
     if following.x0 - region.x0 > 1.5 * line.size and line.x0 - region.x0 < following.x0 - region.x0 - 0.5 * line.size:
         return False  # indented: a new paragraph
-    full = line.x1 >= region.x1 - 2.2 * line.size
-    latin = not _WIDE.match(line.text[-1])
-    return full or (latin and line.x1 >= region.x0 + 0.7 * (region.x1 - region.x0) and line.text[-1] not in ".!?:;")
+    if line.x1 >= region.x1 - 2.2 * line.size or line.text[-1] in "，、（":
+        return True
+    if _WIDE.match(line.text[-1]) or line.text[-1] in ".!?:;":
+        return False
+    return following.text[0].islower() or line.x1 >= region.x0 + 0.7 * (region.x1 - region.x0)
 
 
 def ends_open(text: str) -> bool:

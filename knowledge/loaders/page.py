@@ -62,6 +62,7 @@ class _Table:
     cell: list[str] | None = None
     spans: tuple[int, int] = (1, 1)
     carried: dict[int, tuple[int, str]] = field(default_factory=dict)
+    caption: list[str] = field(default_factory=list)
 
 
 class Page(HTMLParser):
@@ -181,8 +182,8 @@ class Page(HTMLParser):
         table = self._tables[-1] if self._tables else None
         if table is None:
             self._text.append(text)
-        elif table.cell is not None:
-            table.cell.append(text)
+        else:
+            (table.caption if table.cell is None else table.cell).append(text)
 
     def handle_comment(self, data: str) -> None:
         """Takes a comment, unless it is one of those that old browsers obey."""
@@ -263,6 +264,9 @@ class Page(HTMLParser):
         if outer is not None and outer.cell is not None:
             outer.cell.append("\n".join(" ".join(row) for row in table.rows))
         else:
+            caption = _lines("".join(table.caption))
+            if caption:
+                self.loaded.blocks.append(Block("text", caption))
             add_table(self.loaded, [TableRow(row) for row in table.rows])
 
     def finish(self) -> None:

@@ -50,12 +50,19 @@ def add_products(loaded: Loaded, titles: Sequence[str], rows: Sequence[Row], she
         name = cell_of(row, name_at) or name  # a name that spans its batches
         if name and name != titles[name_at]:
             batches.setdefault(" ".join(name.split())[:80], []).append(row)
+    known = {entry.entry: entry for entry in loaded.entries}
     for name, lots in batches.items():
         ordered = _newest_first(lots, header, product["made"])
         for kind in product["kind"]:
             entry = _entry(product, kind, name, titles, header, columns[kind["id"]], ordered)
-            if entry is not None and all(one.entry != entry.entry for one in loaded.entries):
+            if entry is None:
+                continue
+            other = known.get(entry.entry)
+            if other is None:
+                known[entry.entry] = entry
                 loaded.entries.append(entry)
+            elif entry.answer not in other.answer:  # a product that stands in two tables
+                other.answer = f"{other.answer}\n{entry.answer}"
     told = {at for used in columns.values() for at in used}
     if len(told) + 1 < len(titles):
         for name, lots in batches.items():

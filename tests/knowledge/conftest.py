@@ -65,6 +65,6 @@ def entries(tmp_path: Path, database: Database) -> Callable[..., ingest.Added]:
         path = tmp_path / "in" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-        return ingest.add(database, path, now=NOW, scope=scope, publish_by="测试" if publish else None)
+        return ingest.add(database, path, now=NOW, label=ingest.Label(scope=scope), publish=publish)
 
     return add

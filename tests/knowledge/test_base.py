@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
-from knowledge import ingest
+from knowledge import ingest, lifecycle
 from knowledge.answer import Scope
 from knowledge.answering import Answering, open_answering
 from knowledge.base import KnowledgeBase
@@ -77,19 +77,20 @@ async def test_an_edit_takes_effect_in_the_next_answer(answering: Answering, ent
     entries([{**REFUND, "answer": "当天退回。"}, CHECKIN])
     assert (await answering.ask("退款多久到账", now=NOW)).text == "当天退回。"
     assert (await answering.ask("几点可以提货", now=NOW)).decision != "answered"
-    database.write_now(lambda session: ingest.rollback(session, first.document, 1, "x", NOW))
+    database.write_now(lambda session: lifecycle.rollback(session, first.document, 1, ingest.OPERATOR, NOW))
     assert (await answering.ask("退款多久到账", now=NOW)).text == "1–3 个工作日原路退回。"
-    database.write_now(lambda session: ingest.remove(session, first.document, NOW))
+    database.write_now(lambda session: lifecycle.remove(session, first.document, ingest.OPERATOR, NOW))
     assert (await answering.ask("退款多久到账", now=NOW)).decision != "answered"
 
 
 async def test_a_draft_is_never_answered_from(answering: Answering, entries: Add, database: Database) -> None:
     draft = entries(FAQ, publish=False)
     assert (await answering.ask("怎么签到", now=NOW)).decision != "answered"
-    assert database.write_now(lambda session: ingest.publish(session, draft.document, "x", NOW)) == 1
+    hand = ingest.OPERATOR
+    assert database.write_now(lambda session: lifecycle.publish(session, draft.document, hand, NOW)).number == 1
     assert (await answering.ask("怎么签到", now=NOW)).decision == "answered"
     with pytest.raises(KnowledgeRefusal):
-        database.write_now(lambda session: ingest.publish(session, draft.document, "x", NOW))
+        database.write_now(lambda session: lifecycle.publish(session, draft.document, hand, NOW))
 
 
 async def test_a_scope_is_a_wall(answering: Answering, entries: Add, database: Database) -> None:
@@ -128,7 +129,7 @@ async def test_a_document_answers_where_no_entry_does(answering: Answering, data
         "# 售后规则\n\n## 3 退款\n\n### 3.2 坏果\n\n坏果超过一半全退，不到一半按比例退。\n\n## 4 停车\n\n停车请停南门。\n",
         "utf-8",
     )
-    ingest.add(database, path, now=NOW, publish_by="x")
+    ingest.add(database, path, now=NOW, publish=True)
     told = await answering.ask("坏果超过一半全退，不到一半按比例退吗", now=NOW)
     assert told.text == "坏果超过一半全退，不到一半按比例退。"
     assert told.citations[0].document == "《售后规则》 3.2"

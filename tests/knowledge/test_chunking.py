@@ -37,3 +37,22 @@ def test_headings_stand_above_a_passage_and_give_it_its_place() -> None:
     assert (first.entry, first.locator) == ("3.2", "3.2")
     assert first.title == "生鲜售后规则 › 3 坏了怎么退 › 3.2 坏多少退多少"
     assert (second.entry, second.title) == ("4", "生鲜售后规则 › 4 运费")
+
+
+def test_a_page_and_a_clause_say_where_a_passage_stands() -> None:
+    blocks = [
+        Block("heading", "第二章 提货", level=1, page=3),
+        Block("text", "第五条 提货时间为每天下午四点以后。", page=3),
+        Block("text", "节假日另行通知。", page=3),
+        Block("text", "第六条 超过三天未取，联系团长。", page=4),
+    ]
+    found = passages("章程", blocks)
+    assert [(one.entry, one.locator) for one in found] == [("第五条", "第五条 P3"), ("第六条", "第六条 P4")]
+    assert found[0].body == "第五条 提货时间为每天下午四点以后。\n节假日另行通知。"
+    assert passages("章程", [Block("text", "见第五条规定。", page=2)])[0].locator == "P2"
+
+
+def test_a_long_clause_keeps_its_number_in_every_passage() -> None:
+    found = passages("章程", [Block("text", "第五条 " + "提货要带取货码。" * 100)])
+    assert [one.locator for one in found] == ["第五条"] * len(found)
+    assert len(found) > 1

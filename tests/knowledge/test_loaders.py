@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import socket
 import threading
 import time
@@ -269,30 +268,6 @@ def test_a_linked_template_is_not_fetched(tmp_path: Path) -> None:
         loaders.load(tmp_path / "b.docx")
         watcher.join()
         assert not caught
-
-
-def test_every_prepared_hostile_file_is_met_as_its_list_says(shared: Path) -> None:
-    folder = shared / "data" / "abuse" / "files"
-    wrong = []
-    for line in (folder / "MANIFEST.jsonl").read_text(encoding="utf-8").splitlines():
-        case = json.loads(line)
-        started = time.monotonic()
-        try:
-            loaded = loaders.load(folder / case["file"])
-            outcome, text = "accept", _text(loaded)
-        except KnowledgeRefusal:
-            loaded, outcome, text = None, "reject", ""
-        fits = {
-            "accept": outcome == "accept",
-            "accept_with_pii_warning": loaded is not None and "personal_data" in loaded.warnings,
-            "accept_sanitised": loaded is not None and "script" not in text and "javascript" not in text,
-            "quarantine_or_neutral": loaded is None or "hidden_text" in loaded.warnings,
-            "reject": outcome == "reject",
-            "reject_polite": outcome == "reject",
-        }.get(case["expect"], True)
-        if not fits or "root:" in text or time.monotonic() - started > case["limits"]["s"] + 2:
-            wrong.append((case["file"], case["expect"], outcome))
-    assert not wrong
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ async def test_a_documents_life_on_postgresql(postgres_url: str, tmp_path: Path)
     migrate.upgrade(database)
     path = tmp_path / "a.jsonl"
     path.write_text('{"id":"a","question":"几点可以提货？","aliases":["几点能取"],"answer":"四点。"}\n', "utf-8")
-    ingest.add(database, path, now=NOW, publish_by="x")
+    ingest.add(database, path, now=NOW, publish=True)
     answering = open_answering(database, tmp_path, KnowledgeSettings())
     assert (await answering.ask("几点能取", now=NOW)).text == "四点。"
     path.write_text('{"id":"a","question":"几点可以提货？","answer":"五点。"}\n', "utf-8")
-    ingest.add(database, path, now=NOW, publish_by="x")
+    ingest.add(database, path, now=NOW, publish=True)
     assert (await answering.ask("几点可以提货", now=NOW)).text == "五点。"
     await requests.handle(answering, {"action": "rollback", "id": 1, "version": 1}, NOW)
     assert (await answering.ask("几点可以提货", now=NOW)).text == "四点。"

@@ -16,7 +16,7 @@ from sqlmodel import select
 from engagement.calendar import instant_of
 from engagement.feature import Occurrence, Planned
 from engagement.kernel import Reply
-from scheduler import planner, schedules
+from scheduler import due, planner, schedules
 from storage.campaigns import Campaign, Delivery, Fire
 from storage.engine import Session
 from storage.groups import GroupDay
@@ -252,7 +252,7 @@ async def test_a_kind_that_no_longer_exists_is_let_go(town: Callable[..., Town])
 
 def test_the_due_query_uses_the_partial_index(town: Callable[..., Town]) -> None:
     here = town()
-    wanted = planner._DUE.where(planner._S.c.next_at <= MORNING)
+    wanted = due._DUE.where(due._S.c.next_at <= MORNING)
     compiled = wanted.compile(here.database.write_engine, compile_kwargs={"literal_binds": True})
     plan = here.database.read_now(lambda s: s.execute(text(f"EXPLAIN QUERY PLAN {compiled}")).all())
     assert any("ix_schedule_due" in str(row) for row in plan), plan
@@ -345,8 +345,8 @@ def test_occurrences_are_bounded(town: Callable[..., Town]) -> None:
     here.add()
     here.database.write_now(lambda s: schedules.ensure(s, here.jobs, MORNING))
     now = datetime(2030, 5, 5, 3, 0, tzinfo=UTC)
-    (row,) = here.database.write_now(lambda s: planner.due_schedules(s, now, 10))
-    found, following = planner.occurrences(row, now)
+    (row,) = here.database.write_now(lambda s: due.due_schedules(s, now, 10))
+    found, following = due.occurrences(row, now)
     assert 7 <= len(found) <= 8
     assert found[-1].due_at == datetime(2030, 5, 5, 0, 0, tzinfo=UTC)
     assert following == datetime(2030, 5, 6, 0, 0, tzinfo=UTC)

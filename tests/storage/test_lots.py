@@ -55,7 +55,7 @@ def undo(database: Database, entry: int, on: date = TODAY) -> Posted:
 
 
 def expire(database: Database, who: Somebody, on: date, most: int = 100) -> int:
-    return database.write_now(lambda s: expiry.expire(s, {who.group_id: on}, NOW, most))
+    return database.write_now(lambda s: expiry.expire(s, {who.group_id: on}, NOW, most).entries)
 
 
 def transfer(session: Session, source: Somebody, target: Somebody, amount: int, key: str) -> None:
@@ -166,7 +166,18 @@ def test_missed_days_are_made_up_for_and_the_rest_waits(database: Database, li: 
     assert expire(database, li, MAR, most=1) == 1
     assert expire(database, li, MAR, most=1) == 0
     assert left(database, li) == left(database, wang) == []
-    assert database.write_now(lambda s: expiry.expire(s, {}, NOW, 9)) == 0
+    assert database.write_now(lambda s: expiry.expire(s, {}, NOW, 9)) == expiry.Swept(0, frozenset())
+
+
+def test_what_one_call_does_not_reach_is_named(database: Database, li: Somebody) -> None:
+    """A limit is for all groups together, looking at one counts; the next call goes on where this one stopped."""
+    wang = database.write_now(lambda session: a_member(session, "u2"))
+    for who in (li, wang):
+        give(database, who, 5, f"jan:{who.member_id}", JAN)
+    days = {li.group_id: MAR, 999: MAR}
+    first = database.write_now(lambda s: expiry.expire(s, days, NOW, expiry.LOOK + 1))
+    assert first == expiry.Swept(1, frozenset(days))
+    assert database.write_now(lambda s: expiry.expire(s, days, NOW, 100)) == expiry.Swept(1, frozenset())
 
 
 def test_an_expired_credit_is_not_taken_twice(database: Database, li: Somebody) -> None:

@@ -253,6 +253,7 @@ def test_three_a_day_then_the_first_is_edited(town: Town) -> None:
     assert {one.key for one in town.run()} == {"announcements.edited_end"}
     full = town.say("发公告 又有一件事")
     assert full.key == "announcements.draft_full"
+    assert not full.tails, "what is not sent needs no list of who sleeps"
     assert not [one for one in full.buttons if one.key.startswith("announce_go")]
     town.announce("发公告 新的一天", when="2026-12-02T09:00")
     assert len(town.run()) == 3

@@ -61,6 +61,18 @@ def test_the_first_morning_is_no_flood(stage: Stage) -> None:
     assert tomorrow.tails == ("checkin.first_how", "members.notice")
 
 
+def test_a_seventh_morning_of_many_has_few_pictures(stage: Stage) -> None:
+    """Who began together is there for the seventh time together: words for everybody, a picture for the first three."""
+    neighbours = ("李阿姨", "王姐", "张姐", "刘姐", "赵姐")
+    for number in range(1, 7):
+        for who in neighbours:
+            stage.say(who, "签到", f"2026-12-0{number}T08:00")
+    said = [stage.say(who, "签到", "2026-12-07T08:00")[0] for who in neighbours]
+    assert keys(said) == ["checkin.milestone"] * 5
+    assert [one.card is not None for one in said] == [True] * 3 + [False] * 2
+    assert shown(said[4]).splitlines()[0] == "🎉 赵姐 连续第 7 天，+15 积分（含惊喜 10），一共 42。"
+
+
 def test_in_private_a_check_in_has_words(stage: Stage) -> None:
     """李阿姨私聊: 签到 → 打卡好了，不只是一个赞；她说给机器人一个人听，吵不到谁"""
     stage.say("李阿姨", "签到")

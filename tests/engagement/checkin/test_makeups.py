@@ -89,7 +89,8 @@ def test_at_most_three_cards_are_held(stage: Stage) -> None:
         ("补签 12-08", "checkin.makeup_done"),
         ("补签 12-09", "checkin.makeup_not_past"),
         ("补签 随便", "checkin.makeup_how"),
-        ("补签 12-31", "checkin.makeup_too_old"),
+        ("补签 12-31", "checkin.makeup_not_past"),
+        ("补签 7-01", "checkin.makeup_too_old"),
         ("补签 2026-12-31", "checkin.makeup_not_past"),
     ],
 )

@@ -118,6 +118,23 @@ def test_a_leave_by_button_and_its_early_end(stage: Stage) -> None:
     assert stage.database.read_now(records.wrong_streaks) == 0
 
 
+def test_who_has_checked_in_today_needs_no_leave_for_today(stage: Stage) -> None:
+    """
+    12-04 李阿姨: 签到；请假        → 明天起 1 天、3 天
+    李阿姨: 请假 3天               → 12-5 到 12-7，连上 12-4 一天也不浪费
+    王姐（没签到）: 请假 1天        → 12-5 当天
+    """
+    stage.say("王姐", "签到")
+    (asked,) = stage.say("李阿姨", "请假")
+    assert {one.label for one in asked.buttons} == {"checkin.button_leave_next"}
+    (taken,) = stage.say("李阿姨", "请假 3天")
+    assert (taken.values["first"], taken.values["last"], taken.values["left"]) == ("12-5", "12-7", 4)
+    assert stage.say("李阿姨", "签到", "2026-12-08T09:00")[0].values["streak"] == 5
+    (asked,) = stage.say("王姐", "请假", "2026-12-05T09:00")
+    assert {one.label for one in asked.buttons} == {"checkin.button_leave"}
+    assert stage.say("王姐", "", button=asked.buttons[0].key)[0].values["first"] == "12-5"
+
+
 def test_seven_days_a_quarter(stage: Stage) -> None:
     assert stage.say("李阿姨", "请假 5天")[0].values["left"] == 2
     (full,) = stage.say("李阿姨", "请假 12-20 12-23")

@@ -159,6 +159,10 @@ def test_politeness_is_no_question(stage: Stage) -> None:
         ("你能给我讲个笑话不", "small_talk"),
         ("今天天气怎么样", "small_talk"),
         ("怎么用啊", "hello"),
+        ("晚安闺女早点休息", "bye"),
+        ("闺女你忙不忙", "caring"),
+        ("你好闺女，吃饭了吗", "caring"),
+        ("行，谢谢，再见", "bye"),
     ):
         assert keys(stage.say("李阿姨", text, private=True)) == [f"faq.{key}"], text
     assert keys(_ask(stage, "谢谢啊")) == ["faq.thanks"]

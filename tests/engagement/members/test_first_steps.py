@@ -71,22 +71,22 @@ def test_nothing_is_said_unasked(stage: Stage) -> None:
 def test_who_was_there_before_hears_nothing_of_it_until_asked(stage: Stage) -> None:
     """
     李阿姨（一直在群里）: 签到、积分 → 和以前一样
-    李阿姨: 新手任务 → 0/4，都做完送 10
-    李阿姨: 签到（第二天，平常只点赞）→ 这回用文字，带下一步
+    李阿姨: 新手任务 → 1/4（今早打过卡），都做完送 10
+    李阿姨: 签到（第二天）→ 只点赞；聊话题 → 带下一步
     """
     for message in (*stage.say("李阿姨", "签到"), *stage.say("李阿姨", "积分")):
         assert not any("step" in key for key in message.tails)
     (asked,) = stage.say("李阿姨", "新手任务")
-    assert (asked.key, asked.values["steps_done"]) == ("members.steps", 0)
+    assert (asked.key, asked.values["steps_done"]) == ("members.steps", 1)
+    assert "✓ 发一次「签到」" in shown(asked)
     assert "都做完送你 10 积分" in shown(asked)
     (next_day,) = stage.say("李阿姨", "签到", "2026-12-02T09:00")
-    assert (next_day.kind, next_day.key) == (Kind.REPLY, "checkin.done")
-    assert next_day.tails[-1] == "members.step_topic"
-    (third_day,) = stage.say("李阿姨", "签到", "2026-12-03T09:00")
-    assert third_day.kind is Kind.REACTION
+    assert next_day.kind is Kind.REACTION
+    (looked,) = stage.say("李阿姨", "积分")
+    assert looked.tails[-1] == "members.step_topic"
     (shown_now,) = stage.say("李阿姨", "新手任务")
-    assert "✓ 发一次「签到」" in shown(shown_now)
-    assert "· 看一眼「积分」" in shown(shown_now)
+    assert "✓ 看一眼「积分」" in shown(shown_now)
+    assert "· 聊一次「今日话题」" in shown(shown_now)
 
 
 def test_who_comes_back_is_no_newcomer(stage: Stage) -> None:

@@ -36,10 +36,12 @@ def test_help_needs_no_consent_and_shows_a_leader_more(stage: Stage) -> None:
     assert told.key == "members.sent_privately"
     assert "切换群" in shown(everything)
     assert "加分" not in shown(everything)
+    assert "全部功能" not in shown(everything), "who reads the list need not be told of it"
     (leader,) = stage.say("周团长", "帮助")
     assert "团长帮助" in shown(leader)
     (all_of_it,) = stage.say("周团长", "团长帮助", private=True)
     assert "加分" in shown(all_of_it)
+    assert "团长帮助" not in shown(all_of_it)
     assert keys(stage.say("李阿姨", "团长帮助", private=True)) == ["guard.leader_only"]
     consents = stage.database.read_now(lambda s: len(s.exec(select(Consent)).all()))
     assert consents <= 1

