@@ -6,6 +6,7 @@ here lives in, so that a local date taken by accident shows; settings of the dev
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 import structlog
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from tests import postgresql
+from tests import databases, postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +46,17 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     hypothesis.settings.load_profile("tuantuan")
     _plain_logs()
+    databases.watch_databases()
+    databases.wait_for_the_disk(wanted=False)
+    databases.run_every_migration(wanted=False)
     if not hasattr(config, "workerinput"):
         postgresql.name_folder()
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported and collected, which stays to the end, out of the garbage collector's rounds."""
+    gc.collect()
+    gc.freeze()
 
 
 def _plain_logs() -> None:
@@ -85,6 +95,29 @@ def _logs_as_at_the_start() -> Iterator[None]:
     yield
     structlog.reset_defaults()
     _plain_logs()
+
+
+@pytest.fixture(autouse=True)
+def _databases_end_with_their_test() -> Iterator[None]:
+    """Made before any other fixture of the test, so it ends after them; what a module's fixture opened stays open."""
+    with databases.closed_afterwards():
+        yield
+
+
+@pytest.fixture
+def waiting_for_the_disk() -> Iterator[None]:
+    """Databases as the product opens them, for a test of just that."""
+    databases.wait_for_the_disk(wanted=True)
+    yield
+    databases.wait_for_the_disk(wanted=False)
+
+
+@pytest.fixture
+def every_migration() -> Iterator[None]:
+    """Empty databases go through the migrations, for tests of them."""
+    databases.run_every_migration(wanted=True)
+    yield
+    databases.run_every_migration(wanted=False)
 
 
 @pytest.fixture

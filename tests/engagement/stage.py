@@ -7,12 +7,15 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
-from pydantic import SecretStr
 from sqlmodel import SQLModel, select
 
+from bot import routing
 from bot.gateway import Gateway, Handled
 from bot.rendering.capabilities import PLAY
 from bot.rendering.render import render
@@ -22,9 +25,10 @@ from engagement.feature import Feature, GroupView, JobSpec, Occurrence, Planned
 from engagement.kernel import Event, Incoming, Kind, Outgoing, Place
 from prompts.loader import texts
 from storage import outbox
-from storage.engine import Database, DatabaseSettings, Session, open_database
+from storage.engine import Database, Session, open_database
 from storage.groups import Group, Identity, Member
 from storage.ledger import Entry
+from tests.databases import FILE, closed, with_tables
 
 
 def at(text: str) -> datetime:
@@ -203,21 +207,63 @@ def keys(messages: Sequence[Outgoing]) -> list[str]:
 def open_stage(
     folder: Path, features: Sequence[Feature], start: str, *, leader: str = "周团长", url: str = ""
 ) -> Stage:
-    """Make a database with one group g1 in Asia/Shanghai and its leader."""
-    database = open_database(folder, DatabaseSettings(url=SecretStr(url)))
-    SQLModel.metadata.create_all(database.write_engine)
-    clock = SetClock(at(start))
-    gateway = Gateway(database, Dispatcher(features), clock)
-    stage = Stage(database, clock, gateway, {job.kind: job for feature in features for job in feature.jobs})
+    """Make a database with one group g1 in Asia/Shanghai and its leader.
 
+    On SQLite it is set once for the same arguments, and a stage opens on a copy of the file.
+    """
+    if url:
+        stage = _stage(with_tables(folder, url), features, start)
+        return _set(stage, leader)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_bytes(_scene(frozenset(SQLModel.metadata.tables), _Cast(tuple(features)), start, leader))
+    stage = _stage(open_database(folder), features, start)
+    stage.group_id = 1
+    next(stage._ids)
+    return stage
+
+
+class _Cast(tuple[Feature, ...]):
+    """Features, the same only as themselves: a test may change one and leave its name."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Cast) and tuple(map(id, self)) == tuple(map(id, other))
+
+
+@lru_cache(maxsize=4)
+def _scene(_tables: frozenset[str], features: _Cast, start: str, leader: str) -> bytes:
+    with TemporaryDirectory() as folder:
+        stage = _set(_stage(with_tables(Path(folder)), features, start), leader)
+        assert stage.group_id == 1
+        return closed(stage.database, Path(folder))
+
+
+def _stage(database: Database, features: Sequence[Feature], start: str) -> Stage:
+    clock = SetClock(at(start))
+    with patch.object(routing, "normal", _normal):
+        gateway = Gateway(database, Dispatcher(features), clock)
+    return Stage(database, clock, gateway, {job.kind: job for feature in features for job in feature.jobs})
+
+
+_normal = lru_cache(maxsize=8192)(routing.normal)
+"""The features have some 4000 spellings, and every stage has a table of them."""
+
+
+def _set(stage: Stage, leader: str) -> Stage:
     def make(session: Session) -> int:
-        group = Group(channel="play", external_id="g1", name="阳光花园一期", created_at=clock.now().astimezone(UTC))
+        group = Group(
+            channel="play", external_id="g1", name="阳光花园一期", created_at=stage.clock.now().astimezone(UTC)
+        )
         session.add(group)
         session.flush()
         assert group.id is not None
         return group.id
 
-    stage.group_id = database.write_now(make)
+    stage.group_id = stage.database.write_now(make)
     stage.say(leader, "今日话题")
 
     def lead(session: Session) -> None:
@@ -225,7 +271,7 @@ def open_stage(
         member.role = "leader"
         session.add(member)
 
-    database.write_now(lead)
+    stage.database.write_now(lead)
     stage.said.clear()
     return stage
 

@@ -77,6 +77,14 @@ def contents(stage: Stage, without: tuple[str, ...] = PLUMBING) -> dict[str, lis
     )
 
 
+def stored(stage: Stage, without: tuple[str, ...] = PLUMBING) -> dict[str, list[Any]]:
+    """The same as the file has it, to see whether anything has changed; ten times quicker."""
+    tables = [table.name for table in SQLModel.metadata.sorted_tables if table.name not in without]
+    return stage.database.read_now(
+        lambda s: {name: list(s.connection().exec_driver_sql(f'SELECT * FROM "{name}"').fetchall()) for name in tables}
+    )
+
+
 # ---------------------------------------------------------------- what is declared
 
 
@@ -190,14 +198,14 @@ def test_a_redelivery_changes_no_row(stage: Stage, feature: Feature) -> None:
             for who in ("李阿姨", "周团长"):
                 number += 1
                 stage.say(who, text, dedupe_key=f"again{number}")
-                before = contents(stage, without=())
+                before = stored(stage, without=())
                 assert stage.say(who, text, dedupe_key=f"again{number}") == []
-                assert contents(stage, without=()) == before, text
+                assert stored(stage, without=()) == before, text
 
 
 @BY_NAME
 def test_a_resident_has_no_leader_s_rights(stage: Stage, feature: Feature) -> None:
-    before = contents(stage)
+    before = stored(stage)
     for command in feature.commands:
         if not command.roles:
             continue
@@ -206,7 +214,7 @@ def test_a_resident_has_no_leader_s_rights(stage: Stage, feature: Feature) -> No
         for text in (command.words[0], *with_words, *(f"/{slash}" for slash in command.slash)):
             assert keys(stage.say("李阿姨", text)) == [expected], text
             assert keys(stage.say("李阿姨", text, private=True)) == [expected], text
-    assert changed(before, contents(stage)) <= {"identity"}
+    assert changed(before, stored(stage)) <= {"identity"}
 
 
 @BY_NAME
@@ -217,10 +225,10 @@ def test_a_leader_s_buttons_do_nothing_for_a_resident(stage: Stage, feature: Fea
             continue
         for text in (command.words[0], f"{command.words[0]} 李阿姨 5 谢谢"):
             for message in stage.say("周团长", text):
-                before = contents(stage)
+                before = stored(stage)
                 for button in message.buttons:
                     assert keys(stage.say("李阿姨", "", button=button.key)) == ["guard.leader_only"], button.key
-                assert contents(stage) == before
+                assert stored(stage) == before
 
 
 @BY_NAME
@@ -231,13 +239,13 @@ def test_the_muted_change_nothing(stage: Stage, feature: Feature) -> None:
             session.add(member)
 
     stage.database.write_now(mute)
-    before = contents(stage)
+    before = stored(stage)
     for command in feature.commands:
         for who in ("李阿姨", "周团长"):
             assert keys(stage.say(who, f"{command.words[0]}")) == ["guard.muted"]
     for prefix in feature.buttons:
         assert keys(stage.say("周团长", "", button=f"{prefix}:1")) == ["guard.muted"]
-    assert contents(stage) == before
+    assert stored(stage) == before
 
 
 def changed(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> set[str]:

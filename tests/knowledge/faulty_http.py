@@ -76,7 +76,7 @@ def listening(faulty: Faulty, handler: type[Handler]) -> Iterator[None]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     faulty.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)  # half a second to end otherwise
     thread.start()
     try:
         yield

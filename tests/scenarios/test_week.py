@@ -218,6 +218,16 @@ def test_politeness_and_junk_do_not_reach_the_leader(week: Performance) -> None:
     assert max(reminders.values()) <= len(NAMES)
 
 
+def test_nobody_is_taken_for_a_farmer_of_points(week: Performance) -> None:
+    said = Counter(
+        tail for one in week.outputs for tail in (one.get("key", ""), *one.get("tails", ())) if "points.kept" in tail
+    )
+    assert not said
+    texts = json.dumps(week.outputs, ensure_ascii=False)
+    for phrase in ("先不记分", "这回不记分", "就记分啦", "积分已经攒满"):
+        assert phrase not in texts
+
+
 def test_the_same_week_again_is_the_same(week: Performance, tmp_path: Path) -> None:
     again = perform(SCRIPT, tmp_path / "again")
     differ = [(one, other) for one, other in zip(_lines(week), _lines(again), strict=False) if one != other]

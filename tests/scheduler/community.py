@@ -8,8 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import sqlmodel
-from pydantic import SecretStr
 from sqlmodel import select
 
 from engagement.clocks import SetClock
@@ -20,8 +18,9 @@ from scheduler.clock import next_instant, plan_due, run_due
 from scheduler.delivery import Conduct
 from storage import outbox as _outbox  # noqa: F401 - its tables are made too
 from storage.campaigns import Campaign, Delivery, Schedule
-from storage.engine import Database, DatabaseSettings, Session, open_database
+from storage.engine import Database, Session
 from storage.groups import Group, GroupDay
+from tests.databases import with_tables
 
 EIGHT = 8 * 60
 MORNING = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
@@ -30,9 +29,7 @@ MORNING = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 
 def database_at(folder: Path, url: str = "") -> Database:
     """Open a database with every table that is imported."""
-    database = open_database(folder, DatabaseSettings(url=SecretStr(url)))
-    sqlmodel.SQLModel.metadata.create_all(database.write_engine)
-    return database
+    return with_tables(folder, url)
 
 
 def plan_plainly(_session: Session, occurrences: Sequence[Occurrence], _now: datetime) -> Sequence[Planned]:

@@ -68,14 +68,34 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[
         fresh.__exit__(None, None, None)
 
 
-@pytest.fixture
-def file(database: Database, tmp_path: Path) -> Path:
-    """A backup of a small world."""
+def _dumped(database: Database, tmp_path: Path) -> Path:
     database.write_now(_fill)
     (tmp_path / "state").mkdir()
     (tmp_path / "state/web.secret").write_bytes(b"\x00secret")
     backup.dump(database, tmp_path / "state", tmp_path / "b.zip", MADE)
     return tmp_path / "b.zip"
+
+
+@pytest.fixture
+def file(database: Database, tmp_path: Path) -> Path:
+    """A backup of a small world."""
+    return _dumped(database, tmp_path)
+
+
+@pytest.fixture(params=OPENERS)
+def made_file(request: pytest.FixtureRequest, tmp_path: Path, made: dict[str, bytes]) -> Path:
+    """The same, made once from each database, for what needs no more than the file."""
+    if request.param not in made:
+        database = request.getfixturevalue("sqlite" if request.param == "sqlite" else "postgres")
+        made[request.param] = _dumped(database, tmp_path).read_bytes()
+    (tmp_path / "b.zip").write_bytes(made[request.param])
+    return tmp_path / "b.zip"
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, bytes]:
+    """Files that were made."""
+    return {}
 
 
 @pytest.mark.parametrize("target", OPENERS)
@@ -108,9 +128,9 @@ def test_it_is_for_its_owner_alone_and_never_overwrites(database: Database, file
     assert not list(tmp_path.glob(".*.part"))
 
 
-def test_state_files_come_back(file: Path, tmp_path: Path) -> None:
+def test_state_files_come_back(made_file: Path, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
-    backup.put_files(file, tmp_path / "new")
+    backup.put_files(made_file, tmp_path / "new")
     assert (tmp_path / "new/web.secret").read_bytes() == b"\x00secret"
 
 
@@ -171,11 +191,11 @@ def _richer(content: dict[str, bytes]) -> None:
     ],
 )
 def test_what_is_not_whole_is_refused(
-    file: Path, tmp_path: Path, change: Callable[[dict[str, bytes]], None], why: str
+    made_file: Path, tmp_path: Path, change: Callable[[dict[str, bytes]], None], why: str
 ) -> None:
     target = open_database(tmp_path / "untouched")
     with pytest.raises(Unusable) as refused:
-        backup.load(target, _rewritten(file, change))
+        backup.load(target, _rewritten(made_file, change))
     assert refused.value.why == why
     assert backup.revision_of(target) == ""
     target.close()
@@ -188,8 +208,9 @@ def test_rubbish_is_no_backup(tmp_path: Path, rubbish: bytes) -> None:
         backup.examine(tmp_path / "x.zip")
 
 
-def test_a_flipped_byte_is_noticed_or_changes_nothing(file: Path) -> None:
+def test_a_flipped_byte_is_noticed_or_changes_nothing(made_file: Path) -> None:
     """Some bytes of a zip say only when a part was written."""
+    file = made_file
     whole, raw = backup.examine(file), file.read_bytes()
     noticed = 0
     for at in range(0, len(raw), len(raw) // 60):
@@ -201,9 +222,9 @@ def test_a_flipped_byte_is_noticed_or_changes_nothing(file: Path) -> None:
     assert noticed > 30
 
 
-def test_a_database_with_tables_is_not_filled(file: Path, sqlite: Database) -> None:
+def test_a_database_with_tables_is_not_filled(made_file: Path, sqlite: Database) -> None:
     with pytest.raises(Unusable, match="not_empty"):
-        backup.load(sqlite, file)
+        backup.load(sqlite, made_file)
 
 
 def test_an_empty_directory_has_no_revision(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_the_pool_has_bounds(pool: int) -> None:
         DatabaseSettings(pool=pool)
 
 
-def test_commits_are_durable(sqlite: Database) -> None:
+def test_commits_are_durable(waiting_for_the_disk: None, sqlite: Database) -> None:
     """NORMAL lost committed rows in the power-cut test (ADR 0002)."""
     wanted = {"synchronous": 2, "foreign_keys": 1, "journal_mode": "wal"}
     have = sqlite.write_now(

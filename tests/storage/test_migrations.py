@@ -17,6 +17,8 @@ from storage import audit, migrate
 from storage.engine import Database, DatabaseSettings, open_database
 from tests.storage.worlds import NOW, a_member, post
 
+pytestmark = pytest.mark.usefixtures("every_migration")
+
 
 def _differences(database: Database) -> list[object]:
     with database.write_engine.connect() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,10 +60,27 @@ class Stage:
         return [one for one in self.sim.history.last(room, 20) if one["number"] > before]
 
 
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, datetime]:
+    """A directory after a day of the sample community, and what its clock shows."""
+    folder, clock = tmp_path_factory.mktemp("rehearsed"), SetClock(MORNING)
+
+    async def play() -> None:
+        program, simulator = open_simulator(folder, clock)
+        await Rehearsal(simulator).play(days=1)
+        simulator.close()
+        program.close()
+
+    asyncio.run(play())
+    return folder, clock.now()
+
+
 @pytest.fixture
-async def stage(data_dir: Path) -> AsyncIterator[Stage]:
-    program, simulator = open_simulator(data_dir, SetClock(MORNING))
-    await Rehearsal(simulator).play(days=1)
+async def stage(data_dir: Path, rehearsed: tuple[Path, datetime]) -> AsyncIterator[Stage]:
+    """A copy of that directory, opened again."""
+    folder, now = rehearsed
+    shutil.copytree(folder, data_dir, dirs_exist_ok=True)
+    program, simulator = open_simulator(data_dir, SetClock(now))
     yield Stage(program, simulator)
     simulator.close()
     program.close()

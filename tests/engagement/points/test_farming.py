@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,10 +13,8 @@ from engagement.points import farming
 from engagement.points.farming import is_burst, is_copy, letters, word_fault
 from engagement.registry import FEATURES
 from tests.engagement.stage import Stage, at, keys, open_stage, shown
-from tests.scenarios.staging import perform
 
 NOON = at("2026-12-01T12:00")
-WEEK = Path(__file__).parents[2] / "scenarios" / "week.jsonl"
 
 
 def moments(*seconds: float) -> list[datetime]:
@@ -162,14 +158,3 @@ def test_one_message_with_several_rewards_is_one_act(stage: Stage) -> None:
         assert note(1, "the same", NOON) == []
     assert note(1, "later", NOON + timedelta(seconds=11)) == []
     assert keys(stage.say("李阿姨", "签到")) == ["checkin.first"]
-
-
-def test_no_false_alarm_in_a_normal_week(tmp_path: Path) -> None:
-    played = perform(WEEK, tmp_path / "week")
-    said = Counter(
-        tail for one in played.outputs for tail in (one.get("key", ""), *one.get("tails", ())) if "points.kept" in tail
-    )
-    assert not said
-    texts = json.dumps(played.outputs, ensure_ascii=False)
-    for phrase in ("先不记分", "这回不记分", "就记分啦", "积分已经攒满"):
-        assert phrase not in texts
