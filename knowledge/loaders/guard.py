@@ -28,16 +28,6 @@ _BINARY = (
     b"Rar!",
     b"7z\xbc\xaf",
 )
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    zlib.error,
-    NotImplementedError,
-    EOFError,
-    OSError,
-    ValueError,
-    KeyError,
-)
 _OLE = b"\xd0\xcf\x11\xe0"
 _OLD_FORMATS = {"WordDocument": "save_as_docx", "Workbook": "save_as_xlsx", "PowerPoint Document": "save_as_pptx"}
 
@@ -112,7 +102,7 @@ def check_package(content: bytes, suffix: str) -> None:
                 if part.flag_bits & 0x1:
                     raise Unfit("encrypted")
                 left -= _check_part(package, part, left)
-    except _ZIP_ERRORS as error:
+    except BROKEN as error:
         raise Unfit("damaged") from error
 
 
