@@ -52,7 +52,7 @@ def _named(rows: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
 
 
 def _others(day: Day) -> int:
-    """Count what was said unasked and is not named: a welcome, a birthday."""
+    """Count what was said unasked and is not named: a greeting, a welcome, a birthday."""
     return max(0, day.unasked - len(_named(day.pushed)))
 
 

@@ -24,7 +24,7 @@ _FIRST = (
 """Commands (slice and verb) that residents send most: the short help shows these, in this order."""
 
 _LAST = frozenset({"members", "groups"})
-_LISTS = frozenset({"members.everything", "members.for_leaders"})
+_LISTS = (("members", "everything"), ("members", "for_leaders"))
 """The lists themselves: who reads one need not be told of it."""
 
 
@@ -42,20 +42,23 @@ def help_(ctx: Context) -> Sequence[Reply]:
 
 def everything(ctx: Context) -> Sequence[Reply]:
     """Answer 全部功能: a line for each command of a resident; in private, for it is long."""
-    rows = [{"line": texts().raw(one.help)} for one in _listed(ctx) if not one.roles and one.name not in _LISTS]
+    rows = [{"line": texts().raw(one.help)} for one in _listed(ctx) if not one.roles]
     return in_private(ctx, Reply("members.help_all", {"rows": rows}))
 
 
 def for_leaders(ctx: Context) -> Sequence[Reply]:
     """Answer 团长帮助: a line for each command of a leader; in private, for it is long."""
-    rows = [{"line": texts().raw(one.help)} for one in _listed(ctx) if "leader" in one.roles and one.name not in _LISTS]
+    rows = [{"line": texts().raw(one.help)} for one in _listed(ctx) if "leader" in one.roles]
     return in_private(ctx, Reply("members.help_leader", {"rows": rows}))
 
 
 def _listed(ctx: Context) -> list[Command]:
-    """Every command with a help line: what the group does together first, settings of one's own last."""
+    """Every command with a help line but the lists': what the group does together first, settings of one's own last."""
     features = sorted(ctx.features, key=lambda feature: feature.name in _LAST)
-    return [command for feature in features for command in feature.commands if command.help]
+    lists = {f"{slice_}.{verb}" for slice_, verb in _LISTS}
+    return [
+        command for feature in features for command in feature.commands if command.help and command.name not in lists
+    ]
 
 
 def joined(ctx: Context) -> Sequence[Reply]:

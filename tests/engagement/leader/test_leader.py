@@ -162,7 +162,7 @@ def test_what_went_out_and_what_is_still_to_come(stage: Stage) -> None:
     assert "今天还有（有内容才发）：20:00 话题小结。" in shown(said)
     stage.happen(Event.JOIN, "王姐", subject="王姐", subject_name="王姐")
     (more,) = stage.say(LEADER, "今日一览", private=True)
-    assert "我主动说了 2 条（一天最多 4 条）：7:31 话题，还有 1 条迎新、祝福。" in shown(more)
+    assert "我主动说了 2 条（一天最多 4 条）：7:31 话题，还有 1 条打招呼、祝福。" in shown(more)
 
 
 def test_what_looks_like_farming_is_told_with_names_in_private_only(stage: Stage) -> None:
