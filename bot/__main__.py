@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot import commands_kb, commands_push
+from bot import commands_kb, commands_moderation, commands_push
 from prompts.loader import texts
 from storage.errors import Unreadable, WentWrong
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(commands_kb.app, name="kb")
 app.add_typer(commands_push.app, name="push")
+app.add_typer(commands_moderation.app, name="words")
 
 
 def _out(line: str) -> None:

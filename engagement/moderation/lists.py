@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import bindparam, select
 from sqlmodel import col
@@ -81,7 +82,13 @@ def holding(session: Session, group_id: int) -> Sequence[Lexicon]:
     starter = rules.lexicon(wordlists.words())
     if not own:
         return [starter]
-    return [starter, Lexicon.of(ListedWord(str(row[0]), rules.OWN) for row in own)]
+    return [starter, _prepared(tuple(str(row[0]) for row in own))]
+
+
+@lru_cache(maxsize=64)
+def _prepared(own: tuple[str, ...]) -> Lexicon:
+    """Prepare a group's words once, as long as they stay the same: a list from a file may have thousands."""
+    return Lexicon.of(ListedWord(word, rules.OWN) for word in own)
 
 
 def own_words(session: Session, group_id: int) -> Mapping[str, Sequence[str]]:

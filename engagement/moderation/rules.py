@@ -326,4 +326,8 @@ def word_fault(word: str) -> str:
 def ordinary_share(word: str, talk: Sequence[str]) -> float:
     """Return the share of lines that a word would hit, 0 … 1."""
     own = Lexicon.of([ListedWord(word, OWN)])
-    return sum(next(_hits(fold(line), own), None) is not None for line in talk) / max(1, len(talk))
+    return sum(next(_hits(_read(line), own), None) is not None for line in talk) / max(1, len(talk))
+
+
+_read = lru_cache(maxsize=1024)(fold)
+"""Ordinary talk is tried with every new word."""
