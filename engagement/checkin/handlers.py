@@ -167,7 +167,12 @@ def _list(ctx: Context, key: str, name: str = "") -> Reply:
 
 def rules_shown(topic: rules.Topic) -> str:
     """Write a topic's rules behind its points; empty when it has none."""
-    known = ("photo", topic.photo), ("weekdays", topic.weekdays), ("streak", topic.streak)
+    known = (
+        ("photo", topic.photo),
+        ("weekdays", topic.weekdays),
+        ("streak", topic.streak),
+        ("makeup", topic.allows_makeups),
+    )
     return "".join(texts().raw(f"checkin.rule_{name}") for name, holds in known if holds)
 
 

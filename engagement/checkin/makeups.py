@@ -77,17 +77,26 @@ def price(ctx: Context) -> int:
     return kept if type(kept) is int and 0 <= kept <= 1000 else rules.MAKEUP_POINTS
 
 
-def offer(ctx: Context, day: date | None) -> Offer:
+def offer(ctx: Context, day: date | None, topic: rules.Topic | None = None) -> Offer:
     """Look at what making up for a day would cost; None = the latest missed day.
+
+    Args:
+        topic: None = the plain check-in; another one must have a streak of its own and allow it.
 
     Raises:
         Refusal: it cannot be, and why.
 
     Source: F1.
     """
-    missed, kept = _missed(ctx)
+    key = DAILY
+    if topic is not None:
+        key = topic.key
+        if not topic.allows_makeups:
+            why = "not_here" if topic.streak or not topic.active else "no_streak"
+            raise Refusal(f"checkin.makeup_{why}", topic=topic.name)
+    missed = _missed(ctx, key)
     if missed.first is None:
-        raise Refusal("checkin.makeup_never")
+        raise Refusal("checkin.makeup_never" if topic is None else "checkin.makeup_never_topic", topic=_name(topic))
     if day is None:
         day = rules.latest_missed(missed)
         if day is None:
@@ -96,11 +105,13 @@ def offer(ctx: Context, day: date | None) -> Offer:
     why = rules.why_not(day, missed)
     if why:
         raise Refusal(f"checkin.makeup_{why}", day=pauses.shown_day(day), **_bounds())
-    assert kept is not None and ctx.actor.account_id is not None
+    assert ctx.actor.account_id is not None
     days = {*missed.done, day}
+    # Cards are held for the plain check-in, and serve every topic.
+    kept = ctx.session.get(CheckinStreak, (ctx.actor.member_id, DAILY), populate_existing=True)
     return Offer(
         day,
-        kept.cards,
+        kept.cards if kept is not None else 0,
         price(ctx),
         ledger.balance(ctx.session, ctx.actor.account_id),
         rules.MAKEUPS_A_MONTH - missed.made_this_month,
@@ -108,7 +119,11 @@ def offer(ctx: Context, day: date | None) -> Offer:
     )
 
 
-def make_up(ctx: Context, day: date, paid: str) -> int:
+def _name(topic: rules.Topic | None) -> str:
+    return "" if topic is None else topic.name
+
+
+def make_up(ctx: Context, day: date, paid: str, topic: rules.Topic | None = None) -> int:
     """Make up for a day, once; returns the streak now.
 
     Args:
@@ -117,8 +132,8 @@ def make_up(ctx: Context, day: date, paid: str) -> int:
     Raises:
         Refusal: it cannot be, or there is no card, or too few points.
     """
-    asked = offer(ctx, day)
-    member, group = ctx.actor.member_id, ctx.here
+    asked = offer(ctx, day, topic)
+    member, group, key = ctx.actor.member_id, ctx.here, DAILY if topic is None else topic.key
     assert member is not None
     entry: int | None = None
     if paid == CARD:
@@ -135,24 +150,22 @@ def make_up(ctx: Context, day: date, paid: str) -> int:
             entry = award(
                 ctx,
                 kind="makeup",
-                key=f"makeup:{group.id}:{member}:{DAILY}:{day.isoformat()}",
+                key=f"makeup:{group.id}:{member}:{key}:{day.isoformat()}",
                 amount=-asked.points,
             ).entry_id
         except ledger.InsufficientPoints as lacking:
             raise Refusal("checkin.makeup_poor", points=asked.points, balance=lacking.balance) from lacking
     made = ctx.session.row(
-        _INSERT, member=member, topic=DAILY, local_day=day.isoformat(), occurred_at=micros(ctx.incoming.occurred_at)
+        _INSERT, member=member, topic=key, local_day=day.isoformat(), occurred_at=micros(ctx.incoming.occurred_at)
     )
     if made is None:
         raise Refusal("checkin.makeup_done", day=pauses.shown_day(day))
     ctx.session.add(
-        CheckinMakeup(member_id=member, topic=DAILY, local_date=day, made_on=ctx.today, paid=paid, entry_id=entry)
+        CheckinMakeup(member_id=member, topic=key, local_date=day, made_on=ctx.today, paid=paid, entry_id=entry)
     )
-    ctx.session.execute(
-        update(_S).where(_S.c.member_id == member, _S.c.topic == DAILY).values(made_up=_S.c.made_up + 1)
-    )
+    ctx.session.execute(update(_S).where(_S.c.member_id == member, _S.c.topic == key).values(made_up=_S.c.made_up + 1))
     ctx.session.flush()
-    return pauses.restreak(ctx.session, group, member, around=day)
+    return pauses.restreak(ctx.session, group, member, key, around=day)
 
 
 def give_back(ctx: Context, topic: str, day: date, at: int) -> str:
@@ -162,7 +175,8 @@ def give_back(ctx: Context, topic: str, day: date, at: int) -> str:
         at: when the check-in occurred, microseconds.
 
     Returns:
-        ``card`` (which the caller gives back) or ``points``; empty when that day was not made up for.
+        ``card`` (which the caller gives back, unless it was for another topic than the plain one) or ``points``; empty when
+        that day was not made up for.
     """
     member = ctx.actor.member_id
     assert member is not None
@@ -176,17 +190,22 @@ def give_back(ctx: Context, topic: str, day: date, at: int) -> str:
     ctx.session.execute(
         update(_S).where(_S.c.member_id == member, _S.c.topic == topic).values(made_up=_S.c.made_up - 1)
     )
+    if paid == CARD and topic != DAILY:
+        ctx.session.execute(
+            update(_S)
+            .where(_S.c.member_id == member, _S.c.topic == DAILY, _S.c.cards < rules.MOST_CARDS)
+            .values(cards=_S.c.cards + 1)
+        )
     return str(paid)
 
 
-def _missed(ctx: Context) -> tuple[rules.Missed, CheckinStreak | None]:
+def _missed(ctx: Context, topic: str) -> rules.Missed:
     member_id = ctx.actor.member_id
     assert member_id is not None
     session = ctx.session
-    kept = session.get(CheckinStreak, (member_id, DAILY), populate_existing=True)
     first = session.execute(
         select(func.min(_C.c.local_date)).where(
-            _C.c.member_id == member_id, _C.c.topic == DAILY, _C.c.made_up == false()
+            _C.c.member_id == member_id, _C.c.topic == topic, _C.c.made_up == false()
         )
     ).scalar_one()
     joined = calendar.local_day(session.get_one(Member, member_id).joined_at, ctx.here.zone)
@@ -199,16 +218,13 @@ def _missed(ctx: Context) -> tuple[rules.Missed, CheckinStreak | None]:
         )
     ).one()
     since = first or ctx.today
-    return (
-        rules.Missed(
-            today=ctx.today,
-            first=first,
-            joined=joined,
-            done=pauses.days_of(session, member_id),
-            paused=pauses.paused(session, ctx.here, member_id, since),
-            made_this_month=int(made),
-        ),
-        kept,
+    return rules.Missed(
+        today=ctx.today,
+        first=first,
+        joined=joined,
+        done=pauses.days_of(session, member_id, topic),
+        paused=pauses.paused(session, ctx.here, member_id, since, topic),
+        made_this_month=int(made),
     )
 
 

@@ -9,47 +9,46 @@ from engagement.checkin import makeups, pauses, rules, service, words
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Reply, simplified
+from prompts.loader import texts
 
 _LEAVES = (1, 3, 7)
-_HALF_A_YEAR = 183
 _MAKEUP = ("我要补签", "补签", "补打卡")  # zh: what people type before a day, written in one with it
 _LEAVE = ("打卡请假", "请假")  # zh: what people type before how long, written in one with it
 _MARKS = " ~。.！!"
 
 
 def makeup(ctx: Context) -> Sequence[Reply]:
-    """补签, 补签 昨天, 补签 12-03: says what it costs, and asks."""
+    """补签, 补签 昨天, 补签 12-03, 补签 健身 昨天: says what it costs, and asks."""
     text = ctx.argument or _behind(ctx, _MAKEUP)
-    day = words.read_day(text, ctx.today, past=True) if text else None
-    if text and day is None:
-        raise Refusal("checkin.makeup_how")
-    if day is not None and (ctx.today - day).days > _HALF_A_YEAR:
-        day = words.read_day(text, ctx.today, past=False) or day  # 「12-31」 in early December is the one to come
-    asked = makeups.offer(ctx, day)
-    values = _offered(ctx, asked)
+    known = rules.topics_of(pauses.settings_of(ctx.here))
+    topic, day = words.read_makeup(text, ctx.today, known) if text else (None, None)
+    asked = makeups.offer(ctx, day, topic)
+    values = _offered(ctx, asked, topic)
     buttons = []
     if asked.cards:
-        buttons.append(Button(_key(ctx, makeups.CARD, asked.day), "checkin.button_makeup_card", values))
+        buttons.append(Button(_key(ctx, makeups.CARD, asked.day, topic), "checkin.button_makeup_card", values))
     if asked.balance >= asked.points:
-        buttons.append(Button(_key(ctx, makeups.POINTS, asked.day), "checkin.button_makeup_points", values))
+        buttons.append(Button(_key(ctx, makeups.POINTS, asked.day, topic), "checkin.button_makeup_points", values))
     if not buttons:
         raise Refusal("checkin.makeup_poor", points=asked.points, balance=asked.balance)
     return [Reply("checkin.makeup_ask_card" if asked.cards else "checkin.makeup_ask", values, buttons=buttons)]
 
 
 def makeup_button(ctx: Context) -> Sequence[Reply]:
-    """It was confirmed: ``card:2026-12-03:17``."""
+    """It was confirmed: ``card:2026-12-03:17``, for another topic than the plain one ``card:2026-12-03:17:t1``."""
     paid, _, rest = ctx.text.partition(":")
-    day, _, member = rest.partition(":")
-    if paid not in (makeups.CARD, makeups.POINTS):
+    day, _, rest = rest.partition(":")
+    member, _, key = rest.partition(":")
+    topic = pauses.topic_of(ctx.here, key) if key else None
+    if (key and topic is None) or paid not in (makeups.CARD, makeups.POINTS):
         raise Refusal("guard.old_button")
     try:
         wanted = date.fromisoformat(day)
     except ValueError as error:
         raise Refusal("guard.old_button") from error
     _check_owner(ctx, member)
-    streak = makeups.make_up(ctx, wanted, paid)
-    values = {"name": ctx.actor.name, "day": pauses.shown_day(wanted), "streak": streak}
+    streak = makeups.make_up(ctx, wanted, paid, topic)
+    values = {"name": ctx.actor.name, "day": pauses.shown_day(wanted), "of": _of(topic), "streak": streak}
     return [Reply("checkin.makeup_made", values)]
 
 
@@ -122,10 +121,16 @@ def _leave(ctx: Context, first: date, last: date) -> Sequence[Reply]:
     return [Reply("checkin.leave_one" if first == last else "checkin.leave_taken", values)]
 
 
-def _offered(ctx: Context, asked: makeups.Offer) -> dict[str, object]:
+def _of(topic: rules.Topic | None) -> str:
+    """Name what is made up for; the plain check-in needs no name."""
+    return "" if topic is None else texts().fill("checkin.makeup_of", {"topic": topic.name})
+
+
+def _offered(ctx: Context, asked: makeups.Offer, topic: rules.Topic | None) -> dict[str, object]:
     return {
         "name": ctx.actor.name,
         "day": pauses.shown_day(asked.day),
+        "of": _of(topic),
         "cards": asked.cards,
         "points": asked.points,
         "balance": asked.balance,
@@ -134,8 +139,9 @@ def _offered(ctx: Context, asked: makeups.Offer) -> dict[str, object]:
     }
 
 
-def _key(ctx: Context, paid: str, day: date) -> str:
-    return f"makeup:{paid}:{day.isoformat()}:{ctx.actor.member_id}"
+def _key(ctx: Context, paid: str, day: date, topic: rules.Topic | None) -> str:
+    of = "" if topic is None else f":{topic.key}"
+    return f"makeup:{paid}:{day.isoformat()}:{ctx.actor.member_id}{of}"
 
 
 def _check_owner(ctx: Context, member: str) -> None:

@@ -188,6 +188,7 @@ class Topic:
         weekdays: Monday to Friday only; weekends do not break its streak.
         streak: it has a streak of its own that is shown and brings the milestones' bonus.
         active: False once stopped.
+        makeup: missed days can be made up for; None = where no photo is asked for.
 
     Source: F2, F12.
     """
@@ -199,6 +200,12 @@ class Topic:
     weekdays: bool = False
     streak: bool = False
     active: bool = True
+    makeup: bool | None = None
+
+    @property
+    def allows_makeups(self) -> bool:
+        """A missed day can be made up for: there is a streak to mend, and the leader has nothing against it."""
+        return self.active and self.streak and (not self.photo if self.makeup is None else self.makeup)
 
     def kept(self) -> dict[str, object]:
         """Return it as it is kept in the settings."""

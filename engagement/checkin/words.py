@@ -14,6 +14,7 @@ from engagement.kernel import one_line, simplified
 
 LONGEST_NAME = 8
 LONGEST_REASON = 12
+_HALF_A_YEAR = 183
 _ONES = "一二三四五六七八九"  # zh: numbers as people type them
 _TEN, _TWO = "十", "两"  # zh: numbers as people type them
 ACTS = ("打卡", "签到")  # zh: what people type
@@ -38,6 +39,10 @@ _OPTIONS = {  # zh: what leaders type behind a topic's name
     **dict.fromkeys(("要照片", "照片", "拍照", "传照片", "要图", "晒图", "需要照片"), "photo"),
     **dict.fromkeys(("工作日", "仅工作日", "只工作日", "周一到周五"), "weekdays"),
     **dict.fromkeys(("连签", "算连签", "连续", "连续天数"), "streak"),
+    **dict.fromkeys(("可补签", "能补签", "可以补签", "补签"), "makeup"),
+}
+_OPPOSITES = {  # zh: what leaders type behind a topic's name
+    **dict.fromkeys(("不补签", "不能补签", "不可补签", "不可以补签"), "makeup"),
 }
 _RELATIVE = {  # zh: days as people type them
     "今天": 0,
@@ -140,6 +145,8 @@ def read_topic(text: str, topics: Iterable[rules.Topic]) -> rules.Topic:
             points = int(number.group(1))
         elif word in _OPTIONS:
             options[_OPTIONS[word]] = True
+        elif word in _OPPOSITES:
+            options[_OPPOSITES[word]] = False
         elif word:
             raise Refusal("checkin.topic_how")
     if points > rules.MOST_TOPIC_POINTS:
@@ -181,6 +188,26 @@ def read_day(text: str, today: date, *, past: bool, back: int = 0) -> date | Non
     earliest = today - timedelta(days=back)
     near = [one for one in found if (one <= today if past else one >= earliest)]
     return (max(near) if past else min(near)) if near else None
+
+
+def read_makeup(text: str, today: date, topics: Iterable[rules.Topic]) -> tuple[rules.Topic | None, date | None]:
+    """Read 「健身 昨天」, 「昨天」 or 「健身」 as (topic, day); what is not said is None, as is the plain check-in.
+
+    Raises:
+        Refusal: ``checkin.makeup_how``.
+    """
+    topic: rules.Topic | None = None
+    day: date | None = None
+    topics = tuple(topics)
+    for word in _SEPARATED.split(unicodedata.normalize("NFKC", text).strip()):
+        read = read_day(word, today, past=True)
+        if read is not None and (today - read).days > _HALF_A_YEAR:
+            read = read_day(word, today, past=False) or read  # 「12-31」 in early December is the one to come
+        named = find(topics, topic_name(word)) if read is None else None
+        if (read is None and named is None) or (read is not None and day is not None) or (named and topic):
+            raise Refusal("checkin.makeup_how")
+        day, topic = read or day, named or topic
+    return topic, day
 
 
 def _date(year: int, month: int, day: int) -> date | None:

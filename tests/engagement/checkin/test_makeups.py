@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from engagement.checkin import records
 from engagement.kernel import Outgoing
 from engagement.registry import FEATURES
 from storage import ledger
+from storage.groups import Member
 from tests.engagement.stage import Stage, keys, open_stage, shown
 
 
@@ -190,3 +192,100 @@ def test_rubbish_on_the_buttons(stage: Stage) -> None:
     attend(stage, "李阿姨", 1)
     for key in ("makeup:", "makeup:card", "makeup:gold:2026-12-01:1", "makeup:card:2026-13-01:1", "makeup:card:x:y:z"):
         assert keys(stage.say("李阿姨", "", button=key)) in (["guard.old_button"], ["checkin.not_yours"])
+
+
+# ---------------------------------------------------------------- other topics
+
+
+def on_topic(stage: Stage, who: str, topic: str, *days: int) -> None:
+    for number in days:
+        stage.say(who, f"{topic}打卡", f"2026-12-{number:02d}T09:00")
+
+
+def test_a_topic_with_a_streak_of_its_own_is_made_up_for(stage: Stage) -> None:
+    """
+    周团长: 新增打卡 健身 5分 连签；12-01 … 12-03 健身打卡，12-04 忘了，12-05 健身打卡（第 1 天）
+    李阿姨: 补签 健身       → 补 12-4 这天的健身打卡要 10 积分，补上就是连续 5 天
+    李阿姨: [用 10 积分补]  → 12-4 的健身打卡补上了
+    李阿姨: 补签            → 每天的签到没打过，不混在一起
+    """
+    stage.say("周团长", "新增打卡 健身 5分 连签")
+    on_topic(stage, "李阿姨", "健身", 1, 2, 3, 5)
+    assert keys(stage.say("李阿姨", "补签")) == ["checkin.makeup_never"]
+    (asked,) = stage.say("李阿姨", "补签 健身")
+    assert (asked.key, asked.values["day"], asked.values["streak"]) == ("checkin.makeup_ask", "12-4", 5)
+    assert "补 12-4 这天的健身打卡要 10 积分" in shown(asked)
+    (made,) = stage.say("李阿姨", "", button=asked.buttons[0].key)
+    assert (made.key, made.values["streak"]) == ("checkin.makeup_made", 5)
+    assert "12-4 的健身打卡补上了" in shown(made)
+    assert stage.points("李阿姨") == 10
+    assert keys(stage.say("李阿姨", "补签 健身 12-4")) == ["checkin.makeup_done"]
+    on_topic(stage, "李阿姨", "健身", 6)
+    on_topic(stage, "李阿姨", "健身", 7)
+    assert stage.said[-1].values["streak"] == 7
+    assert right(stage)
+
+
+def test_a_card_serves_a_topic_and_comes_back_to_where_cards_are(stage: Stage) -> None:
+    """A card of the daily check-in pays; the late photo-less check-in of that day turns up, and the card is there again."""
+    stage.say("周团长", "新增打卡 健身 5分 连签")
+    on_topic(stage, "李阿姨", "健身", 1, 2)
+    attend(stage, "李阿姨", *range(1, 8))
+    on_topic(stage, "李阿姨", "健身", 7)
+    (asked,) = stage.say("李阿姨", "补签 昨天 健身")
+    assert asked.key == "checkin.makeup_ask_card"
+    stage.say("李阿姨", "", button=asked.buttons[0].key)
+    assert keys(stage.say("李阿姨", "补签卡")) == ["checkin.cards_none"]
+    (back,) = stage.say("李阿姨", "健身打卡", "2026-12-07T09:30", occurred="2026-12-06T20:00")
+    assert "补签卡" in shown(back)
+    assert stage.say("李阿姨", "补签卡")[0].values["cards"] == 1
+    assert right(stage)
+
+
+@pytest.mark.parametrize(
+    ("topic", "key"),
+    [
+        ("健身 5分", "checkin.makeup_no_streak"),
+        ("健身 5分 连签 不补签", "checkin.makeup_not_here"),
+        ("健身 5分 连签 可补签", "checkin.makeup_ask"),
+        ("健身 5分 连签 工作日", "checkin.makeup_ask"),
+    ],
+)
+def test_only_where_the_topic_allows_it(stage: Stage, topic: str, key: str) -> None:
+    stage.say("周团长", f"新增打卡 {topic}")
+    on_topic(stage, "李阿姨", "健身", 1, 3)
+    attend(stage, "李阿姨", 3)
+    assert keys(stage.say("李阿姨", "补签 健身")) == [key]
+
+
+@pytest.mark.parametrize(("more", "key"), [("", "checkin.makeup_not_here"), (" 可补签", "checkin.makeup_ask")])
+def test_a_photo_topic_is_not_made_up_for_unless_the_leader_says_so(stage: Stage, more: str, key: str) -> None:
+    stage.say("周团长", f"新增打卡 早餐 8分 要照片 连签{more}")
+    for number in (1, 3):
+        (needs,) = stage.say("李阿姨", "早餐打卡", f"2026-12-{number:02d}T09:00")
+        stage.say("李阿姨", "", quoting=needs, media="photo")
+    (said,) = stage.say("李阿姨", "补签 早餐")
+    assert said.key == key
+    forged = f"makeup:points:2026-12-02:{stage_member(stage)}:t1"
+    assert keys(stage.say("李阿姨", "", button=forged)) == [key.replace("_ask", "_made")]
+
+
+def stage_member(stage: Stage) -> int:
+    found = stage.database.read_now(
+        lambda session: session.exec(select(Member.id).where(Member.name == "李阿姨")).one()
+    )
+    assert found is not None
+    return found
+
+
+def test_topics_that_are_not_there(stage: Stage) -> None:
+    stage.say("周团长", "新增打卡 健身 5分 连签")
+    attend(stage, "李阿姨", 1)
+    assert keys(stage.say("李阿姨", "补签 健身")) == ["checkin.makeup_never_topic"]
+    assert keys(stage.say("李阿姨", "补签 游泳")) == ["checkin.makeup_how"]
+    assert keys(stage.say("李阿姨", "补签 健身 随便")) == ["checkin.makeup_how"]
+    stage.say("周团长", "停用打卡 健身")
+    assert keys(stage.say("李阿姨", "补签 健身")) == ["checkin.makeup_not_here"]
+    assert keys(stage.say("李阿姨", "", button=f"makeup:points:2026-12-02:{stage_member(stage)}:t9")) == [
+        "guard.old_button"
+    ]

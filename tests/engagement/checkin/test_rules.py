@@ -214,3 +214,19 @@ def test_days_off_of_a_quarter() -> None:
     assert not rules.leave_fits(december, set(rules.days_between(date(2026, 12, 29), date(2027, 1, 6))))
     assert rules.quarter_of(date(2026, 3, 31)) == (2026, 1)
     assert rules.quarter_of(date(2026, 4, 1)) == (2026, 2)
+
+
+@pytest.mark.parametrize(
+    ("topic", "allows"),
+    [
+        (rules.Topic("t1", "健身", streak=True), True),
+        (rules.Topic("t1", "健身"), False),
+        (rules.Topic("t1", "健身", streak=True, photo=True), False),
+        (rules.Topic("t1", "健身", streak=True, photo=True, makeup=True), True),
+        (rules.Topic("t1", "健身", streak=True, makeup=False), False),
+        (rules.Topic("t1", "健身", streak=True, active=False), False),
+    ],
+)
+def test_which_topics_are_made_up_for(topic: rules.Topic, allows: bool) -> None:
+    assert topic.allows_makeups is allows
+    assert rules.topics_of({"topics": [topic.kept()]}) == (topic,)

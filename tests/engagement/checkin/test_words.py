@@ -93,10 +93,32 @@ def test_the_table_s_commands_come_first(routes: Routes) -> None:
         ),
         ("垃圾分类 ＋５積分", rules.Topic("t3", "垃圾分类", 5)),
         ("广场舞 0分", rules.Topic("t3", "广场舞", 0)),
+        ("早餐 要照片 连签 可补签", rules.Topic("t3", "早餐", photo=True, streak=True, makeup=True)),
+        ("早睡 连签 不能补签", rules.Topic("t3", "早睡", streak=True, makeup=False)),
     ],
 )
 def test_a_new_topic(text: str, topic: rules.Topic) -> None:
     assert words.read_topic(text, rules.topics_of(SETTINGS["checkin"])) == topic
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("昨天", (None, date(2026, 12, 9))),
+        ("健身", (FITNESS, None)),
+        ("健身打卡 12-08", (FITNESS, date(2026, 12, 8))),
+        ("前天，健身", (FITNESS, date(2026, 12, 8))),
+        ("12-31 健身", (FITNESS, date(2026, 12, 31))),
+    ],
+)
+def test_what_is_to_be_made_up_for(text: str, found: tuple[rules.Topic | None, date | None]) -> None:
+    assert words.read_makeup(text, TODAY, [FITNESS]) == found
+
+
+@pytest.mark.parametrize("text", ["游泳", "昨天 前天", "健身 健身", "健身 昨天 随便", "?"])
+def test_what_is_not(text: str) -> None:
+    with pytest.raises(Refusal, match=r"checkin\.makeup_how"):
+        words.read_makeup(text, TODAY, [FITNESS])
 
 
 @pytest.mark.parametrize(
