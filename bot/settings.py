@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationErr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.channels.telegram_settings import TelegramSettings
-from knowledge.settings import KnowledgeSettings, SpeechSettings
+from knowledge.settings import DocumentSettings, KnowledgeSettings, SpeechSettings
 from storage.engine import DatabaseSettings
 
 
@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     telegram: TelegramSettings = Field(default_factory=TelegramSettings)
     llm: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
+    knowledge: DocumentSettings = Field(default_factory=DocumentSettings)
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)

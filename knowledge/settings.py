@@ -29,6 +29,17 @@ class KnowledgeSettings(BaseSettings):
     embedding_timeout: float = Field(default=5.0, gt=0, le=60, description="Seconds for one request")
 
 
+class DocumentSettings(BaseSettings):
+    """What may become a document of the knowledge base beside files.
+
+    Environment: ``BOT_KNOWLEDGE__…`` (docs/settings.md).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BOT_KNOWLEDGE__", extra="ignore")
+
+    urls: bool = Field(default=False, description="Staff may take in pages of the public web by their address")
+
+
 class SpeechSettings(BaseSettings):
     """The speech-to-text endpoint; empty means: who sends a voice message is asked to type.
 

@@ -128,9 +128,9 @@ class Paper:
         objects[0] = b"<</Type/Catalog/Pages 2 0 R%s>>" % self.extra
         objects[1] = b"<</Type/Pages/Kids[%s]/Count %d>>" % (b" ".join(b"%d 0 R" % kid for kid in kids), len(kids))
         out, places = b"%PDF-1.5\n", []
-        for number, content in enumerate(objects, start=1):
+        for number, body in enumerate(objects, start=1):
             places.append(len(out))
-            out += b"%d 0 obj%s endobj\n" % (number, content)
+            out += b"%d 0 obj%s endobj\n" % (number, body)
         table = b"".join(b"%010d 00000 n \n" % place for place in places)
         size = len(objects) + 1
         return (

@@ -7,11 +7,13 @@ import json
 import os
 import random
 import re
+import subprocess
 import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,13 +142,13 @@ def test_a_parser_that_turned_bad_gets_nowhere(
     (tmp_path / "docx" / "opc" / "exceptions.py").write_text("class OpcError(Exception): pass\n", "utf-8")
     path = tmp_path / "a.docx"
     path.write_bytes(_word())
-    real = loaders.subprocess.Popen
+    real = subprocess.Popen
 
-    def started(command: list[str], **options: object) -> object:
-        environment = {**options["env"], "PYTHONPATH": f"{tmp_path}{os.pathsep}{loaders._ROOT}"}  # type: ignore[dict-item]
-        return real(command, **{**options, "env": environment})  # type: ignore[call-overload]
+    def started(command: list[str], **options: Any) -> object:
+        environment = {**options["env"], "PYTHONPATH": f"{tmp_path}{os.pathsep}{loaders._ROOT}"}
+        return real(command, **{**options, "env": environment})
 
-    monkeypatch.setattr(loaders.subprocess, "Popen", started)
+    monkeypatch.setattr(subprocess, "Popen", started)
     began = time.monotonic()
     assert loaders.measured(path).reason == reason
     assert time.monotonic() - began < 25
