@@ -12,6 +12,7 @@ from engagement.feature import Context
 from engagement.groups import guide, rules, service, start
 from engagement.groups.rules import Ask
 from engagement.kernel import Button, Kind, Place, Reply, row_id
+from prompts.loader import texts
 from storage import identities
 
 ROLE = "group_leader"
@@ -131,9 +132,13 @@ def zone(ctx: Context) -> Sequence[Reply]:
 
 
 def undo_change(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
-    """Put a setting back."""
-    service.restore(ctx, before)
-    return [Reply("groups.restored")]
+    """Put a setting back; of a copied group's, what nobody has changed since."""
+    kept = service.restore(ctx, before)
+    if not kept:
+        return [Reply("groups.restored")]
+    words = {**rules.shown_facts(), **{name: texts().raw(f"groups.kept_{name}") for name in ("quiet", "acks", "zone")}}
+    named = texts().raw("groups.between").join(words.get(one, one) for one in kept)
+    return [Reply("groups.restored_partly", {"kept": named})]
 
 
 def add_leader(ctx: Context) -> Sequence[Reply]:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from engagement.errors import Refusal
 from engagement.kernel import one_line, row_id, simplified
@@ -227,3 +228,36 @@ def value_of(text: str) -> str:
 def clears(value: str) -> bool:
     """Say whether a value means that there is none."""
     return bool(_CLEARS.fullmatch(value))
+
+
+_TOGETHER = {"quiet": ("quiet_from", "quiet_to"), "acks": ("quiet_acks",), "zone": ("zone",)}
+"""Settings beside the facts: what is called one, and its columns."""
+
+
+def back_from(
+    before: Mapping[str, Any], copied: Mapping[str, Any], now: Mapping[str, Any]
+) -> tuple[dict[str, object], list[str]]:
+    """Return which columns go back to what stood before a copy, and what was changed since and is left alone.
+
+    Args:
+        before, copied, now: the columns as they stood, as the copy left them, and as they are; ``facts`` is a mapping.
+
+    Returns:
+        The columns to write; keys of facts, ``quiet``, ``acks`` and ``zone`` that somebody has changed since.
+    """
+    facts, kept = dict(now["facts"]), []
+    for key in dict.fromkeys((*shown_facts(), *before["facts"], *copied["facts"])):
+        stood, put, is_now = (one["facts"].get(key, "") for one in (before, copied, now))
+        if is_now != put:
+            kept += [key] if is_now != stood else []
+        elif stood:
+            facts[key] = stood
+        else:
+            facts.pop(key, None)
+    columns: dict[str, object] = {"facts": facts}
+    for name, parts in _TOGETHER.items():
+        if all(now[part] == copied[part] for part in parts):
+            columns |= {part: before[part] for part in parts}
+        elif any(now[part] != before[part] for part in parts):
+            kept.append(name)
+    return columns, kept

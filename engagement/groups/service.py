@@ -13,6 +13,7 @@ from engagement import calendar, rooms
 from engagement.errors import Refusal
 from engagement.events import GroupAdded, GroupClosed
 from engagement.feature import Context, GroupView
+from engagement.groups import rules
 from engagement.kernel import Reply, one_line
 from storage import audit, identities
 from storage.campaigns import Schedule
@@ -179,8 +180,18 @@ def change(ctx: Context, action: str, **values: object) -> Mapping[str, object]:
 _UNDOABLE = frozenset({"facts", "quiet_from", "quiet_to", "quiet_acks", "zone"})
 
 
-def restore(ctx: Context, before: Mapping[str, object]) -> None:
-    """Put back what :func:`change` said stood before; a fact alone goes back, the others stay as they are by now."""
+def restore(ctx: Context, before: Mapping[str, object]) -> list[str]:
+    """Put back what :func:`change` said stood before; a fact alone goes back, the others stay as they are by now.
+
+    Returns:
+        What a copy had set and somebody has changed since: it stays as it is.
+    """
+    copied = before.get("copied")
+    if isinstance(copied, Mapping):
+        now = {name: getattr(ctx.here, name) for name in _UNDOABLE}
+        back, kept = rules.back_from(before, copied, now)
+        change(ctx, "group.restored", **back)
+        return kept
     columns = {name: value for name, value in before.items() if name in _UNDOABLE}
     if "fact" in before:
         key, value = str(before["fact"]), str(before["value"])
@@ -189,6 +200,7 @@ def restore(ctx: Context, before: Mapping[str, object]) -> None:
     if "acks" in before:
         columns["settings"] = _with_acks(ctx.here, str(before["acks"]))
     change(ctx, "group.restored", **columns)
+    return []
 
 
 def set_fact(ctx: Context, key: str, value: str) -> Mapping[str, object]:
@@ -276,15 +288,9 @@ def sees_all(ctx: Context) -> None:
 
 def copy_settings(ctx: Context, source: Group) -> Mapping[str, object]:
     """Take over what another group of the leader has set: facts, quiet hours, zone; returns what :func:`restore` needs."""
-    return change(
-        ctx,
-        "group.copied",
-        facts=dict(source.facts or {}),
-        quiet_from=source.quiet_from,
-        quiet_to=source.quiet_to,
-        quiet_acks=source.quiet_acks,
-        zone=source.zone,
-    )
+    columns = {name: getattr(source, name) for name in _UNDOABLE} | {"facts": dict(source.facts or {})}
+    before = change(ctx, "group.copied", **columns)
+    return {**before, "facts": before["facts"] or {}, "copied": columns}
 
 
 def has_checkins(ctx: Context) -> bool:

@@ -90,3 +90,20 @@ def test_refusals_are_texts() -> None:
 
 def test_the_button_goes_round_all_ways_to_acknowledge() -> None:
     assert [rules.next_acks(style) for style in rules.ACKS] == [*rules.ACKS[1:], rules.ACKS[0]]
+
+
+def columns(facts: dict[str, str], start: int = 0, zone: str = "Asia/Shanghai") -> dict[str, object]:
+    return {"facts": facts, "quiet_from": start, "quiet_to": 420, "quiet_acks": True, "zone": zone}
+
+
+def test_what_goes_back_from_a_copy() -> None:
+    """Only what the copy set and nobody has touched since; what was changed back by hand is not worth a word."""
+    before = columns({"pickup_place": "东门", "hotline": "1"}, 1, "Asia/Urumqi")
+    copied = columns({"pickup_place": "南门", "delivery_day": "周二"}, 2)
+    untouched, kept = rules.back_from(before, copied, copied)
+    assert (untouched, kept) == (before, [])
+    now = columns({"pickup_place": "北门", "hotline": "1", "delivery_day": "周二"}, 3, "Asia/Tokyo")
+    back, kept = rules.back_from(before, copied, now)
+    assert back == {"facts": {"pickup_place": "北门", "hotline": "1"}, "quiet_acks": True}
+    assert kept == ["pickup_place", "quiet", "zone"]
+    assert rules.back_from(before, copied, before)[1] == []

@@ -134,6 +134,29 @@ def test_the_second_group_takes_over_the_first_ones_settings(stage: Stage) -> No
         assert keys(stage.say(LEADER, "", button=f"copy:{reference}", private=True))[0] == "guard.old_button", reference
 
 
+def test_the_undo_of_a_copy_leaves_alone_what_was_changed_since(stage: Stage) -> None:
+    """
+    [照抄「金桂苑」的设置] → 设置 提货点 北门、新填 提货电话、免打扰 21:30-8:00 → [撤销]
+    团团: 照抄来的改回去了；提货点、免打扰后来又改过，没有动
+    """
+    facts = {"pickup_place": "南门", "pickup_hours": "17:00-20:00", "bad_fruit": "包赔"}
+    another_group(stage, facts=facts, quiet_from=1260, quiet_to=480, quiet_acks=False)
+    _, asked = stage.happen(Event.BOT_ADDED, LEADER, group_name="阳光花园", can_read=True)
+    stage.change(facts={"pickup_hours": "16:00", "pickup_place": "老地方"})
+    done = start(stage, button=asked.buttons[0].key)
+    stage.say(LEADER, "设置 提货点 北门")
+    stage.say(LEADER, "免打扰 21:30-8:00")
+    later = {"service_phone": "12345"}
+    stage.change(facts={**group(stage).facts, **later})  # type: ignore[dict-item]
+    undo = next(button.key for button in done.buttons if button.key.startswith("undo:"))
+    said = start(stage, button=undo)
+    assert said.key == "groups.restored_partly"
+    assert "提货点、免打扰后来又改过" in shown(said)
+    now = group(stage)
+    assert now.facts == {"pickup_hours": "16:00", "pickup_place": "北门", **later}
+    assert (now.quiet_from, now.quiet_to, now.quiet_acks) == (1290, 480, True)
+
+
 def test_the_private_chat_is_about_the_group_that_was_just_added(stage: Stage) -> None:
     another_group(stage)
     stage.say(LEADER, "", button="group:2", private=True)
