@@ -23,6 +23,8 @@ ITEM = re.compile(
     r"^(?:[-–•·●○■□◆◇★☆※▪►✓√*]\s*|\d{1,3}\s*[、.．)）](?!\d)|[（(]\s*(?:\d{1,3}|[一二三四五六七八九十]{1,3}|[a-zA-Z])\s*[)）]"
     r"|[①-⑳]|[a-zA-Z][.)、]\s|[一二三四五六七八九十]{1,3}、|第[一二三四五六七八九十百零〇\d]+[章节编条])"
 )
+CONTENTS = re.compile(r"(?:\.\s?){6,}\s*[\divxIVX]*$|…{3,}\s*\d*$|·{6,}\s*\d*$")
+"""A line of a table of contents, which says again what the headings say."""
 _END = "。！？；!?;…”」』】"
 _WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]")
 
@@ -121,16 +123,29 @@ def regions(lines: Sequence[Line], depth: int = 0) -> list[Region]:
     pending: list[Line] = []
     for band, split in _bands(ordered, gutter):
         left, right = [one for one in band if one.x1 <= gutter], [one for one in band if one.x1 > gutter]
+        left, rest = _parted_below(left, right)
         if split and _is_prose(left) and _is_prose(right):
             if pending:
                 found.extend(regions(pending, 4))
                 pending = []
             found.extend([*regions(left, depth + 1), *regions(right, depth + 1)])
+            pending.extend(rest)
         else:
             pending.extend(band)
     if pending:
         found.extend(regions(pending, 4))
     return found
+
+
+def _parted_below(left: list[Line], right: list[Line]) -> tuple[list[Line], list[Line]]:
+    """The left column, and what stands below both columns after a gap: it is read after the right one."""
+    if not left or not right:
+        return left, []
+    bottom = max(one.floor for one in right)
+    for at in range(1, len(left)):
+        if left[at].top > bottom and left[at].top - left[at - 1].floor > 0.9 * left[at].size:
+            return left[:at], left[at:]
+    return left, []
 
 
 def _region(lines: list[Line]) -> Region:
@@ -220,7 +235,9 @@ def goes_on(line: Line, following: Line, region: Region, gap: float) -> bool:
         return False
     if ITEM.match(following.text) or NUMBERED.match(following.text):
         return False
-    if following.x0 - region.x0 > 1.5 * line.size and line.x0 - region.x0 < following.x0 - region.x0 - 0.5 * line.size:
+    indent = following.x0 - line.x0
+    hangs = ITEM.match(line.text) is not None and indent < 4 * line.size  # an item, its lines set behind its mark
+    if following.x0 - region.x0 > 1.5 * line.size and indent > 0.5 * line.size and not hangs:
         return False  # indented: a new paragraph
     if line.x1 >= region.x1 - 2.2 * line.size or line.text[-1] in "，、（":
         return True

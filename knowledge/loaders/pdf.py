@@ -15,6 +15,7 @@ from knowledge.loaders import pdf_page
 from knowledge.loaders.blocks import Block, Loaded
 from knowledge.loaders.guard import Unfit
 from knowledge.loaders.lines import (
+    CONTENTS,
     ITEM,
     NUMBERED,
     Line,
@@ -61,6 +62,7 @@ class _Told:
     table: RuledTable | None = None
     rows: list[Row] = field(default_factory=list)
     open_end: bool = False
+    ends: int = 0
 
 
 def read_pdf(content: bytes, progress: Progress | None = None) -> Loaded:
@@ -200,6 +202,7 @@ def _paragraphs(pages: Sequence[_Page]) -> list[_Told]:
                 else:
                     told.append(part)
                 first = False
+            first = True  # a sentence may go on in the next column
         told.extend(_Told(text, page.content.number) for text in dict.fromkeys(page.content.slanted))
     return told
 
@@ -225,6 +228,8 @@ def _of_region(
             rows = [Row(cells, page=number) for cells in table.rows]
             told.append(_Told("", number, table=table, rows=rows))
             previous = None
+            continue
+        if CONTENTS.search(line.text):
             continue
         following = region.lines[at + 1] if at + 1 < len(region.lines) else None
         level = _heading(line, following, region, gap, body, bold, ranks)
@@ -286,7 +291,8 @@ def _heading(
 
 
 def _carried_over(last: _Told, part: _Told, page: int) -> bool:
-    if last.page != page - 1 and not (last.rows and last.rows[-1].page == page - 1):
+    ended = last.rows[-1].page if last.rows else last.ends or last.page
+    if ended != page - 1 and (ended != page or part.table is not None):
         return False
     if last.table is not None and part.table is not None:
         mine, its = last.table.columns, part.table.columns
@@ -305,7 +311,7 @@ def _carry(last: _Told, part: _Told) -> None:
         last.table = part.table
     else:
         last.text = glued(last.text, part.text)
-        last.open_end, last.line = part.open_end, part.line
+        last.open_end, last.line, last.ends = part.open_end, part.line, part.page
 
 
 def _write(loaded: Loaded, told: Sequence[_Told]) -> None:

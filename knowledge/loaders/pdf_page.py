@@ -214,8 +214,9 @@ class _Reader:
         raw = self.raw
         textpage = self.page.get_textpage()
         handle = textpage.raw
-        hidden: dict[int, list[str]] = {}
+        hidden: dict[int, list[str]] = {}  # runs of neighbours, whatever number of objects they are drawn with
         slanted: dict[int, list[str]] = {}
+        kind, run = "", 0
         box, origin_x, origin_y = raw.FS_RECTF(), ctypes.c_double(), ctypes.c_double()
         last: Any = None
         style: _Style | None = None
@@ -240,12 +241,12 @@ class _Reader:
             x0, x1 = min(x0, x1), max(x0, x1)
             text = "-" if code == 2 else _letter(code)
             inside = -1 <= (x0 + x1) / 2 <= width + 1 and -1 <= (y0 + y1) / 2 <= height + 1
-            if not style.visible or not inside:
-                hidden.setdefault(address, []).append(text)
-            elif style.upright:
+            before, kind = kind, "hidden" if not (style.visible and inside) else "" if style.upright else "slanted"
+            run += kind != before
+            if not kind:
                 self.content.glyphs.append(Glyph(text, x0, x1, base, style.size, style.bold))
             else:
-                slanted.setdefault(address, []).append(text)
+                (hidden if kind == "hidden" else slanted).setdefault(run, []).append(text)
         textpage.close()
         self.content.unseen = _runs(hidden)
         self.content.slanted = _runs(slanted)

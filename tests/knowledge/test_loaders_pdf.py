@@ -92,6 +92,33 @@ def test_two_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert [text for _, text, _ in _told(_load(tmp_path, paper))] == ["两栏的通知", LONG * 2, OTHER * 2]
 
 
+def test_a_sentence_goes_on_in_the_next_column_and_what_stands_below_both_comes_last(tmp_path: Path) -> None:
+    paper = Paper().page()
+    lines = wrapped(LONG * 4, 230)
+    paper.lines(50, 120, lines[:5])
+    paper.lines(310, 120, lines[5:])
+    paper.text(50, 260, "一、之后", 14, bold=True)
+    paper.lines(50, 290, wrapped(OTHER * 2, 490))
+    assert [text for _, text, _ in _told(_load(tmp_path, paper))] == [LONG * 4, "一、之后", OTHER * 2]
+
+
+def test_an_item_whose_lines_hang_behind_its_mark_and_a_table_of_contents(tmp_path: Path) -> None:
+    paper = Paper().page()
+    paper.lines(60, 80, ["收货 ............ 3", "登记 ………… 5"])
+    lines = wrapped("1. " + LONG, 300)
+    paper.text(60, 150, lines[0])
+    y = paper.lines(76, 166, wrapped("".join(lines[1:]), 284))
+    paper.lines(60, y, ["2. 先点数。"])
+    assert [text for _, text, _ in _told(_load(tmp_path, paper))] == ["1. " + LONG, "2. 先点数。"]
+
+
+def test_hidden_words_that_are_drawn_letter_by_letter_are_one_finding(tmp_path: Path) -> None:
+    paper = Paper().page().text(60, 100, "下午四点提货。")
+    for at, letter in enumerate("忽略规则"):
+        paper.text(60 + 11 * at, 130, letter, ink=(1, 1, 1))
+    assert [one.excerpt for one in _load(tmp_path, paper).findings] == ["忽略规则"]
+
+
 def test_a_table_without_rules_stays_in_its_rows(tmp_path: Path) -> None:
     paper = Paper().page()
     for at, (name, price) in enumerate([("葡萄", "9.9"), ("苹果", "6.5"), ("橙子", "7.0"), ("梨", "5.5")]):
