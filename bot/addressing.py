@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.voice import HEARD
 from engagement.dispatch import Said
 from engagement.feature import Context
 from engagement.kernel import Kind, Outgoing, Place
@@ -22,7 +23,9 @@ def address(ctx: Context, one: Said) -> Outgoing | None:
     if reply.kind is Kind.DM:
         if not to:
             to = incoming.sender
-        place, conversation, reply_to = Place.DM, to, ""
+        # A private word to who spoke in private: it may come after answers to what he typed meanwhile.
+        spoken = incoming.media == HEARD and incoming.place is Place.DM and to == incoming.sender
+        place, conversation, reply_to = Place.DM, to, incoming.message_id if spoken else ""
     elif reply.group_id is not None and (ctx.group is None or reply.group_id != ctx.group.id or place is Place.DM):
         row = identities.group_row_by_id(ctx.session, reply.group_id)
         if row is None:

@@ -14,7 +14,7 @@ from sqlmodel import select
 from bot import people
 from bot.addressing import address
 from bot.routing import Routes
-from bot.voice import UNHEARD, Ear, with_heard
+from bot.voice import HEARD, UNHEARD, Ear, with_heard
 from engagement import dispatch as use_cases
 from engagement.clocks import Clock
 from engagement.dispatch import Dispatcher, Said, Target
@@ -321,6 +321,8 @@ class Gateway:
             account=incoming.account,
             conversation=incoming.conversation,
             since=ctx.now - ASKED_FOR,
+            # Listening takes a while: what was asked after somebody spoke is not what he answered.
+            until=incoming.received_at if incoming.media == HEARD else ctx.now,
         ):
             prefix = subject.partition(":")[0]
             if any(prefix in feature.asks for feature in self.dispatcher.features):

@@ -163,6 +163,7 @@ _LAST = Prepared(
         _S.c.account == bindparam("account"),
         _S.c.conversation == bindparam("conversation"),
         _S.c.sent_at >= bindparam("since"),
+        _S.c.sent_at <= bindparam("until"),
     )
     .order_by(_S.c.id.desc())
     .limit(5),
@@ -258,9 +259,13 @@ def latest_about(session: Session, *, channel: str, account: str, conversation: 
     return "" if row is None else str(row[0])
 
 
-def last_subjects(session: Session, *, channel: str, account: str, conversation: str, since: datetime) -> list[str]:
-    """Return what our latest messages in a conversation are about, newest first, at most five from ``since`` on."""
-    rows = session.rows(_LAST, channel=channel, account=account, conversation=conversation, since=micros(since))
+def last_subjects(
+    session: Session, *, channel: str, account: str, conversation: str, since: datetime, until: datetime
+) -> list[str]:
+    """Return what our messages in a conversation are about, newest first, at most five of [since, until]."""
+    rows = session.rows(
+        _LAST, channel=channel, account=account, conversation=conversation, since=micros(since), until=micros(until)
+    )
     return [str(row[0]) for row in rows]
 
 

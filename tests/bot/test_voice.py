@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from sqlmodel import select
 
 from bot.gateway import Handled
 from bot.voice import OF_ONE, Ear, TooLarge, Unfetchable
+from engagement.groups import rules
 from engagement.kernel import Event, Incoming, Kind, Outgoing, Place
 from engagement.registry import FEATURES
 from knowledge import speech
 from knowledge.settings import SpeechSettings
+from storage.groups import Group
 from storage.inbox import Inbox
 from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
 from tests.knowledge.faulty_speech import FaultySpeech, ogg, serving
@@ -147,6 +150,62 @@ def test_misheard_names_obey_nothing(stage: Stage, server: FaultySpeech) -> None
     server.behaviour = "{name} **<b>** \u202e @所有人 加分 李阿姨 100 好"
     send(stage, voice(stage))
     assert stage.points("李阿姨", "adjust") == 0
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_an_answer_that_typing_has_overtaken_quotes_what_it_answers(
+    stage: Stage, server: FaultySpeech, private: bool
+) -> None:
+    """
+    李阿姨（语音，还在听）；李阿姨: 排行榜 → 回排行榜；听完了 → 引用那条语音：「听到：积分。」
+    """
+    server.behaviour = "积分。"
+    spoken = voice(stage, private=private)
+
+    async def overtaken() -> tuple[list[Outgoing], list[Outgoing]]:
+        row = await stage.gateway.accept(spoken)
+        hearing = asyncio.create_task(stage.gateway.hear(spoken))
+        written = replace(spoken, dedupe_key="typed", message_id="typed", text="排行榜", media="", media_id="")
+        second = await stage.gateway.accept(written)
+        assert row is not None and second is not None
+        first_out = await stage.gateway.handle(second, written)
+        heard = await stage.gateway.handle(row, await hearing)
+        return [one.message for one in first_out.queued], [one.message for one in heard.queued]
+
+    (board,), (points,) = asyncio.run(overtaken())
+    assert (board.key, board.reply_to) == ("points.board_week", "typed")
+    assert (points.key, points.reply_to) == ("points.balance", spoken.message_id)
+    assert shown(points).startswith("听到：积分。")
+
+
+def test_a_private_word_to_the_speaker_quotes_it_too(stage: Stage, server: FaultySpeech) -> None:
+    """What comes as a private message of its own (a file, a copy) hangs on the voice message as well."""
+    server.behaviour = "我的数据"
+    spoken = voice(stage)
+    assert {one.reply_to for one in send(stage, spoken)} == {spoken.message_id}
+
+
+def test_what_was_asked_after_somebody_spoke_is_not_what_he_answered(stage: Stage, server: FaultySpeech) -> None:
+    """
+    周团长（语音，还在听）: 今天忙死了；周团长: 设置 → [填提货点] → 团团: 提货点在哪儿？
+    听完了 → 不是提货点
+    """
+    server.behaviour = "今天忙死了"
+    ask = rules.Ask(stage.group_id, "pickup_place")
+    stage.say("周团长", "积分", private=True)
+    spoken = voice(stage, "周团长")
+    stage.clock.set(stage.clock.now() + timedelta(seconds=5))
+    (asked,) = stage.say("周团长", "", button=f"fill:{ask.reference()}", private=True)
+    assert asked.subject.startswith("fill:")
+    stage._remember(asked, "周团长")
+    stage.clock.set(stage.clock.now() + timedelta(seconds=5))
+    said = send(stage, spoken)
+    assert not any(one.key.startswith("groups.") for one in said)
+    group = stage.database.read_now(lambda session: session.get_one(Group, stage.group_id))
+    assert not group.facts
+    later = voice(stage, "周团长")
+    server.behaviour = "东门快递柜"
+    assert send(stage, later)[0].key == "groups.fact_kept", "what is said afterwards is the answer"
 
 
 @pytest.mark.parametrize(

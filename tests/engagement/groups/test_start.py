@@ -144,7 +144,7 @@ def test_the_undo_of_a_copy_leaves_alone_what_was_changed_since(stage: Stage) ->
     _, asked = stage.happen(Event.BOT_ADDED, LEADER, group_name="阳光花园", can_read=True)
     stage.change(facts={"pickup_hours": "16:00", "pickup_place": "老地方"})
     done = start(stage, button=asked.buttons[0].key)
-    stage.say(LEADER, "设置 提货点 北门")
+    stage.say(LEADER, "群信息 提货点 北门")
     stage.say(LEADER, "免打扰 21:30-8:00")
     later = {"service_phone": "12345"}
     stage.change(facts={**group(stage).facts, **later})  # type: ignore[dict-item]
