@@ -20,7 +20,7 @@ import pytest
 import structlog
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from tests import databases, postgresql
+from tests import postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +46,31 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     hypothesis.settings.load_profile("tuantuan")
     _plain_logs()
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        _made_once()
+    if not hasattr(config, "workerinput"):
+        postgresql.name_folder()
+
+
+def _made_once() -> None:
+    """What a process that runs tests makes once and copies; the one that only hands them out needs none of it."""
+    from tests import databases, starter
+
     databases.watch_databases()
     databases.wait_for_the_disk(wanted=False)
     databases.run_every_migration(wanted=False)
-    if not hasattr(config, "workerinput"):
-        postgresql.name_folder()
+    starter.keep()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what is allowed to take long, so that no worker is left alone with it at the end."""
+
+    def allowed(item: pytest.Item) -> float:
+        mark = item.get_closest_marker("timeout")
+        return float(mark.args[0]) if mark is not None and mark.args else 0.0
+
+    items.sort(key=allowed, reverse=True)
 
 
 def pytest_collection_finish() -> None:
@@ -100,6 +120,8 @@ def _logs_as_at_the_start() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _databases_end_with_their_test() -> Iterator[None]:
     """Made before any other fixture of the test, so it ends after them; what a module's fixture opened stays open."""
+    from tests import databases
+
     with databases.closed_afterwards():
         yield
 
@@ -107,6 +129,8 @@ def _databases_end_with_their_test() -> Iterator[None]:
 @pytest.fixture
 def waiting_for_the_disk() -> Iterator[None]:
     """Databases as the product opens them, for a test of just that."""
+    from tests import databases
+
     databases.wait_for_the_disk(wanted=True)
     yield
     databases.wait_for_the_disk(wanted=False)
@@ -115,6 +139,8 @@ def waiting_for_the_disk() -> Iterator[None]:
 @pytest.fixture
 def every_migration() -> Iterator[None]:
     """Empty databases go through the migrations, for tests of them."""
+    from tests import databases
+
     databases.run_every_migration(wanted=True)
     yield
     databases.run_every_migration(wanted=False)

@@ -28,6 +28,8 @@ SECRET = "a secret of the tests, long enough"
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 NOW = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)
 
+pytestmark = pytest.mark.xdist_group("console")
+
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:

@@ -63,6 +63,8 @@ AD_LAW = (
 
 # ---------------------------------------------------------------- what code names
 
+pytestmark = pytest.mark.xdist_group("texts")
+
 
 class Named:
     """Text keys that stand in code: whole ones, patterns of f-strings, and bare names that a helper puts behind a slice."""

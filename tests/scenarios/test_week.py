@@ -30,6 +30,8 @@ BUDGET = 4
 LONGEST = 400
 TO_A_LEADER = {"faq.to_leader", "faq.reminder", "faq.morning"}
 
+pytestmark = pytest.mark.xdist_group("week")
+
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> Performance:

@@ -25,6 +25,8 @@ from engagement.kernel import Incoming, Kind, Outcome, Outgoing, Place
 
 MORNING = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)  # 7:20 in Shanghai
 
+pytestmark = pytest.mark.xdist_group("sim")
+
 
 def open_simulator(directory: Path, clock: SetClock) -> tuple[Program, Simulator]:
     """A program without the knowledge base, and the simulator over it."""
