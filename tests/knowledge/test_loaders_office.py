@@ -355,3 +355,57 @@ def test_slides_in_order_without_what_is_hidden_beside_them_or_noted(tmp_path: P
         ("hidden_slide", "P2", "内部底价"),
     }
     assert loaded.title == "新团长培训"
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "told"),
+    [
+        (3, "decimal", "3"),
+        (3, "decimalZero", "03"),
+        (10, "chineseCountingThousand", "十"),
+        (12, "chineseCounting", "十二"),
+        (105, "chineseCounting", "一百零五"),
+        (20, "japaneseCounting", "二十"),
+        (2, "lowerLetter", "b"),
+        (27, "upperLetter", "AA"),
+        (4, "lowerRoman", "iv"),
+        (9, "upperRoman", "IX"),
+        (3, "decimalEnclosedCircle", "③"),
+        (99_999, "chineseCounting", "99999"),
+    ],
+)
+def test_the_numbers_of_lists(value: int, form: str, told: str) -> None:
+    from knowledge.loaders.word_styles import written
+
+    assert written(value, form) == told
+
+
+def test_rows_that_are_hidden_or_deleted_and_the_table_of_contents_of_a_word_document(tmp_path: Path) -> None:
+    from docx.oxml.parser import parse_xml
+
+    def build(document: Any) -> None:
+        table = document.add_table(rows=4, cols=2)
+        for at, text in enumerate(["货", "价", "梨", "5", "样机", "1", "桃", "7"]):
+            table.cell(at // 2, at % 2).text = text
+        for row, mark in ((2, "hidden"), (3, "del")):
+            table.rows[row]._tr.insert(0, parse_xml(f'<w:trPr xmlns:w="{W}"><w:{mark} w:id="1"/></w:trPr>'))
+        contents = "<w:docPartObj><w:docPartGallery w:val='Table of Contents'/></w:docPartObj>"
+        document.element.body.insert(
+            0,
+            parse_xml(
+                f'<w:sdt xmlns:w="{W}"><w:sdtPr>{contents}</w:sdtPr><w:sdtContent>'
+                f"<w:p>{_run('提货……1')}</w:p></w:sdtContent></w:sdt>"
+            ),
+        )
+        document.element.body.insert(
+            1, parse_xml(f'<w:sdt xmlns:w="{W}"><w:sdtContent><w:p>{_run("框住的话。")}</w:p></w:sdtContent></w:sdt>')
+        )
+
+    loaded = _word(tmp_path, build)
+    assert _told(loaded) == [("text", "框住的话。"), ("row", "货：梨；价：5")]
+    assert {(one.code, one.excerpt) for one in loaded.findings} == {("hidden_text", "样机1"), ("deleted_text", "桃7")}
+
+
+def test_a_csv_that_names_its_separator(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("sep=;\r\n品名;价格,元\r\n葡萄;9,9\r\n", "utf-8")
+    assert _told(loaders.load(tmp_path / "a.csv")) == [("row", "品名：葡萄；价格,元：9,9")]

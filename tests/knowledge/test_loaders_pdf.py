@@ -244,3 +244,39 @@ def test_sixty_five_pages_of_text_and_tables(tmp_path: Path) -> None:
     assert not any("样例）" in block.text or block.text.startswith("第 65 页") for block in found.loaded.blocks)
     assert found.cpu_seconds <= 5
     assert found.peak_mb <= 300
+
+
+def test_tables_ruled_by_thin_bars_and_by_painted_cells(tmp_path: Path) -> None:
+    paper = Paper().page()
+    for y in (100, 120, 140):
+        paper.box(60, y, 260, y + 0.7, (0, 0, 0))
+    for x in (60, 160, 260):
+        paper.box(x, 100, x + 0.7, 140, (0, 0, 0))
+    for at, (left, right) in enumerate([("类别", "时限"), ("叶菜", "2 小时")]):
+        paper.text(65, 114 + 20 * at, left).text(165, 114 + 20 * at, right)
+        for column, ink in ((60, (0.8, 0.9, 1)), (160, (0.9, 0.9, 0.9))):
+            paper.raw("q")
+            paper.box(column, 300 + 20 * at, column + 100, 320 + 20 * at, ink)
+            paper.raw("Q")
+        paper.text(65, 314 + 20 * at, left).text(165, 314 + 20 * at, right)
+    told = [text for _, text, _ in _told(_load(tmp_path, paper))]
+    assert told == ["类别：叶菜；时限：2 小时", "类别：叶菜；时限：2 小时"]
+
+
+def test_a_page_that_is_only_a_picture_is_named(tmp_path: Path) -> None:
+    paper = Paper().page().text(60, 100, "下午四点提货。")
+    paper.page().raw("q 500 0 0 700 40 60 cm BI /W 1 /H 1 /CS /G /BPC 8 ID \x00 EI Q")
+    loaded = _load(tmp_path, paper)
+    assert [(one.code, one.locator) for one in loaded.findings] == [("pictures", "P2")]
+    assert loaded.warnings == ["pictures"]
+
+
+def test_a_page_turned_upside_down_and_one_with_a_margin_cut_off(tmp_path: Path) -> None:
+    for extra in (b"/Rotate 180", b"/CropBox[50 50 545 792]"):
+        paper = Paper().page()
+        paper.page_extra = extra
+        turn = "-1 0 0 -1 500" if b"Rotate" in extra else "1 0 0 1 60"
+        for y, text in ((300, "先点数。"), (340, "再拍照。")):
+            place = y if b"Rotate" in extra else HEIGHT - y
+            paper.raw(f"BT /F1 12 Tf {turn} {place} Tm <{text.encode('utf-16-be').hex()}> Tj ET")
+        assert [text for _, text, _ in _told(_load(tmp_path, paper))] == ["先点数。", "再拍照。"]
