@@ -68,6 +68,7 @@ WARNS = re.compile(
 REPORTS = re.compile(
     r"(?<!所)有人[^,。?]{0,6}(?:[加让叫拉要]我|私信|冒|发|骂|卖假|在群|打电话)|有个"
     r"|(?:客服|卖家|商家|对方|人家|团长|网友|的人|[他她])[^,。]{0,6}(?:[加让叫拉]我|私信我)"
+    r"|说是客服|屏蔽|拉黑|刷屏|推销|骚扰|(?:表[妹姐弟哥]|同事|同学|亲戚|朋友|邻居|老公|儿子|女儿|闺女)在?(?:做|搞|干)(?:微商|直播|兼职|刷单|传销|代购)"
     r"|陌生|自称|短信说|能信|靠谱吗|真的吗|是真的|假的|别信|别点|别上|发广告|骂人|管不管|管管|卖假|谁发的"
 )
 """Tells of what somebody else does."""
@@ -88,6 +89,10 @@ INSULTS = re.compile(
 )
 SELF = re.compile(r"(?:我|自己|俺|咱)(?:真是?|就是?|是|都|也|怎么|又)*[一-鿿]{0,2}$")
 """Stands before a word that somebody says of himself."""
+LAUGHS = re.compile(
+    r"[😂🤣😄😁😆😅😜🤪😝😹]|\[(?:笑哭|捂脸|偷笑|坏笑|旺柴|呲牙|憨笑|调皮)\]|哈哈|(?:喊|骂|说|叫|笑)我|被人?[骂说]|有人骂"
+)
+"""Neighbours who laugh, or tell what they were called, do not quarrel."""
 OWN_FAULT = re.compile(r"(?:我|自己|俺)(?:这个?|真是个?|就是个?|也是个?|是个?|又|个)+$")
 """The same, of a word that is an insult wherever else it stands: 「我靠」 is nothing that somebody is."""
 

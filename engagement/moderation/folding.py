@@ -41,10 +41,10 @@ _SIGNS = {  # zh: signs that are written for a word
     "💩": "屎",
     "🐔": "鸡",
     "🐢": "龟",
+    "🖕": "竖中指",
     **dict(zip("аеорсхуіѕνωАЕОРСХВНКМТ", "aeopcxyisvwaeopcxbhkmt", strict=True)),  # letters that look like Latin ones
     "∨": "v",
     "√": "v",
-    "℃": "c",
     "∪": "u",
     "Ⅴ": "v",
 }

@@ -169,7 +169,7 @@ def inspect(text: str, words: Sequence[Lexicon] = (), activity: str = "") -> tup
             severity = 2 if listed_in == OWN else 3
             add(Category.WORD, listed_in, folded.unbared(start, end), severity, Action.HOLD)
     for match in adverts.INSULTS.finditer(folded.bare):
-        if not adverts.SELF.search(folded.bare[: match.start()]):
+        if not about.laughs and not adverts.SELF.search(folded.bare[: match.start()]):
             add(Category.INSULT, "quarrel", folded.unbared(*match.span()), 2, _rude(activity, 2))
     for kind, span in _added_up(folded, about):
         category = _SCORED.get(kind, Category.WORD)
@@ -181,6 +181,8 @@ def inspect(text: str, words: Sequence[Lexicon] = (), activity: str = "") -> tup
 
 _SCORED = {"advert": Category.ADVERT, "insult": Category.INSULT}
 """Kinds of signals that are a category of their own; the others are grave words."""
+_LAUGH = 4
+"""Points that a laugh takes from an insult."""
 _INSTEAD = {"advert": Category.WORD, "fraud": Category.ADVERT}
 """Kinds that need not be said where this is found: whoever offers a forged paper advertises, and one reason is enough."""
 
@@ -192,8 +194,9 @@ def _added_up(folded: Folded, about: _About) -> Iterator[tuple[str, _Span]]:
         if about.others and name != "insult":
             continue
         found = scores.score(kinds[name], folded.clauses)
+        points = found.points - (_LAUGH if about.laughs and name == "insult" else 0)
         own = name == "insult" and "you" not in found.groups and adverts.SELF.search(folded.clauses[: found.start])
-        if found.points >= kinds[name].needs and not own:
+        if points >= kinds[name].needs and not own:
             yield name, (folded.clauses_at[found.start], folded.clauses_at[found.end - 1] + 1)
 
 
@@ -205,18 +208,20 @@ def _rude(activity: str, severity: int) -> Action:
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What a text is about: it asks, warns of somebody, or tells of what somebody else does."""
+    """What a text is about: it asks, warns of somebody, or tells of what somebody else does; or it laughs."""
 
     asks: bool
     warns: bool
     others: bool
+    laughs: bool
 
 
 def _about(folded: Folded) -> _About:
     promises = bool(adverts.PROMISES.search(folded.text))
     warns = not promises and bool(adverts.WARNS.search(folded.text))
     others = warns or (not promises and bool(adverts.REPORTS.search(folded.text)))
-    return _About(bool(adverts.ASKS.search(folded.text)), warns, others)
+    laughs = bool(adverts.LAUGHS.search(folded.text))
+    return _About(bool(adverts.ASKS.search(folded.text)), warns, others, laughs)
 
 
 def _advert(folded: Folded, about: _About, *, reachable: bool, links: Sequence[_Span]) -> _Span | None:
