@@ -76,6 +76,8 @@ def do(ctx: Context) -> Sequence[Reply]:
 def evening(ctx: Context) -> Sequence[Reply]:
     """The overview every evening in private, on or off."""
     word, _, number = ctx.text.partition(":")
+    if (word, number) == ("off", "0"):
+        return _no_evenings(ctx)
     group = rooms.lead(ctx, row_id(number))
     person = ctx.actor.person_id
     on = word == "on"
@@ -84,6 +86,21 @@ def evening(ctx: Context) -> Sequence[Reply]:
     told = "leader.did_evening_on" if on else "leader.did_evening_off"
     undo = actions.note(ctx, service.EVENING, {"person": person, "on": before}, told)
     return [Reply("leader.evening_on" if on else "leader.evening_off", values, buttons=[undo])]
+
+
+def _no_evenings(ctx: Context) -> Sequence[Reply]:
+    """No evening of any group; 撤销 in each has the way back."""
+    led, before = rooms.led(ctx), ctx.group
+    if not led:
+        raise Refusal("guard.leader_only")
+    person = ctx.actor.person_id
+    for group in led:
+        rooms.lead(ctx, group.id or 0)
+        if service.set_evening(ctx, person, False):
+            actions.note(ctx, service.EVENING, {"person": person, "on": True}, "leader.did_evening_off")
+    if before is not None:
+        rooms.step_into(ctx, before.id)
+    return [Reply("leader.evening_off", {"group": None})]
 
 
 def undo_evening(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:

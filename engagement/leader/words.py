@@ -71,6 +71,15 @@ def figures(day: Day, now: datetime) -> Mapping[str, object]:
     }
 
 
+def evening_row(day: Day, now: datetime) -> Mapping[str, object]:
+    """Return what the line about one of several groups names; what needs a look stands behind the figures."""
+    values = figures(day, now)
+    words = texts()
+    more = words.fill("leader.evening_waiting", values) if day.open else ""
+    more += words.fill("leader.evening_suspected", {"suspected": day.suspected}) if day.suspected else ""
+    return {**values, "more": more}
+
+
 def overview(day: Day, now: datetime) -> Mapping[str, object]:
     """Return everything that the paragraphs of an overview name."""
     praised = [{"name": name, "days": days} for name, days in day.praised[-rules.PRAISED :]]

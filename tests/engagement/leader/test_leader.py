@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import pytest
 from sqlmodel import select
 
 from engagement.events import Suspected
-from engagement.feature import Actor, Context, GroupView
-from engagement.kernel import Event, Kind, Outgoing
+from engagement.feature import Actor, Context, GroupView, Occurrence, Planned
+from engagement.kernel import Event, Kind, Outgoing, Reply
 from engagement.registry import FEATURES
+from prompts.loader import texts
 from storage import identities
 from storage.actions import LeaderAction
 from storage.audit import AuditRow
@@ -225,6 +226,70 @@ def test_every_evening_for_who_asked(stage: Stage) -> None:
     stage.say(LEADER, "删除我的数据", private=True)
     stage.say(LEADER, "", button=f"erase:{stage.person(LEADER)}", private=True)
     assert stage.push("leader_evening", "2026-12-05T20:30") is None
+
+
+def evening_of_several(stage: Stage, when: str, groups: Sequence[Sequence[int]]) -> list[Planned]:
+    """What the job makes of groups that are planned together, one list of ids a transaction."""
+    stage.clock.set(at(when))
+    planned: list[Planned] = []
+    for some in groups:
+
+        def plan(session: Session, some: Sequence[int] = some) -> Sequence[Planned]:
+            due = [Occurrence(GroupView.of(session.get_one(Group, one)), 1, at(when).date(), at(when)) for one in some]
+            return stage.jobs["leader_evening"].plan(session, due, at(when))
+
+        planned += stage.database.write_now(plan)
+    return planned
+
+
+def test_a_leader_of_several_groups_gets_one_message(stage: Stage) -> None:
+    """
+    （20:30）团团私聊周团长: 你的几个群今天：阳光花园一期 签到 1…；金桂苑 签到 0… [阳光花园一期] [金桂苑] [晚上不用发了]
+    王姐 leads only one of the two and reads about that one; however the planner cuts its batches, it is one each.
+    """
+    other = second_group(stage)
+    for group in (stage.group_id, other):
+        stage.say(LEADER, "", button=f"evening:on:{group}", private=True)
+    stage.say("王姐", "签到")
+    stage.say(LEADER, "设团长 王姐")
+    stage.say("王姐", "", button=f"evening:on:{stage.group_id}", private=True)
+    merged = alone = Reply("")
+    for batches in ([[stage.group_id, other]], [[stage.group_id], [other]], [[other], [stage.group_id]]):
+        planned = evening_of_several(stage, "2026-12-01T20:30", batches)
+        replies = {one.reply.to: one.reply for one in planned if one.reply is not None}
+        assert len(planned) == len(replies) == 2
+        merged, alone = replies[stage.person(LEADER)], replies[stage.person("王姐")]
+        assert (merged.key, alone.key) == ("leader.evening_groups", "leader.evening")
+    assert [row["group"] for row in merged.values["rows"]] == ["阳光花园一期", "金桂苑"]  # type: ignore[attr-defined]
+    words = texts().fill(merged.key, merged.values)
+    assert "**阳光花园一期**：签到 1（昨天 0）" in words
+    assert [one.key for one in merged.buttons] == [f"glance:{stage.group_id}", f"glance:{other}", "evening:off:0"]
+    (off,) = stage.say(LEADER, "", button="evening:off:0", private=True)
+    assert off.key == "leader.evening_off"
+    assert [
+        one.reply.to for one in evening_of_several(stage, "2026-12-02T20:30", [[stage.group_id, other]]) if one.reply
+    ] == [stage.person("王姐")]
+    assert keys(stage.say("李阿姨", "", button="evening:off:0", private=True)) == ["guard.leader_only"]
+
+
+def test_groups_that_are_asleep_elsewhere_come_on_their_own(stage: Stage) -> None:
+    """Another zone is due at another time; a group whose evening push is off says nothing and carries nothing."""
+    far = second_group(stage)
+    for group in (stage.group_id, far):
+        stage.say(LEADER, "", button=f"evening:on:{group}", private=True)
+
+    def move(session: Session) -> None:
+        group = session.get_one(Group, far)
+        group.zone = "Asia/Urumqi"
+        session.add(group)
+
+    stage.database.write_now(move)
+    (alone,) = evening_of_several(stage, "2026-12-01T20:30", [[stage.group_id]])
+    assert alone.reply is not None
+    assert alone.reply.key == "leader.evening"
+    (later,) = evening_of_several(stage, "2026-12-01T22:30", [[far]])
+    assert later.reply is not None
+    assert later.reply.values["group"] == "金桂苑"
 
 
 def test_who_leads_no_more_gets_no_evening(stage: Stage) -> None:
