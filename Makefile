@@ -1,7 +1,7 @@
 # 团团助手. `make` alone lists what can be done. Nothing but Python 3.11-3.13 and make is needed beforehand.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup run play check fix test format lint coverage types contracts chaos chaos-short bench bench-short lock migrate \
+.PHONY: help setup run play check fix test format lint coverage types contracts chaos chaos-short bench bench-short eval-llm lock migrate \
         feature screenshots emulator clean
 
 DATA ?= data
@@ -69,6 +69,9 @@ bench: .dev-environment ## every benchmark, at full size
 
 bench-short: .dev-environment ## the same with small figures, to see that they run
 	$(PYTHON_IN) -m bot bench all --short --data .cache/bench
+
+eval-llm: .dev-environment ## answers of a real model (BOT_LLM__BASE_URL, BOT_LLM__MODEL), resumable
+	$(PYTHON_IN) -m tests.tools.eval_llm $(ARGS)
 
 lock: ## resolve the three locks again: make lock, or make lock UPGRADE=1 for the newest versions
 	@test -x .cache/uv/bin/uv || { python3 -m venv .cache/uv && .cache/uv/bin/python -m pip install --quiet uv; }

@@ -123,6 +123,7 @@ class Prepared:
         question: in question form.
         passages: what may be quoted, the one that decides first; empty unless answered.
         started: monotonic seconds when the question came.
+        probable: when asked back, the passage of the first candidate: what a judge may look at.
     """
 
     question: str
@@ -131,6 +132,7 @@ class Prepared:
     candidates: tuple[Candidate, ...]
     score: float
     started: float
+    probable: Passage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from knowledge import ingest
 from knowledge.answer import Answer, Candidate, Citation, Decision, Passage, Prepared, Scope
 from knowledge.base import KnowledgeBase
+from knowledge.budget import Asker, RowPurse
 from knowledge.errors import ModelFault
 from storage.groups import Group
 
@@ -46,6 +47,7 @@ class Answering:
         group_id: int | None = None,
         facts: Mapping[str, str] | None = None,
         leader: bool = False,
+        asker: Asker | None = None,
     ) -> Answer:
         """Answers a question, asks back, or says that it cannot.
 
@@ -55,6 +57,7 @@ class Answering:
             group_id: Whose passages may be used besides those for everybody; set by code, never by what is said.
             facts: The group's facts.
             leader: The asker is a leader or staff, in private.
+            asker: Whose budget of worded answers it is.
         """
         vector = await self.base.sense(question)
         prepared = await self.database.read(
@@ -62,7 +65,7 @@ class Answering:
                 session, question, scope_of(session, group_id, leader=leader).sight(now), vector
             )
         )
-        return await self.base.finish(prepared, facts or {})
+        return await self.base.finish(prepared, facts or {}, asker)
 
     async def ask_within(
         self, question: str, scope: Scope, facts: Mapping[str, str] | None = None, *, now: datetime
@@ -151,5 +154,6 @@ def open_answering(
         clock: Monotonic seconds.
     """
     answering = Answering(database, KnowledgeBase(directory, settings, clock=clock))
+    answering.base.wording.purse = RowPurse(database, settings)
     database.read_now(answering.base.open)
     return answering

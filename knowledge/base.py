@@ -18,19 +18,21 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy
 
-from knowledge import confidence, embedding, grounding, model, normalise, retriever
-from knowledge.answer import Answer, Candidate, Citation, Decision, Passage, Prepared, Scope, Sight, cite, fill, lacking
+from knowledge import confidence, embedding, judge, model, normalise, retriever
+from knowledge.answer import Answer, Candidate, Decision, Passage, Prepared, Scope, Sight, fill, lacking
 from knowledge.catalogue import Catalogue, Reader, Shelf
 from knowledge.confidence import Floors
 from knowledge.errors import ModelFault
 from knowledge.index import VectorIndex
 from knowledge.retriever import Ranked
+from knowledge.wording import Said, Wording
 from storage.documents import Chunk, Document, DocumentVersion, counter
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from knowledge.budget import Asker
     from knowledge.embedding import Embedder
     from knowledge.model import ChatModel
     from knowledge.settings import KnowledgeSettings
@@ -102,7 +104,7 @@ class KnowledgeBase:
     ) -> None:
         self._embedder = embedder or embedding.configured(settings)
         self._remote = isinstance(self._embedder, embedding.EndpointEmbedder)
-        self._chat = chat or model.configured(settings)
+        self.wording = Wording(chat or model.configured(settings), judge.configured(settings))
         self._clock = clock
         self._reader = Reader()
         self._catalogue: Catalogue | None = None
@@ -265,7 +267,9 @@ class KnowledgeBase:
             passage = self._best_passage(session, catalogue.passages, asked, near, sight)
             if passage is not None:
                 decision, passages = "answered", (passage,)
-        return Prepared(asked, decision, passages, _candidates(ranked, found, odds), confidence.share(odds), started)
+        offered = _candidates(ranked, found, odds)
+        probable = found[ranked[0].item.chunk] if decision == "asked_back" else None
+        return Prepared(asked, decision, passages, offered, confidence.share(odds), started, probable)
 
     def prepare_entry(self, session: Session, entry: str, sight: Sight) -> Prepared | None:
         """An entry by its own id, as if it had been asked for; None when the asker may not see it."""
@@ -330,17 +334,17 @@ class KnowledgeBase:
             )
         return found
 
-    async def finish(self, prepared: Prepared, facts: Mapping[str, str]) -> Answer:
+    async def finish(self, prepared: Prepared, facts: Mapping[str, str], asker: Asker | None = None) -> Answer:
         """Words the answer. No transaction may be open: a configured model is called here.
 
         Args:
             prepared: From ``prepare``.
             facts: The group's facts; an answer that needs one that is missing is given without it.
+            asker: Whose budget a model's call is held against; None = nobody's.
         """
+        prepared = await self.wording.judged(prepared, facts, asker)
         decision = prepared.decision
-        text = ""
-        citations: tuple[Citation, ...] = ()
-        worded: str | None = None
+        said: Said = "", (), None
         missing: tuple[str, ...] = ()
         if decision == "answered":
             best = prepared.passages[0]
@@ -349,29 +353,11 @@ class KnowledgeBase:
             if plain is None or not (plain.strip() or best.title):
                 decision = "handed_over"
             else:
-                text = plain.strip()
-                citations = (cite(best, text or best.title),)
-                if self._chat is not None and text and not best.facts:
-                    text, citations, worded = await self._worded(self._chat, prepared, text, facts)
+                said = await self.wording.say(prepared, plain.strip(), facts, asker)
         ms = (self._clock() - prepared.started) * 1000
         found = prepared.candidates, prepared.score
+        text, citations, worded = said
         return Answer(decision, text, citations, *found, worded, ms, prepared.question, missing)
-
-    async def _worded(
-        self, chat: ChatModel, prepared: Prepared, plain: str, facts: Mapping[str, str]
-    ) -> tuple[str, tuple[Citation, ...], str | None]:
-        """A model's wording as far as it is grounded; on any failure the best passage itself."""
-        usable = [(one, text) for one in prepared.passages if not one.facts and (text := fill(one, facts))]
-        extractive = plain, (cite(prepared.passages[0], plain),), None
-        try:
-            answer = await chat.word(prepared.question, [text for _, text in usable])
-        except ModelFault as fault:
-            _LOG.warning("knowledge.extractive_instead", extra={"reason": fault.reason})
-            return extractive
-        text, used = grounding.grounded(answer, [text for _, text in usable])
-        if not text or used[0] != 0:
-            return extractive
-        return text, tuple(cite(*usable[at]) for at in used), chat.name
 
 
 def _candidates(ranked: list[Ranked], found: dict[int, Passage], odds: float) -> tuple[Candidate, ...]:

@@ -8,20 +8,33 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from knowledge.breaker import Breaker
 from knowledge.errors import ModelFault
 from knowledge.masking import mask_outgoing
 
 if TYPE_CHECKING:
     from knowledge.settings import KnowledgeSettings
 
-_PROMPT = Path(__file__).resolve().parents[1] / "prompts" / "llm" / "answer.zh.md"
-PAUSE = 30.0
-"""Seconds without a call after ``FAILURES`` failures in a row: a dead endpoint must not cost every asker the deadline."""
-FAILURES = 3
+_MOST_TOKENS = 1_000_000
+_PROMPTS = Path(__file__).resolve().parents[1] / "prompts" / "llm"
+
+
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """What a model said, unchecked, and what it used.
+
+    Attributes:
+        prompt_tokens, completion_tokens: as the endpoint tells; 0 when it tells nothing, and never below 0.
+    """
+
+    text: str
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 class ChatModel(Protocol):
@@ -31,7 +44,7 @@ class ChatModel(Protocol):
     def name(self) -> str:
         """Model and prompt version, as recorded with the answer."""
 
-    async def word(self, question: str, passages: Sequence[str]) -> str:
+    async def word(self, question: str, passages: Sequence[str]) -> Worded:
         """An answer in a few sentences, unchecked.
 
         Raises:
@@ -39,10 +52,10 @@ class ChatModel(Protocol):
         """
 
 
-@lru_cache(maxsize=1)
-def prompt() -> tuple[str, str]:
-    """Version and words of the system message."""
-    head, _, body = _PROMPT.read_text(encoding="utf-8").partition("\n\n")
+@lru_cache(maxsize=8)
+def prompt(name: str = "answer") -> tuple[str, str]:
+    """Version and words of a system message in prompts/llm."""
+    head, _, body = (_PROMPTS / f"{name}.zh.md").read_text(encoding="utf-8").partition("\n\n")
     return head.removeprefix("version:").strip(), body.strip()
 
 
@@ -56,62 +69,75 @@ class EndpointChat:
 
     def __init__(self, settings: KnowledgeSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._clock = clock
+        self._breaker = Breaker(clock)
         self._chain: Any = None
-        self._failures = 0
-        self._closed_until = 0.0
         self.name = f"{settings.model} ({prompt()[0]})"
 
     def _built(self) -> Any:
         if self._chain is None:
-            from langchain_core.output_parsers import StrOutputParser
             from langchain_core.prompts import ChatPromptTemplate
             from langchain_openai import ChatOpenAI
-            from pydantic import SecretStr
 
-            arguments: dict[str, Any] = {
-                "model": self._settings.model,
-                "base_url": self._settings.base_url,
-                "api_key": self._settings.api_key if self._settings.api_key.get_secret_value() else SecretStr("none"),
-                "timeout": self._settings.deadline,
-                "max_retries": self._settings.retries,
-                "temperature": 0,
-                "use_responses_api": False,
-                "extra_body": {"max_tokens": self._settings.max_tokens},
-            }
             template = ChatPromptTemplate.from_messages([("system", "{rules}"), ("human", "{passages}\n\n{question}")])
-            self._chain = template | ChatOpenAI(**arguments) | StrOutputParser()
+            self._chain = template | ChatOpenAI(**arguments(self._settings, most_tokens=self._settings.max_tokens))
         return self._chain
 
-    async def word(self, question: str, passages: Sequence[str]) -> str:
+    async def word(self, question: str, passages: Sequence[str]) -> Worded:
         """See ``ChatModel.word``; question and passages are masked before they leave."""
         import openai
 
-        if self._clock() < self._closed_until:
+        if not self._breaker.allows():
             raise ModelFault("chat", "paused")
-        numbered = "\n".join(f"<passage>\n{_inert(text)}\n</passage>" for text in passages)
+        numbered = "\n".join(f"<passage>\n{inert(text)}\n</passage>" for text in passages)
         values = {
             "rules": prompt()[1],
             "passages": numbered,
-            "question": f"<question>\n{_inert(question)}\n</question>",
+            "question": f"<question>\n{inert(question)}\n</question>",
         }
         chain = await asyncio.to_thread(self._built)  # the first call imports for two seconds
         try:
             async with asyncio.timeout(self._settings.deadline):
-                answer = await chain.ainvoke(values)
+                message = await chain.ainvoke(values)
+            worded = read_message(message)
         except (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            self._failures += 1
-            if self._failures >= FAILURES:
-                self._closed_until = self._clock() + PAUSE
-                self._failures = 0
+            self._breaker.failed()
             raise ModelFault("chat", type(error).__name__) from error
-        self._failures = 0
-        if not isinstance(answer, str) or not answer.strip():
+        self._breaker.succeeded()
+        if not worded.text.strip():
             raise ModelFault("chat", "empty")
-        return answer
+        return worded
 
 
-def _inert(text: str) -> str:
+def read_message(message: Any) -> Worded:
+    """What a message of langchain holds; a usage that lies or is missing counts as little as it can."""
+    if not isinstance(message.content, str):
+        raise TypeError("no text")
+    usage = message.usage_metadata or {}
+
+    def tokens(name: str) -> int:
+        value = usage.get(name)
+        return min(max(value, 0), _MOST_TOKENS) if isinstance(value, int) else 0
+
+    return Worded(message.content, tokens("input_tokens"), tokens("output_tokens"))
+
+
+def arguments(settings: KnowledgeSettings, *, most_tokens: int) -> dict[str, Any]:
+    """What ChatOpenAI is made with: neither a deadline nor the number of retries is its own (LOCAL-MODEL)."""
+    from pydantic import SecretStr
+
+    return {
+        "model": settings.model,
+        "base_url": settings.base_url,
+        "api_key": settings.api_key if settings.api_key.get_secret_value() else SecretStr("none"),
+        "timeout": settings.deadline,
+        "max_retries": settings.retries,
+        "temperature": 0,
+        "use_responses_api": False,
+        "extra_body": {"max_tokens": most_tokens},
+    }
+
+
+def inert(text: str) -> str:
     """Masked, and unable to close the element that it stands in."""
     return mask_outgoing(text).replace("<", "＜").replace(">", "＞")
 

@@ -22,6 +22,15 @@ class KnowledgeSettings(BaseSettings):
     retries: int = Field(default=1, ge=0, le=2, description="Repeats after 429 or 5xx, inside the deadline")
     max_tokens: int = Field(default=400, ge=16, le=4000, description="Longest answer, in tokens")
 
+    member_daily: int = Field(default=30, ge=0, description="Answers a member may have worded by the model in a day")
+    group_daily: int = Field(default=300, ge=0, description="The same for a group")
+    daily: int = Field(default=20_000, ge=0, description="The same over all; beyond it answers are the passage itself")
+    prompt_price: float = Field(default=0.0, ge=0, description="Price of a million tokens sent, in your currency")
+    completion_price: float = Field(default=0.0, ge=0, description="Price of a million tokens written")
+    judge: bool = Field(
+        default=False, description="Ask the model whether the best passage answers at all (needs logprobs)"
+    )
+
     embedding_base_url: str = Field(default="", description="OpenAI-compatible embeddings address; empty = offline")
     embedding_api_key: SecretStr = Field(default=SecretStr(""), description="Key of that endpoint")
     embedding_model: str = Field(default="", description="Name of the embedding model")

@@ -16,12 +16,16 @@ class FaultyModel(Faulty):
     Attributes:
         behaviour: one of the cases below, or words to answer with.
         bodies: decoded requests, in order.
+        usage: what it says that an answer took.
+        chances: of an answer's first token: token and natural logarithm; None = it tells none.
     """
 
     def __init__(self) -> None:
         super().__init__("好的。")
         self.vector: list[Any] = [0.0, 1.0]
         self.bodies: list[dict[str, Any]] = []
+        self.usage: dict[str, Any] | None = None
+        self.chances: list[tuple[str, float]] | None = None
 
 
 @contextmanager
@@ -30,7 +34,7 @@ def serving() -> Iterator[FaultyModel]:  # noqa: C901  (one arm a behaviour)
     model = FaultyModel()
 
     class Answers(Handler):
-        def do_POST(self) -> None:  # noqa: N802  (the library's name)
+        def do_POST(self) -> None:  # noqa: N802, C901  (the library's name; one arm a behaviour)
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             model.bodies.append(body)
             if self.path.endswith("/embeddings"):
@@ -48,6 +52,14 @@ def serving() -> Iterator[FaultyModel]:  # noqa: C901  (one arm a behaviour)
                     self.drip()
                 case "cut":
                     self.cut(b'{"choices": [')
+                case "busy once":
+                    model.behaviour = "好的。"
+                    self.send_response(429)
+                    self.send_header("Retry-After", "0")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                case "wrong charset":
+                    self.say(200, json.dumps({"choices": "好的"}, ensure_ascii=False).encode("gb18030"))
                 case "html":
                     self.say(200, "<html>please sign in</html>", "text/html")
                 case "garbage":
@@ -63,7 +75,10 @@ def serving() -> Iterator[FaultyModel]:  # noqa: C901  (one arm a behaviour)
 
         def _answer(self, words: str | None) -> None:
             message = {"role": "assistant", "content": words}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop"}
+            if model.chances is not None:
+                top = [{"token": token, "logprob": chance, "bytes": None} for token, chance in model.chances]
+                choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}] if top else []}
             self.say(
                 200,
                 json.dumps(
@@ -73,7 +88,7 @@ def serving() -> Iterator[FaultyModel]:  # noqa: C901  (one arm a behaviour)
                         "created": 1,
                         "model": "m",
                         "choices": [choice],
-                        "usage": None,
+                        "usage": model.usage,
                     }
                 ),
             )

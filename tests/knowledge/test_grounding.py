@@ -40,6 +40,41 @@ def test_invented_figures_turned_meanings_and_other_matter_are_not(said: str) ->
     assert grounded(said, [PASSAGE]) == ("", [])
 
 
+PLACES = "提货点在南门旁边的便利店，每天下午 4 点到 8 点，周三到货。超过 3 天没取按原价退 5 元。"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "提货点在南门旁边的便利店。",
+        "每天下午4点到8点。",
+        "超过3天没取按原价退5块。",
+        "超过 3 日没取按原价退5元。",
+    ],
+)
+def test_the_same_said_with_other_blanks_and_units_is_kept(said: str) -> None:
+    assert grounded(said, [PLACES])[0] == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "提货点在北门旁边的便利店。",
+        "提货点在南门旁边的驿站。",
+        "提货点在南门旁边的水果店。",
+        "每天上午4点到8点。",
+        "每天下午4点到9点。",
+        "周四到货。",
+        "超过3小时没取按原价退5元。",
+        "超过3天没取按原价退5斤。",
+        "超过三天没取按原价退5元。",
+        "超过3天没取按原价退5%。",
+    ],
+)
+def test_another_place_time_or_unit_falls(said: str) -> None:
+    assert grounded(said, [PLACES]) == ("", [])
+
+
 def test_one_false_sentence_falls_and_the_true_ones_stay() -> None:
     said = "坏了一部分按比例退，超过一半全退。客服电话是 4008001234。"
     assert grounded(said, ["别的资料。", PASSAGE]) == ("坏了一部分按比例退，超过一半全退。", [1])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from knowledge import ingest, model
+from knowledge import breaker, ingest, model
 from knowledge.answer import Scope
 from knowledge.base import KnowledgeBase
 from knowledge.embedding import EndpointEmbedder
@@ -97,6 +97,7 @@ async def test_group_facts_are_quoted_and_never_given_to_a_model(
         "drip",
         "cut",
         "html",
+        "wrong charset",
         "garbage",
         "no choices",
         "error in 200",
@@ -128,10 +129,10 @@ async def test_after_three_failures_it_is_left_alone_for_a_while(faulty: FaultyM
     for _ in range(5):
         with pytest.raises(ModelFault):
             await chat.word("问", ["资料"])
-    assert len(faulty.bodies) == model.FAILURES
-    now += model.PAUSE + 1
+    assert len(faulty.bodies) == breaker.FAILURES
+    now += breaker.PAUSE + 1
     faulty.behaviour = "好的。"
-    assert await chat.word("问", ["资料"]) == "好的。"
+    assert (await chat.word("问", ["资料"])).text == "好的。"
 
 
 def test_without_settings_there_is_no_model() -> None:

@@ -1,0 +1,102 @@
+"""Whether a passage answers a question at all, as a model sees it: one word, and how sure it is of it.
+
+A small model is a poor writer and a fair judge (LOCAL-MODEL: AUC .84 to .98 where lexical scores reach .6). It never decides
+alone: ``wording`` says what its word may change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from knowledge.breaker import Breaker
+from knowledge.errors import ModelFault
+from knowledge.model import Worded, inert, prompt, read_message
+
+if TYPE_CHECKING:
+    from knowledge.settings import KnowledgeSettings
+
+_YES, _NO = ("是", "能", "可以"), ("否", "不", "没")
+_LOOKED_AT = 10
+
+
+class Judge(Protocol):
+    """What tells whether a passage answers."""
+
+    @property
+    def name(self) -> str:
+        """Model and prompt version."""
+
+    async def chance(self, question: str, passage: str) -> tuple[float, Worded]:
+        """How likely the passage answers, 0 to 1, and what asking used.
+
+        Raises:
+            ModelFault: No answer within the deadline, or one that says neither yes nor no.
+        """
+
+
+class EndpointJudge:
+    """Asks for one word and reads the chances of its first token.
+
+    Args:
+        settings: Address, key, model, deadline in seconds.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, settings: KnowledgeSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._breaker = Breaker(clock)
+        self._model: Any = None
+        self.name = f"{settings.model} ({prompt('judge')[0]})"
+
+    def _built(self) -> Any:
+        if self._model is None:
+            from langchain_openai import ChatOpenAI
+
+            from knowledge.model import arguments
+
+            self._model = ChatOpenAI(**arguments(self._settings, most_tokens=2), logprobs=True, top_logprobs=_LOOKED_AT)
+        return self._model
+
+    async def chance(self, question: str, passage: str) -> tuple[float, Worded]:
+        """See ``Judge.chance``; question and passage are masked before they leave."""
+        import openai
+
+        if not self._breaker.allows():
+            raise ModelFault("judge", "paused")
+        told = f"<passage>\n{inert(passage)}\n</passage>\n\n<question>\n{inert(question)}\n</question>"
+        model = await asyncio.to_thread(self._built)
+        try:
+            async with asyncio.timeout(self._settings.deadline / 2):
+                message = await model.ainvoke([("system", prompt("judge")[1]), ("human", told)])
+            found = _chance(message)
+        except (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            self._breaker.failed()
+            raise ModelFault("judge", type(error).__name__) from error
+        self._breaker.succeeded()
+        return found, read_message(message)
+
+
+def _chance(message: Any) -> float:
+    """Share of yes among the first token's yeses and noes; without chances, the word itself."""
+    shares = {True: 0.0, False: 0.0}
+    chances = (message.response_metadata.get("logprobs") or {}).get("content") or []
+    options = chances[0].get("top_logprobs") if chances else None
+    for option in options or [{"token": str(message.content)[:2], "logprob": 0.0}]:
+        token, chance = str(option["token"]).strip(), float(option["logprob"])
+        if token.startswith(_YES):
+            shares[True] += math.exp(min(0.0, chance))
+        elif token.startswith(_NO):
+            shares[False] += math.exp(min(0.0, chance))
+    total = shares[True] + shares[False]
+    if not total > 0:
+        raise ValueError("neither yes nor no")
+    return shares[True] / total
+
+
+def configured(settings: KnowledgeSettings) -> Judge | None:
+    """The judge that the settings ask for, or None."""
+    return EndpointJudge(settings) if settings.judge and settings.base_url and settings.model else None
