@@ -270,7 +270,7 @@ def open_program(
 
             load_starter(answering, clock.now(), publish=settings.mode is Mode.LOCAL, wait=not gated)
     dispatcher = Dispatcher(FEATURES, answering)
-    dispatcher.pages = settings.web.public_url.rstrip("/")
+    dispatcher.pages = resident_pages(settings)
     gateway = Gateway(database, dispatcher, clock, paced=PLATFORMS if gated else ())
     gateway.ear = Ear(speech.configured(settings.speech), settings.speech)
     database.read_now(gateway.learn_all)
