@@ -22,7 +22,7 @@ from bot.gateway import Gateway
 from bot.pictures import Pictures
 from bot.play import Line, Player
 from bot.pump import Pump
-from bot.settings import Mode, Settings
+from bot.settings import Mode, Settings, resident_pages
 from bot.upgrading import bring_up_to_date
 from bot.voice import Ear
 from engagement.clocks import Clock, Movable, SetClock, SystemClock
