@@ -22,7 +22,7 @@ from bot.gateway import Gateway
 from bot.pictures import Pictures
 from bot.play import Line, Player
 from bot.pump import Pump
-from bot.settings import Mode, Settings
+from bot.settings import Mode, Settings, resident_pages
 from bot.upgrading import bring_up_to_date
 from bot.voice import Ear
 from engagement.clocks import Clock, Movable, SetClock, SystemClock
@@ -270,7 +270,7 @@ def open_program(
 
             load_starter(answering, clock.now(), publish=settings.mode is Mode.LOCAL, wait=not gated)
     dispatcher = Dispatcher(FEATURES, answering)
-    dispatcher.pages = settings.web.public_url.rstrip("/")
+    dispatcher.pages = resident_pages(settings)
     gateway = Gateway(database, dispatcher, clock, paced=PLATFORMS if gated else ())
     gateway.ear = Ear(speech.configured(settings.speech), settings.speech)
     database.read_now(gateway.learn_all)

@@ -63,6 +63,14 @@ class Settings(BaseSettings):
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)
 
 
+def resident_pages(settings: Settings) -> str:
+    """Return the address of the pages that residents can sign in to, without a slash at the end; empty while they cannot.
+
+    So far the demo alone lets them in; nobody is sent to a page that shows him a closed door.
+    """
+    return settings.web.public_url.rstrip("/") if settings.mode is Mode.LOCAL else ""
+
+
 def is_loopback(url: str) -> bool:
     """Say whether an address is this machine."""
     host = urlsplit(url).hostname or ""

@@ -108,7 +108,7 @@ class Context:
         chance: names the event; the random numbers follow from it.
         notify: hands events to the subscribers of other slices, in this transaction.
         features: every slice's declaration, for help and for the privacy commands.
-        pages: address of the web pages without a slash at the end; empty when there are none that people can open.
+        pages: address of the web pages without a slash at the end; empty when there are none that neighbours can sign in to.
         rewarded: (person, reference of the message, when) → when that person was rewarded for other messages lately, and
             notes this one; in memory. None where nobody types.
         door: link that opens a private chat with the bot, to which a payload is added; empty where there is none.

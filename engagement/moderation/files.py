@@ -29,9 +29,9 @@ MOST_WORDS = 2_000
 _REMARK = "#"
 _ADD = frozenset({"", "拦", "添加", "加", "先收着", "add", "hold"})  # zh: what is written in a file
 _DROP = frozenset({"不拦", "删除", "删", "remove", "drop"})  # zh: what is written in a file
-_KINDS = frozenset(
+_KINDS = frozenset(  # zh: what is written in a file
     {"", "自定", "广告", "敏感词", "骂人", "赌博", "色情", "诈骗", "违禁品", "其他"}
-)  # zh: what is written in a file
+)
 _HEAD = frozenset({"词", "词语", "敏感词", "word"})  # zh: what is written above a column
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from knowledge import loaders
+from tests.knowledge.reading import load
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
@@ -31,7 +32,7 @@ def _word(folder: Path, build: Callable[[Any], None]) -> loaders.Loaded:
     document = Document()
     build(document)
     document.save(str(folder / "a.docx"))
-    return loaders.load(folder / "a.docx")
+    return load(folder / "a.docx")
 
 
 def _xml(inner: str) -> Any:
@@ -187,7 +188,7 @@ def _excel(folder: Path, build: Callable[[Any], None], name: str = "a.xlsx") -> 
 
     with xlsxwriter.Workbook(folder / name) as workbook:
         build(workbook)
-    return loaders.load(folder / name)
+    return load(folder / name)
 
 
 def test_a_table_of_questions_with_every_usual_column(tmp_path: Path) -> None:
@@ -294,7 +295,7 @@ def test_csv_of_every_encoding_and_separator(tmp_path: Path, encoding: str, sepa
         ["贵吗", "不贵", ""],
     ]
     (tmp_path / "a.csv").write_bytes("".join(separator.join(row) + "\r\n" for row in rows).encode(encoding))
-    loaded = loaders.load(tmp_path / "a.csv")
+    loaded = load(tmp_path / "a.csv")
     assert [(one.question, one.answer, one.aliases, one.locator) for one in loaded.entries] == [
         ("几点提货", "四点, 最晚八点；周末三点", ["几点取", "啥时候取"], "!2"),
         ("贵吗", "不贵", [], "!3"),
@@ -303,7 +304,7 @@ def test_csv_of_every_encoding_and_separator(tmp_path: Path, encoding: str, sepa
 
 def test_the_same_question_with_two_answers_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("问题,答案,别名\n几点提货,四点,几点取\n几点提货,五点,啥时候取\n", "utf-8")
-    loaded = loaders.load(tmp_path / "a.csv")
+    loaded = load(tmp_path / "a.csv")
     assert [(one.answer, one.aliases) for one in loaded.entries] == [("四点", ["几点取", "啥时候取"])]
     assert _found(loaded) == {("repeated_question", "!3", "几点提货：五点")}
 
@@ -339,7 +340,7 @@ def test_slides_in_order_without_what_is_hidden_beside_them_or_noted(tmp_path: P
         table.cell(at // 2, at % 2).text = text
     table.cell(1, 1).merge(table.cell(2, 1))
     deck.save(str(tmp_path / "a.pptx"))
-    loaded = loaders.load(tmp_path / "a.pptx")
+    loaded = load(tmp_path / "a.pptx")
     assert [(block.kind, block.text, block.page) for block in loaded.blocks] == [
         ("heading", "新团长培训", 1),
         ("text", "到货先点数\n  少了拍照", 1),
@@ -408,4 +409,4 @@ def test_rows_that_are_hidden_or_deleted_and_the_table_of_contents_of_a_word_doc
 
 def test_a_csv_that_names_its_separator(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("sep=;\r\n品名;价格,元\r\n葡萄;9,9\r\n", "utf-8")
-    assert _told(loaders.load(tmp_path / "a.csv")) == [("row", "品名：葡萄；价格,元：9,9")]
+    assert _told(load(tmp_path / "a.csv")) == [("row", "品名：葡萄；价格,元：9,9")]

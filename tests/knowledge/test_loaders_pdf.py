@@ -9,6 +9,7 @@ import pytest
 from knowledge import loaders
 from knowledge.chunking import passages
 from tests.knowledge.paper import HEIGHT, Paper, handbook, wrapped
+from tests.knowledge.reading import load
 
 LONG = (
     "到货以后请先核对数量再拍照留底，少了或者坏了的，当天晚上八点以前在群里登记，第二天统一补发或者退款到原来的账户。"
@@ -18,7 +19,7 @@ OTHER = "提货点在小区南门的快递柜旁边，每天下午四点到晚�
 
 def _load(folder: Path, paper: Paper, name: str = "a.pdf") -> loaders.Loaded:
     (folder / name).write_bytes(paper.done())
-    return loaders.load(folder / name)
+    return load(folder / name)
 
 
 def _told(loaded: loaders.Loaded) -> list[tuple[str, str, int]]:

@@ -8,11 +8,12 @@ import pytest
 
 from knowledge import loaders
 from knowledge.loaders.dates import span
+from tests.knowledge.reading import load
 
 
 def _load(folder: Path, name: str, text: str) -> loaders.Loaded:
     (folder / name).write_text(text, "utf-8")
-    return loaders.load(folder / name)
+    return load(folder / name)
 
 
 def _told(loaded: loaders.Loaded) -> list[tuple[str, str]]:

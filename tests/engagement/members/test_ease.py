@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.main import open_program
+from bot.settings import Mode, Settings, WebSettings
 from engagement.easy import MOST_ROWS, shortened
 from engagement.kernel import Button, Reply
 from engagement.registry import FEATURES
@@ -76,6 +78,30 @@ def test_lists_are_cut_and_rights_stay_whole() -> None:
     assert shortened(whole) is whole
     lacking = Reply("points.balance", {"balance": 5})
     assert shortened(lacking).key == "points.balance"
+
+
+@pytest.mark.parametrize(
+    ("mode", "address", "pages"),
+    [
+        ("local", "http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ("local", "", ""),
+        ("production", "https://tuan.example", ""),
+    ],
+)
+def test_nobody_is_sent_to_a_page_that_he_cannot_enter(
+    stage: Stage, data_dir: Path, mode: str, address: str, pages: str
+) -> None:
+    """Residents can sign in to the demo only: elsewhere 大字 says so, and what helps meanwhile, without any link."""
+    settings = Settings(mode=Mode(mode), web=WebSettings(public_url=address))
+    program = open_program(data_dir, settings, answers=False)
+    try:
+        assert program.dispatcher.pages == pages
+    finally:
+        program.close()
+    stage.gateway.dispatcher.pages = pages
+    (said,) = stage.say("李阿姨", "大字")
+    assert ("://" in shown(said)) is bool(pages)
+    assert pages or "邻居登录还没开通" in shown(said)
 
 
 def test_large_type_is_a_link_where_there_are_pages(stage: Stage) -> None:

@@ -91,3 +91,17 @@ def test_insults_need_somebody_who_is_meant(text: str) -> None:
 )
 def test_jokes_are_none(text: str) -> None:
     assert not rules.inspect(text, WORDS, "topic")
+
+
+def test_letters_in_boxes_and_signs_are_read() -> None:
+    assert fold("🇻🇽 🅥🅧 🅰🅱 ➕❤ 🐧").clauses == "vxvxab加心企鹅"
+    assert fold("sʙ").clauses
+
+
+@pytest.mark.parametrize("text", ["我真是个傻帽，又买错了", "天津的大麻花好吃", "我们用 usb 线", "小区的抽大麻花真脆"])
+def test_words_of_the_lists_that_are_meant_otherwise(text: str) -> None:
+    assert not rules.inspect(text, WORDS, "topic")
+
+
+def test_an_account_behind_a_colon() -> None:
+    assert rules.inspect("v: tian_tian88 有好货", WORDS, "topic")
