@@ -65,7 +65,7 @@ class Wording:
         if known is not None:
             self._said.move_to_end(key)
             return known
-        said = await self._ask(self._chat, prepared.question, usable, asker)
+        said = await self._ask(self._chat, prepared.question, usable, itself, asker)
         if said is None:
             return itself
         self._said[key] = said
@@ -74,9 +74,9 @@ class Wording:
         return said
 
     async def _ask(
-        self, chat: ChatModel, question: str, usable: Sequence[tuple[Passage, str]], asker: Asker | None
+        self, chat: ChatModel, question: str, usable: Sequence[tuple[Passage, str]], itself: Said, asker: Asker | None
     ) -> Said | None:
-        """A model's wording as far as it is grounded; None when there is none."""
+        """A model's wording, or the passage itself when the gate lets none of it through; None when it could not be had."""
         if not await self._may(asker):
             return None
         passages = [text for _, text in usable]
@@ -91,7 +91,7 @@ class Wording:
         text, used = grounding.grounded(worded.text, passages)
         if not text or used[0] != 0:
             _LOG.info("knowledge.wording_refused")
-            return None
+            return itself
         return text, tuple(cite(*usable[at]) for at in used), chat.name
 
     async def judged(self, prepared: Prepared, facts: Mapping[str, str], asker: Asker | None) -> Prepared:

@@ -91,6 +91,14 @@ async def test_the_same_question_is_worded_once_until_the_answer_changes(
     assert len(faulty.bodies) == 2
 
 
+async def test_a_wording_that_was_refused_is_not_asked_for_again(opened: Open, faulty: FaultyModel) -> None:
+    answering = opened()
+    faulty.behaviour = "请打客服电话 4001234567。"
+    for _ in range(3):
+        assert (await answering.ask("草莓烂了能退不", now=NOW)).text == PLAIN
+    assert len(faulty.bodies) == 1
+
+
 async def test_a_groups_own_wording_is_never_said_in_another(opened: Open, entries: Add, faulty: FaultyModel) -> None:
     answering = opened()
     entries([{**REFUND, "answer": "金丝雀群当天退。"}], name="own.jsonl", scope="group:5")
