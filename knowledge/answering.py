@@ -67,6 +67,17 @@ class Answering:
         )
         return await self.base.finish(prepared, facts or {}, asker)
 
+    async def look(
+        self, question: str, *, now: datetime, group_id: int | None = None, leader: bool = False
+    ) -> Prepared:
+        """What :meth:`ask` would decide, before anything is worded: to compare readings of one message."""
+        vector = await self.base.sense(question)
+        return await self.database.read(
+            lambda session: self.base.prepare(
+                session, question, scope_of(session, group_id, leader=leader).sight(now), vector
+            )
+        )
+
     async def ask_within(
         self, question: str, scope: Scope, facts: Mapping[str, str] | None = None, *, now: datetime
     ) -> Answer:

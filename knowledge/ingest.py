@@ -8,19 +8,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
-from sqlmodel import col, delete, select
+from sqlmodel import col, func, select, update
 
-from knowledge import lifecycle, loaders
+from knowledge import days, lifecycle, loaders, sweeping
 from knowledge.chunking import passages
 from knowledge.errors import KnowledgeRefusal
 from knowledge.lifecycle import Hand
-from storage.documents import Chunk, Document, DocumentVersion, Phrasing, raise_counter
+from knowledge.scanning import Accepted, Found, accepted, copies, examine, record, told
+from storage.documents import Chunk, Document, DocumentVersion, Finding, Phrasing, raise_counter
 
 if TYPE_CHECKING:
     from storage.engine import Database, Session
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 STARTER = Path(__file__).resolve().parents[1] / "prompts" / "knowledge"
 OPERATOR = Hand("cli")
 _BATCH = 40
+_LINES = 400
 _SCOPE = re.compile(r"all|(?:region|group):[^\s:]{1,60}")
 
 
@@ -56,6 +59,7 @@ class Added:
         unchanged: the same bytes were there already; nothing was written.
         chunks: entries and passages of the version.
         warnings: codes of the loader.
+        findings: what waits for somebody to look: severity → how many.
     """
 
     document: int
@@ -65,6 +69,7 @@ class Added:
     published: bool
     unchanged: bool
     warnings: tuple[str, ...]
+    findings: dict[str, int] = field(default_factory=dict)
 
 
 def files(paths: Sequence[Path]) -> list[tuple[Path, str]]:
@@ -110,9 +115,10 @@ def add(
     label: Label = Label(),
     hand: Hand = OPERATOR,
     publish: bool = False,
+    zone: str = days.ZONE,
     progress: Callable[[int, int], None] | None = None,
 ) -> Added:
-    """Takes a file in as a new version of the document of this name and scope.
+    """Takes a file in as a new version of the document of this name and scope, and looks through it.
 
     Args:
         database: Where the rows go; several short transactions, the last of which makes the version whole.
@@ -121,75 +127,90 @@ def add(
         label: What it is called and whom it is for.
         hand: Who takes it in.
         publish: At once, by the same hand; else it is left a draft.
+        zone: Whose days the file means where it says from when to when something holds.
         progress: Called with (rows written, rows in all).
 
     Raises:
-        KnowledgeRefusal: the file cannot be taken in (``loaders.load``), or the scope is unknown.
+        KnowledgeRefusal: the file cannot be taken in (``loaders.load``), the scope is unknown, somebody else took the
+            same document in meanwhile (``kb.document_overtaken``), or its publishing takes a second person: then it is
+            there as a draft.
     """
     check_scope(label.scope)
     label = replace(label, name=(label.name or path.name)[:200])
     loaded = loaders.load(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    rows = list(_rows(loaded, path))
+    rows = list(_rows(loaded, path, zone))
     if not rows:
         raise KnowledgeRefusal("kb.document_no_text", name=path.name)
     title = (loaded.title or path.stem)[:200]
+    sweeping.sweep(database, name=label.name, scope=label.scope)
     document, version, whole = database.write_now(lambda session: _begin(session, label, title, digest, hand, now))
     if not whole:
-        for start in range(0, len(rows), _BATCH):
-            part = rows[start : start + _BATCH]
-            database.write_now(lambda session, part=part, start=start: _insert(session, version, start, part))  # type: ignore[misc]
-            if progress is not None:
-                progress(min(start + _BATCH, len(rows)), len(rows))
+        _write(database, version, document, rows, loaded, now, progress)
 
-    def close(session: Session) -> tuple[int, bool]:
-        made = session.get_one(DocumentVersion, version)
+    def close(session: Session) -> DocumentVersion:
+        made = _unfinished(session, version, label.name) if not whole else session.get_one(DocumentVersion, version)
         made.digest = digest
         made.scanned_at = made.scanned_at or now
         session.add(made)
         session.flush()
-        if publish and made.state != "published":
-            lifecycle.publish(session, document, hand, now)
-        return made.number, made.state == "published"
+        session.refresh(made)
+        session.expunge(made)
+        return made
 
-    number, published = database.write_now(close)
-    return Added(document, number, label.name, len(rows), published, whole, tuple(loaded.warnings))
+    made = database.write_now(close)
+    if publish and made.state != "published":
+        database.write_now(lambda session: lifecycle.publish(session, document, hand, now))
+    figures = database.read_now(lambda session: _figures(session, version))
+    published = publish or made.state == "published"
+    return Added(document, made.number, label.name, len(rows), published, whole, tuple(loaded.warnings), figures)
 
 
-def _rows(loaded: loaders.Loaded, path: Path) -> Iterator[tuple[dict[str, Any], list[tuple[str, str]]]]:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An entry or passage on its way in: its columns, the ways to ask for it, and what was found in it."""
+
+    values: dict[str, Any]
+    asked: list[tuple[str, str]]
+    found: list[Found]
+
+
+def _rows(loaded: loaders.Loaded, path: Path, zone: str) -> Iterator[_Row]:
     for entry in loaded.entries:
         asked = [("question", entry.question), *(("alias", alias) for alias in dict.fromkeys(entry.aliases))]
-        yield (
-            {
-                "entry": entry.entry,
-                "kind": "entry",
-                "title": entry.question,
-                "body": entry.answer,
-                "plain": entry.plain,
-                "facts": entry.facts,
-                "category": entry.category,
-                "source": entry.source,
-                "locator": "",
-            },
-            asked,
-        )
+        opens, closes = days.window(days.named(entry.valid_from), days.named(entry.valid_until), zone)
+        values = {
+            "entry": entry.entry,
+            "kind": "entry",
+            "title": entry.question,
+            "body": entry.answer,
+            "plain": entry.plain,
+            "facts": entry.facts,
+            "category": entry.category,
+            "source": entry.source,
+            "locator": entry.locator,
+            "valid_from": opens,
+            "valid_until": closes,
+        }
+        yield _Row(values, asked, examine(entry.question, entry.answer, entry.plain, [text for _, text in asked]))
     taken = {entry.entry for entry in loaded.entries}
     for passage in passages(loaded.title or path.stem, loaded.blocks):
         if passage.entry not in taken:
-            yield (
-                {
-                    "entry": passage.entry,
-                    "kind": "passage",
-                    "title": passage.title,
-                    "body": passage.body,
-                    "plain": "",
-                    "facts": [],
-                    "category": "",
-                    "source": "",
-                    "locator": passage.locator,
-                },
-                [("question", f"{passage.title} {passage.body[:120]}"[:500])],
-            )
+            values = {
+                "entry": passage.entry,
+                "kind": "passage",
+                "title": passage.title,
+                "body": passage.body,
+                "plain": "",
+                "facts": [],
+                "category": "",
+                "source": "",
+                "locator": passage.locator,
+                "valid_from": None,
+                "valid_until": None,
+            }
+            asked = [("question", f"{passage.title} {passage.body[:120]}"[:500])]
+            yield _Row(values, asked, examine(passage.title, passage.body, "", ()))
 
 
 def _begin(session: Session, label: Label, title: str, digest: str, hand: Hand, now: datetime) -> tuple[int, int, bool]:
@@ -198,21 +219,30 @@ def _begin(session: Session, label: Label, title: str, digest: str, hand: Hand, 
     if document is None:
         document = Document(name=label.name, title=title, scope=label.scope, created_at=now)
     back = document.removed_at is not None
+    turned = bool(label.audience) and document.audience != label.audience
     document.title, document.owner, document.removed_at = title, label.owner or document.owner, None
     document.audience = label.audience or document.audience
     session.add(document)
     session.flush()
     assert document.id is not None
-    versions = session.exec(
-        select(DocumentVersion).where(DocumentVersion.document_id == document.id).order_by(col(DocumentVersion.number))
-    ).all()
-    for unfinished in [one for one in versions if not one.digest]:
-        _forget(session, unfinished)
-    newest = max((one for one in versions if one.digest), key=lambda one: one.number, default=None)
+    if turned:
+        raise_counter(session)
+    newest = session.exec(
+        select(DocumentVersion)
+        .where(DocumentVersion.document_id == document.id, DocumentVersion.digest != "")
+        .order_by(col(DocumentVersion.number).desc())
+    ).first()
     if newest is not None and newest.digest == digest and newest.state != "retired":
         if back and newest.state == "published":
             raise_counter(session)
         return document.id, newest.id or 0, True
+    if back:
+        # It was taken out of every answer: what it said then does not come back by handing in something new.
+        session.execute(
+            update(DocumentVersion)
+            .where(col(DocumentVersion.document_id) == document.id, col(DocumentVersion.state) == "published")
+            .values(state="retired")
+        )
     version = DocumentVersion(
         document_id=document.id,
         number=(newest.number if newest else 0) + 1,
@@ -220,32 +250,101 @@ def _begin(session: Session, label: Label, title: str, digest: str, hand: Hand, 
         created_at=now,
         created_by=hand.name[:80],
         created_by_id=hand.person_id,
+        valid_from=newest.valid_from if newest else None,
+        valid_until=newest.valid_until if newest else None,
     )
     session.add(version)
     session.flush()
     return document.id, version.id or 0, False
 
 
-def _forget(session: Session, version: DocumentVersion) -> None:
-    """Takes out a version whose adding was cut off; nobody can have been answered from it."""
-    chunks = select(Chunk.id).where(Chunk.version_id == version.id)
-    session.exec(delete(Phrasing).where(col(Phrasing.chunk_id).in_(chunks)))
-    session.exec(delete(Chunk).where(col(Chunk.version_id) == version.id))
-    session.delete(version)
-    session.flush()
+def _unfinished(session: Session, version: int, name: str) -> DocumentVersion:
+    """The version that is being written, unless a later upload of the same document has swept it away."""
+    made = session.get(DocumentVersion, version)
+    if made is None:
+        raise KnowledgeRefusal("kb.document_overtaken", name=name)
+    return made
+
+
+def _write(
+    database: Database,
+    version: int,
+    document: int,
+    rows: Sequence[_Row],
+    loaded: loaders.Loaded,
+    now: datetime,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Rows and findings of a version, some hundred at a time."""
+    passed = database.read_now(lambda session: accepted(session, document))
+    copied = copies([row.values["body"] for row in rows])
+    kept = told(loaded.findings)
+    name = loaded.title
+    for at, one in copied.items():
+        rows[at].found.append(one)
+
+    def write(session: Session, start: int, part: Sequence[_Row]) -> None:
+        _unfinished(session, version, name)
+        _insert(session, version, start, part, passed, now)
+
+    done = 0
+    for part in _parts(rows):
+        database.write_now(partial(write, start=done, part=part))
+        done += len(part)
+        if progress is not None:
+            progress(done, len(rows))
+
+    def write_rest(session: Session) -> None:
+        _unfinished(session, version, name)
+        record(session, version, [(None, place, one) for place, one in kept])
+
+    if kept:
+        database.write_now(write_rest)
+
+
+def _parts(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+    """As many rows at a time as stay below ``_BATCH`` and, with their phrasings, below ``_LINES``."""
+    start = lines = 0
+    for at, row in enumerate(rows):
+        if at > start and (at - start >= _BATCH or lines + len(row.asked) > _LINES):
+            yield rows[start:at]
+            start, lines = at, 0
+        lines += len(row.asked)
+    yield rows[start:]
 
 
 def _insert(
-    session: Session, version: int, start: int, rows: Sequence[tuple[dict[str, Any], list[tuple[str, str]]]]
+    session: Session,
+    version: int,
+    start: int,
+    rows: Sequence[_Row],
+    passed: Accepted,
+    now: datetime,
 ) -> None:
-    values = [{**row, "version_id": version, "ordinal": start + at} for at, (row, _) in enumerate(rows)]
+    values = [{**row.values, "version_id": version, "ordinal": start + at} for at, row in enumerate(rows)]
     made = session.execute(insert(Chunk).returning(col(Chunk.id), sort_by_parameter_order=True), values).scalars().all()
     asked = [
         {"chunk_id": chunk, "kind": kind, "text": text[:500]}
-        for chunk, (_, phrasings) in zip(made, rows, strict=True)
-        for kind, text in phrasings
+        for chunk, row in zip(made, rows, strict=True)
+        for kind, text in row.asked
     ]
     session.execute(insert(Phrasing), asked)
+    concerned = [
+        (Chunk(id=chunk, version_id=version, **row.values), row.values["locator"] or row.values["entry"], one)
+        for chunk, row in zip(made, rows, strict=True)
+        for one in row.found
+    ]
+    record(session, version, concerned, passed, now)
+
+
+def _figures(session: Session, version: int) -> dict[str, int]:
+    """How many findings of each severity wait for somebody to look."""
+    rows = session.execute(
+        select(Finding.severity, func.count())
+        .where(Finding.version_id == version, col(Finding.accepted_at).is_(None))
+        .group_by(Finding.severity)
+    )
+    return {str(severity): int(count) for severity, count in rows}
 
 
 def learn(session: Session, chunk: int, text: str) -> bool:
