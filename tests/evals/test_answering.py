@@ -1,6 +1,6 @@
 """The starter base against questions: floors a little below what is reached, so that a step backwards is seen.
 
-What is aimed at, and what is reached, stands in README.md beside this; blind.jsonl is for checking and not for tuning.
+What is aimed at, and what is reached, stands in README.md beside this; blind.jsonl and final.jsonl are for checking and not for tuning.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ def _figures(answering: Answering, *paths: Path) -> dict[str, float | int]:
     )
 
 
-@pytest.mark.parametrize("name", ["starter.jsonl", "blind.jsonl"])
-def test_questions_written_by_others(starter: Answering, name: str) -> None:
+@pytest.mark.parametrize(("name", "first"), [("starter.jsonl", 0.94), ("blind.jsonl", 0.94), ("final.jsonl", 0.91)])
+def test_questions_written_by_others(starter: Answering, name: str, first: float) -> None:
     """What was aimed at: R@1 .93, 75 % answered rightly, 3 % wrongly, 10 % asked back in vain, 6 % handed over in vain."""
     found = _figures(starter, HERE / name)
     total, answerable = found["n"], found["answerable"]
-    assert found["r1"] >= 0.94, found
+    assert found["r1"] >= first, found
     assert found["r3"] >= 0.98, found
     assert found["auroc"] >= 0.94, found
     assert found["answered_right"] >= 0.80 * answerable, found
@@ -88,8 +88,8 @@ def test_questions_of_others(shared: Path, tmp_path: Path) -> None:
 
 
 def test_no_question_stands_in_two_sets() -> None:
-    sets = [
-        {json.loads(line)["query"] for line in (HERE / name).read_text(encoding="utf-8").splitlines()}
-        for name in ("tuning.jsonl", "starter.jsonl", "blind.jsonl")
-    ]
-    assert not sets[0] & sets[1] and not sets[1] & sets[2] and not sets[0] & sets[2]
+    seen: dict[str, str] = {}
+    for name in ("tuning.jsonl", "starter.jsonl", "blind.jsonl", "final.jsonl"):
+        for line in (HERE / name).read_text(encoding="utf-8").splitlines():
+            query = json.loads(line)["query"]
+            assert seen.setdefault(query, name) == name, query
