@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import structlog
 from sqlmodel import select
 
-from bot import people
+from bot import people, showing
 from bot.addressing import address
 from bot.routing import Routes
+from bot.showing import Drafts
 from bot.voice import HEARD, UNHEARD, Ear, with_heard
 from engagement import dispatch as use_cases
 from engagement.clocks import Clock
@@ -82,6 +83,8 @@ class Gateway:
         self.clock = clock
         self._paced = paced
         self.ear: Ear | None = None
+        self.drafts: dict[str, Drafts] = {}
+        """By channel: who can show words that are still being written."""
         self._received = Gathering(database.write, self._put)
 
     # ---------------------------------------------------------------- receiving
@@ -202,6 +205,7 @@ class Gateway:
             if isinstance(target.handler, Slow):
                 ctx = self.dispatcher.admit(stage.ctx, target, record=False)
                 ctx.argument = target.argument
+                ctx.show = showing.shown_by(self.drafts.get(incoming.channel), incoming, inbox_id)
                 return target.handler, target.handler.prepare(ctx), stage.new_name
         if not inbox.claim(session, inbox_id):
             return Handled("repeated")

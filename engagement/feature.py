@@ -112,6 +112,8 @@ class Context:
         rewarded: (person, reference of the message, when) → when that person was rewarded for other messages lately, and
             notes this one; in memory. None where nobody types.
         door: link that opens a private chat with the bot, to which a payload is added; empty where there is none.
+        show: shows an answer's words in private while they are being written, each time all that stand so far; what was
+            shown is gone when the reply comes. None where the channel cannot.
         closing: (text key, values) of short lines that subscribers put under the reply, whoever gives it; their values
             need names of their own.
     """
@@ -132,6 +134,7 @@ class Context:
     pages: str = ""
     rewarded: Callable[[int, str, datetime], Sequence[datetime]] | None = None
     door: str = ""
+    show: Callable[[str], Awaitable[None]] | None = None
     closing: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     _rng: random.Random | None = field(default=None, init=False)
 

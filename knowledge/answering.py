@@ -21,6 +21,7 @@ from knowledge.errors import ModelFault
 from storage.groups import Group
 
 if TYPE_CHECKING:
+    from knowledge.model import Heard
     from knowledge.settings import KnowledgeSettings
     from storage.engine import Database, Session
 
@@ -48,6 +49,7 @@ class Answering:
         facts: Mapping[str, str] | None = None,
         leader: bool = False,
         asker: Asker | None = None,
+        show: Heard | None = None,
     ) -> Answer:
         """Answers a question, asks back, or says that it cannot.
 
@@ -58,6 +60,7 @@ class Answering:
             facts: The group's facts.
             leader: The asker is a leader or staff, in private.
             asker: Whose budget of worded answers it is.
+            show: See ``KnowledgeBase.finish``.
         """
         vector = await self.base.sense(question)
         prepared = await self.database.read(
@@ -65,7 +68,7 @@ class Answering:
                 session, question, scope_of(session, group_id, leader=leader).sight(now), vector
             )
         )
-        return await self.base.finish(prepared, facts or {}, asker)
+        return await self.base.finish(prepared, facts or {}, asker, show)
 
     async def look(
         self, question: str, *, now: datetime, group_id: int | None = None, leader: bool = False

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from knowledge.budget import Asker
     from knowledge.embedding import Embedder
-    from knowledge.model import ChatModel
+    from knowledge.model import ChatModel, Heard
     from knowledge.settings import KnowledgeSettings
     from storage.engine import Database, Session
 
@@ -334,13 +334,20 @@ class KnowledgeBase:
             )
         return found
 
-    async def finish(self, prepared: Prepared, facts: Mapping[str, str], asker: Asker | None = None) -> Answer:
+    async def finish(
+        self,
+        prepared: Prepared,
+        facts: Mapping[str, str],
+        asker: Asker | None = None,
+        show: Heard | None = None,
+    ) -> Answer:
         """Words the answer. No transaction may be open: a configured model is called here.
 
         Args:
             prepared: From ``prepare``.
             facts: The group's facts; an answer that needs one that is missing is given without it.
             asker: Whose budget a model's call is held against; None = nobody's.
+            show: Awaited with the sentences that stand so far, each checked, while a model writes on.
         """
         prepared = await self.wording.judged(prepared, facts, asker)
         decision = prepared.decision
@@ -353,7 +360,7 @@ class KnowledgeBase:
             if plain is None or not (plain.strip() or best.title):
                 decision = "handed_over"
             else:
-                said = await self.wording.say(prepared, plain.strip(), facts, asker)
+                said = await self.wording.say(prepared, plain.strip(), facts, asker, show)
         ms = (self._clock() - prepared.started) * 1000
         found = prepared.candidates, prepared.score
         text, citations, worded = said

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from knowledge.settings import KnowledgeSettings
 
 _MOST_TOKENS = 1_000_000
+_LONGEST = 8_000
+"""Characters of an answer that are waited for."""
 _PROMPTS = Path(__file__).resolve().parents[1] / "prompts" / "llm"
 
 
@@ -37,6 +39,9 @@ class Worded:
     completion_tokens: int = 0
 
 
+Heard = Callable[[str], Awaitable[None]]
+
+
 class ChatModel(Protocol):
     """What words an answer from passages. It never decides anything: its words go through ``grounding``."""
 
@@ -44,8 +49,13 @@ class ChatModel(Protocol):
     def name(self) -> str:
         """Model and prompt version, as recorded with the answer."""
 
-    async def word(self, question: str, passages: Sequence[str]) -> Worded:
+    async def word(self, question: str, passages: Sequence[str], heard: Heard | None = None) -> Worded:
         """An answer in a few sentences, unchecked.
+
+        Args:
+            question: In question form.
+            passages: What may be said.
+            heard: Awaited with all that has come so far, as it comes, unchecked.
 
         Raises:
             ModelFault: No answer within the deadline, or none that is text.
@@ -82,7 +92,7 @@ class EndpointChat:
             self._chain = template | ChatOpenAI(**arguments(self._settings, most_tokens=self._settings.max_tokens))
         return self._chain
 
-    async def word(self, question: str, passages: Sequence[str]) -> Worded:
+    async def word(self, question: str, passages: Sequence[str], heard: Heard | None = None) -> Worded:
         """See ``ChatModel.word``; question and passages are masked before they leave."""
         import openai
 
@@ -97,7 +107,7 @@ class EndpointChat:
         chain = await asyncio.to_thread(self._built)  # the first call imports for two seconds
         try:
             async with asyncio.timeout(self._settings.deadline):
-                message = await chain.ainvoke(values)
+                message = await (chain.ainvoke(values) if heard is None else _streamed(chain, values, heard))
             worded = read_message(message)
         except (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             self._breaker.failed()
@@ -108,17 +118,33 @@ class EndpointChat:
         return worded
 
 
+async def _streamed(chain: Any, values: dict[str, str], heard: Heard) -> Any:
+    """The whole message; an endless one is cut off where no answer is that long."""
+    message: Any = None
+    async for part in chain.astream(values):
+        message = part if message is None else message + part
+        if not isinstance(message.content, str) or len(message.content) > _LONGEST:
+            raise ValueError("no answer")
+        await heard(message.content)
+    if message is None or not message.response_metadata.get("finish_reason"):
+        raise ValueError("torn")
+    return message
+
+
 def read_message(message: Any) -> Worded:
-    """What a message of langchain holds; a usage that lies or is missing counts as little as it can."""
+    """What a message of langchain holds, without a sentence that was cut off; a usage that lies counts as little as it can."""
     if not isinstance(message.content, str):
         raise TypeError("no text")
+    text = message.content
+    if message.response_metadata.get("finish_reason") == "length":
+        text = text[: max(text.rfind(mark) for mark in "。！？!?\n") + 1]
     usage = message.usage_metadata or {}
 
     def tokens(name: str) -> int:
         value = usage.get(name)
         return min(max(value, 0), _MOST_TOKENS) if isinstance(value, int) else 0
 
-    return Worded(message.content, tokens("input_tokens"), tokens("output_tokens"))
+    return Worded(text, tokens("input_tokens"), tokens("output_tokens"))
 
 
 def arguments(settings: KnowledgeSettings, *, most_tokens: int) -> dict[str, Any]:
@@ -133,6 +159,7 @@ def arguments(settings: KnowledgeSettings, *, most_tokens: int) -> dict[str, Any
         "max_retries": settings.retries,
         "temperature": 0,
         "use_responses_api": False,
+        "stream_usage": True,
         "extra_body": {"max_tokens": most_tokens},
     }
 

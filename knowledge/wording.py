@@ -20,10 +20,11 @@ from knowledge.errors import ModelFault
 if TYPE_CHECKING:
     from knowledge.budget import Asker, Purse
     from knowledge.judge import Judge
-    from knowledge.model import ChatModel
+    from knowledge.model import ChatModel, Heard
 
 _LOG = logging.getLogger("knowledge")
 REMEMBERED = 2_000
+_ENDS = "。！？!?\n"
 DOUBT, SURE = 0.15, 0.85
 """Chances by a judge's word below which an answer becomes a question back, above which a question back becomes an answer."""
 
@@ -46,7 +47,14 @@ class Wording:
         self.purse = purse
         self._said: OrderedDict[tuple[str, ...], Said] = OrderedDict()
 
-    async def say(self, prepared: Prepared, plain: str, facts: Mapping[str, str], asker: Asker | None) -> Said:
+    async def say(
+        self,
+        prepared: Prepared,
+        plain: str,
+        facts: Mapping[str, str],
+        asker: Asker | None,
+        show: Heard | None = None,
+    ) -> Said:
         """What is said of an answered question.
 
         Args:
@@ -54,6 +62,7 @@ class Wording:
             plain: The first passage with the group's facts in it: what is said when no model is asked.
             facts: The group's facts; a passage that quotes one is never given to a model.
             asker: Whose budget it is.
+            show: Awaited with sentences that passed the gate, while others are still being written.
         """
         best = prepared.passages[0]
         itself: Said = plain, (cite(best, plain or best.title),), None
@@ -65,7 +74,7 @@ class Wording:
         if known is not None:
             self._said.move_to_end(key)
             return known
-        said = await self._ask(self._chat, prepared.question, usable, itself, asker)
+        said = await self._ask(self._chat, prepared.question, usable, itself, asker, show)
         if said is None:
             return itself
         self._said[key] = said
@@ -74,14 +83,20 @@ class Wording:
         return said
 
     async def _ask(
-        self, chat: ChatModel, question: str, usable: Sequence[tuple[Passage, str]], itself: Said, asker: Asker | None
+        self,
+        chat: ChatModel,
+        question: str,
+        usable: Sequence[tuple[Passage, str]],
+        itself: Said,
+        asker: Asker | None,
+        show: Heard | None,
     ) -> Said | None:
         """A model's wording, or the passage itself when the gate lets none of it through; None when it could not be had."""
         if not await self._may(asker):
             return None
         passages = [text for _, text in usable]
         try:
-            worded = await chat.word(question, passages)
+            worded = await chat.word(question, passages, _gated(passages, show) if show is not None else None)
         except ModelFault as fault:
             _LOG.warning("knowledge.extractive_instead", extra={"reason": fault.reason})
             if fault.reason != "paused":
@@ -130,3 +145,18 @@ class Wording:
     async def _count(self, asker: Asker | None, model: str, worded: object) -> None:
         if self.purse is not None and asker is not None:
             await self.purse.spent(asker, model, worded)  # type: ignore[arg-type]
+
+
+def _gated(passages: Sequence[str], show: Heard) -> Heard:
+    """Shows only whole sentences, and only as far as the gate lets them through."""
+    shown = ""
+
+    async def heard(text: str) -> None:
+        nonlocal shown
+        end = max(text.rfind(mark) for mark in _ENDS) + 1
+        kept, used = grounding.grounded(text[:end], passages) if end else ("", [])
+        if kept != shown and kept.startswith(shown) and used[:1] == [0]:
+            shown = kept
+            await show(kept)
+
+    return heard

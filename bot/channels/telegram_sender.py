@@ -95,6 +95,18 @@ class TelegramSender:
             log.info("telegram.not_sent", outcome=receipt.outcome.value, reason=receipt.reason, feature=message.feature)
             return receipt
 
+    async def draft(self, conversation: str, number: int, text: str) -> None:
+        """Show what is being written in a private chat; nobody minds when it does not work.
+
+        Source: Telegram Bot API (sendMessageDraft: the same number animates from one text to the next).
+        """
+        from telegram.error import TelegramError
+
+        try:
+            await self._bot.send_message_draft(int(conversation), number, text)
+        except TelegramError as error:
+            log.debug("telegram.draft_not_shown", kind=type(error).__name__)
+
     def answer(self, callback_id: str) -> None:
         """Stop the clock on a pressed button, in the background; whether it works is of no consequence."""
         task = asyncio.get_running_loop().create_task(self._answer(callback_id))

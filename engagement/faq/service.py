@@ -5,7 +5,7 @@ Source: F62, F63.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from engagement.events import PostCleared, Posted
 from engagement.faq import rules
 from engagement.feature import Context
 from engagement.kernel import Place, one_line
+from knowledge.budget import Asker
 from storage import identities
 from storage.documents import Question
 from storage.engine import Session
@@ -45,6 +46,8 @@ class Ask:
     Attributes:
         group_id: scope of the passages that may be used; None = what holds for everybody.
         leader: the manual for leaders answers too.
+        asker: whose budget of a model's words it is.
+        show: shows the answer while it is being written; see :class:`Context`.
     """
 
     answering: Answering | None
@@ -53,6 +56,8 @@ class Ask:
     facts: Mapping[str, str]
     now: datetime
     leader: bool = False
+    asker: Asker | None = None
+    show: Callable[[str], Awaitable[None]] | None = None
 
 
 def prepare(ctx: Context) -> Ask:
@@ -63,7 +68,12 @@ def prepare(ctx: Context) -> Ask:
         facts["leader_name"] = leader_name(ctx.session, ctx.group.id)
     answering = None if rules.courtesy(question) else ctx.answering
     group_id = ctx.group.id if ctx.group else None
-    return Ask(answering, question[:QUESTION_MOST], group_id, facts, ctx.now, _reads_manual(ctx))
+    return Ask(answering, question[:QUESTION_MOST], group_id, facts, ctx.now, _reads_manual(ctx), _asker(ctx), ctx.show)
+
+
+def _asker(ctx: Context) -> Asker:
+    """Say whose budget of worded answers a question is held against."""
+    return Asker(ctx.today, ctx.group.id if ctx.group is not None else None, ctx.actor.member_id)
 
 
 def _reads_manual(ctx: Context) -> bool:
@@ -82,7 +92,15 @@ async def work(ask: Ask) -> Answer | None:
     """Look it up; no transaction is open meanwhile."""
     if ask.answering is None:
         return None
-    return await ask.answering.ask(ask.question, now=ask.now, group_id=ask.group_id, facts=ask.facts, leader=ask.leader)
+    return await ask.answering.ask(
+        ask.question,
+        now=ask.now,
+        group_id=ask.group_id,
+        facts=ask.facts,
+        leader=ask.leader,
+        asker=ask.asker,
+        show=ask.show,
+    )
 
 
 @dataclass(frozen=True, slots=True)

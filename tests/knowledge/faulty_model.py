@@ -73,7 +73,38 @@ def serving() -> Iterator[FaultyModel]:  # noqa: C901  (one arm a behaviour)
                 case words:
                     self._answer(words)
 
+        def _stream(self, words: str) -> None:
+            """Three characters at a time; with ``endless`` in front until nobody listens, with ``torn`` half of it."""
+            endless, torn = words.startswith("endless"), words.startswith("torn")
+            bare = words.removeprefix("endless").removeprefix("torn")
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            try:
+                while True:
+                    for at in range(0, len(bare) // 2 if torn else len(bare), 3):
+                        delta = {"role": "assistant", "content": bare[at : at + 3]}
+                        self._event([{"index": 0, "delta": delta, "finish_reason": None}])
+                    if not endless or model.released.is_set():
+                        break
+                if not torn:
+                    self._event([{"index": 0, "delta": {}, "finish_reason": "stop"}])
+                    self._event([], model.usage)
+                    self.wfile.write(b"data: [DONE]\n\n")
+            except OSError:
+                pass
+            self.close_connection = True
+
+        def _event(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> None:
+            chunk = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+            body = json.dumps({**chunk, "choices": choices, "usage": usage})
+            self.wfile.write(f"data: {body}\n\n".encode())
+            self.wfile.flush()
+
         def _answer(self, words: str | None) -> None:
+            if model.bodies[-1].get("stream") and words is not None:
+                self._stream(words)
+                return
             message = {"role": "assistant", "content": words}
             choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop"}
             if model.chances is not None:

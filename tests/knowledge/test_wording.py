@@ -49,7 +49,7 @@ def faulty() -> Iterator[FaultyModel]:
 
 
 def _settings(server: FaultyModel, **more: object) -> KnowledgeSettings:
-    values = {"base_url": server.url, "api_key": SecretStr("k"), "model": "m", "deadline": 1.5, "retries": 0}
+    values = {"base_url": server.url, "api_key": SecretStr("k"), "model": "m", "deadline": 10, "retries": 0}
     return KnowledgeSettings.model_validate({**values, **more})
 
 
@@ -213,7 +213,7 @@ async def test_a_judge_s_word_and_how_sure_it_is(
     faulty: FaultyModel, chances: list[tuple[str, float]] | None, word: str, expected: float
 ) -> None:
     faulty.behaviour, faulty.chances = word, chances
-    chance, worded = await judge.EndpointJudge(_settings(faulty)).chance("我电话13912345678", "资料")
+    chance, worded = await judge.EndpointJudge(_settings(faulty, deadline=20)).chance("我电话13912345678", "资料")
     assert chance == pytest.approx(expected, abs=0.01)
     assert worded == Worded(word, 300, 40)
     assert "13912345678" not in str(faulty.bodies)
@@ -223,7 +223,7 @@ async def test_a_judge_s_word_and_how_sure_it_is(
 async def test_a_judge_that_says_neither_is_not_heard(faulty: FaultyModel) -> None:
     faulty.behaviour = "也许吧"
     with pytest.raises(ModelFault):
-        await judge.EndpointJudge(_settings(faulty)).chance("问", "资料")
+        await judge.EndpointJudge(_settings(faulty, deadline=20)).chance("问", "资料")
 
 
 async def test_a_doubted_answer_becomes_a_question_back_and_never_more(opened: Open, faulty: FaultyModel) -> None:
@@ -251,3 +251,44 @@ async def test_two_calls_at_once_are_both_counted(database: Database, faulty: Fa
     await asyncio.gather(*(purse.spent(asker, "m", Worded("x", 1, 1)) for _ in range(20)))
     assert _tallies(database)["all"].calls == 20
     database.write_now(raise_counter)
+
+
+async def _shown(answering: Answering, question: str = "草莓烂了能退不") -> tuple[list[str], str]:
+    shown: list[str] = []
+
+    async def show(text: str) -> None:
+        shown.append(text)
+
+    told = await answering.ask(question, now=NOW, show=show)
+    return shown, told.text
+
+
+async def test_sentences_are_shown_as_they_come_each_after_the_gate(opened: Open, faulty: FaultyModel) -> None:
+    faulty.behaviour = "提货后24小时内拍2张照片发给团长。坏了一部分按比例退。"
+    shown, told = await _shown(opened())
+    assert shown == ["提货后24小时内拍2张照片发给团长。", faulty.behaviour]
+    assert told == faulty.behaviour
+    assert faulty.bodies[0]["stream"] is True
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "请打客服电话 4001234567。坏了一部分按比例退。",
+        "http://bad.example/x @所有人 提货后48小时内拍照。",
+        "endless谁也不知道的话，一直说下去",
+        "torn请打客服电话 4001234567。请加微信 abc。",
+    ],
+)
+async def test_what_the_gate_refuses_is_never_shown(opened: Open, faulty: FaultyModel, said: str) -> None:
+    faulty.behaviour = said
+    shown, told = await _shown(opened())
+    assert not any(part in one for one in (*shown, told) for part in ("4001234567", "bad.example", "@", "48", "微信"))
+    assert told in (PLAIN, "坏了一部分按比例退。")
+
+
+async def test_a_stream_that_is_torn_gives_the_passage_itself(opened: Open, faulty: FaultyModel) -> None:
+    faulty.behaviour = "torn提货后24小时内拍2张照片发给团长。坏了一部分按比例退，坏了一部分按比例退。"
+    shown, told = await _shown(opened())
+    assert shown == ["提货后24小时内拍2张照片发给团长。"]
+    assert told == PLAIN

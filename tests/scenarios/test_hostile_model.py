@@ -28,7 +28,7 @@ from engagement.clocks import SetClock
 from knowledge import ingest
 from knowledge.answer import Scope
 from knowledge.ingest import Label
-from knowledge.model import Worded, prompt
+from knowledge.model import Heard, Worded, prompt
 from knowledge.wording import Wording
 from storage.documents import Chunk, Phrasing, counter
 from storage.engine import Session
@@ -59,7 +59,7 @@ class Obedient:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def word(self, question: str, passages: Sequence[str]) -> Worded:
+    async def word(self, question: str, passages: Sequence[str], heard: Heard | None = None) -> Worded:
         """Do the worst."""
         self.asked += 1
         return Worded(

@@ -294,3 +294,13 @@ async def test_what_rendering_makes_is_what_telegram_takes(telegram: FakeTelegra
     assert (await bench.send(outgoing)).outcome is Outcome.SENT
     assert telegram.sent()[0].text == "@李<阿>姨 《<b>*＠all*& 》"
     assert [kind for kind, _ in telegram.sent()[0].entities] == ["text_mention"]
+
+
+async def test_what_is_being_written_is_shown_and_a_no_is_of_no_consequence(
+    telegram: FakeTelegram, bench: Bench
+) -> None:
+    sender = TelegramSender(bench.bot, worded(), bench.pictures)
+    await sender.draft("7", 12, "提货后拍照。")
+    await sender.draft(str(GROUP), 12, "在群里不显示")
+    assert [entry.method for entry in telegram.log] == ["sendMessageDraft", "sendMessageDraft"]
+    assert telegram.log[0].chat == 7

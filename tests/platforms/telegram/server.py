@@ -364,7 +364,7 @@ class FakeTelegram:
                 return rule.fault
         return None
 
-    def _run(self, method: str, params: dict[str, Any], entry: Delivery) -> Any:  # noqa: PLR0911  (one arm a method)
+    def _run(self, method: str, params: dict[str, Any], entry: Delivery) -> Any:  # noqa: PLR0911, C901  (one arm a method)
         match method:
             case "getMe":
                 return self.bot | {"can_join_groups": True, "can_read_all_group_messages": not self.privacy}
@@ -386,6 +386,11 @@ class FakeTelegram:
                 return self._send(self._room(entry.chat), method, params, entry)
             case "editMessageText" | "editMessageCaption":
                 return self._edit(self._room(entry.chat), method, params, entry)
+            case "sendMessageDraft":
+                room = self._room(entry.chat)
+                if room.id < 0 or not params.get("draft_id"):
+                    raise Refused(400, "Bad Request: drafts are shown in private chats")
+                return True
             case "setMessageReaction":
                 if params["message_id"] not in self._room(entry.chat).messages:
                     raise Refused(400, "Bad Request: message to react not found")
