@@ -263,7 +263,7 @@ def open_program(
     if answers:
         from knowledge.answering import open_answering
 
-        answering = open_answering(database, directory, settings.llm)
+        answering = open_answering(database, directory, settings.llm, settings.knowledge)
         answering.base.patient = not gated
         if seed:
             from knowledge.starter import load_starter

@@ -116,11 +116,13 @@ class Button:
 
     Attributes:
         key: at most 64 bytes, ``prefix:reference``; the prefix's owner handles it.
+        optional: left out where choices are numbered in the text.
     """
 
     key: str
     label: str
     values: Mapping[str, object] = field(default_factory=dict)
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

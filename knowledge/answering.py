@@ -22,7 +22,7 @@ from storage.groups import Group
 
 if TYPE_CHECKING:
     from knowledge.model import Heard
-    from knowledge.settings import KnowledgeSettings
+    from knowledge.settings import DocumentSettings, KnowledgeSettings
     from storage.engine import Database, Session
 
 __all__ = ["Answer", "Answering", "Candidate", "Citation", "Decision", "Passage", "Prepared", "Scope", "open_answering"]
@@ -156,6 +156,7 @@ def open_answering(
     database: Database,
     directory: Path,
     settings: KnowledgeSettings,
+    options: DocumentSettings | None = None,
     *,
     clock: Callable[[], float] = time.monotonic,
 ) -> Answering:
@@ -165,9 +166,10 @@ def open_answering(
         database: At the program's schema.
         directory: The data directory; Chroma lives in ``directory/chroma``.
         settings: Model and embedding endpoint.
+        options: Where the vectors stand and whether fastembed makes them.
         clock: Monotonic seconds.
     """
-    answering = Answering(database, KnowledgeBase(directory, settings, clock=clock))
+    answering = Answering(database, KnowledgeBase(directory, settings, options=options, clock=clock))
     answering.base.wording.purse = RowPurse(database, settings)
     database.read_now(answering.base.open)
     return answering

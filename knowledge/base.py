@@ -23,7 +23,10 @@ from knowledge.answer import Answer, Candidate, Decision, Passage, Prepared, Sco
 from knowledge.catalogue import Catalogue, Reader, Shelf
 from knowledge.confidence import Floors
 from knowledge.errors import ModelFault
+from knowledge.generation import sound
 from knowledge.index import VectorIndex
+from knowledge.lexical import Asked
+from knowledge.lexical import asked as cut
 from knowledge.retriever import Ranked
 from knowledge.wording import Said, Wording
 from storage.documents import Chunk, Document, DocumentVersion, counter
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from knowledge.budget import Asker
     from knowledge.embedding import Embedder
     from knowledge.model import ChatModel, Heard
-    from knowledge.settings import KnowledgeSettings
+    from knowledge.settings import DocumentSettings, KnowledgeSettings
     from storage.engine import Database, Session
 
 _LOG = logging.getLogger("knowledge")
@@ -90,6 +93,7 @@ class KnowledgeBase:
         settings: Model and embedding endpoint.
         embedder: Instead of the one that the settings name.
         chat: Instead of the one that the settings name.
+        options: Where the vectors stand and whether fastembed makes them.
         clock: Monotonic seconds, for measuring.
     """
 
@@ -100,10 +104,10 @@ class KnowledgeBase:
         *,
         embedder: Embedder | None = None,
         chat: ChatModel | None = None,
+        options: DocumentSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._embedder = embedder or embedding.configured(settings)
-        self._remote = isinstance(self._embedder, embedding.EndpointEmbedder)
+        self._embedder = embedder or embedding.configured(settings, options)
         self.wording = Wording(chat or model.configured(settings), judge.configured(settings))
         self._clock = clock
         self._reader = Reader()
@@ -115,10 +119,21 @@ class KnowledgeBase:
         self._filling: threading.Thread | None = None
         self._needed = threading.Event()
         self._closed = False
+        self._suspect = False
         self.degraded = False
         self.patient = True
         """The first question waits for the vector index; False answers it by keywords meanwhile (a server)."""
-        self.index = VectorIndex(directory / "chroma", self._embedder)
+        self.index = VectorIndex(
+            directory / "chroma",
+            self._embedder,
+            former=embedding.WordVectorEmbedder(),
+            url=options.chroma_url if options is not None else "",
+        )
+
+    @property
+    def _remote(self) -> bool:
+        """Whether a question's vector comes over the network; while an endpoint's index is made, the former one serves."""
+        return isinstance(self.index.embedder, embedding.EndpointEmbedder)
 
     # ------------------------------------------------------------------ keeping up to date
 
@@ -153,7 +168,10 @@ class KnowledgeBase:
         with self._settling:
             catalogue = self._catalogue
             assert catalogue is not None
-            self.index.fill(catalogue.texts, progress)
+            if self._suspect:
+                self._suspect = False
+                self.index.suspect()
+            self.index.fill(catalogue.texts, progress, limited=catalogue.limited)
             self._floors = self._calibrated(catalogue)
             self._settled = catalogue.counter
             self.degraded = False
@@ -187,7 +205,7 @@ class KnowledgeBase:
 
         def hidden(at: int) -> float | None:
             item = shelf.items[at]
-            question = normalise.question(catalogue.samples.get(item.chunk, ""))
+            question = normalise.question(catalogue.sample(item))
             seen = shelf.seen(Sight(frozenset({item.scope}), item.audience == "leaders", item.valid[0]))
             ranked = retriever.rank(shelf, question, {}, seen, hidden=at)
             return confidence.log_odds(ranked[0]) if ranked else None
@@ -227,7 +245,7 @@ class KnowledgeBase:
         import asyncio
 
         try:
-            table = await asyncio.to_thread(self._embedder.embed, [normalise.question(question)])
+            table = await asyncio.to_thread(sound, self._embedder, [normalise.question(question)])
         except ModelFault as fault:
             _LOG.warning("knowledge.embedding_failed", extra={"reason": fault.reason})
             return None
@@ -250,10 +268,11 @@ class KnowledgeBase:
         if catalogue.counter != self._settled:
             self._settle_later()
         asked = normalise.question(question)
+        words = cut(asked)
         self._await_index()
-        near = catalogue.nearest(self._near(asked, vector))
+        near = catalogue.nearest(self._near(asked, vector, catalogue.own(sight)))
         seen = catalogue.entries.seen(sight)
-        ranked = retriever.rank(catalogue.entries, asked, near, seen)
+        ranked = retriever.rank(catalogue.entries, words, near, seen)
         found = self._passages(session, [one.item.chunk for one in ranked], sight)
         ranked = [one for one in ranked if one.item.chunk in found]
         same = retriever.exact(catalogue, asked, seen)
@@ -264,7 +283,7 @@ class KnowledgeBase:
             odds = confidence.log_odds(ranked[0]) if ranked else -confidence.CERTAIN
         decision, passages = self._decide(odds, ranked, found)
         if decision in {"handed_over", "refused"}:
-            passage = self._best_passage(session, catalogue.passages, asked, near, sight)
+            passage = self._best_passage(session, catalogue.passages, words, near, sight)
             if passage is not None:
                 decision, passages = "answered", (passage,)
         offered = _candidates(ranked, found, odds)
@@ -283,13 +302,16 @@ class KnowledgeBase:
         offered = (Candidate(passage.entry, passage.title, 1.0, passage.chunk),)
         return Prepared(normalise.question(passage.title), "answered", (passage,), offered, 1.0, started)
 
-    def _near(self, asked: str, vector: NDArray[np.float32] | None) -> dict[str, float]:
+    def _near(self, asked: str, vector: NDArray[np.float32] | None, own: list[str]) -> dict[str, float]:
         try:
             if vector is None and not self._remote:
-                vector = self._embedder.embed([asked])[0]
-            return self.index.near(vector, retriever.NEIGHBOURS) if vector is not None else {}
+                vector = sound(self.index.embedder, [asked])[0]
+            return self.index.near(vector, retriever.NEIGHBOURS, own) if vector is not None else {}
         except ModelFault as fault:
             _LOG.warning("knowledge.keywords_only", extra={"reason": fault.reason})
+            if fault.what == "index":
+                self._settled = None  # the next question has the folder opened anew, beside its answer
+                self._suspect = True
             return {}
 
     def _decide(
@@ -302,7 +324,7 @@ class KnowledgeBase:
         return ("handed_over" if odds >= self._floors.hand else "refused"), ()
 
     def _best_passage(
-        self, session: Session, shelf: Shelf, asked: str, near: dict[int, float], sight: Sight
+        self, session: Session, shelf: Shelf, asked: Asked, near: dict[int, float], sight: Sight
     ) -> Passage | None:
         ranked = retriever.rank(shelf, asked, near, shelf.seen(sight))
         if not ranked or ranked[0].lacking:

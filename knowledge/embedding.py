@@ -5,6 +5,7 @@ Source: DESIGN 6 (real vectors from the first start, nothing is ever downloaded)
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from knowledge.errors import ModelFault
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from knowledge.settings import KnowledgeSettings
+    from knowledge.settings import DocumentSettings, KnowledgeSettings
 
 _FOLDER = Path(__file__).resolve().parent / "vectors"
 
@@ -54,11 +55,25 @@ def _rows() -> NDArray[np.float16]:
     return rows
 
 
+COLUMNS = 100
+
+
+@lru_cache(maxsize=20_000)
+def word_vector(word: str) -> NDArray[np.float32]:
+    """Unit vector of a word, of its characters when the table lacks it; zeros when it knows none of them either."""
+    vocabulary, rows = _vocabulary(), _rows()
+    row = vocabulary.get(word)
+    found = [row] if row is not None else [vocabulary[one] for one in word if one in vocabulary]
+    total = rows[found].astype(np.float32).sum(axis=0)
+    length = float(np.linalg.norm(total))
+    return total / length if length > 0 else np.zeros(COLUMNS, np.float32)
+
+
 class WordVectorEmbedder:
     """Sum of a text's word vectors, each weighed by smooth inverse frequency (the weights are baked into the file)."""
 
     name = "words-sif-50k-1"
-    dimension = 100
+    dimension = COLUMNS
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See ``Embedder.embed``; never fails. A word that the table lacks counts as its characters."""
@@ -123,8 +138,42 @@ class EndpointEmbedder:
         return (table / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
 
 
-def configured(settings: KnowledgeSettings) -> Embedder:
-    """The embedder that the settings ask for: the endpoint when a model and an address are given, else word vectors."""
+class FastEmbedder:
+    """A model that the package fastembed runs on this machine; the package is the operator's to install.
+
+    Args:
+        model: Its name there, e.g. ``BAAI/bge-small-zh-v1.5``.
+        dimension: Columns of its vectors.
+        folder: Where its files are; empty = fastembed's own cache.
+    """
+
+    def __init__(self, model: str, dimension: int, folder: str = "") -> None:
+        self.name = f"fastembed:{model}"
+        self.dimension = dimension
+        self._model, self._folder = model, folder
+        self._loaded: Any = None
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See ``Embedder.embed``."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        try:
+            if self._loaded is None:
+                fastembed = importlib.import_module("fastembed")
+                self._loaded = fastembed.TextEmbedding(self._model, cache_dir=self._folder or None)
+            table = np.asarray(list(self._loaded.embed([text or " " for text in texts])), dtype=np.float32)
+        except (ImportError, OSError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+            raise ModelFault("embedding", type(error).__name__) from error
+        if table.shape != (len(texts), self.dimension) or not bool(np.isfinite(table).all()):
+            raise ModelFault("embedding", f"shape {table.shape}")
+        lengths = np.linalg.norm(table, axis=1, keepdims=True)
+        return (table / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
+
+
+def configured(settings: KnowledgeSettings, options: DocumentSettings | None = None) -> Embedder:
+    """The embedder that the settings ask for: an endpoint, else a model in fastembed, else the word vectors we ship."""
     if settings.embedding_base_url and settings.embedding_model and settings.embedding_dimension:
         return EndpointEmbedder(settings)
+    if options is not None and options.fastembed_model:
+        return FastEmbedder(options.fastembed_model, options.fastembed_dimension, options.fastembed_folder)
     return WordVectorEmbedder()

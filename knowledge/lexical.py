@@ -9,7 +9,7 @@ Source: F62, RETRIEVAL.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,41 +30,74 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
+        self._names: list[str] = []
 
     def __len__(self) -> int:
         return len(self._ids)
 
+    def number(self, unit: str) -> int:
+        """The number of a token, a new one if it has none."""
+        found = self._ids.get(unit)
+        if found is None:
+            found = self._ids[unit] = len(self._names)
+            self._names.append(unit)
+        return found
+
+    def find(self, unit: str) -> int:
+        """The number of a token; -1 when no text has ever had it."""
+        return self._ids.get(unit, -1)
+
+    def name(self, number: int) -> str:
+        """The token of a number."""
+        return self._names[number]
+
     def learn(self, parts: Sequence[tuple[Sequence[str], float]]) -> Counted:
         """Counts of a text made of weighted parts that is to be found; new tokens get numbers."""
-        ids = self._ids
         counts: dict[int, float] = {}
         for units, weight in parts:
             for unit in units:
-                number = ids.setdefault(unit, len(ids))
+                number = self.number(unit)
                 counts[number] = counts.get(number, 0.0) + weight
-        return Counted(
-            np.fromiter(counts.keys(), dtype=np.int32, count=len(counts)),
-            np.fromiter(counts.values(), dtype=np.float32, count=len(counts)),
-        )
+        return counted(counts)
 
     def look(self, units: Sequence[str]) -> tuple[Counted, int]:
         """Counts of a question, and how many of its different tokens no text has ever had."""
         ids = self._ids
         counts = Counter(units)
-        known = {ids[unit]: times for unit, times in counts.items() if unit in ids}
-        counted = Counted(
-            np.fromiter(known.keys(), dtype=np.int32, count=len(known)),
-            np.fromiter(known.values(), dtype=np.float32, count=len(known)),
-        )
-        return counted, len(counts) - len(known)
+        known = {ids[unit]: float(times) for unit, times in counts.items() if unit in ids}
+        return counted(known), len(counts) - len(known)
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Token numbers (int32, distinct) and how often each stands in the text (float32)."""
+    """Token numbers and how often each stands in the text, packed: six bytes a token, no array of its own.
 
-    ids: NDArray[np.int32]
-    times: NDArray[np.float32]
+    Attributes:
+        packed: the numbers (int32, distinct), then the times (float16: halves are exact, and more than 2,048 do not come).
+    """
+
+    packed: bytes
+
+    @property
+    def size(self) -> int:
+        """Different tokens."""
+        return len(self.packed) // 6
+
+    @property
+    def ids(self) -> NDArray[np.int32]:
+        """The numbers."""
+        return np.frombuffer(self.packed, np.int32, self.size)
+
+    @property
+    def times(self) -> NDArray[np.float16]:
+        """How often each stands there."""
+        return np.frombuffer(self.packed, np.float16, self.size, 4 * self.size)
+
+
+def counted(counts: Mapping[int, float]) -> Counted:
+    """Packs counts by token number."""
+    ids = np.fromiter(counts.keys(), dtype=np.int32, count=len(counts))
+    return Counted(ids.tobytes() + np.fromiter(counts.values(), dtype=np.float16, count=len(counts)).tobytes())
 
 
 class Postings:
@@ -77,20 +110,22 @@ class Postings:
 
     def __init__(self, texts: Sequence[Counted], size: int) -> None:
         self.count = len(texts)
-        lengths = np.array([text.times.sum() for text in texts], dtype=np.float32)
+        sizes = np.array([text.size for text in texts], dtype=np.int64)
+        ids = np.frombuffer(b"".join(text.packed[: 4 * text.size] for text in texts), np.int32)
+        times = np.frombuffer(b"".join(text.packed[4 * text.size :] for text in texts), np.float16)
+        document = np.repeat(np.arange(self.count, dtype=np.int32), sizes)
+        lengths = np.bincount(document, weights=times, minlength=self.count).astype(np.float32)
         self._average = float(lengths.mean()) or 1.0 if self.count else 1.0
-        ids = np.concatenate([text.ids for text in texts]) if texts else np.zeros(0, np.int32)
-        times = np.concatenate([text.times for text in texts]) if texts else np.zeros(0, np.float32)
-        document = np.repeat(np.arange(self.count, dtype=np.int32), [len(text.ids) for text in texts])
         order = np.argsort(ids, kind="stable")
-        ids, times, document = ids[order], times[order], document[order]
+        ids, times, document = ids[order], times[order].astype(np.float32), document[order]
         self._starts = np.searchsorted(ids, np.arange(size + 1))
         spread = np.diff(self._starts).astype(np.float32)
         self.idf = np.log1p((self.count - spread + 0.5) / (spread + 0.5)).astype(np.float32)
         self.unseen = float(np.log1p((self.count + 0.5) / 0.5))
         self._documents = document
         damp = K1 * (1 - B + B * lengths / self._average)
-        self._weights = (self.idf[ids] * times * (K1 + 1) / (times + damp[document])).astype(np.float32)
+        rate = times / (times + damp[document])
+        self._weights = (rate * self.idf[ids] * np.float32(K1 + 1)).astype(np.float32)
 
     def scores(self, query: Counted) -> NDArray[np.float32]:
         """BM25 of every text, float32 (n,); a token that the question repeats counts once."""
@@ -100,6 +135,20 @@ class Postings:
                 part = slice(self._starts[token], self._starts[token + 1])
                 out[self._documents[part]] += self._weights[part]
         return out
+
+    def has(self, at: int, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which tokens text ``at`` has."""
+        found = np.zeros(len(ids), dtype=bool)
+        for place, token in enumerate(ids.tolist()):
+            if token + 1 < len(self._starts):
+                part = self._documents[self._starts[token] : self._starts[token + 1]]
+                inside = int(np.searchsorted(part, at))
+                found[place] = inside < len(part) and int(part[inside]) == at
+        return found
+
+    def weight(self, token: int) -> float:
+        """How rare a token is; one that no text has counts as the rarest there are."""
+        return float(self.idf[token]) if 0 <= token < len(self.idf) else self.unseen
 
     def ideal(self, query: Counted, unseen: int) -> float:
         """BM25 that a text with just the question's tokens would have; unseen tokens count as the rarest there are."""
@@ -120,6 +169,33 @@ class Analysed:
     sounds: Counted
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question cut into tokens, once for every index that is asked."""
+
+    text: str
+    pieces: list[str]
+    words: list[str]
+    grams: list[str]
+    sounds: list[str]
+    meanings: list[str]
+    foreign: list[str]
+
+
+def asked(question: str) -> Asked:
+    """Cuts a question in question form."""
+    pieces = tokens.pieces(question)
+    return Asked(
+        question,
+        pieces,
+        tokens.words(question),
+        _grams(question),
+        tokens.grams(tokens.sounds(pieces)),
+        thesaurus.meanings(question),
+        thesaurus.foreign(question),
+    )
+
+
 def _grams(text: str) -> list[str]:
     """Characters in ones and twos; meanings in ones and twos."""
     found = thesaurus.meanings(text)
@@ -138,7 +214,7 @@ class Lexicon:
         """Counts what can be found under one name.
 
         Args:
-            parts: Canonical texts with their weights: every phrasing of an entry 1, its answer less.
+            parts: Comparable texts with their weights: every phrasing of an entry 1, its answer less.
         """
         units = [(tokens.pieces(text), weight) for text, weight in parts]
         return Analysed(
@@ -153,68 +229,57 @@ class Matches:
     """How well every text fits a question; the arrays are float32 (n,).
 
     Attributes:
-        characters, sounds: share of the ideal score, about 0 to 1; meanings count with the characters.
+        words, characters, sounds: share of the ideal score, about 0 to 1; meanings count with the characters.
         evidence: raw BM25 (words + .3 characters) over the weight of the rarest token there can be; a better witness
             than the shares of whether the question can be answered at all.
-        pieces: token numbers of the question's single characters, known ones only.
-        asked: how many different single characters the question has, known or not.
-        meanings, meant: the same for the meanings of the thesaurus.
-        others, foreign: the same for words of other trades.
+        asked: the question.
     """
 
+    words: NDArray[np.float32]
     characters: NDArray[np.float32]
     sounds: NDArray[np.float32]
     evidence: NDArray[np.float32]
-    pieces: NDArray[np.int32]
-    asked: int
-    meanings: NDArray[np.int32]
-    meant: int
-    others: NDArray[np.int32]
-    foreign: int
+    asked: Asked
 
 
 class LexicalIndex:
     """Words, characters and sounds of the same texts; immutable."""
 
     def __init__(self, lexicon: Lexicon, texts: Sequence[Analysed]) -> None:
-        self._lexicon = lexicon
-        self._texts = texts
+        self.lexicon = lexicon
         self.words = Postings([text.words for text in texts], len(lexicon.words))
         self.characters = Postings([text.characters for text in texts], len(lexicon.characters))
         self.sounds = Postings([text.sounds for text in texts], len(lexicon.sounds))
 
-    def match(self, question: str) -> Matches:
-        """Scores of all texts for a canonical question."""
-        units = tokens.pieces(question)
-        words, _ = self._lexicon.words.look(tokens.words(question))
-        characters, strange = self._lexicon.characters.look(_grams(question))
-        sounds, silent = self._lexicon.sounds.look(tokens.grams(tokens.sounds(units)))
-        pieces, lost = self._lexicon.characters.look(units)
-        meanings, odd = self._lexicon.characters.look(thesaurus.meanings(question))
-        others, unheard = self._lexicon.characters.look(thesaurus.foreign(question))
-        raw = self.characters.scores(characters)
+    def match(self, question: Asked | str) -> Matches:
+        """Scores of all texts for a question in question form."""
+        if isinstance(question, str):
+            question = asked(question)
+        words, odd = self.lexicon.words.look(question.words)
+        characters, strange = self.lexicon.characters.look(question.grams)
+        sounds, silent = self.lexicon.sounds.look(question.sounds)
+        raw, spoken = self.characters.scores(characters), self.words.scores(words)
         return Matches(
-            characters=raw / max(self.characters.ideal(characters, strange), 1e-6),
-            sounds=self.sounds.scores(sounds) / max(self.sounds.ideal(sounds, silent), 1e-6),
-            evidence=((self.words.scores(words) + 0.3 * raw) / self.characters.unseen).astype(np.float32),
-            pieces=pieces.ids,
-            asked=len(pieces.ids) + lost,
-            meanings=meanings.ids,
-            meant=len(meanings.ids) + odd,
-            others=others.ids,
-            foreign=len(others.ids) + unheard,
+            words=spoken / np.float32(max(self.words.ideal(words, odd), 1e-6)),
+            characters=raw / np.float32(max(self.characters.ideal(characters, strange), 1e-6)),
+            sounds=self.sounds.scores(sounds) / np.float32(max(self.sounds.ideal(sounds, silent), 1e-6)),
+            evidence=((spoken + 0.3 * raw) / self.characters.unseen).astype(np.float32),
+            asked=question,
         )
 
-    def held(self, at: int, matches: Matches) -> tuple[float, float, bool]:
+    def held(self, at: int, question: Asked) -> tuple[float, float, bool]:
         """What text ``at`` has of a question.
 
         Returns:
             Shares of the different characters and meanings, 0 to 1 (0 of none), and whether the question has a word of
             another trade that the text lacks.
         """
-        has = self._texts[at].characters.ids
-        return (
-            float(np.isin(matches.pieces, has).sum()) / max(matches.asked, 1),
-            float(np.isin(matches.meanings, has).sum()) / max(matches.meant, 1),
-            int(np.isin(matches.others, has).sum()) < matches.foreign,
-        )
+
+        def share(units: Sequence[str]) -> tuple[int, int]:
+            known, lost = self.lexicon.characters.look(units)
+            return int(self.characters.has(at, known.ids).sum()), known.size + lost
+
+        held, pieces = share(question.pieces)
+        meant, meanings = share(question.meanings)
+        heard, others = share(question.foreign)
+        return held / max(pieces, 1), meant / max(meanings, 1), heard < others

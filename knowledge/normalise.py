@@ -10,6 +10,8 @@ import unicodedata
 from functools import lru_cache
 from typing import Protocol, cast
 
+from knowledge import amounts
+
 MAX_QUERY = 300
 """Characters of a question that are looked at; the rest of a long paste adds time, never meaning."""
 
@@ -17,6 +19,7 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
+_BARE = re.compile(r"[^\w.%]+|_+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 _MENTION = re.compile(r"@(?:团团助手|团团|小助手|助手)\s*|^\s*@\S{1,32}\s+(?=\S)")
 
@@ -39,6 +42,7 @@ _LEAD = re.compile(
     rf"(?:{_HELLO})(?:啊|呀|哈|哦|呢|啦)?(?={_EDGE}|{_PEOPLE}|{_HELLO}|我|请|想|麻烦|咨询|有)"
     rf"|(?:{_PEOPLE})(?:啊|呀|哈|好)?(?={_EDGE}|{_HELLO}|我(?!们)|请问|想问|问一?下|麻烦|打扰|不好意思)"
     rf"|(?:{_ASK}){_EDGE}*"
+    rf"|(?:在吗|在么|有人吗)(?={_EDGE}*\S{{3}})|急+(?={_EDGE})"
     rf"))+",
     re.IGNORECASE,
 )
@@ -48,6 +52,14 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _TRIM = re.compile(rf"^{_EDGE}+|{_EDGE}+$")
+_PICTURE = re.compile(
+    "[\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u20e3\U0001f000-\U0001faff]"
+    r"|\[[\u4e00-\u9fff]{1,4}\]"
+)
+"""Emoji, arrows, and what WeChat writes for its own pictures: [微笑]."""
+_STAMMER = re.compile(r"([^\W\d_a-z])\1{2,}|([a-z])\2{3,}|([^\w\s])\3+|([\u4e00-\u9fff]{2,4})\4+")
+_PARTICLES = re.compile(r"(?<=.{3})(?:[啊呀哈哇呗咯啵喔哦噢噻撒嘞哩咧喽哟诶欸嘿]|的说)+$")
+"""What dialects and moods put at the end; 吗 不 没 呢 stay, for they ask."""
 
 
 class _Converter(Protocol):
@@ -74,14 +86,26 @@ def canonical(text: str) -> str:
     return _simplifier().convert(_CONTROL.sub(" ", plain).strip()).lower()
 
 
+def comparable(text: str) -> str:
+    """What is counted of a text: canonical, with numbers, times, money and weights in one form."""
+    return amounts.alike(canonical(text))
+
+
+def key(asked: str) -> str:
+    """What of a question in question form must be the same for two to be the same: no spaces, no marks, no final particles."""
+    return _PARTICLES.sub("", _BARE.sub("", asked))
+
+
 def question(text: str) -> str:
-    """The question proper: canonical, with address, greeting and thanks taken off, at most ``MAX_QUERY`` characters.
+    """The question proper: comparable, without address, greeting, thanks, pictures and stammering.
 
     A text that is nothing but greeting stays as it is, so that small talk is still seen as small talk.
 
     Args:
-        text: What the person typed.
+        text: What the person typed; ``MAX_QUERY`` characters of it are looked at.
     """
     whole = canonical(_MENTION.sub(" ", text))[:MAX_QUERY]
-    bare = _TRIM.sub("", _TAIL.sub("", _LEAD.sub("", whole)))
-    return bare if len(bare) >= 2 else _TRIM.sub("", whole)
+    plain = _PICTURE.sub(" ", whole)
+    plain = _STAMMER.sub(r"\1\2\3\4", plain if plain.strip() else whole)
+    bare = _TRIM.sub("", _TAIL.sub("", _LEAD.sub("", plain)))
+    return amounts.alike(bare if len(bare) >= 2 else _TRIM.sub("", plain))[:MAX_QUERY]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+import importlib.util
+
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -39,7 +41,7 @@ class KnowledgeSettings(BaseSettings):
 
 
 class DocumentSettings(BaseSettings):
-    """What may become a document of the knowledge base beside files.
+    """What may become a document of the knowledge base beside files, and where its vectors come from and stand.
 
     Environment: ``BOT_KNOWLEDGE__…`` (docs/settings.md).
     """
@@ -47,6 +49,23 @@ class DocumentSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BOT_KNOWLEDGE__", extra="ignore")
 
     urls: bool = Field(default=False, description="Staff may take in pages of the public web by their address")
+    chroma_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/]+)?/?$",
+        description="Chroma server of this installation alone, http://host:port; empty = a folder in the data directory",
+    )
+    fastembed_model: str = Field(
+        default="", description="Embedding model that fastembed runs here (the package is not installed with us)"
+    )
+    fastembed_dimension: int = Field(default=512, ge=1, le=8192, description="Columns of that model's vectors")
+    fastembed_folder: str = Field(default="", description="Where that model's files are; empty = fastembed's own cache")
+
+    @field_validator("fastembed_model")
+    @classmethod
+    def _installed(cls, value: str) -> str:
+        if value and importlib.util.find_spec("fastembed") is None:
+            raise ValueError("needs the package fastembed: pip install fastembed")
+        return value
 
 
 class SpeechSettings(BaseSettings):

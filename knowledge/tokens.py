@@ -53,6 +53,39 @@ def grams(units: list[str]) -> list[str]:
 
 
 def sounds(units: list[str]) -> list[str]:
-    """The units as toneless pinyin; what has no sound in the table stays as it is."""
+    """The units as toneless pinyin; Latin letters that spell nothing but syllables are those (``qiandao``)."""
     table = _sounds()
-    return [table.get(unit, unit) for unit in units]
+    heard: list[str] = []
+    for unit in units:
+        heard.extend([table[unit]] if unit in table else spelt(unit) or [unit])
+    return heard
+
+
+@lru_cache(maxsize=1)
+def _syllables() -> frozenset[str]:
+    return frozenset(_sounds().values())
+
+
+_LONGEST = 6
+
+
+@lru_cache(maxsize=4096)
+def _cut(text: str) -> tuple[str, ...] | None:
+    """The fewest syllables that a text is made of; None when it is not."""
+    best: list[tuple[str, ...] | None] = [()]
+    for end in range(1, len(text) + 1):
+        ways = [
+            (*before, text[start:end])
+            for start in range(max(0, end - _LONGEST), end)
+            if (before := best[start]) is not None and text[start:end] in _syllables()
+        ]
+        best.append(min(ways, key=len) if ways else None)
+    return best[-1]
+
+
+def spelt(unit: str) -> list[str]:
+    """The syllables of a run of Latin letters that was meant as pinyin; empty when it is something else."""
+    if not 3 <= len(unit) <= 40 or not unit.isascii() or not unit.isalpha():
+        return []
+    found = _cut(unit) or ()
+    return list(found) if 2 * len(found) <= len(unit) else []

@@ -47,18 +47,21 @@ def _read_once(path: Path, progress: _Progress | None) -> loaders.Measured:
     return _known[key]
 
 
-def _fill_once(self: VectorIndex, wanted: _Wanted, progress: _Progress | None = None) -> int:
+def _fill_once(
+    self: VectorIndex, wanted: _Wanted, progress: _Progress | None = None, *, limited: _Wanted | None = None
+) -> int:
     with self._lock:
         self.open()
-        if len(wanted) < LARGE or self._held or isinstance(self._embedder, EndpointEmbedder):
-            return _fill(self, wanted, progress)
+        fresh = self.size == 0 and not self.building and not limited
+        if len(wanted) < LARGE or not fresh or isinstance(self._embedder, EndpointEmbedder):
+            return _fill(self, wanted, progress, limited=limited)
         name = f"{type(self._embedder).__name__}-{self._embedder.dimension}"
         known, folder = _folders.get(name, (None, None))
         if folder is not None and known == wanted:
             self._discard()
             shutil.copytree(folder, self._folder)
             self.open()
-            assert self._held == set(wanted)
+            assert self.size == len(wanted)
             return len(wanted)
         added = _fill(self, wanted, progress)
         folder = _place() / name

@@ -123,7 +123,8 @@ def _title(citation: Citation, words: Texts) -> str:
 
 
 def _choices(message: Outgoing, words: Texts, can: Capabilities) -> Iterator[Choice]:
-    for button in message.buttons[: can.button_limit or 24]:
+    wanted = [one for one in message.buttons if can.button_limit or not one.optional]
+    for button in wanted[: can.button_limit or 24]:
         if not 0 < len(button.key.encode("utf-8", "replace")) <= can.button_bytes:
             raise ValueError(f"a button's key must have 1 to {can.button_bytes} bytes: {button.key[:20]!r}")
         label = words.fill(button.label, button.values, shown).replace("**", "").replace(STAR, "*")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from engagement import calendar
 from engagement.errors import Refusal
 from engagement.events import FactMissing, PostCleared
-from engagement.faq import rules, service
+from engagement.faq import corrections, rules, service, tallies, thumbs, turns
+from engagement.faq.asking import QUESTION_MOST, Found, Part
 from engagement.feature import Context
 from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line
+from knowledge.proposals import offer_reply
 from prompts.loader import texts
 from storage import identities
 
@@ -17,43 +22,136 @@ if TYPE_CHECKING:
     from knowledge.answering import Answer
 
 _CANDIDATES = 3
+_HOME = "Asia/Shanghai"
+"""Whose clock it is in private, for who is in no group."""
 _NO_GROUP: Mapping[str, object] = {"group": None}
 """Values of what is said of no group: in private it needs no word about which one."""
 
 
-def reply(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
-    """Say what was found."""
+def reply(ctx: Context, found: Found | None) -> Sequence[Reply]:
+    """Say what was found, and note what was asked: for what leans on it, and for the day's figures."""
     question = ctx.argument or ctx.text or ctx.incoming.text
+    known = _known(ctx, question)
+    if known is not None:
+        return known
+    if found is None or (found.parts[0].answer.decision == "asked_back" and rules.is_grievance(question)):
+        turns.keep(ctx, question, "")
+        return _hand_over(ctx, question, 0.0)
+    last = found.parts[-1]
+    entry = last.answer.citations[0].chunk if last.answer.decision == "answered" and last.answer.citations else ""
+    turns.keep(ctx, last.question, entry)
+    if len(found.parts) > 1:
+        return _several(ctx, found)
+    return _said(ctx, found.parts[0], question)
+
+
+def _known(ctx: Context, question: str) -> Sequence[Reply] | None:
+    """Say what needs no looking up; None when it is a question to the knowledge base."""
+    about = ctx.subject.removeprefix("faq:") if ctx.subject.startswith("faq:") else ""
+    polite, clock = rules.courtesy(question), rules.clock(question)
     if not question.strip():
         return [Reply("faq.empty", _NO_GROUP)]
-    polite = rules.courtesy(question)
     if polite:
         return [Reply(f"faq.{polite}", _NO_GROUP, subject="faq:talk")]
-    if answer is None or (answer.decision == "asked_back" and rules.is_grievance(question)):
-        return _hand_over(ctx, question, 0.0)
+    if corrections.meant(ctx):
+        return corrections.take(ctx)
+    if rules.is_not_it(question) and thumbs.read(about)[0]:
+        return [thumbs.not_it(about, ())]
+    if clock:
+        return [_clock(ctx, clock)]
+    if rules.is_talk(question) and not ctx.argument and ctx.incoming.place is Place.GROUP:
+        return _hand_over(ctx, question, 0.0) if rules.is_angry(question) else []
+    return None
+
+
+def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
+    """Say the one answer of a message."""
+    answer = part.answer
     told = ctx.emit(FactMissing(ctx.group.id, answer.missing)) if answer.missing and ctx.group is not None else []
     if answer.decision == "answered":
-        cited = [Citation(c.document, c.chunk, c.quote) for c in answer.citations]
-        sorry = [texts().raw("faq.sorry")] if rules.is_angry(question) else []
-        values = {
-            "answer": [*sorry, *answer.text.splitlines()],
-            "sources": _sources(cited),
-            "ai": answer.model is not None,
-            "model": answer.model or "",
-        }
-        return [Reply("faq.answer", values, citations=cited, subject="faq:answer"), *told]
+        tallies.count(ctx.session, _counted(ctx), ctx.today, answered=1, worded=int(answer.model is not None))
+        return [_answer(ctx, answer, angry=rules.is_angry(question)), *told]
     if answer.decision == "asked_back":
-        buttons = [
-            Button(f"ask:{candidate.id}", "faq.button_candidate", {"question": candidate.question})
-            for candidate in answer.candidates[:_CANDIDATES]
-            if len(f"ask:{candidate.id}".encode()) <= 64
-        ]
-        buttons.append(Button("handover:", "faq.button_none"))
+        tallies.count(ctx.session, _counted(ctx), ctx.today, asked_back=1)
+        buttons = [*_offers(answer, _CANDIDATES), Button("handover:", "faq.button_none")]
         which = "faq.which_sorry" if rules.is_angry(question) else "faq.which"
         return [Reply(which, _NO_GROUP, buttons=buttons, subject="faq:which")]
     if answer.decision == "refused":
+        tallies.count(ctx.session, _counted(ctx), ctx.today, refused=1)
         return [Reply("faq.small_talk", _NO_GROUP, subject="faq:refused")]
-    return [*_hand_over(ctx, question, answer.score), *told]
+    return [*_hand_over(ctx, part.question if part.leaned else question, answer.score), *told]
+
+
+def _answer(ctx: Context, answer: Answer, *, angry: bool = False) -> Reply:
+    cited = [Citation(c.document, c.chunk, c.quote) for c in answer.citations]
+    values = {
+        "answer": [*([texts().raw("faq.sorry")] if angry else []), *answer.text.splitlines()],
+        "sources": _sources(cited),
+        "ai": answer.model is not None,
+        "model": answer.model or "",
+    }
+    best = answer.citations[0] if answer.citations else None
+    subject = thumbs.subject_of(best.document_id, best.chunk) if best is not None else "faq:answer"
+    buttons = thumbs.buttons(best.document_id, best.chunk) if best is not None else ()
+    return Reply("faq.answer", values, citations=cited, buttons=buttons, subject=subject)
+
+
+def _several(ctx: Context, found: Found) -> Sequence[Reply]:
+    """Say the short answers of several questions in one message; what nobody knows goes to the leader."""
+    rows: list[Mapping[str, object]] = []
+    cited: list[Citation] = []
+    buttons: list[Button] = []
+    told: list[Reply] = []
+    counts = Counter(part.answer.decision for part in found.parts)
+    worded, cut = 0, False
+    for part in found.parts:
+        answer = part.answer
+        question = one_line(part.question, service.SHORT)
+        if answer.decision == "answered":
+            short = rules.shortened(answer.text)
+            cut |= short != answer.text
+            worded += answer.model is not None
+            cited += [Citation(c.document, c.chunk, c.quote) for c in answer.citations[:1]]
+            rows.append({"question": question, "answer": short})
+            if answer.missing and ctx.group is not None:
+                told += ctx.emit(FactMissing(ctx.group.id, answer.missing))
+        elif answer.decision == "asked_back":
+            rows.append({"question": question, "answer": texts().raw("faq.several_which")})
+            buttons += _offers(answer, 2)
+        else:
+            rows.append({"question": question, "answer": texts().raw("faq.several_unknown")})
+            told += _hand_over(ctx, part.question, answer.score)
+    figures = {name: counts[name] for name in ("answered", "asked_back")}
+    tallies.count(ctx.session, _counted(ctx), ctx.today, worded=worded, **figures)
+    values = {"rows": rows, "ai": bool(worded), "left": found.left}
+    tails = [name for name, say in (("faq.several_left", found.left), ("faq.several_cut", cut)) if say][:1]
+    return [Reply("faq.several", values, tails, citations=cited, buttons=buttons, subject="faq:several"), *told]
+
+
+def _offers(answer: Answer, most: int) -> list[Button]:
+    return [
+        Button(f"ask:{one.id}", "faq.button_candidate", {"question": one.question})
+        for one in answer.candidates[:most]
+        if len(f"ask:{one.id}".encode()) <= 64
+    ]
+
+
+def _counted(ctx: Context) -> int | None:
+    return ctx.group.id if ctx.group is not None else None
+
+
+def _clock(ctx: Context, kind: str) -> Reply:
+    """Say what the clock of the group says."""
+    zone = ctx.group.zone if ctx.group is not None else _HOME
+    minute = calendar.local_minute(ctx.now, zone)
+    if kind == "time":
+        time = f"{minute // 60}:{minute % 60:02d}"
+        return Reply("faq.clock_time", {**_NO_GROUP, "time": time}, subject="faq:talk")
+    day = calendar.local_day(ctx.now, zone) + timedelta(days=int(kind == "tomorrow"))
+    weekday = texts().raw(f"faq.weekday_{day.isoweekday()}")
+    key = "faq.clock_tomorrow" if kind == "tomorrow" else "faq.clock_day"
+    values = {**_NO_GROUP, "month": day.month, "day": day.day, "weekday": weekday}
+    return Reply(key, values, subject="faq:talk")
 
 
 def _sources(cited: Sequence[Citation]) -> str:
@@ -68,7 +166,18 @@ def candidate(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
     """A candidate's button was pressed."""
     if answer is None or answer.decision != "answered":
         raise Refusal("guard.old_button")
-    return reply(ctx, answer)
+    tallies.count(ctx.session, _counted(ctx), ctx.today, chosen=1, worded=int(answer.model is not None))
+    turns.keep(ctx, answer.question, answer.citations[0].chunk if answer.citations else "")
+    told = ctx.emit(FactMissing(ctx.group.id, answer.missing)) if answer.missing and ctx.group is not None else []
+    return [_answer(ctx, answer), *told]
+
+
+def tell_leader(ctx: Context) -> Sequence[Reply]:
+    """The button 「问团长」 under an answer that did not help."""
+    question = thumbs.question_of(ctx)
+    if not question:
+        return [Reply("faq.hand_over_how", _NO_GROUP, subject="again:")]
+    return _hand_over(ctx, question, 0.0, asked=True)
 
 
 def none_of_these(ctx: Context) -> Sequence[Reply]:
@@ -104,11 +213,12 @@ def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False
     question = posted.shown
     waits = service.waiting_of(ctx)
     values: dict[str, object] = {"leader": service.leader_name(ctx.session, ctx.group.id) or texts().raw("faq.leader")}
-    if leaders and one_line(question, service.QUESTION_MOST) in waits:
+    if leaders and one_line(question, QUESTION_MOST) in waits:
         return [Reply("faq.waits_already", values)]
     if leaders and len(waits) >= rules.MOST_OPEN:
         return [Reply("faq.waits_many", values)]
     row = service.hand_over(ctx, question, score)
+    tallies.count(ctx.session, ctx.group.id, ctx.today, handed_over=1)
     if not leaders:
         return [Reply("faq.unknown_no_leader"), *more]
     key = "faq.complaint" if rules.is_angry(question) else "faq.passed_on" if asked else "faq.handed_over"
@@ -136,7 +246,7 @@ def _told(ctx: Context, leaders: Sequence[int], question_id: int | None, text: s
     return [Reply("faq.to_leader", values, kind=Kind.DM, to=person, subject=subject) for person in leaders]
 
 
-def quoted(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
+def quoted(ctx: Context, found: Found | None) -> Sequence[Reply]:
     """A message that quotes a hand-over: the leader's answer, the asker's further words, or a bystander's question."""
     reference = ctx.subject.partition(":")[2]
     if not reference.isdecimal():
@@ -153,7 +263,7 @@ def quoted(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
         told = [] if ctx.group is None or service.is_night(ctx) else _told(ctx, leaders, added.id, added.text)
         return [Reply("faq.added"), *more, *told]
     if not ctx.actor.leader and ctx.incoming.place is Place.GROUP:
-        return reply(ctx, answer) if rules.asks(ctx.incoming.text) else []
+        return reply(ctx, found) if rules.asks(ctx.incoming.text) else []
     if service.dismiss(ctx, int(reference)):
         return [Reply("faq.dismissed")]
     return answered(ctx, int(reference))
@@ -162,6 +272,9 @@ def quoted(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
 def answered(ctx: Context, question_id: int) -> Sequence[Reply]:
     """A leader's words go to who asked."""
     done = service.answer(ctx, question_id, ctx.incoming.text)
+    if not done.more:
+        tallies.count(ctx.session, done.group_id, service.day_there(ctx, done), relayed=1, relay_seconds=done.waited)
+    offer_reply(ctx.session, done.asked)
     if not done.person_id:
         return [Reply("faq.asker_gone")]
     known = identities.address(ctx.session, done.person_id, ctx.incoming.channel)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from engagement.events import PostCleared
-from engagement.faq import handlers, jobs, service
+from engagement.faq import asking, corrections, handlers, jobs, service, thumbs, turns
 from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow
 
-_ASK = Slow(service.prepare, service.work, handlers.reply)
-_QUOTED = Slow(service.prepare_quoted, service.work, handlers.quoted)
+_ASK = Slow(service.prepare, asking.work, handlers.reply)
+_QUOTED = Slow(service.prepare_quoted, asking.work, handlers.quoted)
 
 FEATURE = Feature(
     name="faq",
@@ -41,9 +41,12 @@ FEATURE = Feature(
     buttons={
         "ask": Slow(service.prepare_candidate, service.work_candidate, handlers.candidate),
         "handover": handlers.none_of_these,
+        "up": thumbs.up,
+        "down": Slow(thumbs.prepare_down, thumbs.work_down, thumbs.down),
+        "tell": handlers.tell_leader,
     },
     quotes={"question": _QUOTED, "faq": _ASK, "again": handlers.said_again, "waiting": handlers.which_waiting},
-    plain=frozenset({"question", "waiting", "handover"}),
+    plain=frozenset({"question", "waiting", "handover", "up", "down"}),
     fallback=_ASK,
     events={PostCleared: handlers.on_cleared},
     jobs=(
@@ -57,6 +60,27 @@ FEATURE = Feature(
             "faq.purpose",
             service.export,
             lambda session, person_id, now: service.erase(session, person_id),
+        ),
+        PersonalData(
+            "dialog_turn",
+            ("question", "entry", "at"),
+            "faq.purpose_turn",
+            turns.export,
+            lambda session, person_id, now: turns.erase(session, person_id),
+        ),
+        PersonalData(
+            "feedback",
+            ("member_id", "entry", "verdict", "local_date"),
+            "faq.purpose_feedback",
+            thumbs.export,
+            lambda session, person_id, now: thumbs.erase(session, person_id),
+        ),
+        PersonalData(
+            "proposal",
+            ("made_by", "decided_by", "answer"),
+            "faq.purpose_proposal",
+            corrections.export,
+            lambda session, person_id, now: corrections.erase(session, person_id),
         ),
     ),
     help="faq.help",

@@ -7,6 +7,8 @@ import unicodedata
 
 COURTESY_MOST = 20
 """Longer words are never only a greeting."""
+SHORT_ANSWER = 90
+"""Characters of one answer among several."""
 MOST_OPEN = 5
 """Questions of one neighbour that may wait for the leader at once."""
 
@@ -52,7 +54,6 @@ _SAID = (
             r"你?(?:会不会|能不能|可以|会|能)?(?:给|帮|跟|和)?(?:我们?|咱们?|大家)?"
             r"(?:来|讲|说|唱|背|写|跳)[一两]?[个首段支点]?(?:笑话|故事|儿?歌|诗|舞)(?:吗|么|不|听听?|吧|呗)*"
             r"|(?:今天|明天|后天|现在|外面|这两天|最近|的)*天气(?:怎么样|怎样|咋样|如何|好吗|好不好|预报)?"
-            r"|(?:今天|明天)(?:几号|星期几|礼拜几|周几)[了啊呀]?"
         ),
     ),
     ("yes", re.compile(r"(?:是|是的|对|对的|没错|确定|确认|同意|愿意)+" + _ENDINGS)),
@@ -68,6 +69,37 @@ _SOCIAL = ("bye", "thanks", "caring", "wish", "hello", "noted")
 _RUDE = re.compile(
     r"(?:你|机器人|助手|团团)[^，。,]{0,4}(?:破|垃圾|废物|智障|傻|笨|蠢|没用|有没有用|有什么用|烦)"
     r"|破机器|什么破|什么玩意|^\W*(?:滚|滚蛋|闭嘴|垃圾|废物|傻\w|智障|烦死了?|无语)\W*$"
+)
+_CLOCK = (
+    (
+        "day",
+        re.compile(
+            r"(?:请问|问一?下)?(?:今天|今日|今儿个?|现在)(?:是|到底)?(?:几月)?(?:几号|几日|星期几|礼拜几|周几|什么日子)[了啊呀呢]*"
+        ),
+    ),
+    (
+        "tomorrow",
+        re.compile(
+            r"(?:请问|问一?下)?(?:明天|明日|明儿个?)(?:是)?(?:几月)?(?:几号|几日|星期几|礼拜几|周几)[了啊呀呢]*"
+        ),
+    ),
+    (
+        "time",
+        re.compile(r"(?:请问|问一?下)?(?:现在|这会儿?|此刻|当前)(?:是|到)?(?:几点钟?|什么时间|啥时间|几时)[了啊呀呢]*"),
+    ),
+)
+_EVERYBODY = re.compile(
+    r"[@\uff20]\s*(?:所有人|全体(?:成员)?|大家|全部|各位|all\b|everyone\b|everybody\b)", re.IGNORECASE
+)
+_WRONG = re.compile(
+    r"^\W*(?:这个|这条|这|你)?(?:不对|错了|答错了|说错了|讲错了|不是这样的?|不准确?|有误|过时了|早就?改了|已经改了|改了|更正|纠正)"
+    r"(?:了|的|啊|哦|呀|吧|一下)*(?:[\s,，。.:：!！、;；]+|(?=应该|应为|是|现在))"
+    r"(?:应该是|应该|应为|是|现在是|改成|改为|正确的是)?[\s:：]*(?P<words>\S.*)$",
+    re.DOTALL,
+)
+_NOT_IT = re.compile(
+    r"\W*(?:这个?|这条|你)?(?:不对|错了|答错了|说错了|不是这个|不是问这个|答非所问|不是我(?:要)?问的|没用|没帮上忙?)"
+    r"(?:了|的|啊|呀|吧)*\W*"
 )
 _GOODS = re.compile(r"退|换|坏|烂|少|漏|货|钱|菜|米|肉|蛋|订单|提|送|积分|打卡|签到")
 _ANGRY = re.compile(r"[!\uff01]{2,}|[?\uff1f]{3,}|什么破|破平台|垃圾平台|退钱|骗|坑人|黑心|气死|太过分|凭什么")
@@ -116,6 +148,29 @@ def _in_a_row(bare: str) -> str:
     return next(kind for kind in _SOCIAL if kind in kinds)
 
 
+def clock(text: str) -> str:
+    """Say whether somebody asks what only the clock knows: ``day``, ``tomorrow`` or ``time``; else an empty text."""
+    bare = folded(text)
+    return next((kind for kind, words in _CLOCK if words.fullmatch(bare)), "")
+
+
+def is_talk(text: str) -> bool:
+    """Say whether words are for everybody in the group and not for the bot, though it was addressed."""
+    return bool(_EVERYBODY.search(text))
+
+
+def corrected(text: str) -> str:
+    """Return what a leader says an answer should be (「不对，是下午三点」), or an empty text."""
+    found = _WRONG.match(text.strip())
+    words = found["words"].strip() if found else ""
+    return words if len(words) > 1 and not words.endswith(("?", "\uff1f", "吗")) else ""
+
+
+def is_not_it(text: str) -> bool:
+    """Say whether words that quote an answer only tell that it did not help."""
+    return bool(_NOT_IT.fullmatch(text))
+
+
 def is_angry(text: str) -> bool:
     """Say whether an answer should begin with a word of regret."""
     return bool(_ANGRY.search(text) or _GRIEVANCE.search(text))
@@ -134,3 +189,16 @@ def asks(text: str) -> bool:
 def dismisses(text: str) -> bool:
     """Say whether a leader's reply to a handed-over question means that it needs no answer."""
     return bool(_DISMISSES.fullmatch(folded(text)))
+
+
+def shortened(answer: str) -> str:
+    """Cut an answer at a sentence's end, for a message that answers several questions; short ones stay whole."""
+    plain = " ".join(answer.split())
+    if len(plain) <= SHORT_ANSWER:
+        return plain
+    head = plain[:SHORT_ANSWER]
+    end = max(head.rfind(mark) for mark in "\u3002\uff01\uff1f\uff1b!?;")
+    if end >= SHORT_ANSWER // 3:
+        return head[: end + 1]
+    comma = max(head.rfind(mark) for mark in "\uff0c,\u3001")
+    return head[: comma if comma > 0 else SHORT_ANSWER - 1] + "\u2026"

@@ -5,9 +5,9 @@ Source: F62, F63.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from sqlmodel import col
@@ -16,10 +16,10 @@ from sqlmodel import select as pick
 from engagement import calendar
 from engagement.errors import Refusal
 from engagement.events import PostCleared, Posted
-from engagement.faq import rules
+from engagement.faq import asking, rules
+from engagement.faq.asking import QUESTION_MOST, Ask
 from engagement.feature import Context
 from engagement.kernel import Place, one_line
-from knowledge.budget import Asker
 from storage import identities
 from storage.documents import Question
 from storage.engine import Session
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 QUESTION = "question"
 """What a question is called that others are going to read."""
-QUESTION_MOST = 300
-"""Longer pastes are cut: a question of a neighbour fits."""
 ANSWER_MOST = 1000
 SHORT = 40
 """Characters of a question where it is only recalled."""
@@ -39,68 +37,19 @@ SHOWN = 5
 """Waiting questions that one message lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What is asked, with the group's own facts.
-
-    Attributes:
-        group_id: scope of the passages that may be used; None = what holds for everybody.
-        leader: the manual for leaders answers too.
-        asker: whose budget of a model's words it is.
-        show: shows the answer while it is being written; see :class:`Context`.
-    """
-
-    answering: Answering | None
-    question: str
-    group_id: int | None
-    facts: Mapping[str, str]
-    now: datetime
-    leader: bool = False
-    asker: Asker | None = None
-    show: Callable[[str], Awaitable[None]] | None = None
-
-
 def prepare(ctx: Context) -> Ask:
     """Collect what an answer needs."""
-    question = ctx.argument or ctx.text or ctx.incoming.text
     facts: dict[str, str] = dict(ctx.group.facts) if ctx.group is not None else {}
     if ctx.group is not None and "leader_name" not in facts:
         facts["leader_name"] = leader_name(ctx.session, ctx.group.id)
-    answering = None if rules.courtesy(question) else ctx.answering
-    group_id = ctx.group.id if ctx.group else None
-    return Ask(answering, question[:QUESTION_MOST], group_id, facts, ctx.now, _reads_manual(ctx), _asker(ctx), ctx.show)
-
-
-def _asker(ctx: Context) -> Asker:
-    """Say whose budget of worded answers a question is held against."""
-    return Asker(ctx.today, ctx.group.id if ctx.group is not None else None, ctx.actor.member_id)
-
-
-def _reads_manual(ctx: Context) -> bool:
-    """Say whether the leaders' manual may answer: never where neighbours read along."""
-    return ctx.incoming.place is Place.DM and (ctx.actor.leader or bool(ctx.actor.roles))
+    return asking.prepare(ctx, facts)
 
 
 def prepare_quoted(ctx: Context) -> Ask:
     """The same for words that quote a hand-over: looked up only when a bystander asks something."""
     ask = prepare(ctx)
     asks = ctx.incoming.place is Place.GROUP and not ctx.actor.leader and rules.asks(ctx.incoming.text)
-    return ask if asks else Ask(None, ask.question, ask.group_id, ask.facts, ask.now)
-
-
-async def work(ask: Ask) -> Answer | None:
-    """Look it up; no transaction is open meanwhile."""
-    if ask.answering is None:
-        return None
-    return await ask.answering.ask(
-        ask.question,
-        now=ask.now,
-        group_id=ask.group_id,
-        facts=ask.facts,
-        leader=ask.leader,
-        asker=ask.asker,
-        show=ask.show,
-    )
+    return ask if asks else replace(ask, answering=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +176,8 @@ class Relayed:
 
     Attributes:
         more: the same leader answered before and adds something.
+        waited: seconds from question to answer.
+        asked: the row that is answered.
     """
 
     person_id: int
@@ -234,7 +185,9 @@ class Relayed:
     group_id: int
     question: str
     answer: str
+    asked: Question
     more: bool = False
+    waited: int = 0
 
 
 def dismiss(ctx: Context, question_id: int) -> bool:
@@ -281,8 +234,15 @@ def answer(ctx: Context, question_id: int, text: str) -> Relayed:
         question.group_id,
         one_line(question.text, SHORT),
         words,
+        question,
         more,
+        max(0, int((ctx.now - question.asked_at).total_seconds())),
     )
+
+
+def day_there(ctx: Context, done: Relayed) -> date:
+    """Return the local day of the group that a question came from."""
+    return calendar.local_day(ctx.now, ctx.session.get_one(Group, done.group_id).zone)
 
 
 def _is(session: Session, member_id: int | None, person_id: int) -> bool:

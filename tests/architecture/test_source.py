@@ -22,7 +22,7 @@ MAY_CATCH_ALL = {"bot/gateway.py", "scheduler/planner.py", "scheduler/delivery.p
 # Where the clock comes in from outside: the edges. Everywhere else `now` is a parameter.
 MAY_READ_THE_CLOCK = ("engagement/clocks.py", "bot/", "scheduler/clock.py", "scheduler/engine.py", "console/")
 # What people type is Chinese: command words stand in the manifests, their variants in routing.
-MAY_BE_CHINESE = re.compile(r"engagement/\w+/manifest\.py|bot/routing\.py")
+MAY_BE_CHINESE = re.compile(r"engagement/\w+/manifest\.py|bot/routing\.py|knowledge/amounts\.py")
 
 
 @cache

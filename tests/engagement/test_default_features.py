@@ -22,6 +22,7 @@ from engagement.kernel import Event, Kind, Outgoing
 from engagement.members.tables import Lookalike
 from engagement.registry import FEATURES
 from prompts.loader import texts
+from storage.documents import Chunk, Document, DocumentVersion
 from storage.groups import Group, Member, RoleGrant
 from storage.inbox import Inbox
 from tests.engagement.stage import Stage, keys, open_stage, shown
@@ -372,6 +373,48 @@ def _press_link(stage: Stage) -> None:
     assert keys(stage.say(CANARY, "/start iK7F3K7F3", private=True)) == ["invites.door_no_link"]
 
 
+def _wonder(stage: Stage) -> None:
+    stage.say(CANARY, f"请问 {CANARY}能养吗")
+
+
+def _published(stage: Stage) -> int:
+    """A document with one entry that answers may come from."""
+
+    def make(session: Any) -> int:
+        now = stage.clock.now()
+        document = Document(name="样例", created_at=now)
+        session.add(document)
+        session.flush()
+        assert document.id is not None
+        version = DocumentVersion(document_id=document.id, number=1, state="published", digest="0", created_at=now)
+        session.add(version)
+        session.flush()
+        assert version.id is not None
+        session.add(Chunk(version_id=version.id, ordinal=0, entry="pickup.hours", kind="entry", title="几点提货"))
+        return document.id
+
+    return stage.database.write_now(make)
+
+
+def _thumb(stage: Stage) -> None:
+    stage.say(CANARY, "", button=f"up:{_published_once(stage)}:pickup.hours")
+
+
+def _published_once(stage: Stage) -> int:
+    found = stage.database.read_now(lambda s: s.exec(pick(Document.id).where(Document.name == "样例")).first())
+    return found or _published(stage)
+
+
+def _correct(stage: Stage) -> None:
+    """CANARY leads the group and puts an answer right."""
+    stage.say("周团长", f"设团长 {CANARY}")
+    (message,) = stage.say("周团长", "积分")
+    number = _published_once(stage)
+    fields = {name: getattr(message, name) for name in message.__slots__}
+    answer = Outgoing(**fields | {"subject": f"faq:{number}:pickup.hours"})
+    assert keys(stage.say(CANARY, f"不对，是到{CANARY}家门口的架子上拿", quoting=answer)) == ["faq.correction_taken"]
+
+
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "identity": (_nothing, CANARY),
     "role_grant": (_grant, "staff"),
@@ -402,6 +445,9 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "invitation": (_bring, '"as": "inviter"'),
     "invite_claim": (_press_link, '"group": "二期"'),
     "question": (_ask, f"{CANARY}的快递到了没有"),
+    "dialog_turn": (_wonder, f"{CANARY}能养吗"),
+    "feedback": (_thumb, '"verdict": 1'),
+    "proposal": (_correct, f"到{CANARY}家门口的架子上拿"),
 }
 """Table → how a person named CANARY gets a row in it, and what the export must show then.
 

@@ -1,6 +1,7 @@
 """The starter base against questions: floors a little below what is reached, so that a step backwards is seen.
 
-What is aimed at, and what is reached, stands in README.md beside this; blind.jsonl and final.jsonl are for checking and not for tuning.
+What is aimed at, and what is reached, stands in README.md beside this; blind.jsonl and final.jsonl are for checking and
+not for tuning.
 """
 
 from __future__ import annotations

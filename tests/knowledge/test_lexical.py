@@ -59,9 +59,9 @@ def test_what_is_not_known_lowers_the_share() -> None:
     index = LexicalIndex(lexicon, [lexicon.learn([("提货时间", 1.0)]), lexicon.learn([("退款多久", 1.0)])])
     near, far = index.match("提货时间"), index.match("提货时间和火星")
     assert near.characters[0] > far.characters[0]
-    assert index.held(0, near)[0] == 1.0
-    assert index.held(0, far)[0] < 1.0
-    assert index.held(1, near)[0] == 0.0
+    assert index.held(0, near.asked)[0] == 1.0
+    assert index.held(0, far.asked)[0] < 1.0
+    assert index.held(1, near.asked)[0] == 0.0
 
 
 def test_an_empty_base_and_an_empty_question_are_no_error() -> None:

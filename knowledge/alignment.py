@@ -1,0 +1,123 @@
+"""One phrasing against a question, word by word: the nearest word on the other side, both ways, and yes against no.
+
+What a sum of word vectors blurs, the best pairs of words keep. A second look at the few best items, since it costs more
+than keywords. Source: F62, RETRIEVAL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from knowledge import embedding, tokens
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from knowledge.lexical import Postings, Vocabulary
+
+_BOTH = re.compile(r"(.)[不没]\1|有没有|是不是|是否|能否|可否|会否")
+_NOT = re.compile(r"不(?!同|错|过|好意思|管|仅|了?$)|没|无法|未|别|拒")
+POLARITY = 0.12
+"""What the same side of yes and no adds to a phrasing that fits wholly."""
+
+
+def negated(text: str) -> bool:
+    """Whether a comparable text says no: 「为什么不能付款」, but not 「能不能付款」."""
+    return bool(_NOT.search(_BOTH.sub("", text)))
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The phrasings of an item as word numbers.
+
+    Attributes:
+        packed: int32: for each phrasing its length, negative minus one when it says no, then its words.
+        count: phrasings.
+    """
+
+    packed: bytes
+    count: int
+
+
+def spoken(vocabulary: Vocabulary, texts: Sequence[str]) -> Spoken:
+    """Cuts comparable phrasings; new words get numbers."""
+    out: list[int] = []
+    for text in texts:
+        numbers = [vocabulary.number(word) for word in tokens.words(text)]
+        out.append(-len(numbers) - 1 if negated(text) else len(numbers))
+        out.extend(numbers)
+    return Spoken(np.array(out, dtype=np.int32).tobytes(), len(texts))
+
+
+class WordTable:
+    """Unit vectors of a vocabulary's words, looked up when they are first needed."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._rows = np.zeros((0, embedding.COLUMNS), dtype=np.float16)
+        self._known = np.zeros(0, dtype=bool)
+
+    def rows(self, numbers: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Unit vectors, float32 (n, columns); zeros for a word that has none."""
+        most = int(numbers.max(initial=-1)) + 1
+        rows, known = self._rows, self._known
+        if most > len(known):
+            size = max(most, len(self._vocabulary), 2 * len(known))
+            rows = np.concatenate([rows, np.zeros((size - len(rows), rows.shape[1]), np.float16)])
+            known = np.concatenate([known, np.zeros(size - len(known), bool)])
+        for number in numbers[~known[numbers]].tolist():
+            rows[number] = embedding.word_vector(self._vocabulary.name(number))
+            known[number] = True
+        self._rows, self._known = rows, known  # two threads at once only do the same work twice
+        return rows[numbers].astype(np.float32)
+
+
+class Alignment:
+    """A question, ready to be laid beside phrasings."""
+
+    def __init__(
+        self, words: Sequence[str], text: str, table: WordTable, postings: Postings, known: Vocabulary
+    ) -> None:
+        self._table, self._postings = table, postings
+        self._own = np.array([embedding.word_vector(word) for word in words], dtype=np.float32)
+        self._numbers = np.array([known.find(word) for word in words], dtype=np.int32)
+        self._weights = np.array([postings.weight(number) for number in self._numbers.tolist()], dtype=np.float32)
+        self._negated = negated(text)
+
+    def fit(self, item: Spoken) -> float:
+        """How well the best phrasing fits: 0 to 1 for the words, ``POLARITY`` more for the same side of yes and no."""
+        if not len(self._own) or not item.count:
+            return 0.0
+        flat = np.frombuffer(item.packed, np.int32)
+        heads: list[int] = []
+        at = 0
+        while at < len(flat):
+            heads.append(at)
+            length = int(flat[at])
+            at += 1 + (length if length >= 0 else -length - 1)
+        starts = np.array(heads)
+        marks = flat[starts]
+        says_no = marks < 0
+        lengths = np.where(says_no, -marks - 1, marks)
+        filled = lengths > 0
+        if not filled.any():
+            return 0.0
+        numbers = np.delete(flat, starts)
+        edges = np.concatenate([[0], np.cumsum(lengths[filled])[:-1]])
+        distinct, where = np.unique(numbers, return_inverse=True)
+        pairs = np.maximum(self._own @ self._table.rows(distinct).T, 0.0) ** 2
+        pairs[self._numbers[:, None] == distinct[None, :]] = 1.0  # also of words that no table knows
+        near = pairs[:, where]
+        rare = np.array([self._postings.weight(number) for number in distinct.tolist()], dtype=np.float32)[where]
+        here = np.maximum.reduceat(near, edges, axis=1)  # (question's words, phrasings)
+        there = np.add.reduceat(near.max(axis=0) * rare, edges) / np.maximum(np.add.reduceat(rare, edges), 1e-6)
+        back = (self._weights @ here) / max(float(self._weights.sum()), 1e-6)
+        both = 2 * back * there / np.maximum(back + there, 1e-6)
+        best = int(np.argmax(both))
+        same = bool(says_no[filled][best]) == self._negated
+        return float(both[best]) + (POLARITY if same else 0.0)
