@@ -50,7 +50,6 @@ OPENING = 10.0
 PASSAGE_FLOOR = 2.0
 """Log-odds above the entries' own floor that a passage needs: long texts share characters with anything."""
 
-
 _C, _V, _D = (table.__table__.c for table in (Chunk, DocumentVersion, Document))  # type: ignore[union-attr]
 _NOW = sqlalchemy.bindparam("now", type_=sqlalchemy.BigInteger)
 _PASSAGES = (
@@ -135,6 +134,12 @@ class KnowledgeBase:
         """Whether a question's vector comes over the network; while an endpoint's index is made, the former one serves."""
         return isinstance(self.index.embedder, embedding.EndpointEmbedder)
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """What is published, as the last question saw it; only once the base is open."""
+        assert self._catalogue is not None
+        return self._catalogue
+
     # ------------------------------------------------------------------ keeping up to date
 
     def load(self, session: Session, progress: Callable[[int, int], None] | None = None) -> None:
@@ -153,6 +158,11 @@ class KnowledgeBase:
             if self._catalogue is None or self._catalogue.counter != counter(session):
                 self._catalogue = self._reader.read(session)
             return self._catalogue
+
+    def preview(self, session: Session, instead: Mapping[int, int | None]) -> tuple[Catalogue, Floors]:
+        """What would answer if other versions were published (``Reader.read``); what answers now stays as it is."""
+        with self._lock:
+            return self._reader.read(session, instead), self._floors
 
     def open(self, session: Session) -> None:
         """Reads what is published and calibrates; the vector index is opened beside the start, or by the first question.

@@ -19,7 +19,7 @@ from knowledge.answer import FACTS
 from knowledge.errors import KnowledgeRefusal
 from knowledge.masking import mask, mask_outgoing
 from storage import audit
-from storage.documents import Chunk, DocumentVersion, Finding, Phrasing
+from storage.documents import Chunk, DocumentVersion, Finding, Phrasing, raise_counter
 
 if TYPE_CHECKING:
     from knowledge.lifecycle import Hand
@@ -224,3 +224,9 @@ def note(session: Session, hand: Hand, now: datetime, version: DocumentVersion) 
         document=version.document_id,
         version=version.number,
     )
+
+
+def learned(session: Session, hand: Hand, now: datetime, version: DocumentVersion) -> None:
+    """Ends a change that takes effect at once."""
+    raise_counter(session)
+    note(session, hand, now, version)

@@ -67,6 +67,23 @@ def places(session: Session, entry: str) -> list[Place]:
     return places(session, into) if into is not None and into != entry else []
 
 
+def standing(session: Session, document: int, entry: str) -> list[Chunk]:
+    """An entry in the published version and the drafts of a document."""
+    return list(
+        session.exec(
+            select(Chunk)
+            .join(DocumentVersion, col(DocumentVersion.id) == col(Chunk.version_id))
+            .where(
+                DocumentVersion.document_id == document,
+                DocumentVersion.digest != "",
+                col(DocumentVersion.state).in_(("draft", "published")),
+                Chunk.entry == entry,
+                Chunk.kind == "entry",
+            )
+        )
+    )
+
+
 def find(session: Session, entry: str, document: int | None = None) -> Place:
     """The one entry of an id.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlmodel import func, select
+from sqlmodel import col, func, select
 
 from knowledge import drafts, editing, entries, ingest, lifecycle, rearranging
 from knowledge.answering import Answering
@@ -77,12 +78,10 @@ async def test_an_edit_is_a_draft_until_it_is_published(
 
 def test_edits_of_one_hand_gather_and_those_of_another_do_not(entries_in: Add, database: Database) -> None:
     entries_in(FAQ)
-    numbers = [
-        database.write_now(
-            lambda s, hand=hand, words=words: entries.add_phrasings(s, "refund", [words], hand, NOW)
-        ).version  # type: ignore[misc]
-        for hand, words in ((ANNE, "钱要等几天"), (ANNE, "退款到哪了"), (BEN, "钱退回来没"), (ANNE, "啥时候退钱"))
-    ]
+    numbers = []
+    for hand, words in ((ANNE, "钱要等几天"), (ANNE, "退款到哪了"), (BEN, "钱退回来没"), (ANNE, "啥时候退钱")):
+        done = database.write_now(partial(entries.add_phrasings, entry="refund", new=[words], hand=hand, now=NOW))
+        numbers.append(done.version)
     assert numbers == [2, 2, 3, 4]
     assert asked(database, "refund")[-4:] == ["钱要等几天", "退款到哪了", "钱退回来没", "啥时候退钱"]
 
@@ -278,7 +277,7 @@ def test_a_copy_is_the_same_and_its_texts_are_not_embedded_again(
 
     def content(session: Any, number: int) -> list[tuple[object, ...]]:
         version = lifecycle.version(session, added.document, number)
-        chunks = session.exec(select(Chunk).where(Chunk.version_id == version.id).order_by(Chunk.ordinal)).all()
+        chunks = session.exec(select(Chunk).where(Chunk.version_id == version.id).order_by(col(Chunk.ordinal))).all()
         return [
             (one.entry, one.title, one.body, tuple(row.text for row in editing.phrasings(session, one.id)))
             for one in chunks
@@ -321,9 +320,9 @@ def test_a_large_document_is_copied_in_short_steps(
     assert done.version == 2
     counts = database.read_now(
         lambda s: s.exec(
-            select(Chunk.version_id, func.count(Phrasing.id))  # type: ignore[arg-type]
-            .join(Phrasing, Phrasing.chunk_id == Chunk.id)  # type: ignore[arg-type]
-            .group_by(Chunk.version_id)
+            select(Chunk.version_id, func.count(col(Phrasing.id)))
+            .join(Phrasing, col(Phrasing.chunk_id) == col(Chunk.id))
+            .group_by(col(Chunk.version_id))
         ).all()
     )
     assert {count for _, count in counts} == {12_000}
