@@ -58,7 +58,7 @@ class Courier:
         message = queued.message
         if message.kind is Kind.REACTION:
             # A stamp on a message says nothing that others would have to wait for.
-            self._start(self.send(queued), queued.outbox_id)
+            _ = self.begin(queued)
             return
         key = (message.channel, message.account, message.conversation)
         lane = self._lanes.get(key)
@@ -66,17 +66,22 @@ class Courier:
             lane.append(queued)
             return
         self._lanes[key] = deque([queued])
-        self._start(self._drive(key))
+        _ = self._start(self._drive(key))
+
+    def begin(self, queued: Queued) -> asyncio.Future[Any]:
+        """Send a message beside the others of its conversation; done when it is recorded what became of it."""
+        return self._start(self.send(queued), queued.outbox_id)
 
     async def drain(self) -> None:
         """Wait until everything that was posted is sent or given up."""
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
 
-    def _start(self, work: Coroutine[Any, Any, object], outbox_id: int = 0) -> None:
+    def _start(self, work: Coroutine[Any, Any, object], outbox_id: int = 0) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(lambda ended: self._ended(ended, outbox_id))
+        return task
 
     def _ended(self, task: asyncio.Task[Any], outbox_id: int) -> None:
         self._running.discard(task)

@@ -36,6 +36,9 @@ TRIES = 3
 """How often a message is tried before it is dead-lettered (FAULTS F14)."""
 _PAUSES = (0.0, 0.1, 0.4)
 """Seconds before each try."""
+EARLY_SECONDS = 5.0
+"""How long an answer waits for what was said before it."""
+FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Gateway:
         self.clock = clock
         self._paced = paced
         self.ear: Ear | None = None
+        self.post: Callable[[Queued], asyncio.Future[Any]] | None = None
+        """Begins to send what is said before a long wait; None: only the answer is said."""
         self.drafts: dict[str, Drafts] = {}
         """By channel: who can show words that are still being written."""
         self._received = Gathering(database.write, self._put)
@@ -150,8 +155,12 @@ class Gateway:
         )
         if isinstance(result, Handled):
             return result
-        slow, state, new_name = result
+        slow, state, new_name, early = result
+        sending = [self.post(queued) for queued in early] if self.post is not None else []
         found = await slow.work(state)
+        if sending:
+            # So that the answer can take its place; when the platform is slow, it comes behind it.
+            await asyncio.wait(sending, timeout=EARLY_SECONDS)
         return await self.database.write(
             lambda s: self._or_no(s, inbox_id, incoming, lambda: self._second(s, inbox_id, incoming, found, new_name))
         )
@@ -197,7 +206,9 @@ class Gateway:
         ctx = self.dispatcher.context(session, incoming, Actor(0, ""), group, self.clock.now())
         return self._queue(ctx, inbox_id, [Said("guard", reply)])
 
-    def _first(self, session: Session, inbox_id: int, incoming: Incoming) -> Handled | tuple[Slow, Any, bool]:
+    def _first(
+        self, session: Session, inbox_id: int, incoming: Incoming
+    ) -> Handled | tuple[Slow, Any, bool, Sequence[Queued]]:
         stage = self._stage(session, incoming)
         if stage.targets and incoming.channel in self._paced:
             self.dispatcher.keep_pace(stage.ctx)
@@ -206,7 +217,9 @@ class Gateway:
                 ctx = self.dispatcher.admit(stage.ctx, target, record=False)
                 ctx.argument = target.argument
                 ctx.show = showing.shown_by(self.drafts.get(incoming.channel), incoming, inbox_id)
-                return target.handler, target.handler.prepare(ctx), stage.new_name
+                state = target.handler.prepare(ctx)
+                early = self._early(ctx, target, inbox_id, state)
+                return target.handler, state, stage.new_name, early
         if not inbox.claim(session, inbox_id):
             return Handled("repeated")
         said: list[Said] = []
@@ -215,6 +228,14 @@ class Gateway:
         said.extend(self._named(stage.ctx, stage.new_name))
         self._learn(stage.ctx.group)
         return Handled("done", self._queue(stage.ctx, inbox_id, said))
+
+    def _early(self, ctx: Context, target: Target, inbox_id: int, state: Any) -> Sequence[Queued]:
+        """Queue what is said before a long wait, once; another try says it again no more."""
+        assert isinstance(target.handler, Slow)
+        if target.handler.begin is None or self.post is None or outbox.exists(ctx.session, f"{inbox_id}:b0"):
+            return ()
+        said = [Said(target.feature.name, reply) for reply in target.handler.begin(state)]
+        return self._queue(ctx, inbox_id, said, "b")
 
     def _second(
         self, session: Session, inbox_id: int, incoming: Incoming, found: Any, new_name: bool = False
@@ -295,14 +316,10 @@ class Gateway:
                 )
                 or ""
             )
-        group = ctx.group
-        where = None if group is None else (group.channel, group.account, group.external_id)
-        target = self.routes.command(incoming.text, where)
+        target = self._command(session, ctx)
         if target is not None:
-            if target.command is not None and target.command.roles - {"leader"} and ctx.actor.person_id:
-                ctx.actor = replace(ctx.actor, roles=identities.roles(session, ctx.actor.person_id))
             return [target]
-        if not incoming.reply_to and incoming.place is Place.DM and ctx.actor.leader:
+        if not incoming.reply_to and incoming.place is Place.DM and self._is_asked(session, ctx.actor):
             ctx.subject = self._asked(session, ctx)
         if ctx.subject:
             target = use_cases.quote_target(features, ctx.subject, incoming.text)
@@ -312,6 +329,23 @@ class Gateway:
             fallback = self.routes.fallback()
             return [] if fallback is None else [fallback]
         return []
+
+    def _command(self, session: Session, ctx: Context) -> Target | None:
+        """Find the command that was typed, or who takes the file that was sent in private."""
+        incoming, group = ctx.incoming, ctx.group
+        where = None if group is None else (group.channel, group.account, group.external_id)
+        target = self.routes.command(incoming.text, where, incoming.place)
+        if target is None and incoming.media == FILE and incoming.place is Place.DM:
+            target = use_cases.file_target(self.dispatcher.features)
+        needed = target.command.roles - {"leader"} if target is not None and target.command is not None else None
+        if needed and ctx.actor.person_id:
+            ctx.actor = replace(ctx.actor, roles=identities.roles(session, ctx.actor.person_id))
+        return target
+
+    @staticmethod
+    def _is_asked(session: Session, actor: Actor) -> bool:
+        """Say whether the bot asks somebody things in private: leaders, and who has a role over groups."""
+        return actor.leader or (actor.person_id != 0 and bool(identities.roles(session, actor.person_id)))
 
     def _asked(self, session: Session, ctx: Context) -> str:
         """Return what the bot asked a leader in private just now: what he says next is meant for it.
@@ -337,7 +371,7 @@ class Gateway:
 
     # ---------------------------------------------------------------- what goes out
 
-    def _queue(self, ctx: Context, inbox_id: int, said: Sequence[Said]) -> list[Queued]:
+    def _queue(self, ctx: Context, inbox_id: int, said: Sequence[Said], mark: str = "") -> list[Queued]:
         queued: list[Queued] = []
         for number, one in enumerate(with_heard(ctx.incoming, said)):
             message = address(ctx, one)
@@ -346,7 +380,7 @@ class Gateway:
                 continue
             row = outbox.put(
                 ctx.session,
-                key=f"{inbox_id}:{number}",
+                key=f"{inbox_id}:{mark}{number}",
                 channel=message.channel,
                 account=message.account,
                 conversation=message.conversation,

@@ -27,7 +27,7 @@ from bot.upgrading import bring_up_to_date
 from bot.voice import Ear
 from engagement.clocks import Clock, Movable, SetClock, SystemClock
 from engagement.dispatch import Dispatcher
-from engagement.feature import FollowUp, JobSpec
+from engagement.feature import Fetch, FollowUp, JobSpec
 from engagement.kernel import Incoming, Sender, in_words
 from engagement.registry import FEATURES
 from knowledge import speech
@@ -104,6 +104,11 @@ class Program:
     _pruned: datetime | None = field(default=None)
     _learnt: datetime | None = field(default=None)
     _running: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def sources(self) -> dict[str, Fetch]:
+        """Channel → how it hands out files that people sent."""
+        return self.dispatcher.sources
 
     @property
     def jobs(self) -> list[JobSpec]:

@@ -20,6 +20,8 @@ from bot.rendering.capabilities import PLAY
 from bot.rendering.render import render
 from engagement import calendar
 from engagement.clocks import Movable, SetClock
+from engagement.errors import TooLarge, Unfetchable
+from engagement.feature import Fetch
 from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, Sender
 from storage import identities
 from storage.campaigns import Delivery
@@ -32,7 +34,7 @@ PICTURES = "pictures"
 """Where a line's picture is, in the data directory."""
 ROLES = ("staff", "manager", "admin")
 MEDIA = ("", "photo", "voice")
-"""What may go with a line's words; the file itself is not there."""
+"""What may go with a line's words; the thing itself is not there. A ``file`` is: the line names its path."""
 YEARS = range(1970, 2200)
 """Years that a script may play in; calendars and clocks have an end."""
 
@@ -52,7 +54,7 @@ class Line:
 
 
 def read_script(path: Path) -> Iterator[Line]:
-    """Parse a script.
+    """Parse a script; files that its lines name are looked for in its folder.
 
     Raises:
         BadScript: a line is not JSON, lacks ``at``, goes back in time, or has a wrong type.
@@ -63,7 +65,7 @@ def read_script(path: Path) -> Iterator[Line]:
             if not text.strip():
                 continue
             try:
-                line = parse_line(json.loads(text), number)
+                line = parse_line(json.loads(text), number, path.parent)
             except (ValueError, TypeError, RecursionError) as error:
                 raise BadScript(f"line {number}: {error}") from error
             if last is not None and line.at < last:
@@ -91,8 +93,8 @@ def _at(data: Mapping[str, Any]) -> datetime:
     return at.astimezone(UTC)
 
 
-def parse_line(data: object, number: int) -> Line:
-    """Parse one decoded line; ``number`` is its place in the script, 1-based.
+def parse_line(data: object, number: int, folder: Path = Path()) -> Line:
+    """Parse one decoded line; ``number`` is its place in the script, 1-based, ``folder`` that of the files it names.
 
     Raises:
         BadScript, ValueError, TypeError: a value is missing or of another shape.
@@ -132,25 +134,61 @@ def parse_line(data: object, number: int) -> Line:
         if not member:
             raise BadScript("`button` needs a `member`")
         return Line(at, replace(base, event=Event.BUTTON, button=_text(data, "button")[:64], addressed=True))
+    if data.get("file"):
+        return Line(at, _sent(base, _text(data, "file"), _text(data, "text"), folder))
     if "text" in data or data.get("media"):
-        if not member:
-            raise BadScript("`text` needs a `member`")
-        media = _text(data, "media")
-        if media not in MEDIA:
-            raise BadScript("`media` must be photo or voice")
-        quoted = _text(data, "reply_to")
-        return Line(
-            at,
-            replace(
-                base,
-                text=_text(data, "text")[:2000],
-                media=media,
-                media_id=base.message_id if media else "",
-                reply_to=quoted,
-                addressed=bool(data.get("addressed")) or quoted.startswith("o"),
-            ),
-        )
+        return Line(at, _typed(base, data))
     return Line(at)
+
+
+def _typed(base: Incoming, data: Mapping[str, Any]) -> Incoming:
+    if not base.sender:
+        raise BadScript("`text` needs a `member`")
+    media = _text(data, "media")
+    if media not in MEDIA:
+        raise BadScript("`media` must be photo or voice")
+    quoted = _text(data, "reply_to")
+    return replace(
+        base,
+        text=_text(data, "text")[:2000],
+        media=media,
+        media_id=base.message_id if media else "",
+        reply_to=quoted,
+        addressed=bool(data.get("addressed")) or quoted.startswith("o"),
+    )
+
+
+def _sent(base: Incoming, path: str, caption: str, folder: Path) -> Incoming:
+    if base.place is not Place.DM or not base.sender:
+        raise BadScript("`file` needs a `member` and no `group`")
+    file = (folder / path).resolve()
+    if not file.is_file():
+        raise BadScript("`file` is not there")
+    return replace(
+        base,
+        text=caption[:2000],
+        media="file",
+        media_id=str(file),
+        file_name=file.name,
+        file_size=file.stat().st_size,
+        addressed=True,
+    )
+
+
+async def fetch(media_id: str, most: int) -> bytes:
+    """Hand out a file that a script named.
+
+    Raises:
+        TooLarge, Unfetchable: as every channel does.
+    """
+    try:
+        with Path(media_id).open("rb") as file:  # noqa: ASYNC230  (nothing else runs on a simulated clock)
+            found = file.read(most + 1)
+    except OSError as error:
+        raise Unfetchable(type(error).__name__) from error
+    if len(found) > most:
+        raise TooLarge
+    return found
 
 
 def _created(base: Incoming, created: object) -> Incoming:
@@ -218,6 +256,11 @@ class Playable(Protocol):
     database: Database
     senders: dict[str, Sender]
 
+    @property
+    def sources(self) -> dict[str, Fetch]:
+        """Channel → how it hands out files that people sent."""
+        ...
+
     async def advance(self, clock: Movable, to: datetime) -> None:
         """Move the clock; everything due fires on its way, at its time."""
         ...
@@ -244,6 +287,7 @@ class Player:
         self.clock = clock
         self.stage = Stage(clock, 1 + program.database.read_now(_lines_before), write)
         program.senders[CHANNEL] = self.stage
+        program.sources[CHANNEL] = fetch
         self.counts: Counter[str] = Counter()
 
     async def play(self, script: Iterable[Line]) -> dict[str, int]:

@@ -32,6 +32,7 @@ class Pump:
         self.courier = courier
         self.hearing = Hearing()
         self.watch = Watch(gateway.database)
+        gateway.post = courier.begin
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._turn: OrderedDict[str, asyncio.Lock] = OrderedDict()

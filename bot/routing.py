@@ -19,6 +19,7 @@ LONGEST_COMMAND = 400
 _TYPED = 1000
 """Spellings of bare commands that are remembered."""
 _SLASH = re.compile(r"^/([a-z0-9_]{1,32})(?:@\w+)?(?:\s+(.*))?$", re.IGNORECASE | re.DOTALL)
+_NUMBERED = re.compile(r"([^\W\d]{1,6})[ :：]*([0-9]{1,9}(?:[ ,，:：].*)?)", re.DOTALL)
 _QUESTION = ("?", "吗", "么", "呢")
 
 
@@ -66,6 +67,7 @@ class Routes:
         self._exact: dict[str, _Entry] = {}
         self._slash: dict[str, _Entry] = {}
         self._prefix: list[tuple[str, _Entry]] = []
+        self._numbered: dict[str, _Entry] = {}
         self._fallback: Target | None = None
         self._typed: dict[str, Target] = {}
         self._own: dict[Where, _Own] = {}
@@ -90,6 +92,11 @@ class Routes:
                 raise ValueError(f"two commands for /{name}")
             self._slash[name] = entry
 
+        for word in command.numbered:
+            if word in self._numbered:
+                raise ValueError(f"two commands for {word!r} with a number")
+            self._numbered[word] = entry
+
     def learn(self, where: Where, settings: Mapping[str, Any]) -> None:
         """Note which words a group's own settings make commands there; cheap when nothing has changed."""
         known = self._own.get(where)
@@ -110,17 +117,30 @@ class Routes:
         elif known is not None:
             del self._own[where]
 
-    def command(self, text: str, where: Where | None = None) -> Target | None:
+    def command(self, text: str, where: Where | None = None, place: Place = Place.GROUP) -> Target | None:
         """Find the command that a text is, or None.
 
         Args:
             where: the group whose own words count too.
+            place: in private some words count with a number behind them.
         """
         found = self._command(text)
+        if found is None and place is Place.DM:
+            found = self._with_number(text)
         if found is None and where is not None and text and len(text) <= LONGEST_COMMAND:
             own = self._own.get(where)
             return None if own is None else _own_command(text, own)
         return found
+
+    def _with_number(self, text: str) -> Target | None:
+        """Find a word that is a command with a number behind it: 「看 3」, and 「有效期 3 到 11-30」."""
+        if not text or len(text) > LONGEST_COMMAND:
+            return None
+        found = _NUMBERED.fullmatch(visible(text))
+        entry = self._numbered.get(simplified(found.group(1)).lower()) if found else None
+        if found is None or entry is None:
+            return None
+        return Target(entry.feature, entry.command.handler, entry.command, found.group(2).strip())
 
     def _command(self, text: str) -> Target | None:
         if not text:

@@ -124,6 +124,7 @@ class Server:
             )
             self._telegram = channel
             program.senders[channel.name] = channel.sender
+            program.dispatcher.sources[channel.name] = channel.fetch
             program.gateway.drafts[channel.name] = channel.sender
             if program.gateway.ear is not None:
                 program.gateway.ear.sources[channel.name] = channel.fetch

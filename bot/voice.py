@@ -12,11 +12,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 
 from engagement.dispatch import Said
+from engagement.errors import TooLarge, Unfetchable
+from engagement.feature import Fetch
 from engagement.kernel import Incoming, Kind, one_line
 from knowledge.errors import ModelFault
 from knowledge.speech import seconds_of
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("bot.voice")
 VOICE, HEARD = "voice", "heard"
+__all__ = ["HEARD", "UNHEARD", "VOICE", "Ear", "Fetch", "TooLarge", "Unfetchable", "with_heard"]
 UNHEARD: Mapping[str, str] = {
     VOICE: "members.voice_type",
     "voice_long": "members.voice_long",
@@ -39,27 +42,6 @@ AT_ONCE = 4
 OF_ONE = 3
 """Voice messages of one person in work; beyond it the person is asked to wait."""
 SHOWN = 60
-
-
-class TooLarge(Exception):
-    """The file is larger than what is listened to."""
-
-
-class Unfetchable(Exception):
-    """The channel does not hand the file out; the message is a fixed word."""
-
-
-class Fetch(Protocol):
-    """How a channel hands out a file."""
-
-    async def __call__(self, media_id: str, most: int) -> bytes:
-        """Return the file, at most ``most`` bytes.
-
-        Raises:
-            TooLarge: it has more.
-            Unfetchable: it cannot be had.
-        """
-        ...
 
 
 class Ear:

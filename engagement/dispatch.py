@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engagement import calendar, easy, guards, rooms
 from engagement.errors import Refusal
 from engagement.events import Used
-from engagement.feature import Actor, Command, Context, Feature, GroupView, Handler, Slow
+from engagement.feature import Actor, Command, Context, Feature, Fetch, GroupView, Handler, Slow
 from engagement.kernel import Event, Incoming, Kind, Place, Reply
 from storage import identities
 from storage.engine import Session
@@ -18,6 +18,7 @@ from storage.groups import Consent
 
 if TYPE_CHECKING:
     from knowledge.answering import Answering
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Dispatcher:
         self.pages = ""
         self.doors: dict[tuple[str, str], str] = {}
         """(channel, account) → :attr:`Context.door`; filled by whoever starts a channel."""
+        self.sources: dict[str, Fetch] = {}
+        """Channel → how it hands out files; filled by whoever starts a channel."""
         self.pace = guards.Pace()
         self.acts = guards.Acts()
         self._subscribers: dict[type, list[tuple[Feature, Any]]] = {}
@@ -87,6 +90,7 @@ class Dispatcher:
             text=incoming.text,
             subject=subject,
             door=self.doors.get((incoming.channel, incoming.account), ""),
+            fetch=self.sources.get(incoming.channel),
             answering=self.answering,
             features=self.features,
             rewarded=self.acts.note,
@@ -126,7 +130,8 @@ class Dispatcher:
             raise Refusal("guard.muted")
         if target.command is not None:
             guards.check_place(target.command, ctx.incoming.place, has_group=ctx.group is not None)
-            if "leader" in target.command.roles and not actor.leader and ctx.incoming.place is Place.DM:
+            led = "leader" in target.command.roles and not actor.roles & target.command.roles
+            if led and not actor.leader and ctx.incoming.place is Place.DM:
                 rooms.find_led(ctx)
                 actor = ctx.actor
             guards.check_role(target.command, actor)
@@ -224,6 +229,11 @@ def button_target(features: Sequence[Feature], key: str) -> tuple[Target, str] |
         if handler is not None:
             return Target(feature, handler, consent=prefix not in feature.plain), reference
     return None
+
+
+def file_target(features: Sequence[Feature]) -> Target | None:
+    """Find who takes a file that somebody sent in private."""
+    return next((Target(one, one.files, consent=False) for one in features if one.files is not None), None)
 
 
 def quote_target(features: Sequence[Feature], subject: str, text: str = "") -> Target | None:

@@ -29,3 +29,11 @@ class Fault(Exception):
         """Carry a code for people and a detail for the log (never message bodies or names)."""
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
+
+
+class TooLarge(Exception):
+    """A file that somebody sent has more bytes than are read."""
+
+
+class Unfetchable(Exception):
+    """The channel does not hand a file out; the message is a fixed word."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from engagement.errors import Refusal
 from engagement.kernel import Incoming, Place, Reply
@@ -94,6 +94,19 @@ class GroupView:
         )
 
 
+class Fetch(Protocol):
+    """How a channel hands out a file; never called within a transaction."""
+
+    async def __call__(self, media_id: str, most: int) -> bytes:
+        """Return the file, at most ``most`` bytes.
+
+        Raises:
+            TooLarge: it has more.
+            Unfetchable: it cannot be had.
+        """
+        ...
+
+
 @dataclass(slots=True)
 class Context:
     """Everything a service function may use: the transaction, who, where, when.
@@ -112,6 +125,7 @@ class Context:
         rewarded: (person, reference of the message, when) → when that person was rewarded for other messages lately, and
             notes this one; in memory. None where nobody types.
         door: link that opens a private chat with the bot, to which a payload is added; empty where there is none.
+        fetch: hands out a file that somebody sent on this channel, by its ``media_id``; None where files cannot be had.
         show: shows an answer's words in private while they are being written, each time all that stand so far; what was
             shown is gone when the reply comes. None where the channel cannot.
         closing: (text key, values) of short lines that subscribers put under the reply, whoever gives it; their values
@@ -134,6 +148,7 @@ class Context:
     pages: str = ""
     rewarded: Callable[[int, str, datetime], Sequence[datetime]] | None = None
     door: str = ""
+    fetch: Fetch | None = None
     show: Callable[[str], Awaitable[None]] | None = None
     closing: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     _rng: random.Random | None = field(default=None, init=False)
@@ -172,11 +187,14 @@ class Slow:
         prepare: reads; gets a read-only context, returns a state.
         work: awaits; gets the state, returns a result. No session.
         finish: one transaction with the claim; gets a writing context and the result.
+        begin: what is said at once, before a long wait, about the state; a reply with a ``subject`` can be edited by
+            ``finish`` once it has gone out.
     """
 
     prepare: Callable[[Context], Any]
     work: Callable[[Any], Awaitable[Any]]
     finish: Callable[[Context, Any], Sequence[Reply]]
+    begin: Callable[[Any], Sequence[Reply]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +210,7 @@ class Command:
         needs_group: without a group it is refused with a hint; a private chat resolves to the person's group.
         roles: any of these is needed: ``leader``, ``staff``, ``manager``, ``admin``; empty = everybody.
         consent: running it needs (and, the first time, makes) the consent record. False for help and privacy rights.
+        numbered: further words that count in private only, and only with a number behind them: 「看 3」.
         reads: it only shows what is kept; after 退出 it does not count as coming back.
         long: what follows may be longer than any other command, which would be a question; the handler says what is too long.
         refusal: text key of the no to whom the roles leave out, if the general one does not fit.
@@ -202,6 +221,7 @@ class Command:
     words: Sequence[str]
     handler: Handler | Slow
     slash: Sequence[str] = ()
+    numbered: Sequence[str] = ()
     takes: str = ""
     places: frozenset[Place] = frozenset({Place.GROUP, Place.DM})
     needs_group: bool = True
@@ -331,6 +351,7 @@ class Feature:
         events: event type → subscriber ``(ctx, event) → replies``; same transaction.
         lifecycle: platform event → handler (join, leave, bot added …).
         fallback: the handler of addressed words that are no command (one slice only).
+        files: the handler of a file that somebody sends in private (one slice only); it asks who may.
         jobs: kinds of push.
         undos: kind of a leader's action → what takes it back, given what stood before (:mod:`engagement.actions`).
         own_words: words that are commands in some groups only.
@@ -349,6 +370,7 @@ class Feature:
     events: Mapping[type, Callable[[Context, Any], Sequence[Reply]]] = field(default_factory=dict)
     lifecycle: Mapping[str, Handler] = field(default_factory=dict)
     fallback: Handler | Slow | None = None
+    files: Handler | Slow | None = None
     jobs: Sequence[JobSpec] = ()
     undos: Mapping[str, Callable[[Context, Mapping[str, Any]], Sequence[Reply]]] = field(default_factory=dict)
     own_words: OwnWords | None = None

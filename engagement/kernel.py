@@ -57,8 +57,10 @@ class Incoming:
         group_name, zone: known when the bot is added, or when the platform says so.
         sender_is_admin: the platform says that the sender administers the chat; None when unknown.
         can_read: on BOT_ADDED: whether the bot sees all messages; None when unknown.
-        media: ``photo`` or ``voice`` when the message has one; ``media_id`` is what the channel fetches it by. A voice
-            message whose words were written into ``text`` is ``heard``; bot.voice says what else it may be.
+        media: ``photo``, ``voice`` or (in private) ``file`` when the message has one; ``media_id`` is what the channel
+            fetches it by. A voice message whose words were written into ``text`` is ``heard``; bot.voice says what else
+            it may be.
+        file_name: of a file, as somebody else named it; ``file_size``: in bytes, as the channel says, 0 when unknown.
     """
 
     event: Event
@@ -87,6 +89,8 @@ class Incoming:
     can_read: bool | None = None
     media: str = ""
     media_id: str = ""
+    file_name: str = ""
+    file_size: int = 0
 
     def dump(self) -> str:
         """Encode for the inbox row."""
@@ -94,6 +98,8 @@ class Incoming:
         data = {n: v for n in self.__slots__ if (v := getattr(self, n)) not in ("", None)}
         if not self.addressed:
             del data["addressed"]
+        if not self.file_size:
+            del data["file_size"]
         data["occurred_at"] = self.occurred_at.astimezone(UTC).isoformat()
         data["received_at"] = self.received_at.astimezone(UTC).isoformat()
         return _encode(data)

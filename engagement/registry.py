@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engagement.announcements.manifest import FEATURE as ANNOUNCEMENTS
 from engagement.checkin.manifest import FEATURE as CHECKIN
+from engagement.curation.manifest import FEATURE as CURATION
 from engagement.faq.manifest import FEATURE as FAQ
 from engagement.feature import Feature
 from engagement.groups.manifest import FEATURE as GROUPS
@@ -28,5 +29,6 @@ FEATURES: tuple[Feature, ...] = (
     ANNOUNCEMENTS,
     INVITES,
     MODERATION,
+    CURATION,
     FAQ,
 )

@@ -98,6 +98,7 @@ _INSERT = Prepared(
         .returning(_T.c.id)
     ),
 )
+_KNOWN = Prepared("outbox.known", select(_T.c.id).where(_T.c.idempotency_key == bindparam("key")))
 _SENT = Prepared(
     "outbox.sent",
     update(_T).where(_T.c.id == bindparam("row")).values(state="sent", body="", sent_at=bindparam("sent_at")),
@@ -203,6 +204,11 @@ def put(
         created_at=micros(created_at),
     )
     return int(row[0])
+
+
+def exists(session: Session, key: str) -> bool:
+    """Say whether a message of this key was queued before."""
+    return session.row(_KNOWN, key=key) is not None
 
 
 def mark_sent(session: Session, outbox_id: int, sent_at: datetime) -> None:

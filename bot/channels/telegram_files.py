@@ -9,7 +9,7 @@ import ssl
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from bot.voice import TooLarge, Unfetchable
+from engagement.errors import TooLarge, Unfetchable
 
 if TYPE_CHECKING:
     from telegram import Bot

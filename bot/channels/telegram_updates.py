@@ -31,6 +31,7 @@ ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member", "chat_member")
 
 _MANY = 20
 _LONGEST_FILE_ID = 256
+_LONGEST_FILE_NAME = 255
 _HERE = frozenset({"creator", "administrator", "member"})
 _GONE = frozenset({"left", "kicked"})
 
@@ -151,7 +152,10 @@ def _message(message: dict[str, Any], me: Me, received_at: datetime, key: str) -
         text = f"/{other.group(1)}{text[other.end() :]}"
     text, mentioned = _without_mention(text, message, me)
     media, media_id = _media(message)
-    if chat.place is Place.DM and not text.strip() and media != "voice" and not (media and reply_to):
+    if not media and chat.place is Place.DM:
+        media, media_id, name, size = _file(message)
+        base |= {"file_name": name, "file_size": size}
+    if chat.place is Place.DM and not text.strip() and media not in ("voice", "file") and not (media and reply_to):
         return ()
     return (
         Incoming(
@@ -237,6 +241,21 @@ def _media(message: dict[str, Any]) -> tuple[str, str]:
     if type(sent_as_file) is dict and str(sent_as_file.get("mime_type", "")).startswith("image/"):
         return "photo", as_text(sent_as_file.get("file_id", ""), _LONGEST_FILE_ID)
     return "", ""
+
+
+def _file(message: dict[str, Any]) -> tuple[str, str, str, int]:
+    """Return ``file`` or empty, Telegram's id of a document, its name as somebody gave it, and its size in bytes."""
+    sent = message.get("document")
+    if sent is None or message.get("animation") is not None:
+        return "", "", "", 0
+    sent = as_object(sent)
+    name = as_text(sent.get("file_name", ""), _LONGEST_FILE_NAME)
+    return (
+        "file",
+        as_text(sent.get("file_id", ""), _LONGEST_FILE_ID),
+        name,
+        max(0, as_integer(sent.get("file_size", 0))),
+    )
 
 
 def _quoted(message: dict[str, Any], me: Me) -> tuple[str, bool]:

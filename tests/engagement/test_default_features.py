@@ -415,6 +415,22 @@ def _correct(stage: Stage) -> None:
     assert keys(stage.say(CANARY, f"不对，是到{CANARY}家门口的架子上拿", quoting=answer)) == ["faq.correction_taken"]
 
 
+def _curate(stage: Stage) -> None:
+    """CANARY brought a document."""
+    person = stage.person(CANARY)
+
+    def make(session: Any) -> None:
+        now = stage.clock.now()
+        document = Document(name="规则", title="规则", created_at=now, owner=f"staff:{person}")
+        session.add(document)
+        session.flush()
+        version = DocumentVersion(document_id=document.id or 0, number=1, digest="1", created_at=now)
+        version.created_by, version.created_by_id = f"staff:{person}", person
+        session.add(version)
+
+    stage.database.write_now(make)
+
+
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "identity": (_nothing, CANARY),
     "role_grant": (_grant, "staff"),
@@ -445,6 +461,7 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "invitation": (_bring, '"as": "inviter"'),
     "invite_claim": (_press_link, '"group": "二期"'),
     "question": (_ask, f"{CANARY}的快递到了没有"),
+    "document_version": (_curate, '"document": "规则"'),
     "dialog_turn": (_wonder, f"{CANARY}能养吗"),
     "feedback": (_thumb, '"verdict": 1'),
     "proposal": (_correct, f"到{CANARY}家门口的架子上拿"),

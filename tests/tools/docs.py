@@ -34,6 +34,7 @@ TITLES = {
     "invites": "邀请邻居",
     "announcements": "公告",
     "moderation": "内容审核",
+    "curation": "知识维护",
     "faq": "问答",
 }
 TAKES = {"": "", "optional": "可带内容", "required": "后面要写内容"}
@@ -69,6 +70,12 @@ UNLISTED = {
     "invites.code": "新邻居进群 7 天内填，记下是谁请来的；单独发是看自己的码",
     "invites.reset": "换一个邀请码，以前的码和链接不再算",
     "invites.mine": "看请来了谁、得了多少积分",
+    "curation.show": "私聊：看一份文档的版本和内容，「看 3」也行",
+    "curation.diff": "私聊：新版本改了什么，「差异 3」也行",
+    "curation.publish": "私聊：发布新版本，会先问一遍，「发布 3」也行",
+    "curation.back": "私聊：退回前一版，会先问一遍，「回滚 3」也行",
+    "curation.take": "私聊：不再用一份文档回答，会先问一遍，「下架 3」也行",
+    "curation.restore": "私聊：下架的文档用回来，「恢复 3」也行",
     "faq.ask": "问一个问题，和 @ 团团一样",
 }
 """What the commands do that the help in the chat leaves out."""

@@ -1,0 +1,1 @@
+"""知识维护: staff and leaders look after the knowledge base in a private chat."""

@@ -1,0 +1,228 @@
+"""A file that staff send in private: fetched and parsed outside every transaction, a draft afterwards, and what was found.
+
+What a crash leaves in between is an unfinished version that nobody sees; the message is handled again after the restart,
+and the same bytes are the same draft.
+
+Source: F69, FAULTS D1-D4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlmodel import col, func
+from sqlmodel import select as pick
+
+from engagement.curation import access, rules, words
+from engagement.curation.access import Curator
+from engagement.errors import Refusal, TooLarge, Unfetchable
+from engagement.feature import Context, Fetch
+from engagement.kernel import Button, Kind, Place, Reply
+from knowledge import lifecycle
+from knowledge.errors import KnowledgeRefusal
+from storage import outbox
+from storage.documents import Chunk, DocumentVersion
+from storage.groups import Group
+
+if TYPE_CHECKING:
+    from knowledge.ingest import Added
+    from storage.engine import Database
+
+log = structlog.get_logger("engagement.curation")
+FETCH_SECONDS = 60.0
+AT_ONCE = 2
+"""Files that are read at a time; others wait."""
+_FOLDER = "tuantuan-file-"
+_LEFT_OVER = 3600.0
+"""Seconds after which a folder is what a crash left."""
+_room = asyncio.Semaphore(AT_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file on its way in.
+
+    Attributes:
+        scope, audience: whom the document is for; an empty audience leaves it as it was.
+        subject: of the one message that tells how far it is.
+    """
+
+    who: Curator
+    name: str
+    media_id: str
+    fetch: Fetch
+    database: Database
+    scope: str
+    audience: str
+    now: datetime
+    subject: str
+
+
+def prepare(ctx: Context) -> Sent:
+    """See who sends what, before anything is fetched.
+
+    Raises:
+        Refusal: not somebody who looks after knowledge, a format that cannot be read, or too large.
+    """
+    who = access.curator_of(ctx.session, ctx.actor.person_id, ctx.group.id if ctx.group is not None else 0)
+    if who is None:
+        raise Refusal("curation.file_not_you")
+    if ctx.incoming.place is not Place.DM:
+        raise Refusal("guard.private_only")
+    name = rules.file_name(ctx.incoming.file_name)
+    _check(name, ctx.incoming.file_size)
+    if ctx.answering is None or ctx.fetch is None or not ctx.incoming.media_id:
+        raise Refusal("curation.file_unfetchable")
+    caption = rules.read_caption(ctx.incoming.text)
+    return Sent(
+        who,
+        name,
+        ctx.incoming.media_id,
+        ctx.fetch,
+        ctx.answering.database,
+        _scope(ctx, who, caption.scope),
+        "leaders" if caption.leaders else "",
+        ctx.now,
+        f"kb_file:{hashlib.blake2b(ctx.chance.encode(), digest_size=8).hexdigest()}",
+    )
+
+
+def _check(name: str, size: int) -> None:
+    from knowledge import loaders
+
+    suffix = Path(name).suffix.lower()
+    if suffix not in loaders.SUFFIXES:
+        code = next((code for code, known in loaders.ADVICE.items() if suffix in known), "unknown_format")
+        raise Refusal(f"kb.document_{code}", name=name)
+    if size > loaders.MAX_BYTES:
+        raise Refusal("curation.file_too_big", name=name)
+
+
+def _scope(ctx: Context, who: Curator, named: str) -> str:
+    if not named:
+        return access.home(who)
+    groups = ctx.session.exec(pick(Group.id).where(Group.name == named, Group.channel == ctx.incoming.channel)).all()
+    mine = [f"group:{one}" for one in groups if who.may(f"group:{one}")]
+    if len(mine) != 1:
+        raise Refusal("curation.file_no_group", name=named)
+    return mine[0]
+
+
+def begin(sent: Sent) -> Sequence[Reply]:
+    """Say that it is being read."""
+    return [Reply("curation.file_reading", {"name": sent.name}, subject=sent.subject)]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a file: a draft, or why not."""
+
+    sent: Sent
+    added: Added | None = None
+    refusal: Refusal | None = None
+
+
+async def work(sent: Sent) -> Outcome:
+    """Fetch it, parse it in the child process, and write the draft in short transactions of its own."""
+    from knowledge import loaders
+
+    async with _room:
+        try:
+            async with asyncio.timeout(FETCH_SECONDS):
+                content = await sent.fetch(sent.media_id, loaders.MAX_BYTES)
+        except TooLarge:
+            return Outcome(sent, refusal=Refusal("curation.file_too_big", name=sent.name))
+        except (Unfetchable, TimeoutError) as error:
+            log.warning("curation.unfetchable", kind=type(error).__name__)
+            return Outcome(sent, refusal=Refusal("curation.file_unfetchable"))
+        return await asyncio.to_thread(_take_in, sent, content)
+
+
+def _take_in(sent: Sent, content: bytes) -> Outcome:
+    from knowledge import ingest
+
+    _sweep()
+    with tempfile.TemporaryDirectory(prefix=_FOLDER) as folder:
+        path = Path(folder) / sent.name
+        path.write_bytes(content)
+        label = ingest.Label(sent.name, sent.scope, audience=sent.audience)
+        try:
+            added = ingest.add(sent.database, path, now=sent.now, label=label, hand=sent.who.hand)
+        except KnowledgeRefusal as no:
+            return Outcome(sent, refusal=access.refusal(no))
+    return Outcome(sent, added)
+
+
+def _sweep() -> None:
+    """Delete what earlier processes left when they were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        try:
+            old = time.time() - folder.stat().st_mtime > _LEFT_OVER
+        except OSError:
+            continue
+        if old:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def finish(ctx: Context, found: Outcome) -> Sequence[Reply]:
+    """Tell what is in it, in the place of what was said at the beginning."""
+    who = access.curator(ctx)
+    if found.refusal is not None:
+        return [_in_place(ctx, found.sent, Reply(found.refusal.key, found.refusal.values))]
+    assert found.added is not None
+    return [_in_place(ctx, found.sent, told(ctx, who, found.added))]
+
+
+def _in_place(ctx: Context, sent: Sent, reply: Reply) -> Reply:
+    shown = outbox.latest_about(
+        ctx.session,
+        channel=ctx.incoming.channel,
+        account=ctx.incoming.account,
+        conversation=ctx.incoming.conversation,
+        subject=sent.subject,
+    )
+    return replace(reply, kind=Kind.EDIT if shown else Kind.REPLY, subject=sent.subject)
+
+
+def told(ctx: Context, who: Curator, added: Added) -> Reply:
+    """Say what a version holds, what was left out and what somebody has to look at."""
+    version = lifecycle.version(ctx.session, added.document, added.version)
+    document = access.document(ctx.session, who, added.document)
+    kinds = dict(
+        ctx.session.exec(
+            pick(Chunk.kind, func.count()).where(Chunk.version_id == version.id).group_by(col(Chunk.kind))
+        ).all()
+    )
+    values: dict[str, object] = {
+        "id": added.document,
+        "name": document.title or document.name,
+        "version": added.version,
+        "found": words.counted(kinds.get("entry", 0), kinds.get("passage", 0)),
+        "scope": words.for_whom(ctx.session, document),
+        "group": None,
+    }
+    if version.state == "published":
+        return Reply("curation.file_same", values)
+    tails, more = words.findings(lifecycle.findings(ctx.session, version, open_only=True))
+    second = lifecycle.needs_second(ctx.session, version, who.hand)
+    tails.append("curation.needs_second" if second else "curation.next_draft")
+    return Reply("curation.file_draft", {**values, **more}, tails, buttons=draft_buttons(version, second=second))
+
+
+def draft_buttons(version: DocumentVersion, *, second: bool = False) -> list[Button]:
+    """Return what can be done with a draft: 看差异, 发布 (by somebody else, where there is one), 不要了."""
+    here = f"{version.document_id}.{version.number}"
+    buttons = [Button(f"kb_diff:{here}", "curation.button_diff")]
+    if not second:
+        buttons.append(Button(f"kb_publish:{version.document_id}", "curation.button_publish"))
+    return [*buttons, Button(f"kb_drop:{here}", "curation.button_drop")]

@@ -1,0 +1,138 @@
+"""Rows of the base as words for a chat: whom a document is for, its state, what a scan found, what a draft changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from engagement.curation import access
+from prompts.loader import texts
+from storage.documents import Document, Finding
+from storage.engine import Session
+
+if TYPE_CHECKING:
+    from knowledge.comparing import Changed, Difference
+
+FINDINGS_SHOWN = 4
+CHANGES_SHOWN = 6
+CHANGE_MOST = 160
+"""Characters of one change that are shown."""
+
+
+def counted(entries: int, passages: int) -> str:
+    """Say how many entries and passages there are; what is not there is not named."""
+    said = texts()
+    parts = [said.fill("curation.entries", {"count": entries})] if entries else []
+    parts += [said.fill("curation.passages", {"count": passages})] if passages or not entries else []
+    return said.raw("curation.between").join(parts)
+
+
+def for_whom(session: Session, document: Document) -> str:
+    """Say who gets answers from a document."""
+    name = access.scope_name(session, document.scope)
+    leaders = document.audience == "leaders"
+    return texts().fill("curation.scope_leaders" if leaders else "curation.scope_shown", {"name": name})
+
+
+def finding(kind: str, locator: str, excerpt: str) -> str:
+    """Say one thing that was found."""
+    said = texts()
+    key = f"kb.finding_{kind}"
+    key = key if key in said.keys() else "curation.finding_other"  # noqa: SIM118
+    return said.fill(key, {"locator": locator or said.raw("curation.whole_file"), "excerpt": excerpt})
+
+
+def findings(rows: Sequence[Finding]) -> tuple[list[str], dict[str, object]]:
+    """Return the text keys and the values that tell of what a scan found, the gravest first."""
+    if not rows:
+        return [], {}
+    held = sum(one.severity == "block" for one in rows)
+    shown = [{"what": finding(one.kind, one.locator, one.excerpt)} for one in rows[:FINDINGS_SHOWN]]
+    values: dict[str, object] = {"findings": shown, "count": len(rows), "held": held}
+    tails = ["curation.found_held" if held else "curation.found"]
+    if len(rows) > FINDINGS_SHOWN:
+        tails.append("curation.found_more")
+        values["more"] = len(rows) - FINDINGS_SHOWN
+    return tails, values
+
+
+def changes(found: Difference) -> list[Mapping[str, object]]:
+    """Return lines that tell what a version changes: what goes first, since that is what nobody is answered any more."""
+    lines = [_line("removed", _name(gone.title, gone.body)) for gone in found.removed]
+    lines += [_line("changed", one.shown, _what(one)) for one in found.changed]
+    lines += [_line("added", _name(new.title, new.body)) for new in found.added]
+    return lines[:CHANGES_SHOWN]
+
+
+def _name(title: str, body: str) -> str:
+    return cut(title or body, 40)
+
+
+def _line(kind: str, name: str, what: str = "") -> Mapping[str, object]:
+    said = texts().fill(f"curation.change_{kind}", {"name": cut(name, 40), "what": what})
+    return {"line": said}
+
+
+def _what(one: Changed) -> str:
+    from knowledge import comparing
+
+    said = texts()
+    parts = [cut(comparing.marked(pieces), CHANGE_MOST) for pieces in (one.title, one.body, one.plain) if pieces]
+    if one.asked_new:
+        parts.append(said.fill("curation.change_asked_new", {"count": len(one.asked_new), "first": one.asked_new[0]}))
+    if one.asked_gone:
+        parts.append(
+            said.fill("curation.change_asked_gone", {"count": len(one.asked_gone), "first": one.asked_gone[0]})
+        )
+    if one.valid:
+        parts.append(said.raw("curation.change_dates"))
+    return said.raw("curation.between_parts").join(parts)
+
+
+def window(first: str | None, last: str | None) -> str:
+    """Say from when to when, given ISO days or nothing."""
+    said = texts()
+    if first and last:
+        return said.fill("curation.days_between", {"first": short(first), "last": short(last)})
+    if last:
+        return said.fill("curation.days_until", {"last": short(last)})
+    if first:
+        return said.fill("curation.days_from", {"first": short(first)})
+    return said.raw("curation.days_always")
+
+
+def short(day: str) -> str:
+    """Show an ISO day as year/month/day without zeros in front."""
+    year, month, number = day.split("-")
+    return f"{year}/{int(month)}/{int(number)}"
+
+
+def cut(text: str, most: int) -> str:
+    """Cut words at ``most`` characters."""
+    words = " ".join(text.split())
+    return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
+def row(session: Session, one: Mapping[str, Any]) -> dict[str, object]:
+    """Return a document's line in the list."""
+    said = texts()
+    marks = []
+    if one["state"] == "draft":
+        marks.append(said.fill("curation.mark_new", {"version": one["version"]}))
+    elif one["draft"]:
+        marks.append(said.fill("curation.mark_draft", {"version": one["draft"]}))
+    if one["findings"].get("block"):
+        marks.append(said.fill("curation.mark_held", {"count": one["findings"]["block"]}))
+    if one["state"] == "retired":
+        marks.append(said.raw("curation.mark_retired"))
+    if one["validity"] != "open":
+        marks.append(said.raw(f"curation.mark_{one['validity']}"))
+    if one["review_due"]:
+        marks.append(said.raw("curation.mark_review"))
+    return {
+        "id": one["id"],
+        "name": cut(one["title"] or one["name"], 24),
+        "chunks": one["chunks"],
+        "scope": "" if one["scope"] == access.ALL else f"（{access.scope_name(session, one['scope'])}）",
+        "marks": "".join(marks),
+    }
