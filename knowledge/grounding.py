@@ -13,6 +13,7 @@ from knowledge import tokens
 from knowledge.normalise import canonical
 
 MAX_ANSWER = 300
+KEPT, LEAST = 0.5, 40
 SUPPORT = 0.6
 """Share of a sentence's character pairs that one passage must have."""
 
@@ -79,6 +80,16 @@ def grounded(answer: str, passages: Sequence[str]) -> tuple[str, list[int]]:
     if not kept or 2 * len(kept) < len(sentences):
         return "", []
     return "".join(kept), used
+
+
+def complete(answer: str, passage: str) -> bool:
+    """Whether a wording says enough of the passage that it stands for.
+
+    A fragment can be literal and still say the opposite: asked what is forbidden, a small model named what the passage
+    allows (LOCAL-MODEL). So a wording keeps at least half of a short passage, and of a long one ``LEAST`` characters.
+    """
+    whole = len(tokens.pieces(canonical(passage)))
+    return len(tokens.pieces(canonical(answer))) >= min(KEPT * whole, LEAST)
 
 
 def _supports(passage: str, sentence: str) -> bool:

@@ -104,7 +104,7 @@ class Wording:
             return None
         await self._count(asker, chat.name, worded)
         text, used = grounding.grounded(worded.text, passages)
-        if not text or used[0] != 0:
+        if not text or used[0] != 0 or not grounding.complete(text, passages[0]):
             _LOG.info("knowledge.wording_refused")
             return itself
         return text, tuple(cite(*usable[at]) for at in used), chat.name

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.grounding import MAX_ANSWER, clean, grounded
+from knowledge.grounding import MAX_ANSWER, clean, complete, grounded
 
 PASSAGE = "提货后 24 小时内拍 2 张照片发给团长。坏了一部分按比例退，超过一半全退。生鲜单纯不想要，不支持退。"
 
@@ -73,6 +73,13 @@ def test_the_same_said_with_other_blanks_and_units_is_kept(said: str) -> None:
 )
 def test_another_place_time_or_unit_falls(said: str) -> None:
     assert grounded(said, [PLACES]) == ("", [])
+
+
+@pytest.mark.parametrize("said", ["30 天", "没有", "团购、提货通知、邻里互助", "买菜团购、提货通知、邻里互助"])
+def test_a_fragment_is_not_enough(said: str) -> None:
+    passage = "买菜团购、提货通知、邻里互助都欢迎。不发外来广告，不传没出处的消息，不骂人，不晒别人隐私。"
+    assert not complete(said, passage)
+    assert complete("买菜团购、提货通知、邻里互助都欢迎。不发外来广告，不骂人。", passage)
 
 
 def test_one_false_sentence_falls_and_the_true_ones_stay() -> None:

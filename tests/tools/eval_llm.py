@@ -17,6 +17,7 @@ import random
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from knowledge.answering import Answering, open_answering
 from knowledge.errors import ModelFault
 from knowledge.settings import KnowledgeSettings
 from knowledge.starter import load_starter
+from knowledge.wording import Wording
 from storage import migrate
 from storage.engine import open_database
 
@@ -44,6 +46,18 @@ FACTS = {
 _STATED = re.compile(
     r"\d+(?:[.:]\d+)*%?|[一二两三四五六七八九十百千半]+(?=[天日点时分周月年元块斤个份次折倍号楼栋])|[东南西北正侧后前]门"
 )
+
+
+class Recorded(model.EndpointChat):
+    """The endpoint, with what it said last, before the gate."""
+
+    said = ""
+
+    async def word(self, question: str, passages: Sequence[str], heard: model.Heard | None = None) -> model.Worded:
+        """See ``ChatModel.word``."""
+        worded = await super().word(question, passages, heard)
+        self.said = worded.text
+        return worded
 
 
 def main() -> None:
@@ -96,7 +110,8 @@ async def _ask_all(
     done: dict[str, dict[str, Any]],
     out: Path,
 ) -> None:
-    chat = model.EndpointChat(settings)
+    chat = Recorded(settings)
+    answering.base.wording = Wording(chat)
     for number, case in enumerate(cases, start=1):
         if case.query in done:
             continue
@@ -106,7 +121,8 @@ async def _ask_all(
         sys.stderr.write(f"{number}/{len(cases)} {row['decision']} {row['seconds']} s\n")
 
 
-async def _ask(answering: Answering, chat: model.EndpointChat, case: evaluation.Case) -> dict[str, Any]:
+async def _ask(answering: Answering, chat: Recorded, case: evaluation.Case) -> dict[str, Any]:
+    chat.said = ""
     told = await answering.ask(case.query, now=NOW, facts=FACTS)
     sight = Scope().sight(NOW)
     base = answering.base
@@ -123,6 +139,7 @@ async def _ask(answering: Answering, chat: model.EndpointChat, case: evaluation.
         "relevant": sorted(case.relevant),
         "decision": told.decision,
         "model": told.model,
+        "said": chat.said if told.decision == "answered" else "",
         "text": told.text,
         "cited": cited,
         "seconds": round(told.ms / 1000, 1),
@@ -133,12 +150,14 @@ async def _ask(answering: Answering, chat: model.EndpointChat, case: evaluation.
     return row
 
 
-async def _forced(chat: model.EndpointChat, question: str, passages: list[str]) -> dict[str, Any]:
+async def _forced(chat: Recorded, question: str, passages: list[str]) -> dict[str, Any]:
     try:
         said = (await chat.word(question, passages)).text
     except ModelFault as fault:
         return {"forced_said": "", "forced_kept": "", "forced_fault": fault.reason}
     kept, used = grounding.grounded(said, passages)
+    if used and not grounding.complete(kept, passages[used[0]]):
+        kept, used = "", []
     return {"forced_said": said, "forced_kept": kept, "forced_not_cited": missing(kept, [passages[at] for at in used])}
 
 
