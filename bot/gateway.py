@@ -321,13 +321,14 @@ class Gateway:
             return [target]
         if not incoming.reply_to and incoming.place is Place.DM and self._is_asked(session, ctx.actor):
             ctx.subject = self._asked(session, ctx)
+        fallback = self.routes.fallback()
         if ctx.subject:
             target = use_cases.quote_target(features, ctx.subject, incoming.text)
-            if target is not None:
+            if target is not None and (fallback is None or target.handler is not fallback.handler):
                 return [target]
         if incoming.addressed or incoming.place is Place.DM:
-            fallback = self.routes.fallback()
-            return [] if fallback is None else [fallback]
+            wanted = self.routes.meant(incoming.text) or fallback
+            return [] if wanted is None else [wanted]
         return []
 
     def _command(self, session: Session, ctx: Context) -> Target | None:

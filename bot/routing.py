@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from engagement.dispatch import Target
 from engagement.feature import Command, Feature
 from engagement.kernel import Event, Incoming, Place, simplified
+from knowledge import understanding
 
 LONGEST_COMMAND = 400
 _TYPED = 1000
@@ -71,15 +72,21 @@ class Routes:
         self._fallback: Target | None = None
         self._typed: dict[str, Target] = {}
         self._own: dict[Where, _Own] = {}
+        self._asked: dict[str, _Entry] = {}
+        self._offers: Target | None = None
         for feature in features:
             if feature.fallback is not None:
                 self._fallback = Target(feature, feature.fallback)
+            if feature.offers is not None:
+                self._offers = Target(feature, feature.offers, consent=False)
             for command in feature.commands:
                 self._add(feature, command)
         self._prefix.sort(key=lambda item: -len(item[0]))
 
     def _add(self, feature: Feature, command: Command) -> None:
         entry = _Entry(feature, command)
+        if command.asked:
+            self._asked[command.name] = entry
         for word in command.words:
             key = normal(word)
             if key in self._exact:
@@ -182,8 +189,22 @@ class Routes:
             if bare.startswith(word) and rest in (" ", ":", "\n", ",", "，", "#"):
                 argument = shown[len(word) :].strip(" :\n,，#")
                 if argument:
-                    return Target(candidate.feature, candidate.command.handler, candidate.command, argument)
+                    target = Target(candidate.feature, candidate.command.handler, candidate.command, argument)
+                    asks = self._fallback is not None and target.handler is self._fallback.handler
+                    return (self.meant(argument) if asks else None) or target
         return None
+
+    def meant(self, text: str) -> Target | None:
+        """Find the command that a whole sentence means: what only shows is shown, what would change something is offered.
+
+        Source: FAULTS A13.
+        """
+        entry = self._asked.get(understanding.meant(text))
+        if entry is None:
+            return None
+        if entry.command.asked == "shown":
+            return Target(entry.feature, entry.command.handler, entry.command)
+        return None if self._offers is None else replace(self._offers, argument=entry.command.name)
 
     def fallback(self) -> Target | None:
         """Return who answers addressed words that are no command."""

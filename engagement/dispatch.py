@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 
 
+DO = "do"
+"""Prefix of the buttons that run a command: ``do:checkin.do``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a message is for: a slice's handler, and the command if it was one."""
@@ -224,6 +228,8 @@ def _closed(ctx: Context, signed: list[Said]) -> list[Said]:
 def button_target(features: Sequence[Feature], key: str) -> tuple[Target, str] | None:
     """Find who handles a button key ``prefix:reference``; the reference comes back as the second value."""
     prefix, _, reference = key.partition(":")
+    if prefix == DO:
+        return _command_of(features, reference)
     for feature in features:
         handler = feature.buttons.get(prefix)
         if handler is not None:
@@ -234,6 +240,15 @@ def button_target(features: Sequence[Feature], key: str) -> tuple[Target, str] |
 def file_target(features: Sequence[Feature]) -> Target | None:
     """Find who takes a file that somebody sent in private."""
     return next((Target(one, one.files, consent=False) for one in features if one.files is not None), None)
+
+
+def _command_of(features: Sequence[Feature], name: str) -> tuple[Target, str] | None:
+    """Find a command that sentences are answered with, for its button; it runs as if it had been typed alone."""
+    for feature in features:
+        for command in feature.commands:
+            if command.asked and command.name == name:
+                return Target(feature, command.handler, command), ""
+    return None
 
 
 def quote_target(features: Sequence[Feature], subject: str, text: str = "") -> Target | None:

@@ -211,6 +211,8 @@ class Command:
         roles: any of these is needed: ``leader``, ``staff``, ``manager``, ``admin``; empty = everybody.
         consent: running it needs (and, the first time, makes) the consent record. False for help and privacy rights.
         numbered: further words that count in private only, and only with a number behind them: 「看 3」.
+        asked: what a whole sentence brings that means the command (prompts/asking): ``shown`` = its own reply, for it only
+            shows something; ``offered`` = its button; empty = no sentence means it.
         reads: it only shows what is kept; after 退出 it does not count as coming back.
         long: what follows may be longer than any other command, which would be a question; the handler says what is too long.
         refusal: text key of the no to whom the roles leave out, if the general one does not fit.
@@ -227,6 +229,7 @@ class Command:
     needs_group: bool = True
     roles: frozenset[str] = frozenset()
     consent: bool = True
+    asked: str = ""
     reads: bool = False
     long: bool = False
     refusal: str = ""
@@ -351,6 +354,8 @@ class Feature:
         events: event type → subscriber ``(ctx, event) → replies``; same transaction.
         lifecycle: platform event → handler (join, leave, bot added …).
         fallback: the handler of addressed words that are no command (one slice only).
+        offers: the handler of a sentence that means a command which would change something; the argument is its name
+            (one slice only).
         files: the handler of a file that somebody sends in private (one slice only); it asks who may.
         jobs: kinds of push.
         undos: kind of a leader's action → what takes it back, given what stood before (:mod:`engagement.actions`).
@@ -370,6 +375,7 @@ class Feature:
     events: Mapping[type, Callable[[Context, Any], Sequence[Reply]]] = field(default_factory=dict)
     lifecycle: Mapping[str, Handler] = field(default_factory=dict)
     fallback: Handler | Slow | None = None
+    offers: Handler | None = None
     files: Handler | Slow | None = None
     jobs: Sequence[JobSpec] = ()
     undos: Mapping[str, Callable[[Context, Mapping[str, Any]], Sequence[Reply]]] = field(default_factory=dict)

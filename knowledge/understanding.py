@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from knowledge import normalise
 from knowledge.answer import Candidate, Prepared
-from prompts.asking import turns
+from prompts.asking import intents, turns
 
 MOST = 3
 """Questions of one message that are answered; the others are asked for one by one."""
@@ -219,3 +219,23 @@ def _entry(prepared: Prepared) -> str:
 
 def _first(prepared: Prepared, without: str) -> str:
     return next((one.id for one in prepared.candidates if one.id != without), "")
+
+
+_INTENT_MOST = 24
+_NOT_LETTERS = re.compile(r"[\W_]+")
+
+
+def meant(text: str) -> str:
+    """Name of the command that a sentence means: 「我还有几分」; empty when it is a question, or mere talk.
+
+    Whether it may be run, and for whom, is for the command's own rules; a sentence never changes anything by itself.
+
+    Args:
+        text: as typed. Only a whole short sentence counts.
+
+    Source: FAULTS A13.
+    """
+    bare = _NOT_LETTERS.sub("", normalise.canonical(text))
+    if not 2 < len(bare) <= _INTENT_MOST:
+        return ""
+    return next((name for name, pattern in intents().items() if pattern.fullmatch(bare)), "")

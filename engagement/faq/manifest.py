@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engagement.events import PostCleared
-from engagement.faq import asking, corrections, handlers, jobs, service, thumbs, turns
+from engagement.faq import asking, corrections, handlers, jobs, offers, service, thumbs, turns
 from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow
 
 _ASK = Slow(service.prepare, asking.work, handlers.reply)
@@ -48,6 +48,7 @@ FEATURE = Feature(
     quotes={"question": _QUOTED, "faq": _ASK, "again": handlers.said_again, "waiting": handlers.which_waiting},
     plain=frozenset({"question", "waiting", "handover", "up", "down"}),
     fallback=_ASK,
+    offers=offers.offer,
     events={PostCleared: handlers.on_cleared},
     jobs=(
         JobSpec("question_reminder", jobs.EVENING_MINUTE, jobs.plan_reminder, grace_minutes=180, unasked=False),

@@ -74,6 +74,7 @@ FEATURE = Feature(
             "groups.switch",
             ("切换群", "换群"),
             handlers.choose_group,
+            asked="offered",
             slash=("group",),
             places=_PRIVATE,
             needs_group=False,

@@ -33,7 +33,7 @@ FEATURE = Feature(
             help="invites.help_link",
         ),
         Command("invites.reset", ("重置邀请码", "换邀请码"), handlers.reset),
-        Command("invites.mine", ("我的邀请", "我邀请了谁"), handlers.mine, reads=True),
+        Command("invites.mine", ("我的邀请", "我邀请了谁"), handlers.mine, asked="shown", reads=True),
         Command(
             "invites.board",
             ("邀请榜", "邀请排行"),

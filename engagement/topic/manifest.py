@@ -15,6 +15,7 @@ FEATURE = Feature(
             "topic.today",
             ("今日话题", "今天话题", "今天的话题", "每日话题", "看话题", "今天聊啥"),
             handlers.show_today,
+            asked="shown",
             slash=("topic",),
             consent=False,
             help="topic.help_today",

@@ -1,0 +1,74 @@
+"""How a message asks: cut into questions, leaning on the last, or meaning a command. Pure."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engagement.registry import FEATURES
+from knowledge import understanding
+from prompts.asking import intents
+
+EVALS = Path(__file__).resolve().parents[1] / "evals"
+COMMANDS = {command.name: command for feature in FEATURES for command in feature.commands}
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (EVALS / name).read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("row", rows("intents.jsonl"), ids=lambda row: row["text"])
+def test_what_a_sentence_means(row: dict[str, str]) -> None:
+    assert understanding.meant(row["text"]) == row["command"]
+    if row["command"]:
+        assert COMMANDS[row["command"]].asked == row["how"]
+
+
+def test_every_command_that_sentences_mean_has_sentences() -> None:
+    assert {name for name, command in COMMANDS.items() if command.asked} == set(intents())
+    assert all(not command.roles for command in COMMANDS.values() if command.asked)
+
+
+@given(st.text(alphabet="帮我看一下请问团还有多少几积分的了吗签到打卡今天聊什么这个月连续", max_size=40))
+def test_no_text_takes_long_and_a_question_is_never_empty(text: str) -> None:
+    started = time.perf_counter()
+    understanding.meant(text)
+    assert all(part.strip() or part == text for part in understanding.several(text))
+    understanding.leans(text)
+    understanding.together(text, text)
+    assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("几点提货？坏了怎么赔？还有积分怎么花", ["几点提货", "坏了怎么赔", "积分怎么花"]),
+        ("1、几点提货\n2、在哪提货", ["几点提货", "在哪提货"]),
+        ("在吗？请问几点提货？", ["在吗？请问几点提货？"]),
+        ("我昨天买的西瓜，打开一看坏了，孩子都哭了，怎么赔？", ["我昨天买的西瓜，打开一看坏了，孩子都哭了，怎么赔？"]),
+        ("还有多久到货", ["还有多久到货"]),
+        ("还有货吗", ["还有货吗"]),
+        ("", [""]),
+        ("？？？", ["？？？"]),
+        ("今天天气真好", ["今天天气真好"]),
+    ],
+)
+def test_several_questions(text: str, parts: list[str]) -> None:
+    assert list(understanding.several(text)) == parts
+
+
+@pytest.mark.parametrize("text", ["那周末呢", "要多久", "坏了呢", "那我媳妇能拿吗", "多久到账", "它能退吗"])
+def test_leans(text: str) -> None:
+    assert understanding.leans(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["几点提货", "怎么签到", "那我下午去拿", "那算了", "那好吧谢谢", "", "积分怎么花", "提货点在哪里"]
+)
+def test_stands_alone(text: str) -> None:
+    assert not understanding.leans(text)
