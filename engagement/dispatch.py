@@ -182,13 +182,14 @@ class Dispatcher:
         if ctx.closing:
             signed = _closed(ctx, signed)
         if ctx.actor.first_time and signed:
+            notice = guards.notice(ctx)
             for index, one in enumerate(signed):
                 if one.reply.kind is Kind.REPLY:
-                    noticed = replace(one.reply, tails=(*one.reply.tails, "members.notice"))
+                    noticed = replace(one.reply, tails=(*one.reply.tails, notice))
                     signed[index] = Said(one.feature, noticed)
                     break
             else:
-                signed.append(Said("members", Reply("members.notice")))
+                signed.append(Said("members", Reply(notice)))
         return signed
 
     @staticmethod

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engagement.errors import Refusal
-from engagement.feature import Actor, Command
+from engagement.feature import Actor, Command, Context
 from engagement.kernel import Place
+from storage.groups import Group
 
 COMMANDS_A_MINUTE = 20
 """One person's commands a minute over all groups; a neighbour in a hurry sends 5, a script hundreds."""
 _REMEMBERED = 50_000
+NOTICE, NOTICE_SHORT = "members.notice", "members.notice_short"
+_NOTICED = "noticed"
+"""Mark in a group's settings of the slice of members: the local day on which the whole notice was last given there."""
 
 
 def check_role(command: Command, actor: Actor) -> None:
@@ -44,6 +48,31 @@ def check_place(command: Command, place: Place, *, has_group: bool) -> None:
         raise Refusal("guard.private_only" if place is Place.GROUP else "guard.group_only")
     if command.needs_group and not has_group:
         raise Refusal("guard.no_group")
+
+
+def notice(ctx: Context) -> str:
+    """Return the text key of the notice under a first command or a welcome: whole in private, and once a day in a group.
+
+    The next ones that day, and newcomers, who read it when they were welcomed, get one line that says what is kept, where
+    all of it stands and how to withdraw. Everybody gets one of the two, and a consent record of their own.
+
+    Source: DESIGN 4.
+    """
+    group = ctx.group
+    if group is None or ctx.incoming.place is not Place.GROUP:
+        return NOTICE
+    mine, today = group.settings.get("members"), ctx.today.isoformat()
+    if ctx.actor.steps is not None or (isinstance(mine, Mapping) and mine.get(_NOTICED) == today):
+        return NOTICE_SHORT
+    row = ctx.session.get_one(Group, group.id)
+    kept = row.settings or {}
+    others = kept.get("members")
+    marks = {**others, _NOTICED: today} if isinstance(others, Mapping) else {_NOTICED: today}
+    row.settings = {**kept, "members": marks}
+    ctx.session.add(row)
+    ctx.session.flush()
+    group.settings = row.settings
+    return NOTICE
 
 
 @dataclass(slots=True)

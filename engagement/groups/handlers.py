@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from engagement import actions, rooms
+from engagement import actions, guards, rooms
 from engagement.errors import Refusal
 from engagement.events import LeaderWrote
 from engagement.feature import Context
@@ -68,7 +68,9 @@ def migrated(ctx: Context) -> Sequence[Reply]:
 def join(ctx: Context) -> Sequence[Reply]:
     """Welcome a newcomer with the notice, if the group's budget has room."""
     name, may = service.welcome(ctx)
-    return [Reply("groups.welcome", {"name": name, "group": ctx.here.name}, kind=Kind.PUSH)] if may and name else []
+    if not may or not name:
+        return []
+    return [Reply("groups.welcome", {"name": name, "group": ctx.here.name}, [guards.notice(ctx)], kind=Kind.PUSH)]
 
 
 def leave(ctx: Context) -> Sequence[Reply]:

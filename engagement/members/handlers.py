@@ -86,6 +86,11 @@ def mine(ctx: Context) -> Sequence[Reply]:
     return [shown] if ctx.incoming.place is Place.DM else [Reply("members.sent_privately"), shown]
 
 
+def privacy(_ctx: Context) -> Sequence[Reply]:
+    """Answer 隐私: the whole notice, to which the short line under a first command points."""
+    return [Reply("members.privacy")]
+
+
 def export(ctx: Context) -> Sequence[Reply]:
     """Answer 导出: a copy of everything, in private only."""
     text = service.export_everything(ctx.session, ctx.features, ctx.actor.person_id)

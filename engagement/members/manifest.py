@@ -43,13 +43,21 @@ FEATURE = Feature(
         ),
         Command(
             "members.mine",
-            ("我的数据", "我的隐私", "隐私"),
+            ("我的数据", "我的隐私"),
             handlers.mine,
             asked="shown",
             slash=("mydata",),
             needs_group=False,
             consent=False,
             help="members.help_mine",
+        ),
+        Command(
+            "members.privacy",
+            ("隐私", "隐私说明", "隐私政策"),
+            handlers.privacy,
+            slash=("privacy",),
+            needs_group=False,
+            consent=False,
         ),
         Command(
             "members.export",

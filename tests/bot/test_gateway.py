@@ -247,7 +247,7 @@ def test_nothing_is_open_while_a_slow_command_waits(house: House) -> None:
     house.probe.meanwhile = others
     outcome, (said,) = house.tell("慢探针 内容")
     assert (outcome, said.key, states) == ("done", "members.kept", ["pending"])
-    assert said.tails == ("members.notice",)
+    assert said.tails == ("members.notice_short",)
     assert house.count(Checkin) == 1
 
 
@@ -508,6 +508,6 @@ def test_the_notice_comes_with_the_first_words(house: House) -> None:
     assert all("members.notice" not in m.tails for m in second)
     # Also when the first thing said is no answer in words.
     house.probe.said = (Reply("", kind=Kind.REACTION, emoji="👍"),)
-    assert house.keys("探针记录", "u5") == ["members.notice"]
+    assert house.keys("探针记录", "u5") == ["members.notice_short"]
     assert house.keys("探针记录", "u5") == []
     assert house.database.read_now(lambda s: s.exec(select(Entry)).all())

@@ -40,6 +40,7 @@ TITLES = {
 TAKES = {"": "", "optional": "可带内容", "required": "后面要写内容"}
 UNLISTED = {
     "members.about": "自我介绍；在 Telegram 里点「开始」也是它",
+    "members.privacy": "记什么、做什么用、谁看得到、怎么不让记",
     "members.export": "私聊发给你一份关于你的全部数据",
     "members.withdraw": "从现在起不再记录你；以前的还在",
     "members.erase": "删掉关于你的数据，会先问一遍",

@@ -37,7 +37,7 @@ def test_a_newcomer_is_led_from_step_to_step(stage: Stage) -> None:
     """
     assert join(stage, "王姐") == ["groups.welcome"]
     (first,) = stage.say("王姐", "签到")
-    assert first.tails == ("checkin.first_how", "members.step_topic", "members.notice")
+    assert first.tails == ("checkin.first_how", "members.step_topic", "members.notice_short")
     assert "新手任务 1/4，下一步：发「今日话题」" in shown(first)
     (points,) = stage.say("王姐", "积分")
     assert points.tails[-1:] == ("members.step_topic",)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from engagement.kernel import Kind
+from engagement.kernel import Event, Kind
 from engagement.registry import FEATURES
 from storage import ledger
 from storage.engine import Session
@@ -168,3 +168,47 @@ def test_private_answers_name_their_group_where_there_are_several(stage: Stage) 
     (two,) = stage.say("李阿姨", "排行榜", private=True)
     assert "金桂苑" in shown(two)
     assert "guard.about_group" in two.tails
+
+
+def test_the_whole_notice_once_a_day_and_group(tmp_path: Path) -> None:
+    """
+    12-01 周团长: 积分                  → 说明全文，当天就这一次
+    12-01 李阿姨: 签到、王姐: 积分         → 一行：看说明发「隐私」，不要了发「删除我的数据」
+    12-01 刘姐私聊: 签到                → 私聊里说全
+    12-02 赵姐: 签到、孙姐: 签到          → 第二天第一位说全，后面一行
+    李阿姨: 隐私                        → 全文
+    """
+    stage = open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
+    (whole,) = stage.say("周团长", "积分")
+    assert whole.tails[-1] == "members.notice"
+    short = [stage.say("李阿姨", "签到")[0], stage.say("王姐", "积分")[0]]
+    assert [one.tails[-1] for one in short] == ["members.notice_short"] * 2
+    assert all(word in shown(short[0]) for word in ("「隐私」", "「删除我的数据」", "会记下"))
+    assert all("members.notice" not in one.tails for one in short)
+    stage.say("刘姐", "早上好")
+    (private,) = stage.say("刘姐", "签到", private=True)
+    assert private.tails[-1] == "members.notice"
+    first, second = (stage.say(who, "签到", "2026-12-02T09:00")[0] for who in ("赵姐", "孙姐"))
+    assert (first.tails[-1], second.tails[-1]) == ("members.notice", "members.notice_short")
+    (whole,) = stage.say("李阿姨", "隐私")
+    assert whole.key == "members.privacy"
+    granted = stage.database.read_now(lambda s: s.exec(select(Consent)).all())
+    assert {one.person_id for one in granted} >= {stage.person(who) for who in ("李阿姨", "王姐", "刘姐", "孙姐")}
+
+
+def test_a_newcomer_reads_the_notice_once(stage: Stage) -> None:
+    """
+    王姐进群 → 欢迎，带说明全文（当天第一次）；王姐: 签到 → 只有一行
+    刘姐进群 → 欢迎，带一行；刘姐第二天早上第一个签到 → 还是一行
+    """
+    when = "2026-12-02T09:00"
+    (welcome,) = stage.happen(Event.JOIN, "王姐", when, subject="王姐", subject_name="王姐")
+    assert (welcome.key, welcome.tails) == ("groups.welcome", ("members.notice",))
+    (first,) = stage.say("王姐", "签到")
+    assert first.tails[-1] == "members.notice_short"
+    (next_one,) = stage.happen(Event.JOIN, "刘姐", when, subject="刘姐", subject_name="刘姐")
+    assert next_one.tails == ("members.notice_short",)
+    (early,) = stage.say("刘姐", "签到", "2026-12-03T07:30")
+    assert early.tails[-1] == "members.notice_short"
+    (neighbour,) = stage.say("老邻居", "签到")
+    assert neighbour.tails[-1] == "members.notice"
