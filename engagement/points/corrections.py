@@ -91,7 +91,8 @@ def take_back(ctx: Context, before: Mapping[str, object]) -> Corrected:
         entry.group_id,
         entry.member_id,
         entry.amount,
-        "adjust",
+        # What was spent is spent once more: it counts no more than before.
+        entry.kind if entry.amount < 0 else "adjust",
         f"again:{reversal}",
         ctx.today,
         ctx.incoming.occurred_at,

@@ -27,8 +27,14 @@ HISTORY_ROWS = 8
 _E = Entry.__table__  # type: ignore[attr-defined]
 _M = Member.__table__  # type: ignore[attr-defined]
 _W = AwardTrace.__table__  # type: ignore[attr-defined]
-# An expiry or a transfer changes a balance and says nothing about how busy somebody was.
-_COUNTS: ColumnElement[bool] = literal_column("ledger_entry.kind NOT IN ('expiry', 'transfer')")
+# What was earned, and what a leader corrected. An expiry or a transfer changes a balance and says nothing about how busy
+# somebody was; nor does what was spent, or came back of it.
+_COUNTS: ColumnElement[bool] = literal_column(
+    "ledger_entry.kind NOT IN ('expiry', 'transfer')"
+    " AND (ledger_entry.amount > 0 OR ledger_entry.kind IN ('adjust', 'reversal'))"
+    " AND NOT (ledger_entry.kind = 'reversal' AND ledger_entry.amount > 0 AND EXISTS (SELECT 1 FROM ledger_entry AS undone"
+    " WHERE undone.id = ledger_entry.reverses_id AND undone.kind <> 'adjust'))"
+)
 _SUM_SINCE = Prepared(
     "points.sum_since",
     select(

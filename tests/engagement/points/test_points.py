@@ -180,3 +180,38 @@ def test_in_private_every_group_is_listed(stage: Stage) -> None:
     assert (one.key, one.values["balance"]) == ("points.balance", 5)
     (nobody,) = stage.say("路人", "积分", private=True)
     assert nobody.key == "guard.no_group"
+
+
+def test_what_is_spent_lowers_no_board(stage: Stage) -> None:
+    """
+    12-07（周一）… 12-09 签到（+5 +3 +4），12-10 忘了，12-11 签到 +2
+    李阿姨: 补签，[用 10 积分补] → 12-12 积分：一共少了 10，这周还是 +14，第 1
+    周团长: 冲正那次补签          → 退回 10，榜上不多；撤销 → 又用掉，榜上不少
+    周团长: 扣分 李阿姨 4、再冲正 → 更正照算
+    """
+    for number in (7, 8, 9, 11):
+        stage.say("李阿姨", "签到", f"2026-12-{number:02d}T09:00")
+
+    def week() -> tuple[str, object, object]:
+        (said,) = stage.say("李阿姨", "积分")
+        (board,) = stage.say("李阿姨", "排行榜 周")
+        assert board.values["points"] == said.values.get("week"), "the board and one's own figure agree"
+        return said.key, said.values["balance"], said.values.get("week")
+
+    assert week() == ("points.balance", 14, 14)
+    (asked,) = stage.say("李阿姨", "补签")
+    assert keys(stage.say("李阿姨", "", button=asked.buttons[0].key)) == ["checkin.makeup_made"]
+    assert week() == ("points.balance", 4, 14)
+    (history,) = stage.say("周团长", "积分明细 李阿姨")
+    (ask,) = stage.say("周团长", "", button=history.buttons[0].key)
+    (reversed_,) = stage.say("周团长", "记错了", quoting=ask)
+    assert (reversed_.key, *week()[1:]) == ("points.reversed", 14, 14)
+    stage.say("周团长", "", button=reversed_.buttons[0].key)
+    assert week() == ("points.balance", 4, 14)
+    stage.say("周团长", "扣分 李阿姨 4 加错了")
+    assert week() == ("points.balance", 0, 10)
+    (history,) = stage.say("周团长", "积分明细 李阿姨")
+    (ask,) = stage.say("周团长", "", button=history.buttons[0].key)
+    stage.say("周团长", "没错", quoting=ask)
+    assert week() == ("points.balance", 4, 14)
+    assert stage.database.read_now(ledger.check).wrong_balances == 0
