@@ -5,112 +5,16 @@ The commands talk to the server that owns the directory; they open the directory
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bot import commands_kb_care, kb_words
+from bot.kb_terminal import AsJson, By, Data, Identity, as_json, fail, out, run, say, table
 from prompts.loader import texts
 
 app = typer.Typer(help=texts().raw("kb.about"), no_args_is_help=True)
-
-Data = Annotated[Path, typer.Option("--data", help="Data directory")]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output")]
-By = Annotated[str, typer.Option("--by", help="Who does it")]
-
-
-def _out(line: str) -> None:
-    sys.stdout.write(line + "\n")
-
-
-def _say(key: str, **values: object) -> None:
-    _out(texts().fill(f"kb.{key}", values))
-
-
-def _fail(key: str, values: dict[str, Any]) -> typer.Exit:
-    sys.stderr.write(texts().fill(key, values).replace("\n", " ") + "\n")
-    return typer.Exit(2)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on standard error, shown only on a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress, TaskID
-
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(kind: str, done: int, total: int) -> None:
-            if kind not in tasks:
-                tasks[kind] = bars.add_task(texts().raw(f"kb.progress_{kind}"), total=total)
-            bars.update(tasks[kind], completed=done, total=total)
-
-        yield show
-
-
-def _run(data: Path, action: str, **arguments: object) -> dict[str, Any]:
-    """Do a request through the owner of the directory, or as its owner."""
-    from bot import control
-    from bot.main import Busy
-    from knowledge.errors import KnowledgeRefusal
-
-    request = {"kind": "kb", "action": action, **arguments}
-    with _bar() as bar:
-        try:
-            if (data / control.NAME).exists():
-                try:
-                    return control.ask(data, request, bar)
-                except control.NoServer:
-                    pass  # a socket that a killed server left behind
-            return _as_owner(data, request, bar)
-        except KnowledgeRefusal as refusal:
-            raise _fail(refusal.key, refusal.values) from refusal
-        except Busy as error:
-            raise _fail("kb.busy", {"path": str(data)}) from error
-
-
-def _as_owner(data: Path, request: dict[str, Any], bar: Callable[[str, int, int], None]) -> dict[str, Any]:
-    import asyncio
-    from datetime import UTC, datetime
-
-    from bot import logs
-    from bot.main import Ownership
-    from bot.settings import Settings
-    from knowledge import requests
-    from knowledge.answering import open_answering
-    from storage import migrate
-    from storage.engine import open_database
-
-    logs.set_up(level="ERROR")
-    settings = Settings()
-    ownership = Ownership(data)
-    try:
-        database = open_database(data, settings.database)
-        try:
-            migrate.upgrade(database)
-            if request["action"] in requests.READ_ONLY:
-                return requests.read(database, request)
-            answering = open_answering(database, data, settings.llm)
-            try:
-                return asyncio.run(requests.handle(answering, request, datetime.now(UTC), bar))
-            finally:
-                answering.close()
-        finally:
-            database.close()
-    finally:
-        ownership.release()
-
-
-def _print(value: dict[str, Any]) -> None:
-    _out(json.dumps(value, ensure_ascii=False))
 
 
 @app.command(help=texts().raw("kb.add"))
@@ -119,118 +23,157 @@ def add(
     data: Data = Path("data"),
     scope: Annotated[str, typer.Option(help="all | region:ID | group:ID")] = "all",
     owner: Annotated[str, typer.Option(help="Who answers for it")] = "",
+    audience: Annotated[str, typer.Option(help="everybody | leaders")] = "",
     publish: Annotated[bool, typer.Option("--publish", help="Answer from it at once")] = False,
-    as_json: AsJson = False,
+    json_: AsJson = False,
 ) -> None:
     """Take files in."""
     where = [str(path.resolve()) for path in paths]
-    result = _run(data, "add", paths=where, scope=scope, owner=owner, publish=publish)
-    if as_json:
-        _print(result)
+    result = run(data, "add", paths=where, scope=scope, owner=owner, audience=audience, publish=publish)
+    if json_:
+        as_json(result)
     else:
         for one in result["added"]:
-            _say("unchanged" if one["unchanged"] else "added", **{**one, "state": _state(one["state"])})
+            say("unchanged" if one["unchanged"] else "added", **{**one, "state": kb_words.state(one["state"])})
             for warning in one["warnings"]:
-                _say("warned", name=one["name"], warning=texts().raw(f"kb.warning_{warning}"))
+                say("warned", name=one["name"], warning=texts().raw(f"kb.warning_{warning}"))
+            if one["findings"] and not one["unchanged"]:
+                say("found", id=one["document"], figures=kb_words.figures(one["findings"]))
     for refusal in result["refused"]:
-        _fail(refusal["key"], refusal["values"])
+        fail(refusal["key"], refusal["values"])
     if result["refused"]:
         raise typer.Exit(2)
 
 
-def _state(state: str) -> str:
-    return texts().raw(f"kb.state_{state}")
-
-
 @app.command("list", help=texts().raw("kb.list"))
-def list_documents(data: Data = Path("data"), as_json: AsJson = False) -> None:
+def list_documents(
+    data: Data = Path("data"),
+    removed: Annotated[bool, typer.Option("--removed", help="What was removed and can be restored")] = False,
+    json_: AsJson = False,
+) -> None:
     """List documents."""
-    result = _run(data, "list")
-    if as_json:
-        _print(result)
+    result = run(data, "list", removed=removed)
+    if json_:
+        as_json(result)
     elif not result["documents"]:
-        _say("none")
+        say("none_removed" if removed else "none")
     else:
-        for one in result["documents"]:
-            _out("\t".join(texts().fill("kb.row", {**one, "state": _state(one["state"])}).split("\t")))
+        columns = ("id", "state", "version", "chunks", "scope", "validity", "findings", "name")
+        table(columns, [kb_words.row(one) for one in result["documents"]])
 
 
 @app.command(help=texts().raw("kb.show"))
 def show(
-    identity: Annotated[str, typer.Argument(metavar="ID")], data: Data = Path("data"), as_json: AsJson = False
+    identity: Identity,
+    version: Annotated[str, typer.Argument()] = "",
+    data: Data = Path("data"),
+    json_: AsJson = False,
 ) -> None:
     """Show a document."""
-    result = _run(data, "show", id=identity)
-    if as_json:
-        _print(result)
+    result = run(data, "show", id=identity, version=version)
+    if json_:
+        as_json(result)
         return
-    _say("shown", **{name: result[name] for name in ("id", "title", "scope")})
-    for one in result["versions"]:
-        _say(
-            "shown_version",
-            number=one["number"],
-            state=_state(one["state"]),
-            chunks=one["chunks"],
-            at=one["created_at"],
-        )
+    say("shown", **{name: result[name] for name in ("id", "title", "scope")})
+    for line in kb_words.care(result):
+        out(line)
+    table(
+        ("number", "state", "chunks", "validity", "made", "put"), [kb_words.version(one) for one in result["versions"]]
+    )
+    _findings(result["findings"])
     for one in result["chunks"]:
-        _out("")
-        _out(f"[{one['entry']}] {one['title']}")
-        _out(one["body"])
+        out("")
+        out(f"[{one['entry']}] {one['title']}" + (texts().raw("kb.withheld") if one["withheld"] else ""))
+        out(one["body"])
+
+
+def _findings(found: list[dict[str, Any]]) -> None:
+    waiting = [one for one in found if not one["accepted"]]
+    if waiting:
+        out("")
+        table(("finding", "severity", "what"), [kb_words.finding(one) for one in waiting])
+
+
+@app.command(help=texts().raw("kb.diff"))
+def diff(
+    identity: Identity,
+    version: Annotated[str, typer.Argument()] = "",
+    data: Data = Path("data"),
+    json_: AsJson = False,
+) -> None:
+    """Show what a version would change of what is answered now."""
+    result = run(data, "diff", id=identity, version=version)
+    if json_:
+        as_json(result)
+        return
+    say(
+        "diff_first" if result["old"] is None else "diff_head",
+        **{name: result[name] for name in ("id", "old", "version")},
+    )
+    lines = list(kb_words.difference(result))
+    for line in lines:
+        out(line)
+    if not lines:
+        say("diff_none")
+    _findings(result["findings"])
 
 
 @app.command(help=texts().raw("kb.publish"))
-def publish(
-    identity: Annotated[str, typer.Argument(metavar="ID")],
-    data: Data = Path("data"),
-    by: By = "",
-    as_json: AsJson = False,
-) -> None:
+def publish(identity: Identity, data: Data = Path("data"), by: By = "", json_: AsJson = False) -> None:
     """Publish the newest version."""
-    result = _run(data, "publish", id=identity, by=by)
-    _print(result) if as_json else _say("published", **result)
+    result = run(data, "publish", id=identity, by=by)
+    if json_:
+        as_json(result)
+        return
+    say("published", id=result["id"], version=result["version"])
+    say("published_changes", **result["changes"])
+    if result["withheld"]:
+        say("published_withheld", id=result["id"], count=result["withheld"])
+    if result["alone"]:
+        say("published_alone")
+    for kind in ("lost", "won"):
+        if result[kind]:
+            say(f"golden_{kind}", count=len(result[kind]), questions=kb_words.some(result[kind]))
 
 
 @app.command(help=texts().raw("kb.rollback"))
 def rollback(
-    identity: Annotated[str, typer.Argument(metavar="ID")],
-    version: Annotated[str, typer.Argument(metavar="VERSION")],
+    identity: Identity,
+    version: Annotated[str, typer.Argument(metavar="[VERSION]")] = "",
     data: Data = Path("data"),
     by: By = "",
-    as_json: AsJson = False,
+    json_: AsJson = False,
 ) -> None:
-    """Publish an earlier version again."""
-    result = _run(data, "rollback", id=identity, version=version, by=by)
-    _print(result) if as_json else _say("published", **result)
+    """Publish an earlier version again; without a number, the one before."""
+    result = run(data, "rollback", id=identity, version=version, by=by)
+    as_json(result) if json_ else say("published", id=result["id"], version=result["version"])
 
 
 @app.command(help=texts().raw("kb.remove"))
-def remove(
-    identity: Annotated[str, typer.Argument(metavar="ID")], data: Data = Path("data"), as_json: AsJson = False
-) -> None:
+def remove(identity: Identity, data: Data = Path("data"), by: By = "", json_: AsJson = False) -> None:
     """Take a document out of all answers."""
-    result = _run(data, "remove", id=identity)
-    _print(result) if as_json else _say("removed", id=result["id"])
+    result = run(data, "remove", id=identity, by=by)
+    as_json(result) if json_ else say("removed", id=result["id"])
 
 
 @app.command(help=texts().raw("kb.rebuild"))
-def rebuild(data: Data = Path("data"), as_json: AsJson = False) -> None:
+def rebuild(data: Data = Path("data"), json_: AsJson = False) -> None:
     """Make the vector index anew."""
-    result = _run(data, "rebuild")
-    _print(result) if as_json else _say("rebuilt", **result)
+    result = run(data, "rebuild")
+    as_json(result) if json_ else say("rebuilt", **result)
 
 
 @app.command(help=texts().raw("kb.gaps"))
-def gaps(data: Data = Path("data"), as_json: AsJson = False) -> None:
+def gaps(data: Data = Path("data"), json_: AsJson = False) -> None:
     """List unanswered questions."""
-    result = _run(data, "gaps")
-    if as_json:
-        _print(result)
+    result = run(data, "gaps")
+    if json_:
+        as_json(result)
     elif not result["questions"]:
-        _say("no_gaps")
+        say("no_gaps")
     else:
-        for one in result["questions"]:
-            _out(f"{one['asked_at'][:16]}\t{one['group'] or ''}\t{one['question']}")
+        rows = [(kb_words.moment(one["asked_at"]), one["group"] or "", one["question"]) for one in result["questions"]]
+        table(("asked", "group", "question"), rows)
 
 
 @app.command(help=texts().raw("kb.ask"))
@@ -238,29 +181,31 @@ def ask(
     question: str,
     data: Data = Path("data"),
     group: Annotated[str, typer.Option(help="Ask as a member of this group")] = "",
-    as_json: AsJson = False,
+    json_: AsJson = False,
 ) -> None:
     """Ask a question."""
-    result = _run(data, "ask", question=question, group=group)
-    if as_json:
-        _print(result)
+    result = run(data, "ask", question=question, group=group)
+    if json_:
+        as_json(result)
         return
     if result["decision"] == "answered":
-        _out(result["answer"])
+        out(result["answer"])
         for citation in result["citations"]:
-            _say("cited", source=citation["document"])
+            say("cited", source=citation["document"])
     elif result["decision"] == "asked_back":
-        _say("asked_back", options=" / ".join(one["question"] for one in result["candidates"][:3]))
+        say("asked_back", options=" / ".join(one["question"] for one in result["candidates"][:3]))
     else:
-        _say(result["decision"])
+        say(result["decision"])
 
 
 @app.command("eval", help=texts().raw("kb.eval"))
-def evaluate(queries: Path, data: Data = Path("data"), as_json: AsJson = False) -> None:
+def evaluate(queries: Path, data: Data = Path("data"), json_: AsJson = False) -> None:
     """Measure on questions with known answers."""
-    result = _run(data, "eval", path=str(queries.resolve()))
-    if as_json:
-        _print(result)
+    result = run(data, "eval", path=str(queries.resolve()))
+    if json_:
+        as_json(result)
     else:
-        for name, value in result.items():
-            _say("figure", name=name, value=value)
+        table(("figure", "value"), list(result.items()))
+
+
+commands_kb_care.add_to(app)

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
 from sqlmodel import col, func, select, update
 
 from knowledge import days, lifecycle, loaders, sweeping
-from knowledge.chunking import passages
 from knowledge.errors import KnowledgeRefusal
+from knowledge.incoming import Row, rows_of
 from knowledge.lifecycle import Hand
-from knowledge.scanning import Accepted, Found, accepted, copies, examine, record, told
+from knowledge.scanning import Accepted, accepted, copies, record, told
 from storage.documents import Chunk, Document, DocumentVersion, Finding, Phrasing, raise_counter
 
 if TYPE_CHECKING:
@@ -139,17 +140,19 @@ def add(
     label = replace(label, name=(label.name or path.name)[:200])
     loaded = loaders.load(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    rows = list(_rows(loaded, path, zone))
+    rows = list(rows_of(loaded, path, zone))
     if not rows:
         raise KnowledgeRefusal("kb.document_no_text", name=path.name)
     title = (loaded.title or path.stem)[:200]
     sweeping.sweep(database, name=label.name, scope=label.scope)
-    document, version, whole = database.write_now(lambda session: _begin(session, label, title, digest, hand, now))
-    if not whole:
-        _write(database, version, document, rows, loaded, now, progress)
+    place = database.write_now(lambda session: _begin(session, label, title, digest, hand, now))
+    if not place.whole:
+        _write(database, place, rows, loaded, now, progress)
+    document, version = place.document, place.version
 
     def close(session: Session) -> DocumentVersion:
-        made = _unfinished(session, version, label.name) if not whole else session.get_one(DocumentVersion, version)
+        made = session.get_one(DocumentVersion, version) if place.whole else _unfinished(session, place)
+        made.published_by = made.published_by if place.whole else ""
         made.digest = digest
         made.scanned_at = made.scanned_at or now
         session.add(made)
@@ -163,58 +166,26 @@ def add(
         database.write_now(lambda session: lifecycle.publish(session, document, hand, now))
     figures = database.read_now(lambda session: _figures(session, version))
     published = publish or made.state == "published"
-    return Added(document, made.number, label.name, len(rows), published, whole, tuple(loaded.warnings), figures)
+    return Added(document, made.number, label.name, len(rows), published, place.whole, tuple(loaded.warnings), figures)
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """An entry or passage on its way in: its columns, the ways to ask for it, and what was found in it."""
+class _Place:
+    """Where a file goes.
 
-    values: dict[str, Any]
-    asked: list[tuple[str, str]]
-    found: list[Found]
+    Attributes:
+        whole: a whole version of these bytes is there already.
+        mark: stands in the version while it is being written: SQLite gives the id of one that was swept away again.
+    """
 
-
-def _rows(loaded: loaders.Loaded, path: Path, zone: str) -> Iterator[_Row]:
-    for entry in loaded.entries:
-        asked = [("question", entry.question), *(("alias", alias) for alias in dict.fromkeys(entry.aliases))]
-        opens, closes = days.window(days.named(entry.valid_from), days.named(entry.valid_until), zone)
-        values = {
-            "entry": entry.entry,
-            "kind": "entry",
-            "title": entry.question,
-            "body": entry.answer,
-            "plain": entry.plain,
-            "facts": entry.facts,
-            "category": entry.category,
-            "source": entry.source,
-            "locator": entry.locator,
-            "valid_from": opens,
-            "valid_until": closes,
-        }
-        yield _Row(values, asked, examine(entry.question, entry.answer, entry.plain, [text for _, text in asked]))
-    taken = {entry.entry for entry in loaded.entries}
-    for passage in passages(loaded.title or path.stem, loaded.blocks):
-        if passage.entry not in taken:
-            values = {
-                "entry": passage.entry,
-                "kind": "passage",
-                "title": passage.title,
-                "body": passage.body,
-                "plain": "",
-                "facts": [],
-                "category": "",
-                "source": "",
-                "locator": passage.locator,
-                "valid_from": None,
-                "valid_until": None,
-            }
-            asked = [("question", f"{passage.title} {passage.body[:120]}"[:500])]
-            yield _Row(values, asked, examine(passage.title, passage.body, "", ()))
+    document: int
+    version: int
+    name: str
+    whole: bool
+    mark: str = ""
 
 
-def _begin(session: Session, label: Label, title: str, digest: str, hand: Hand, now: datetime) -> tuple[int, int, bool]:
-    """Document id, version id, and whether a whole version of these bytes is there already."""
+def _begin(session: Session, label: Label, title: str, digest: str, hand: Hand, now: datetime) -> _Place:
     document = session.exec(select(Document).where(Document.name == label.name, Document.scope == label.scope)).first()
     if document is None:
         document = Document(name=label.name, title=title, scope=label.scope, created_at=now)
@@ -235,7 +206,7 @@ def _begin(session: Session, label: Label, title: str, digest: str, hand: Hand, 
     if newest is not None and newest.digest == digest and newest.state != "retired":
         if back and newest.state == "published":
             raise_counter(session)
-        return document.id, newest.id or 0, True
+        return _Place(document.id, newest.id or 0, label.name, whole=True)
     if back:
         # It was taken out of every answer: what it said then does not come back by handing in something new.
         session.execute(
@@ -253,39 +224,38 @@ def _begin(session: Session, label: Label, title: str, digest: str, hand: Hand, 
         valid_from=newest.valid_from if newest else None,
         valid_until=newest.valid_until if newest else None,
     )
+    version.published_by = mark = secrets.token_hex(16)
     session.add(version)
     session.flush()
-    return document.id, version.id or 0, False
+    return _Place(document.id, version.id or 0, label.name, whole=False, mark=mark)
 
 
-def _unfinished(session: Session, version: int, name: str) -> DocumentVersion:
-    """The version that is being written, unless a later upload of the same document has swept it away."""
-    made = session.get(DocumentVersion, version)
-    if made is None:
-        raise KnowledgeRefusal("kb.document_overtaken", name=name)
+def _unfinished(session: Session, place: _Place) -> DocumentVersion:
+    """The version that is being written, unless a later change of the same document has swept it away."""
+    made = session.get(DocumentVersion, place.version)
+    if made is None or made.digest or made.published_by != place.mark:
+        raise KnowledgeRefusal("kb.document_overtaken", name=place.name)
     return made
 
 
 def _write(
     database: Database,
-    version: int,
-    document: int,
-    rows: Sequence[_Row],
+    place: _Place,
+    rows: Sequence[Row],
     loaded: loaders.Loaded,
     now: datetime,
     progress: Callable[[int, int], None] | None,
 ) -> None:
     """Rows and findings of a version, some hundred at a time."""
-    passed = database.read_now(lambda session: accepted(session, document))
+    passed = database.read_now(lambda session: accepted(session, place.document))
     copied = copies([row.values["body"] for row in rows])
     kept = told(loaded.findings)
-    name = loaded.title
     for at, one in copied.items():
         rows[at].found.append(one)
 
-    def write(session: Session, start: int, part: Sequence[_Row]) -> None:
-        _unfinished(session, version, name)
-        _insert(session, version, start, part, passed, now)
+    def write(session: Session, start: int, part: Sequence[Row]) -> None:
+        _unfinished(session, place)
+        _insert(session, place.version, start, part, passed, now)
 
     done = 0
     for part in _parts(rows):
@@ -295,14 +265,14 @@ def _write(
             progress(done, len(rows))
 
     def write_rest(session: Session) -> None:
-        _unfinished(session, version, name)
-        record(session, version, [(None, place, one) for place, one in kept])
+        _unfinished(session, place)
+        record(session, place.version, [(None, where, one) for where, one in kept])
 
     if kept:
         database.write_now(write_rest)
 
 
-def _parts(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """As many rows at a time as stay below ``_BATCH`` and, with their phrasings, below ``_LINES``."""
     start = lines = 0
     for at, row in enumerate(rows):
@@ -317,7 +287,7 @@ def _insert(
     session: Session,
     version: int,
     start: int,
-    rows: Sequence[_Row],
+    rows: Sequence[Row],
     passed: Accepted,
     now: datetime,
 ) -> None:
@@ -377,7 +347,7 @@ def seed(
         progress: Called with the name of each file before it is read.
     """
     done: list[Added] = []
-    for folder in ("faq", "policies"):
+    for folder, audience in (("faq", "everybody"), ("policies", "everybody"), ("leaders", "leaders")):
         for path in sorted((STARTER / folder).iterdir()):
             if path.suffix.lower() in loaders.SUFFIXES and path.name.lower() != "readme.md":
                 if progress is not None:
@@ -387,7 +357,7 @@ def seed(
                         database,
                         path,
                         now=now,
-                        label=Label(f"{folder}/{path.name}"),
+                        label=Label(f"{folder}/{path.name}", audience=audience),
                         hand=Hand("starter"),
                         publish=publish,
                     )

@@ -92,8 +92,13 @@ def needs_second(session: Session, chosen: DocumentVersion, hand: Hand) -> bool:
     """Whether somebody else has to publish this: it is the hand's own work, and there are two who could."""
     if hand.person_id is None or chosen.created_by_id != hand.person_id:
         return False
-    editors = select(func.count(func.distinct(RoleGrant.person_id))).where(col(RoleGrant.role).in_(EDITORS))
-    return session.exec(editors).one() >= 2
+    return editors(session) >= 2
+
+
+def editors(session: Session) -> int:
+    """How many persons could publish."""
+    persons = select(func.count(func.distinct(RoleGrant.person_id))).where(col(RoleGrant.role).in_(EDITORS))
+    return session.exec(persons).one()
 
 
 def publish(session: Session, identity: int, hand: Hand, now: datetime) -> Published:

@@ -8,18 +8,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, func, select
-
-from knowledge import evaluation, ingest, lifecycle
+from knowledge import comparing, days, erasing, evaluation, golden, ingest, lifecycle, listings
 from knowledge.answer import Scope
 from knowledge.answering import named_scope
 from knowledge.errors import KnowledgeRefusal
 from knowledge.lifecycle import Hand
-from storage.documents import Chunk, Document, DocumentVersion, Question
+from storage.documents import DocumentVersion
 from storage.groups import Group
 
 if TYPE_CHECKING:
@@ -28,19 +26,24 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 """Called with a text key's last part (``read``, ``index``, ``ask``), what is done, and what there is."""
+Request = dict[str, Any]
+Change = Callable[["Answering", Request, datetime, Hand, Progress], dict[str, Any]]
+Read = Callable[["Session", Request, datetime], dict[str, Any]]
 
-READ_ONLY = frozenset({"list", "show", "gaps"})
-"""Actions that need the rows alone; neither embedder nor Chroma is opened for them."""
+EXTRA: dict[str, Change] = {}
+"""Further actions that change something or ask the base; whoever adds one reloads when answers change by it."""
+EXTRA_READ: dict[str, Read] = {}
+"""Further actions that need the rows alone."""
 
 
 async def handle(
-    answering: Answering, request: dict[str, Any], now: datetime, progress: Progress | None = None
+    answering: Answering, request: Request, now: datetime, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Does one request.
 
     Args:
         answering: Loaded, of the directory that this process owns.
-        request: ``action`` and its arguments, as ``bot kb`` sends them.
+        request: ``action`` and its arguments, as ``bot kb`` sends them; ``zone`` is whose days are meant.
         now: Aware instant.
         progress: For a bar; called from another thread.
 
@@ -48,23 +51,28 @@ async def handle(
         KnowledgeRefusal: bad input; nothing was changed.
     """
     action = request["action"]
-    if action in READ_ONLY:
-        return await asyncio.to_thread(read, answering.database, request)
+    if reads_only(action):
+        return await asyncio.to_thread(read, answering.database, request, now)
     if action == "ask":
         scope, facts = await answering.database.read(lambda session: _asker(session, request.get("group")))
         answer = await answering.ask_within(str(request["question"]), scope, facts, now=now)
         return answer.document()
-    return await asyncio.to_thread(_change, answering, request, now, progress or (lambda *_: None))
+    hand = Hand(str(request.get("by") or "cli")[:80])
+    change = _CHANGES.get(action) or EXTRA.get(action)
+    if change is None:
+        raise ValueError(f"unknown action {action!r}")
+    return await asyncio.to_thread(change, answering, request, now, hand, progress or (lambda *_: None))
 
 
-def read(database: Database, request: dict[str, Any]) -> dict[str, Any]:
-    """Does one of the ``READ_ONLY`` requests."""
-    actions: dict[str, Callable[[Session], dict[str, Any]]] = {
-        "list": _list,
-        "show": lambda session: _show(session, _number(request["id"])),
-        "gaps": _gaps,
-    }
-    return database.read_now(actions[request["action"]])
+def reads_only(action: str) -> bool:
+    """Whether an action needs the rows alone; neither embedder nor Chroma is opened for it."""
+    return action in _READS or action in EXTRA_READ
+
+
+def read(database: Database, request: Request, now: datetime) -> dict[str, Any]:
+    """Does one of the requests that only read."""
+    action = _READS.get(request["action"]) or EXTRA_READ[request["action"]]
+    return database.read_now(lambda session: action(session, request, now))
 
 
 def _asker(session: Session, group: object) -> tuple[Scope, dict[str, str]]:
@@ -73,58 +81,200 @@ def _asker(session: Session, group: object) -> tuple[Scope, dict[str, str]]:
     return scope, dict(row.facts or {}) if row is not None else {}
 
 
-def _number(value: object) -> int:
+def _number(value: object, key: str = "kb.document_unknown") -> int:
     text = str(value)
-    if not text.isdecimal() or len(text) > 18:
-        raise KnowledgeRefusal("kb.document_unknown", id=text[:40])
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
+        raise KnowledgeRefusal(key, id=text[:40], version=text[:40])
     return int(text)
 
 
-def _change(answering: Answering, request: dict[str, Any], now: datetime, progress: Progress) -> dict[str, Any]:
+def _version(request: Request) -> int | None:
+    return _number(request["version"], "kb.version_unknown") if request.get("version") else None
+
+
+def _zone(request: Request) -> str:
+    return str(request.get("zone") or days.ZONE)
+
+
+def _day(value: object) -> date | None:
+    try:
+        return days.named(str(value or ""))
+    except ValueError as error:
+        raise KnowledgeRefusal("kb.day_unknown", day=str(value)[:40]) from error
+
+
+def _reload(answering: Answering, progress: Progress) -> None:
+    answering.reload(lambda done, total: progress("index", done, total))
+
+
+# ---------------------------------------------------------------- what only reads
+
+
+def _show(session: Session, request: Request, now: datetime) -> dict[str, Any]:
+    return listings.document(session, _number(request["id"]), now, _zone(request), _version(request))
+
+
+def _diff(session: Session, request: Request, now: datetime) -> dict[str, Any]:
+    del now
+    return listings.difference(session, _number(request["id"]), _version(request))
+
+
+_READS: dict[str, Read] = {
+    "list": lambda session, request, now: listings.documents(
+        session, now, _zone(request), removed=bool(request.get("removed"))
+    ),
+    "show": _show,
+    "diff": _diff,
+    "gaps": lambda session, request, now: listings.gaps(session),
+}
+
+
+# ---------------------------------------------------------------- what changes something
+
+
+def _eval(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    del hand
+    outcomes = evaluation.run(
+        answering.base,
+        answering.database,
+        evaluation.read_cases(Path(str(request["path"]))),
+        clock=time.perf_counter,
+        now=now,
+        progress=lambda done, total: progress("ask", done, total),
+    )
+    return evaluation.figures(outcomes)
+
+
+def _rebuild(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    del request, now, hand
+    answering.base.index.rebuild()
+    _reload(answering, progress)
+    return {"vectors": answering.base.index.size}
+
+
+def _publish(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    """Publishes the newest version, and says what changes by it and what the golden set loses."""
+    identity = _number(request["id"])
     database = answering.database
-    hand = Hand(str(request.get("by") or "cli")[:80])
-
-    def indexed(done: int, total: int) -> None:
-        progress("index", done, total)
-
-    match request["action"]:
-        case "add":
-            return _add(answering, request, now, hand, progress)
-        case "eval":
-            cases = evaluation.read_cases(Path(str(request["path"])))
-            outcomes = evaluation.run(
-                answering.base,
-                database,
-                cases,
-                clock=time.perf_counter,
-                now=now,
-                progress=lambda done, total: progress("ask", done, total),
-            )
-            return evaluation.figures(outcomes)
-        case "rebuild":
-            answering.base.index.rebuild()
-            answering.reload(indexed)
-            return {"vectors": answering.base.index.size}
-        case "publish":
-            identity = _number(request["id"])
-            version = database.write_now(lambda session: lifecycle.publish(session, identity, hand, now)).number
-        case "rollback":
-            identity, version = _number(request["id"]), _number(request["version"])
-            database.write_now(lambda session: lifecycle.rollback(session, identity, version, hand, now))
-        case "remove":
-            identity, version = _number(request["id"]), 0
-            database.write_now(lambda session: lifecycle.remove(session, identity, hand, now))
-        case other:
-            raise ValueError(f"unknown action {other!r}")
-    answering.reload(indexed)
-    return {"id": identity, "version": version}
+    changes, chosen, alone = database.read_now(lambda session: _before(session, identity, hand))
+    golden = _golden(answering, identity, chosen, now)
+    done = database.write_now(lambda session: lifecycle.publish(session, identity, hand, now))
+    _reload(answering, progress)
+    figures = {"replaced": done.replaced, "withheld": done.withheld, "alone": alone}
+    return {"id": identity, "version": done.number, **figures, "changes": changes, **golden}
 
 
-def _add(
-    answering: Answering, request: dict[str, Any], now: datetime, hand: Hand, progress: Progress
-) -> dict[str, Any]:
+def _before(session: Session, identity: int, hand: Hand) -> tuple[dict[str, int], int | None, bool]:
+    """How much a publish would change, which version it is, and whether one hand does what should take two."""
+    lifecycle.document(session, identity)
+    known = lifecycle.versions(session, identity)
+    old = next((one for one in known if one.state == "published"), None)
+    new: DocumentVersion | None = known[-1] if known and known[-1].state == "draft" else None
+    found = comparing.between(session, old, new) if new is not None else comparing.Difference()
+    changes = {"added": len(found.added), "changed": len(found.changed), "removed": len(found.removed)}
+    return changes, new.id if new else None, hand.person_id is None and lifecycle.editors(session) >= 2
+
+
+def _golden(answering: Answering, identity: int, version: int | None, now: datetime) -> dict[str, Any]:
+    """Questions of the golden set that would be lost and won by a publish."""
+    if version is None:
+        return {"lost": [], "won": []}
+    found = answering.database.read_now(
+        lambda session: golden.compare(session, answering.base, {identity: version}, now=now)
+    )
+    return {"lost": list(found.lost), "won": list(found.won)}
+
+
+def _rollback(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    identity, number = _number(request["id"]), _version(request)
+    done = answering.database.write_now(lambda session: lifecycle.rollback(session, identity, number, hand, now))
+    _reload(answering, progress)
+    return {"id": identity, "version": done.number, "replaced": done.replaced, "withheld": done.withheld}
+
+
+def _remove(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    identity = _number(request["id"])
+    answering.database.write_now(lambda session: lifecycle.remove(session, identity, hand, now))
+    _reload(answering, progress)
+    return {"id": identity, "version": 0}
+
+
+def _restore(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    identity = _number(request["id"])
+    answering.database.write_now(lambda session: lifecycle.restore(session, identity, hand, now))
+    _reload(answering, progress)
+    return {"id": identity}
+
+
+def _archive(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    del progress
+    identity, number = _number(request["id"]), _number(request["version"], "kb.version_unknown")
+
+    def put(session: Session) -> str:
+        lifecycle.archive(session, identity, number, hand, now)
+        return lifecycle.version(session, identity, number).stage
+
+    return {"id": identity, "version": number, "stage": answering.database.write_now(put)}
+
+
+def _dates(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    identity, zone = _number(request["id"]), _zone(request)
+    first, last = _day(request.get("from")), _day(request.get("until"))
+    opens, closes = days.window(first, last, zone)
+    number = answering.database.write_now(
+        lambda session: lifecycle.set_dates(session, identity, opens, closes, hand, now)
+    )
+    _reload(answering, progress)
+    shown = {name: day.isoformat() if day else None for name, day in (("from", first), ("until", last))}
+    return {"id": identity, "version": number, **shown}
+
+
+def _care(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    identity, review = _number(request["id"]), _day(request.get("review"))
+    wanted: dict[str, Any] = {name: request[name] for name in ("owner", "audience") if request.get(name) is not None}
+
+    def change(session: Session) -> dict[str, Any]:
+        lifecycle.set_care(session, identity, hand, now, review_at=review, **wanted)
+        return listings.about(lifecycle.document(session, identity))
+
+    found = answering.database.write_now(change)
+    _reload(answering, progress)
+    return found
+
+
+def _accept(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    identity = _number(request["id"])
+    named = [_number(one, "kb.finding_unknown") for one in request.get("findings") or ()]
+
+    def pass_on(session: Session) -> tuple[int, int]:
+        chosen = named
+        if not chosen:
+            lifecycle.document(session, identity)
+            newest = lifecycle.versions(session, identity)[-1:]
+            chosen = [one.id or 0 for made in newest for one in lifecycle.findings(session, made, open_only=True)]
+        return len(chosen), lifecycle.accept(session, identity, chosen, hand, now)
+
+    count, freed = answering.database.write_now(pass_on)
+    if freed:
+        _reload(answering, progress)
+    return {"id": identity, "accepted": count, "freed": freed}
+
+
+def _erase(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    identity = _number(request["id"])
+    if request.get("confirmed") is not True:
+        raise KnowledgeRefusal("kb.erase_unconfirmed", id=identity)
+    done = erasing.erase(answering.database, identity, hand, now)
+    _reload(answering, progress)
+    return {"id": identity, "versions": done.versions, "chunks": done.chunks}
+
+
+def _add(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
     database = answering.database
     scope = ingest.check_scope(str(request.get("scope") or "all"))
+    audience = str(request.get("audience") or "")
+    if audience not in ("", "everybody", "leaders"):
+        raise KnowledgeRefusal("kb.audience_unknown", audience=audience[:40])
     kind, _, name = scope.partition(":")
     if name:
         found = database.read_now(lambda session: named_scope(session, kind, name))
@@ -139,9 +289,10 @@ def _add(
                 database,
                 path,
                 now=now,
-                label=ingest.Label(document, scope, str(request.get("owner") or "")[:80]),
+                label=ingest.Label(document, scope, str(request.get("owner") or "")[:80], audience),
                 hand=hand,
                 publish=bool(request.get("publish")),
+                zone=_zone(request),
                 progress=(lambda done, total: progress("read", done, total)) if len(chosen) == 1 else None,
             )
         except KnowledgeRefusal as refusal:
@@ -156,96 +307,28 @@ def _add(
                 "state": "published" if one.published else "draft",
                 "unchanged": one.unchanged,
                 "warnings": list(one.warnings),
+                "findings": one.findings,
             }
         )
     progress("read", len(chosen), len(chosen))
     if refused and not added:
         raise refused[0]
     if request.get("publish"):
-        answering.reload(lambda done, total: progress("index", done, total))
+        _reload(answering, progress)
     return {"added": added, "refused": [{"key": one.key, "values": one.values} for one in refused]}
 
 
-def _list(session: Session) -> dict[str, Any]:
-    counts = dict(session.exec(select(Chunk.version_id, func.count()).group_by(col(Chunk.version_id))).all())
-    newest: dict[int, DocumentVersion] = {}
-    for version in session.exec(
-        select(DocumentVersion).where(DocumentVersion.digest != "").order_by(col(DocumentVersion.number))
-    ):
-        current = newest.get(version.document_id)
-        if current is None or current.state != "published" or version.state == "published":
-            newest[version.document_id] = version
-    rows = session.exec(select(Document).where(col(Document.removed_at).is_(None)).order_by(col(Document.id)))
-    return {
-        "documents": [
-            {
-                "id": one.id,
-                "name": one.name,
-                "title": one.title,
-                "scope": one.scope,
-                "owner": one.owner,
-                "version": newest[one.id].number,
-                "state": newest[one.id].state,
-                "chunks": counts.get(newest[one.id].id or 0, 0),
-            }
-            for one in rows
-            if one.id in newest
-        ]
-    }
-
-
-def _show(session: Session, identity: int) -> dict[str, Any]:
-    document = session.get(Document, identity)
-    if document is None:
-        raise KnowledgeRefusal("kb.document_unknown", id=identity)
-    versions = session.exec(
-        select(DocumentVersion)
-        .where(DocumentVersion.document_id == identity, DocumentVersion.digest != "")
-        .order_by(col(DocumentVersion.number))
-    ).all()
-    shown = next((one for one in versions if one.state == "published"), versions[-1] if versions else None)
-    chunks = (
-        session.exec(select(Chunk).where(Chunk.version_id == shown.id).order_by(col(Chunk.ordinal))).all()
-        if shown is not None
-        else []
-    )
-    counts = dict(
-        session.exec(
-            select(Chunk.version_id, func.count())
-            .where(col(Chunk.version_id).in_([one.id for one in versions]))
-            .group_by(col(Chunk.version_id))
-        ).all()
-    )
-    return {
-        "id": identity,
-        "name": document.name,
-        "title": document.title,
-        "scope": document.scope,
-        "owner": document.owner,
-        "removed": document.removed_at is not None,
-        "versions": [
-            {
-                "number": one.number,
-                "state": one.state,
-                "chunks": counts.get(one.id or 0, 0),
-                "created_at": one.created_at.isoformat(),
-                "published_at": one.published_at.isoformat() if one.published_at else None,
-                "published_by": one.published_by,
-            }
-            for one in versions
-        ],
-        "chunks": [
-            {"entry": one.entry, "kind": one.kind, "title": one.title, "body": one.body, "locator": one.locator}
-            for one in chunks
-        ],
-    }
-
-
-def _gaps(session: Session) -> dict[str, Any]:
-    rows = session.exec(select(Question).where(Question.state == "open").order_by(col(Question.id)).limit(500))
-    return {
-        "questions": [
-            {"id": one.id, "group": one.group_id, "question": one.text, "asked_at": one.asked_at.isoformat()}
-            for one in rows
-        ]
-    }
+_CHANGES: dict[str, Change] = {
+    "add": _add,
+    "eval": _eval,
+    "rebuild": _rebuild,
+    "publish": _publish,
+    "rollback": _rollback,
+    "remove": _remove,
+    "restore": _restore,
+    "archive": _archive,
+    "dates": _dates,
+    "care": _care,
+    "accept": _accept,
+    "erase": _erase,
+}

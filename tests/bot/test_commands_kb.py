@@ -35,7 +35,7 @@ FAQ = (
 def _kb(data: Path, *arguments: str) -> Any:
     done = CliRunner().invoke(commands_kb.app, [*arguments, "--data", str(data), "--json"])
     assert done.exit_code == 0, done.output + done.stderr
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _refused(data: Path, *arguments: str) -> str:

@@ -29,7 +29,7 @@ async def test_a_documents_life_on_postgresql(postgres_url: str, tmp_path: Path)
     assert (await answering.ask("几点可以提货", now=NOW)).text == "五点。"
     await requests.handle(answering, {"action": "rollback", "id": 1, "version": 1}, NOW)
     assert (await answering.ask("几点可以提货", now=NOW)).text == "四点。"
-    assert [one["version"] for one in requests.read(database, {"action": "list"})["documents"]] == [1]
+    assert [one["version"] for one in requests.read(database, {"action": "list"}, NOW)["documents"]] == [1]
     await requests.handle(answering, {"action": "remove", "id": 1}, NOW)
     assert (await answering.ask("几点可以提货", now=NOW)).decision != "answered"
     answering.close()

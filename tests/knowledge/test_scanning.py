@@ -13,6 +13,7 @@ from sqlmodel import select
 
 from knowledge import ingest, lifecycle, loaders, scanning
 from knowledge.answering import Answering
+from knowledge.incoming import rows_of
 from prompts import scanning as lists
 from storage.documents import Chunk, DocumentVersion, Finding
 from storage.engine import Database
@@ -89,11 +90,11 @@ def test_what_a_shop_says_is_not(text: str) -> None:
 
 def test_the_starter_base_is_clean() -> None:
     grave, told = [], 0
-    for folder in ("faq", "policies"):
+    for folder in ("faq", "policies", "leaders"):
         for path in sorted((ingest.STARTER / folder).iterdir()):
             if path.suffix not in loaders.SUFFIXES or path.name.lower() == "readme.md":
                 continue
-            for row in ingest._rows(loaders.load(path), path, "Asia/Shanghai"):
+            for row in rows_of(loaders.load(path), path, "Asia/Shanghai"):
                 told += len(row.found)
                 grave += [(path.name, row.values["entry"], one) for one in row.found if one.severity == "block"]
     assert grave == []
@@ -109,7 +110,7 @@ def test_poisoned_documents_are_found_and_have_no_effect(tmp_path: Path) -> None
         path = tmp_path / one["filename"]
         path.write_text(one["body"], "utf-8")
         loaded = loaders.load(path)
-        rows = list(ingest._rows(loaded, path, "Asia/Shanghai"))
+        rows = list(rows_of(loaded, path, "Asia/Shanghai"))
         found = [each for row in rows for each in row.found] + [each for _, each in scanning.told(loaded.findings)]
         assert any(each.kind == "injection" for each in found), one["filename"]
         answered = [row.values["body"] for row in rows if not any(each.severity == "block" for each in row.found)]
