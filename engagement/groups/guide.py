@@ -22,6 +22,8 @@ from prompts.loader import texts
 CHANGE = "group_setting"
 _CHOICES = {"bad_fruit": 2, "no_reason": 2, "quiet": 2, "zone": 2}
 """Key → how many ready answers it has."""
+_AGAIN = 1
+"""Mark in a question's subject: it is asked for the second time."""
 
 
 def question(ctx: Context, ask: Ask) -> Reply:
@@ -39,7 +41,7 @@ def question(ctx: Context, ask: Ask) -> Reply:
     buttons.append(Button(f"fill_skip:{ask.reference()}", "groups.button_keep" if now else "groups.button_skip"))
     buttons.append(Button(f"fill_stop:{ask.reference()}", "groups.button_stop"))
     values = {"current": now, "group": ctx.here.name}
-    return Reply(f"groups.ask_{ask.key}", values, tails, buttons=buttons, subject=f"fill:{ask.reference()}")
+    return Reply(f"groups.ask_{ask.key}", values, tails, buttons=buttons, subject=f"fill:{ask.reference(ask.choice)}")
 
 
 def current(ctx: Context, key: str) -> str:
@@ -73,7 +75,7 @@ def go_on(ctx: Context, after: Ask, told: Reply | None = None) -> list[Reply]:
     """Ask what comes next, or sum up; ``told`` says what came of the last answer and stands above it."""
     key = rules.next_key(ctx.here.facts, after.way, after.key)
     if key:
-        return [_joined(told, question(ctx, replace(after, key=key)))]
+        return [_joined(told, question(ctx, replace(after, key=key, choice=0)))]
     return [_joined(told, summary(ctx, after.way))]
 
 
@@ -167,12 +169,19 @@ def stop_at(ctx: Context, ask: Ask) -> list[Reply]:
 
 
 def _taken(ctx: Context, ask: Ask, text: str) -> Sequence[Reply]:
-    """Keep a value; one that cannot be read is asked for again. Who names another fact means that one."""
+    """Keep a value; one that cannot be read is asked for again. Who names another fact means that one.
+
+    What does not look like an answer is asked for once more, with an example; said again it is what the leader means.
+    """
     named = rules.named_fact(text)
     if named is not None and named[0] == ask.key:
         text = named[1]
     elif named is not None:
         return [_joined(keep(ctx, *named), question(ctx, ask))]
+    if rules.fault(ask.key, text) == "unlike" and not ask.choice:
+        again = question(ctx, replace(ask, choice=_AGAIN))
+        values = {**again.values, "word": rules.shown_facts()[ask.key], "said": rules.value_of(text)}
+        return [replace(again, key="groups.unlike", values=values, tails=(again.key,))]
     try:
         told = keep(ctx, ask.key, text)
     except Refusal as no:
@@ -185,7 +194,7 @@ def keep(ctx: Context, key: str, text: str) -> Reply:
     """Set a fact, the zone or the quiet hours; the reply says so and carries the way back.
 
     Raises:
-        Refusal: ``groups.zone_how``, ``groups.quiet_how``, ``groups.fact_how``.
+        Refusal: ``groups.zone_how``, ``groups.quiet_how``, ``groups.fact_how``, ``groups.odd_…`` for an hour that is none.
     """
     word, value = rules.shown_facts().get(key, ""), rules.value_of(text)
     before: Mapping[str, object]
@@ -201,6 +210,8 @@ def keep(ctx: Context, key: str, text: str) -> Reply:
     else:
         if not value or not word:
             raise Refusal("groups.fact_how")
+        if rules.fault(key, value) == "odd":
+            raise Refusal(f"groups.odd_{key}", said=value)
         gone = rules.clears(value)
         values = {"word": word, "value": value}
         before = service.set_fact(ctx, key, "" if gone else value)

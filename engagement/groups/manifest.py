@@ -52,6 +52,14 @@ FEATURE = Feature(
             consent=False,
         ),
         Command(
+            "groups.copy",
+            ("照抄", "照抄设置", "照抄另一个群"),
+            start.copy_typed,
+            slash=("copy",),
+            roles=_LEADER,
+            consent=False,
+        ),
+        Command(
             "groups.leader",
             ("设团长", "添加团长"),
             handlers.add_leader,

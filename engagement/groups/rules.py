@@ -52,8 +52,6 @@ ZONES = {  # zh: what leaders type
     "东京时间": "Asia/Tokyo",
 }
 """What a leader types for a time zone; any IANA name does too."""
-ACKS = ("on", "summary", "off")
-"""Routine check-ins: a reaction each, one edited summary a day, words. In the order of the button under 设置."""
 _AFTER_WORD = re.compile(r"[\s:]+")
 _CLOCK = re.compile(
     r"(?P<part>凌晨|清晨|早上|早晨|早|上午|中午|下午|傍晚|晚上|夜里|半夜|晚|夜)?\s*"
@@ -130,6 +128,43 @@ def _hour(word: str) -> int:
         return int(word)
     tens, ten, ones = word.rpartition(_TEN)
     return (_DIGITS.get(tens, 1) * 10 if ten else 0) + _DIGITS.get(ones, 0)
+
+
+_TIMED = frozenset({"pickup_hours", "order_cutoff"})
+_HAS_TIME = re.compile(
+    r"\d|[一二三四五六七八九十两]\s*点|点钟|小时|全天|整天|随时|凌晨|清晨|早|上午|中午|午后|下午|傍晚|晚|夜|天黑|下班|饭后|通知|送到|到货"
+)
+_HAS_LENGTH = re.compile(
+    r"\d|[一二三四五六七八九十两半]\s*(?:个?小时|天|日|周|星期)|当[天日场面]|马上|立刻|及时|尽快|小时|随时"
+)
+_HAS_DAY = re.compile(r"\d|周|星期|礼拜|每|天|日|号|次|隔|今|明|后|早|晚|上午|下午|节|通知")
+_ONLY_TIME = re.compile(r"[\d:\s~到至,、点时分半-]*\d[\d:\s~到至,、点时分半-]*")
+_CLOCKS = re.compile(r"(\d+|[一二三四五六七八九十两]+)\s*(?::\s*(\d+)|点(?:\s*(\d+)\s*分)?)")
+_PHONE_LEAST = 5
+
+
+def fault(key: str, value: str) -> str:
+    """Say why a value cannot be meant for a fact: ``odd`` (there is no such hour), ``unlike`` (it does not look like one).
+
+    A leader who means it says it again; an hour that does not exist is never kept.
+    """
+    folded = unicodedata.normalize("NFKC", simplified(value)).replace("—", "-").replace("–", "-")
+    if key in _TIMED and any(not _exists(*one.groups()) for one in _CLOCKS.finditer(folded)):
+        return "odd"
+    fits = {
+        "pickup_place": not _ONLY_TIME.fullmatch(folded),
+        "pickup_hours": bool(_HAS_TIME.search(folded)),
+        "order_cutoff": bool(_HAS_TIME.search(folded)),
+        "delivery_day": bool(_HAS_DAY.search(folded)),
+        "hotline": sum(char.isdigit() for char in folded) >= _PHONE_LEAST,
+        "after_sale_time": bool(_HAS_LENGTH.search(folded)),
+    }
+    return "" if clears(value) or fits.get(key, True) else "unlike"
+
+
+def _exists(hour: str, minute: str | None, minute_after: str | None) -> bool:
+    number = int(hour[:4]) if hour.isdecimal() else _hour(hour)
+    return number <= 24 and int((minute or minute_after or "0")[:4]) < 60
 
 
 def next_acks(style: str) -> str:

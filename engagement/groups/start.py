@@ -104,12 +104,27 @@ def _in_private(ctx: Context) -> Context:
 
 
 def copy(ctx: Context) -> Sequence[Reply]:
-    """照抄上一个群的设置, with the way back."""
+    """照抄上一个群的设置, by button."""
     source, _, target = ctx.text.partition(":")
     rooms.lead(ctx, row_id(target))
     found = next((one for one in rooms.led(_in_private(ctx)) if one.id == row_id(source)), None)
     if found is None or found.id == ctx.here.id:
         raise Refusal("guard.old_button")
+    return _copied(ctx, found)
+
+
+def copy_typed(ctx: Context) -> Sequence[Reply]:
+    """照抄, as the button says: from the other group if there is one, else which."""
+    others = [one for one in rooms.led(_in_private(ctx)) if one.id != ctx.here.id and one.facts]
+    if not others:
+        raise Refusal("groups.copy_none")
+    if len(others) == 1 and not ctx.here.facts:
+        return _copied(ctx, others[0])
+    buttons = [Button(f"copy:{one.id}:{ctx.here.id}", "groups.button_copy", {"from": one.name}) for one in others]
+    return [Reply("groups.copy_which", {"group": ctx.here.name}, buttons=buttons)]
+
+
+def _copied(ctx: Context, found: Group) -> Sequence[Reply]:
     before = service.copy_settings(ctx, found)
     undo = actions.note(ctx, guide.CHANGE, before, "groups.did_copy")
     then = walk(ctx) if ctx.incoming.place is Place.DM else Reply("groups.start_private")

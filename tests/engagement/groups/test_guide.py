@@ -384,3 +384,93 @@ def test_zones() -> None:
     assert rules.read_zone("北京時間") == "Asia/Shanghai"
     assert rules.read_zone(" Asia/Tokyo ") == "Asia/Tokyo"
     assert rules.read_zone("火星") == "火星"
+
+
+def other_group(stage: Stage, name: str, **facts: str) -> int:
+    """Another group that the leader leads."""
+
+    def make(session: Session) -> int:
+        other = Group(channel="play", external_id=name, name=name, created_at=stage.clock.now(), facts=facts)
+        session.add(other)
+        session.flush()
+        assert other.id is not None
+        known = identities.known(session, "play", LEADER, None)
+        assert known is not None
+        identities.enter(session, other.id, known.person_id, LEADER, stage.clock.now()).role = "leader"
+        return other.id
+
+    return stage.database.write_now(make)
+
+
+def test_copy_is_a_command_also_in_the_middle_of_the_questions(stage: Stage) -> None:
+    """
+    团团: 提货点在哪里？ 周团长: 照抄 → 只带这一个群：没有可以照抄的，什么也没记
+    周团长还带金桂苑：照抄 → 照「金桂苑」的填好了，能改回去；已经填了的先问是哪个
+    """
+    privately(stage, button=f"fill:{stage.group_id}:pickup_place:first")
+    assert privately(stage, "照抄").key == "groups.copy_none"
+    assert facts(stage) == {}
+    other_group(stage, "金桂苑", pickup_place="南门菜鸟", pickup_hours="15:00-19:00")
+    privately(stage, button=f"group:{stage.group_id}")
+    privately(stage, button=f"fill:{stage.group_id}:pickup_place:first")
+    copied = privately(stage, "照抄")
+    assert (copied.key, facts(stage)["pickup_place"]) == ("groups.copied", "南门菜鸟")
+    assert privately(stage, "照抄设置").key == "groups.copy_which"
+    privately(stage, button=key_of(copied, "undo:"))
+    assert facts(stage) == {}
+
+
+def test_what_does_not_look_like_an_answer_is_asked_for_once_more(stage: Stage) -> None:
+    """
+    团团: 提货时间是几点到几点？ 周团长: 东门快递柜 → 看着不像提货时间，再说一遍……比如：16:00-20:00
+    周团长: 下午四点到晚上八点 → 记下了
+    团团: 热线？ 周团长: 老王 → 看着不像热线；周团长: 老王 → 那就照你说的记
+    团团: 截单？ 周团长: 晚上二十五点 → 没有这个时间，怎么说都不记；跳过 → 下一项
+    """
+    privately(stage, button=f"fill:{stage.group_id}:pickup_hours:all")
+    again = privately(stage, "东门快递柜")
+    assert (again.key, again.tails) == ("groups.unlike", ("groups.ask_pickup_hours",))
+    assert "16:00-20:00" in shown(again)
+    assert facts(stage) == {}
+    assert privately(stage, "下午四点到晚上八点").key == "groups.fact_kept"
+    privately(stage, button=f"fill:{stage.group_id}:hotline:all")
+    assert privately(stage, "老王").key == "groups.unlike"
+    assert privately(stage, "老王").key == "groups.fact_kept"
+    privately(stage, button=f"fill:{stage.group_id}:order_cutoff:all")
+    assert privately(stage, "晚上二十五点").key == "groups.odd_order_cutoff"
+    odd = privately(stage, "晚上二十五点")
+    assert odd.key == "groups.odd_order_cutoff"
+    assert "每天 22:00" in shown(odd)
+    assert privately(stage, "群信息 截单时间 晚上二十五点").key == "groups.odd_order_cutoff"
+    assert privately(stage, "跳过").key == "groups.ask_hotline"
+    assert facts(stage) == {"pickup_hours": "下午四点到晚上八点", "hotline": "老王"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("pickup_place", "16:00-20:00", "unlike"),
+        ("pickup_place", "3 号楼 1 单元", ""),
+        ("pickup_place", "物业 24 小时柜", ""),
+        ("pickup_hours", "全天", ""),
+        ("pickup_hours", "16:00-26:00", "odd"),
+        ("pickup_hours", "晚上七点半到九点", ""),
+        ("pickup_hours", "10:75", "odd"),
+        ("pickup_hours", "４点３０分以后", ""),
+        ("order_cutoff", "每晚十点", ""),
+        ("order_cutoff", "晚上二十五点", "odd"),
+        ("order_cutoff", "24:00", ""),
+        ("order_cutoff", "东门", "unlike"),
+        ("delivery_day", "周二、周五下午", ""),
+        ("delivery_day", "东门快递柜", "unlike"),
+        ("hotline", "400-000-0000", ""),
+        ("hotline", "没有", ""),
+        ("hotline", "晚上", "unlike"),
+        ("after_sale_time", "提货后 24 小时内", ""),
+        ("after_sale_time", "收到货当天", ""),
+        ("after_sale_time", "东门", "unlike"),
+        ("leader_name", "周姐", ""),
+    ],
+)
+def test_what_looks_like_a_fact(key: str, value: str, why: str) -> None:
+    assert rules.fault(key, value) == why
