@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot import commands_kb_care, kb_words
+from bot import commands_entries, commands_kb_care, kb_words
 from bot.kb_terminal import AsJson, By, Data, Identity, as_json, fail, out, run, say, table
 from prompts.loader import texts
 
@@ -209,3 +209,4 @@ def evaluate(queries: Path, data: Data = Path("data"), json_: AsJson = False) ->
 
 
 commands_kb_care.add_to(app)
+commands_entries.add_to(app)

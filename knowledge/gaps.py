@@ -83,11 +83,17 @@ class Measure:
 _MEASURES: WeakKeyDictionary[KnowledgeBase, Measure] = WeakKeyDictionary()
 
 
-def measure(session: Session, base: KnowledgeBase) -> Measure:
-    """The likeness of a base's texts and the floor of its groups; made anew when the base has changed."""
+def measure(session: Session, base: KnowledgeBase, *, fresh: bool = True) -> Measure:
+    """The likeness of a base's texts and the floor of its groups; made anew, in a second, when the base has changed.
+
+    Args:
+        session: Read from.
+        base: Whose.
+        fresh: False takes what was made before some edits; weights hardly change by them.
+    """
     now = counter(session)
     known = _MEASURES.get(base)
-    if known is None or known.counter != now:
+    if known is None or (fresh and known.counter != now):
         asked: dict[str, list[str]] = defaultdict(list)
         for entry, text in session.execute(
             select(Chunk.entry, Phrasing.text)

@@ -64,7 +64,7 @@ def merge(
     editing.put(session, kept, said)
     for old in dict.fromkeys(old_ids):
         if old != kept.entry:
-            _lead_here(session, version, kept, old)
+            _lead_here(session, version, kept, old, now)
     others: tuple[int, ...] = ()
     if from_version.id != version.id:
         others = (from_version.document_id,)
@@ -143,7 +143,7 @@ def move(session: Session, entry: str, scope: str, hand: Hand, now: datetime, *,
         session.add(Phrasing(chunk_id=made.id or 0, kind=row.kind, text=row.text))
     notes = session.exec(select(Finding).where(Finding.chunk_id == gone.id, Finding.kind == editing.MERGED)).all()
     for old in [one.locator for one in notes]:
-        _lead_here(session, version, made, old)
+        _lead_here(session, version, made, old, now)
     editing.out(session, gone)
     drafts.touch(session, from_version, now)
     editing.note(session, hand, now, from_version)
@@ -151,8 +151,11 @@ def move(session: Session, entry: str, scope: str, hand: Hand, now: datetime, *,
     return Edited(done.document, done.version, done.entry, done.phrasings, others=(from_version.document_id,))
 
 
-def _lead_here(session: Session, version: DocumentVersion, chunk: Chunk, old: str) -> None:
-    session.add(
-        Finding(version_id=version.id or 0, chunk_id=chunk.id, kind=editing.MERGED, severity="note", locator=old[:120])
+def _lead_here(session: Session, version: DocumentVersion, chunk: Chunk, old: str, now: datetime) -> None:
+    """Keeps where an id went; a note that waits for nobody."""
+    made = Finding(
+        version_id=version.id or 0, chunk_id=chunk.id, kind=editing.MERGED, severity="note", locator=old[:120]
     )
+    made.accepted_at = now
+    session.add(made)
     session.flush()

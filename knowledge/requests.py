@@ -12,7 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowledge import comparing, days, erasing, evaluation, golden, ingest, lifecycle, listings
+from knowledge import comparing, days, entry_requests, erasing, evaluation, golden, ingest, lifecycle, listings
 from knowledge.answer import Scope
 from knowledge.answering import named_scope
 from knowledge.errors import KnowledgeRefusal
@@ -30,9 +30,9 @@ Request = dict[str, Any]
 Change = Callable[["Answering", Request, datetime, Hand, Progress], dict[str, Any]]
 Read = Callable[["Session", Request, datetime], dict[str, Any]]
 
-EXTRA: dict[str, Change] = {}
+EXTRA: dict[str, Change] = dict(entry_requests.CHANGES)
 """Further actions that change something or ask the base; whoever adds one reloads when answers change by it."""
-EXTRA_READ: dict[str, Read] = {}
+EXTRA_READ: dict[str, Read] = dict(entry_requests.READS)
 """Further actions that need the rows alone."""
 
 
