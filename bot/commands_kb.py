@@ -164,8 +164,15 @@ def rebuild(data: Data = Path("data"), json_: AsJson = False) -> None:
 
 
 @app.command(help=texts().raw("kb.gaps"))
-def gaps(data: Data = Path("data"), json_: AsJson = False) -> None:
+def gaps(
+    data: Data = Path("data"),
+    grouped: Annotated[bool, typer.Option("--grouped", help="By meaning, the most asked first")] = False,
+    json_: AsJson = False,
+) -> None:
     """List unanswered questions."""
+    if grouped:
+        commands_entries.grouped(data, json_=json_)
+        return
     result = run(data, "gaps")
     if json_:
         as_json(result)

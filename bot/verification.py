@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 from bot.settings import Settings
 from engagement.checkin import records as checkin
 from engagement.households import service as households
+from knowledge import soundness
 from prompts.loader import texts
 from storage import audit, ledger, migrate
 from storage.campaigns import Delivery, Fire
@@ -114,7 +115,23 @@ def _others(session: Session) -> list[Check]:
     ]
 
 
-_ALL: tuple[Callable[[Session], list[Check]], ...] = (_ledger, _messages, _deliveries, _others)
+def _knowledge(session: Session) -> list[Check]:
+    parts = (
+        ("kb_published", soundness.versions),
+        ("kb_unfinished", soundness.unfinished),
+        ("kb_withheld", soundness.held_back),
+    )
+    counted = [(key, count(session)) for key, count in parts]
+    return [Check(key, one.figure, one.wrong) for key, one in counted]
+
+
+_ALL: tuple[Callable[[Session], list[Check]], ...] = (_ledger, _messages, _deliveries, _knowledge, _others)
+
+
+def _vectors(session: Session, directory: Path) -> list[Check]:
+    """Counted only: the index is made from rows, and what it lacks it gets when it is opened next."""
+    held, behind = soundness.vectors(session, directory)
+    return [Check("kb_vectors", held, 0), Check("kb_vectors_behind", behind, 0)]
 
 
 def checks(session: Session) -> list[Check]:
@@ -127,6 +144,6 @@ def verify(directory: Path, settings: Settings) -> list[Check]:
     database = open_database(directory, settings.database)
     try:
         migrate.upgrade(database)
-        return database.read_now(checks)
+        return database.read_now(lambda session: [*checks(session), *_vectors(session, directory)])
     finally:
         database.close()

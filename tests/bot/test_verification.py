@@ -16,6 +16,11 @@ from bot.verification import Check, verify
 from tests.bot.scripts import at, create, play
 
 RAISE = "DROP TRIGGER IF EXISTS ledger_entry_no_update; DROP TRIGGER IF EXISTS audit_no_update;"
+_A_DOCUMENT = "INSERT INTO document (id, name, title, scope, owner, created_at) VALUES (901, 'a', '', 'all', '', 0);"
+_A_VERSION = (
+    "INSERT INTO document_version (id, document_id, number, state, digest, created_at, scanned_at, published_by)"
+    " VALUES ({id}, 901, {number}, 'published', '{digest}', 0, 0, '');"
+)
 PLANTED = {
     "balances": "UPDATE account SET balance = balance + 1 WHERE id = (SELECT min(id) FROM account)",
     "no_negative": "PRAGMA ignore_check_constraints=ON; UPDATE account SET balance = -1 WHERE id = 1",
@@ -32,6 +37,18 @@ PLANTED = {
     "lots": (
         "INSERT INTO ledger_lot (entry_id, account_id, member_id, expires_on, remaining)"
         " SELECT id, account_id, member_id, '2027-12-31', 999 FROM ledger_entry LIMIT 1"
+    ),
+    "kb_published": (
+        _A_DOCUMENT + _A_VERSION.format(id=901, number=1, digest="a") + _A_VERSION.format(id=902, number=2, digest="b")
+    ),
+    "kb_unfinished": _A_DOCUMENT + _A_VERSION.format(id=901, number=1, digest=""),
+    "kb_withheld": (
+        _A_DOCUMENT
+        + _A_VERSION.format(id=901, number=1, digest="a")
+        + "INSERT INTO chunk (id, version_id, ordinal, entry, kind, title, body, plain, category, source, locator)"
+        " VALUES (901, 901, 0, 'a', 'entry', 'a', 'a', '', '', '', '');"
+        "INSERT INTO finding (version_id, chunk_id, kind, severity, locator, excerpt, accepted_by)"
+        " VALUES (901, 901, 'injection', 'block', '', '', '')"
     ),
     "audit": "UPDATE audit SET details = '{}' WHERE id = 1",
     "keys": (
@@ -91,7 +108,7 @@ def test_what_is_planted_is_found(folder: Path, what: str) -> None:
 
 
 def test_every_check_that_can_fail_is_planted(played: Path) -> None:
-    counted_only = {"inbox_dead", "fires"}
+    counted_only = {"inbox_dead", "fires", "kb_vectors", "kb_vectors_behind"}
     assert {check.key for check in verify(played, Settings())} == set(PLANTED) | counted_only
 
 
