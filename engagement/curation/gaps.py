@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engagement.curation import access, documents, words
 from engagement.curation.access import Curator, refusing
+from engagement.curation.writing import drafted
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Reply
@@ -146,6 +147,11 @@ def _gap(ctx: Context, chosen: Chosen) -> tuple[Curator, Gap]:
     return who, chosen.gap
 
 
+def _asking(ctx: Context, chosen: Chosen) -> str:
+    """Return the scope of the group that asked: a leader's answer is for it alone."""
+    return f"group:{ctx.session.get_one(Question, chosen.question).group_id}"
+
+
 @refusing
 def ask_answer(ctx: Context, chosen: Chosen) -> Sequence[Reply]:
     """写答案: ask for it; the next words are the answer."""
@@ -159,35 +165,12 @@ def answered(ctx: Context, chosen: Chosen) -> Sequence[Reply]:
     from knowledge import gaps
 
     who, gap = _gap(ctx, chosen)
-    scope = gap.scope if who.may(gap.scope) else access.home(who)
+    scope = access.home(who) if who.staff else _asking(ctx, chosen)
     made = gaps.propose(ctx.session, gap.questions, ctx.text, who.hand, ctx.now, scope=scope)
     if made.state != "open":
         raise Refusal("curation.gap_gone")
     done = gaps.accept(ctx.session, made.id or 0, who.hand, ctx.now)
-    return [drafted(ctx, who, done.document, gap.text, ctx.text, done.phrasings)]
-
-
-def drafted(ctx: Context, who: Curator, identity: int, question: str, answer: str, phrasings: int) -> Reply:
-    """Say that an entry stands in a draft, and what comes next."""
-    from engagement.curation.files import draft_buttons
-    from knowledge import lifecycle
-
-    version = lifecycle.versions(ctx.session, identity)[-1]
-    second = lifecycle.needs_second(ctx.session, version, who.hand)
-    tails, findings = words.findings(
-        [one for one in lifecycle.findings(ctx.session, version, open_only=True) if one.severity != "note"]
-    )
-    values: dict[str, object] = {
-        "id": identity,
-        "question": words.cut(question, 60),
-        "answer": words.cut(answer, 200),
-        "count": phrasings,
-        "scope": words.for_whom(ctx.session, access.document(ctx.session, who, identity)),
-        "group": None,
-    }
-    tails.append("curation.needs_second" if second else "curation.drafted_next")
-    buttons = draft_buttons(version, second=second)
-    return Reply("curation.drafted", {**values, **findings}, tails, buttons=buttons)
+    return [drafted(ctx, who, done.document, done.entry, gap.text, ctx.text, done.phrasings)]
 
 
 @refusing
@@ -211,6 +194,6 @@ def never(ctx: Context, chosen: Chosen) -> Sequence[Reply]:
     from knowledge import gaps
 
     who, gap = _gap(ctx, chosen)
-    scope = gap.scope if who.may(gap.scope) else access.home(who)
+    scope = access.home(who) if who.staff else _asking(ctx, chosen)
     gaps.dismiss(ctx.session, gap.questions, who.hand, ctx.now, scope=scope)
     return [Reply("curation.gap_dismissed", {"question": words.cut(gap.text, 40), "group": None})]

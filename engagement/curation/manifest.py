@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from engagement.curation import documents, files, gaps, privacy
+from engagement.curation import (
+    care,
+    changing,
+    documents,
+    files,
+    gaps,
+    jobs,
+    offers,
+    privacy,
+    publishing,
+    trying,
+    writing,
+)
 from engagement.curation.access import WHO
-from engagement.feature import Command, Feature, Handler, PersonalData, Slow
+from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData, Slow
 
 
 def _numbered(name: str, words: tuple[str, ...], word: str, handler: Handler | Slow) -> Command:
@@ -21,8 +33,24 @@ def _numbered(name: str, words: tuple[str, ...], word: str, handler: Handler | S
     )
 
 
-_PUBLISH = Slow(documents.prepare_publish, documents.weigh, documents.sure_publish)
+def _entry(name: str, words: tuple[str, ...], handler: Handler | Slow, help_key: str = "") -> Command:
+    """Return a command about entries; what follows it may be long."""
+    return Command(
+        f"curation.{name}",
+        words,
+        handler,
+        long=True,
+        takes="optional",
+        needs_group=False,
+        roles=WHO,
+        consent=False,
+        help=help_key,
+    )
+
+
+_PUBLISH = Slow(publishing.prepare_publish, publishing.weigh, publishing.sure_publish)
 _GAPS = Slow(gaps.prepare, gaps.work, gaps.finish)
+_SAID = Slow(writing.prepare_said, writing.work, writing.finish)
 _GAP_ANSWERED = Slow(gaps.prepare_one, gaps.work_one, gaps.answered)
 
 FEATURE = Feature(
@@ -48,39 +76,81 @@ FEATURE = Feature(
             consent=False,
             help="curation.help_gaps",
         ),
+        _entry(
+            "new",
+            ("新问答", "写问答", "教你一条"),
+            Slow(writing.prepare, writing.work, writing.finish),
+            "curation.help_new",
+        ),
+        _entry("answer", ("改答案",), changing.slow(changing.ANSWER)),
+        _entry("phrasing", ("加问法",), changing.slow(changing.PHRASING)),
+        _entry("split", ("拆分问答", "拆分"), changing.slow(changing.SPLIT)),
+        _entry(
+            "merge",
+            ("合并问答", "合并"),
+            Slow(changing.prepare_merge, changing.work_merge, changing.finish_merge),
+        ),
+        _entry("offers", ("提议", "知识提议"), offers.listed, "curation.help_offers"),
+        _entry("try", ("试问",), Slow(trying.prepare, trying.work, trying.finish), "curation.help_try"),
         _numbered("show", ("看文档", "查看文档"), "看", documents.shown),
         _numbered("diff", ("文档差异", "看差异"), "差异", documents.compared),
         _numbered("publish", ("发布文档",), "发布", _PUBLISH),
-        _numbered("back", ("回滚文档", "退回文档"), "回滚", documents.back),
-        _numbered("take", ("下架文档",), "下架", documents.take_down),
-        _numbered("restore", ("恢复文档",), "恢复", documents.restore),
+        _numbered("back", ("回滚文档", "退回文档"), "回滚", publishing.back),
+        _numbered("take", ("下架文档",), "下架", publishing.take_down),
+        _numbered("restore", ("恢复文档",), "恢复", publishing.restore),
+        _numbered("dates", ("文档有效期",), "有效期", care.dates),
+        _numbered("owner", ("文档负责人",), "负责人", care.owner),
+        _numbered("review", ("复查文档", "文档复查"), "复查", care.review),
     ),
     buttons={
         "kb_list": documents.list_button,
         "kb_show": documents.show_button,
         "kb_diff": documents.compare_button,
         "kb_publish": _PUBLISH,
-        "kb_go": documents.go_button,
-        "kb_stay": documents.stay_button,
-        "kb_drop": documents.drop_button,
-        "kb_pass": documents.pass_button,
-        "kb_back": documents.back_button,
-        "kb_take": documents.take_button,
-        "kb_restore": documents.restore_button,
+        "kb_go": publishing.go_button,
+        "kb_stay": publishing.stay_button,
+        "kb_drop": publishing.drop_button,
+        "kb_pass": publishing.pass_button,
+        "kb_back": publishing.back_button,
+        "kb_take": publishing.take_button,
+        "kb_restore": publishing.restore_button,
         "kb_gaps": _GAPS,
         "kb_write": Slow(gaps.prepare_one, gaps.work_one, gaps.ask_answer),
         "kb_same": Slow(gaps.prepare_one, gaps.work_one, gaps.same),
         "kb_never": Slow(gaps.prepare_one, gaps.work_one, gaps.never),
+        "kb_ask": writing.ask_more,
+        "kb_keep": writing.keep,
+        "kb_alias": Slow(writing.prepare_press, writing.work, writing.alias),
+        "kb_no": writing.drop,
+        "kb_out": writing.take_out,
+        "kb_pick": changing.pick_button,
+        "kb_merge": changing.merge_button,
+        "kb_offers": offers.list_button,
+        "kb_accept": offers.accept_button,
+        "kb_edit": offers.edit_button,
+        "kb_decline": offers.decline_button,
+        "kb_dates": care.dates_button,
+        "kb_owner": care.owner_button,
+        "kb_review": care.review_button,
     },
-    quotes={"kb_gap": _GAP_ANSWERED},
-    asks=frozenset({"kb_gap"}),
+    quotes={
+        "kb_gap": _GAP_ANSWERED,
+        "kb_new": _SAID,
+        "kb_ask": _SAID,
+        "kb_entry": changing.said,
+        "kb_offer": offers.said,
+    },
+    asks=frozenset({"kb_gap", "kb_new", "kb_ask", "kb_entry", "kb_offer"}),
     plain=frozenset(
         {
             *("kb_list", "kb_show", "kb_diff", "kb_publish", "kb_go", "kb_stay", "kb_drop", "kb_pass", "kb_back"),
             *("kb_take", "kb_restore", "kb_gaps", "kb_write", "kb_same", "kb_never", "kb_gap"),
+            *("kb_ask", "kb_keep", "kb_alias", "kb_no", "kb_out", "kb_pick", "kb_merge", "kb_offers", "kb_accept"),
+            *("kb_edit", "kb_decline", "kb_dates", "kb_owner", "kb_review", "kb_new", "kb_entry", "kb_offer"),
         }
     ),
     files=Slow(files.prepare, files.work, files.finish, files.begin),
+    jobs=(JobSpec(jobs.WEEK, jobs.MINUTE, jobs.plan_week, grace_minutes=180, unasked=False),),
     personal_data=(
         PersonalData(
             "document_version",

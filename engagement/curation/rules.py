@@ -10,16 +10,20 @@ from engagement.kernel import one_line
 
 STEM_BYTES = 200
 """UTF-8 bytes of a file's name without its ending: what every file system holds."""
+LONGEST = 300
+"""Days between two days without a year; beyond it the end was meant to be before the beginning."""
 _UNSAFE = re.compile(r'[<>:"|?*\x00-\x1f]')
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _LEADERS = re.compile(r"(?:只?给|发给)?团长(?:看|们|们看)?(?:的|用)?")
 _ONLY = re.compile(r"(?:只给|只用于|范围)[ :：]*(\S.{0,60})")
 _DAY = re.compile(r"(?:(\d{4})[-/.年])?(\d{1,2})[-/.月](\d{1,2})日?")
+_DAY_WITH_YEAR = re.compile(r"\d{4}\D")
 _FROM_TO = re.compile(r"(?:从?(?P<first>\S+?))? *(?:到|至|~|—|－) *(?P<last>\S+)")
 _ALWAYS = re.compile(r"长期|一直|不限|永久|没有期限|取消")
 _DAYS_ON = re.compile(r"(\d{1,3})(?:天|日)后?")
 _MONTHS_ON = re.compile(r"(\d{1,2})个?月后?")
 _NUMBERED = re.compile(r"(\d{1,9})[ ,，:：.、]*(.*)", re.DOTALL)
+_BEHIND = re.compile(r"[\s#@]*[^\s:：,，#]+[\s:：,，#]+(.*)", re.DOTALL)
 _REFERENCE = re.compile(r"\d{1,18}(?:\.\d{1,18}){0,3}")
 
 
@@ -64,6 +68,12 @@ def read_caption(text: str) -> Caption:
 
 def _scope(words: str) -> str:
     return "" if _LEADERS.fullmatch(words) else words.strip()
+
+
+def own_words(text: str) -> str:
+    """Return what stands behind the command's word, as it was typed: a command's argument has its marks folded."""
+    found = _BEHIND.match(text)
+    return found.group(1).strip() if found else ""
 
 
 def numbered(argument: str) -> tuple[int, str]:
@@ -120,6 +130,8 @@ def read_days(text: str, today: date) -> Days | None:
     first = read_day(found["first"], today) if found["first"] else None
     last = read_day(found["last"], first or today)
     if last is None or (found["first"] and first is None) or (first is not None and last < first):
+        return None
+    if first is not None and not _DAY_WITH_YEAR.match(found["last"]) and (last - first).days > LONGEST:
         return None
     return Days(first, last)
 

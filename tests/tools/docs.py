@@ -72,6 +72,13 @@ UNLISTED = {
     "invites.code": "新邻居进群 7 天内填，记下是谁请来的；单独发是看自己的码",
     "invites.reset": "换一个邀请码，以前的码和链接不再算",
     "invites.mine": "看请来了谁、得了多少积分",
+    "curation.answer": "私聊：改一条问答的答案；引用我的回答也行",
+    "curation.phrasing": "私聊：给一条问答加几种问法；引用我的回答也行",
+    "curation.split": "私聊：把几种问法拆出去另写答案",
+    "curation.merge": "私聊：两条问答合成一条，会先问一遍",
+    "curation.dates": "私聊：一份文档从哪天到哪天有效，「有效期 3 11-20 到 11-30」",
+    "curation.owner": "私聊：谁负责一份文档，「负责人 3 售后组」",
+    "curation.review": "私聊：哪天提醒再看一遍，「复查 3 90天」",
     "curation.show": "私聊：看一份文档的版本和内容，「看 3」也行",
     "curation.diff": "私聊：新版本改了什么，「差异 3」也行",
     "curation.publish": "私聊：发布新版本，会先问一遍，「发布 3」也行",
@@ -93,6 +100,7 @@ PUSHES = {
     "moderation_evening": "私聊团长：还没处理的内容",
     "question_reminder": "私聊团长：还没回的问题",
     "question_morning": "私聊团长：夜里来的问题",
+    "curation_week": "周一私聊运营和团长：上周答得怎样、该复查的、等着处理的",
     "leader_evening": "私聊要了的团长：今日一览",
 }
 SHOWN_WORDS = 6
