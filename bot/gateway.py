@@ -19,10 +19,10 @@ from bot.voice import HEARD, UNHEARD, Ear, with_heard
 from engagement import dispatch as use_cases
 from engagement.clocks import Clock
 from engagement.dispatch import Dispatcher, Said, Target
-from engagement.errors import Fault, Refusal
+from engagement.errors import Fault, Hushed, Refusal
 from engagement.events import Named
 from engagement.feature import Actor, Context, GroupView, Slow
-from engagement.kernel import Event, Incoming, Outgoing, Place, Reply, one_line
+from engagement.kernel import Event, Incoming, Kind, Outgoing, Place, Reply, one_line
 from storage import identities, inbox, outbox
 from storage.engine import Database, Session
 from storage.gathering import Gathering
@@ -199,6 +199,8 @@ class Gateway:
             return Handled("repeated")
         log.info("refused", inbox=inbox_id, key=refusal.key)
         reply = Reply(refusal.key, refusal.values) if refusal.key else None
+        if isinstance(refusal, Hushed) and incoming.event is Event.MESSAGE:
+            reply = Reply("", kind=Kind.REACTION, emoji=refusal.emoji)
         return Handled("refused", () if reply is None else self._say(session, inbox_id, incoming, reply))
 
     def _say(self, session: Session, inbox_id: int, incoming: Incoming, reply: Reply) -> list[Queued]:

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from engagement import calendar, easy, guards, rooms
-from engagement.errors import Refusal
+from engagement.errors import Hushed, Refusal
 from engagement.events import Used
 from engagement.feature import Actor, Command, Context, Feature, Fetch, GroupView, Handler, Slow
 from engagement.kernel import Event, Incoming, Kind, Place, Reply
 from storage import identities
 from storage.engine import Session
-from storage.groups import Consent
+from storage.groups import Consent, Member
 
 if TYPE_CHECKING:
     from knowledge.answering import Answering
@@ -58,6 +58,7 @@ class Dispatcher:
         """Channel → how it hands out files; filled by whoever starts a channel."""
         self.pace = guards.Pace()
         self.acts = guards.Acts()
+        self.mutes = guards.Mutes()
         self._subscribers: dict[type, list[tuple[Feature, Any]]] = {}
         for feature in self.features:
             for kind, subscriber in feature.events.items():
@@ -131,7 +132,7 @@ class Dispatcher:
         keeps = target.command.consent if target.command is not None else target.consent
         if actor.muted and typed and (keeps or ctx.incoming.place is Place.GROUP):
             # In private the rights over one's own data stay.
-            raise Refusal("guard.muted")
+            raise self._hushed(ctx)
         if target.command is not None:
             guards.check_place(target.command, ctx.incoming.place, has_group=ctx.group is not None)
             led = "leader" in target.command.roles and not actor.roles & target.command.roles
@@ -151,6 +152,15 @@ class Dispatcher:
             account = identities.open_account(ctx.session, actor.member_id, ctx.now)
             ctx.actor = replace(actor, account_id=account, consented=True, first_time=first)
         return ctx
+
+    def _hushed(self, ctx: Context) -> Refusal:
+        """Tell a muted neighbour so once a mute; further words in the group get a stamp, for the others have no part in it."""
+        actor = ctx.actor
+        if ctx.incoming.place is Place.GROUP and actor.member_id is not None:
+            until = ctx.session.get_one(Member, actor.member_id).muted_until
+            if until is not None and not self.mutes.tell(actor.member_id, until, ctx.chance):
+                return Hushed(guards.MUTED_STAMP)
+        return Refusal("guard.muted")
 
     @staticmethod
     def _withdrew(ctx: Context) -> bool:

@@ -22,6 +22,19 @@ class Refusal(Exception):
         self.values = values
 
 
+class Hushed(Refusal):
+    """A no without words, to somebody who has been told: a stamp on his message in the group.
+
+    Attributes:
+        emoji: the stamp.
+    """
+
+    def __init__(self, emoji: str) -> None:
+        """Say no with a stamp."""
+        super().__init__("")
+        self.emoji = emoji
+
+
 class Fault(Exception):
     """The world failed (network, disk, platform); ``code`` is short and shown to people, e.g. ``D7``."""
 

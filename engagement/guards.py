@@ -16,6 +16,8 @@ from storage.groups import Group
 COMMANDS_A_MINUTE = 20
 """One person's commands a minute over all groups; a neighbour in a hurry sends 5, a script hundreds."""
 _REMEMBERED = 50_000
+MUTED_STAMP = "🙊"
+"""Under what a muted neighbour goes on to say in the group."""
 NOTICE, NOTICE_SHORT = "members.notice", "members.notice_short"
 _NOTICED = "noticed"
 """Mark in a group's settings of the slice of members: the local day on which the whole notice was last given there."""
@@ -123,6 +125,28 @@ class Pace:
         if bucket is None or bucket.told:
             return False
         bucket.told = True
+        return True
+
+
+class Mutes:
+    """Who was told that he is muted, in memory: a restart tells it once more, which is harmless."""
+
+    def __init__(self) -> None:
+        """Remember nobody."""
+        self._told: OrderedDict[int, tuple[datetime, str]] = OrderedDict()
+
+    def tell(self, member_id: int, until: datetime, reference: str) -> bool:
+        """Say whether a member is to be told: once for a mute, named by its end; the same message again is told again.
+
+        Args:
+            reference: names the message, which may be tried twice.
+        """
+        told = self._told.get(member_id)
+        if told is not None and told[0] == until:
+            return told[1] == reference
+        self._told[member_id] = until, reference
+        if len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
         return True
 
 

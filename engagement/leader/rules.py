@@ -10,6 +10,7 @@ from datetime import timedelta
 from engagement.errors import Refusal
 from engagement.kernel import one_line, simplified
 
+MUTE_LEAST = timedelta(minutes=1)
 MUTE_USUALLY = timedelta(hours=1)
 """When no time is named."""
 MUTE_MOST = timedelta(days=30)
@@ -30,8 +31,12 @@ _DIGITS = {  # zh: what people type
     "八": 8,
     "九": 9,
     "十": 10,
+    "百": 100,
+    "千": 1000,
+    "万": 10_000,
 }
 _UNITS = {  # zh: what people type
+    "秒": timedelta(seconds=1),
     "分": timedelta(minutes=1),
     "小": timedelta(hours=1),
     "钟": timedelta(hours=1),
@@ -39,10 +44,18 @@ _UNITS = {  # zh: what people type
     "日": timedelta(days=1),
     "周": timedelta(weeks=1),
     "星": timedelta(weeks=1),
+    "礼": timedelta(weeks=1),
+    "月": timedelta(days=30),
+    "年": timedelta(days=365),
 }
 """First character of the unit → how long one is."""
 _SPAN = (
-    r"(?P<number>\d{1,5}|[半一两二三四五六七八九十])\s*个?\s*(?P<half>半)?\s*(?P<unit>分钟?|小时|钟头|天|日|周|星期)"
+    r"(?P<number>\d{1,5}|半|[一两二三四五六七八九十百千万]{1,7})\s*个?\s*(?P<half>半)?\s*"
+    r"(?P<unit>秒钟?|分钟?|小时|钟头|天|日|周|星期|礼拜|月|年)"
+)
+_LIKE_TIME = re.compile(
+    r"\d|一会|一阵|一下|片刻|永|一直|长期|终身|一辈子|今天|今晚|明天|明早|后天|下周|到明|到后|到下"
+    r"|[几半一两二三四五六七八九十百千万]+个?半?(?:秒|分钟|小时|钟头|天|日|周|星期|礼拜|月|年)"
 )
 _MUTE = re.compile(rf"^@?(?P<name>.+?)[\s,:]+{_SPAN}(?:[\s,:]+(?P<reason>.*))?$", re.DOTALL)
 _BARE = re.compile(r"\s\d+(?:\s|$)")
@@ -70,7 +83,7 @@ def read_mute(text: str) -> Mute:
     """Read 「王姐 2小时 刷屏」; without a time it is one hour.
 
     Raises:
-        Refusal: ``leader.mute_how`` without a name, ``leader.mute_long`` beyond ``MUTE_MOST`` or at 0.
+        Refusal: ``leader.mute_how`` without a name, ``leader.mute_long`` outside of [``MUTE_LEAST``, ``MUTE_MOST``].
     """
     folded = simplified(unicodedata.normalize("NFKC", text)).strip()
     raw = unicodedata.normalize("NFKC", text).strip()
@@ -81,8 +94,9 @@ def read_mute(text: str) -> Mute:
             raise Refusal("leader.mute_how")
         return Mute(name, MUTE_USUALLY, "", timed=False)
     length = _length(match.group("number"), match.group("unit"), half=bool(match.group("half")))
-    if not timedelta() < length <= MUTE_MOST:
-        raise Refusal("leader.mute_long", most=MUTE_MOST.days)
+    if not MUTE_LEAST <= length <= MUTE_MOST:
+        said = "".join(match.group("number", "half", "unit")[i] or "" for i in range(3))
+        raise Refusal("leader.mute_long", most=MUTE_MOST.days, said=said)
     # Simplifying keeps the length, so the spans fit the words as they were typed.
     reason = raw[match.start("reason") :] if match.group("reason") else ""
     return Mute(raw[match.start("name") : match.end("name")].strip(), length, one_line(reason, REASON_MOST), timed=True)
@@ -90,12 +104,37 @@ def read_mute(text: str) -> Mute:
 
 def _length(number: str, unit: str, *, half: bool) -> timedelta:
     one = _UNITS[unit[0]]
-    return one * (_DIGITS.get(number) or int(number)) + (one / 2 if half else timedelta())
+    many = float(number) if number.isdecimal() else _spelled(number)
+    try:
+        return one * many + (one / 2 if half else timedelta())
+    except OverflowError:
+        return timedelta.max
+
+
+def _spelled(number: str) -> float:
+    """Read 「三十五」 or 「一百」; 0.5 for 「半」."""
+    total = digit = 0.0
+    for char in number:
+        value = _DIGITS[char]
+        if value < 10:
+            digit = value
+        elif value < 10_000:
+            total, digit = total + (digit or 1) * value, 0.0
+        else:
+            total, digit = (total + digit or 1) * value, 0.0
+    return total + digit
 
 
 def split_reason(words: str) -> tuple[str, str]:
-    """Take 「王姐 刷屏」 apart: (name, reason), for names that nobody has as a whole."""
+    """Take 「王姐 刷屏」 apart: (name, reason), for names that nobody has as a whole.
+
+    Raises:
+        Refusal: ``leader.mute_unclear`` when what follows the name means a time that cannot be read: nothing is guessed.
+    """
     name, _, reason = words.partition(" ")
+    first = reason.split(" ")[0]
+    if _LIKE_TIME.match(simplified(first)):
+        raise Refusal("leader.mute_unclear", most=MUTE_MOST.days, said=one_line(first, 20))
     return name, one_line(reason, REASON_MOST)
 
 

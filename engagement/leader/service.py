@@ -44,7 +44,7 @@ def mute(ctx: Context, wish: rules.Mute) -> Muted:
     """Let the bot pass over a neighbour's words for a while; nothing that is written is deleted.
 
     Raises:
-        Refusal: nobody or several of that name, or a leader.
+        Refusal: nobody or several of that name, or a leader; a time that cannot be read.
 
     Source: F125.
     """

@@ -358,6 +358,50 @@ def test_a_mute_ends_by_itself_and_can_be_ended(stage: Stage) -> None:
     assert keys(stage.say("王姐", "积分")) == ["guard.muted"]
 
 
+def test_a_muted_neighbour_is_told_once(stage: Stage) -> None:
+    """
+    周团长: 禁言 王姐 2小时
+    王姐: 签到 → 团长让我先不回应你；再发什么，群里只有一个 🙊，私聊里照说
+    过后再禁言一次 → 再说一次
+    """
+    stage.say("王姐", "签到")
+    stage.say(LEADER, "禁言 王姐 2小时")
+    first = stage.say("王姐", "签到", dedupe_key="once")
+    assert keys(first) == ["guard.muted"]
+    assert [keys(stage.say("王姐", text)) for text in ("积分", "签到")] == [["🙊"], ["🙊"]]
+    assert keys(stage.say("王姐", "积分", private=True)) == ["guard.muted"]
+    stage.say(LEADER, "禁言 王姐 3小时")
+    assert keys(stage.say("王姐", "积分")) == ["guard.muted"]
+    assert keys(stage.say("王姐", "积分")) == ["🙊"]
+
+
+def test_no_time_is_guessed(stage: Stage) -> None:
+    """
+    周团长: 禁言 王姐 100年   → 「100年」不行，最短 1 分钟、最长 30 天
+    周团长: 禁言 王姐 一会儿  → 没听懂「一会儿」是多久
+    周团长: 禁言 王姐 一个月  → 30 天；禁言 王姐 刷屏 → 1 小时
+    """
+    stage.say("王姐", "签到")
+    for text, key, heard in (
+        ("100年", "leader.mute_long", "「100年」"),
+        ("一百年 刷屏", "leader.mute_long", "「一百年」"),
+        ("30秒", "leader.mute_long", "「30秒」"),
+        ("99999年", "leader.mute_long", "「99999年」"),
+        ("一会儿", "leader.mute_unclear", "「一会儿」"),
+        ("永久 刷屏", "leader.mute_unclear", "「永久」"),
+        ("1.5小时", "leader.mute_unclear", "「1.5小时」"),
+        ("到明天早上", "leader.mute_unclear", "「到明天早上」"),
+    ):
+        (said,) = stage.say(LEADER, f"禁言 王姐 {text}")
+        assert said.key == key, text
+        assert heard in shown(said)
+        assert "最长 30 天" in shown(said)
+    assert keys(stage.say("王姐", "积分")) == ["points.balance"], "nothing was muted"
+    assert stage.say(LEADER, "禁言 王姐 一个月")[0].values["length"] == "30 天"
+    assert stage.say(LEADER, "禁言 王姐 三十五分钟")[0].values["length"] == "35 分钟"
+    assert stage.say(LEADER, "禁言 王姐 刷屏")[0].values["length"] == "1 小时"
+
+
 def test_whom_nobody_can_mute(stage: Stage) -> None:
     stage.say("王姐", "签到")
     for text, key in (

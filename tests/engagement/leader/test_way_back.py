@@ -57,6 +57,7 @@ ASKS = {
     "announcements.update",
     "announcements.end",
     "announcements.withdraw",
+    "groups.copy",
     "points.caps",
     "points.reverse",
 }
