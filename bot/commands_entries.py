@@ -1,4 +1,4 @@
-"""``python -m bot kb entry|golden|duplicates|grouped|propose|…|week``: single entries, and what the base learns from."""
+"""``python -m bot kb entry|golden|duplicates|propose|…|week``: single entries, and what the base learns from."""
 
 from __future__ import annotations
 
@@ -241,13 +241,9 @@ def golden_run(data: Data = Path("data"), json_: AsJson = False) -> None:
         _say("golden_wrong", question=question)
 
 
-def grouped(
-    data: Data = Path("data"),
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many")] = 20,
-    json_: AsJson = False,
-) -> None:
-    """List what the base does not know, grouped by meaning."""
-    result = run(data, "gaps_grouped", limit=limit)
+def grouped(data: Path, *, json_: bool) -> None:
+    """List what the base does not know, grouped by meaning (``kb gaps --grouped``)."""
+    result = run(data, "gaps_grouped")
     if json_:
         as_json(result)
         return
@@ -339,6 +335,6 @@ def add_to(app: typer.Typer) -> None:
     """Registers the commands."""
     app.add_typer(entry_app, name="entry")
     app.add_typer(golden_app, name="golden")
-    for command in (duplicates, grouped, propose, proposals, accept_proposal, decline_proposal, week):
+    for command in (duplicates, propose, proposals, accept_proposal, decline_proposal, week):
         name = command.__name__.replace("_", "-")
         app.command(name, help=texts().raw(f"kb_entries.help_{command.__name__}"))(command)

@@ -29,6 +29,8 @@ MERGED = "merged"
 """Kind of the note that says which entry went into this one; its locator is the old id, which golden cases follow."""
 PHRASING_MOST, ANSWER_MOST = 300, 2000
 _FACT = re.compile(r"\{([^{}]*)\}")
+_APART = "\n" * 5
+"""Between texts that are looked through at once: rules see no sentence or spelled-out word across it."""
 _BARE = re.compile(r"[\W_]+")
 
 
@@ -171,8 +173,8 @@ def scan(session: Session, version: DocumentVersion, chunk: Chunk) -> None:
     """Looks through an entry again; what was accepted before in the same words stays accepted."""
     before = session.exec(select(Finding).where(Finding.chunk_id == chunk.id, Finding.kind != MERGED)).all()
     accepted = {(one.kind, one.excerpt): one for one in before if one.accepted_at is not None}
-    found = [*scanning.look(chunk.body), *scanning.look(chunk.plain)]
-    found += [one for row in phrasings(session, chunk.id) for one in scanning.look(row.text, asked=True)]
+    asked = _APART.join(row.text for row in phrasings(session, chunk.id))
+    found = [*scanning.look(_APART.join((chunk.body, chunk.plain))), *scanning.look(asked, asked=True)]
     held = False
     for one in before:
         session.delete(one)

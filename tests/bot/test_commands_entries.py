@@ -1,4 +1,4 @@
-"""``kb entry``, ``kb golden``, ``kb grouped`` and what follows: by themselves, and words for people."""
+"""``kb entry``, ``kb golden``, ``kb gaps --grouped`` and what follows: by themselves, and words for people."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_golden_set_warns_when_something_is_published(data: Path, tmp_path: 
 
 
 def test_from_a_gap_to_an_answer(data: Path) -> None:
-    found = kb(data, "grouped")["gaps"]
+    found = kb(data, "gaps", "--grouped")["gaps"]
     assert [one["count"] for one in found] == [2, 1]
     first = str(found[0]["questions"][-1])
     made = kb(data, "propose", first, "南门有 3 个，先到先停。")
@@ -114,7 +114,7 @@ def test_from_a_gap_to_an_answer(data: Path) -> None:
     assert kb(data, "ask", "有停车位吗")["answer"] == "南门有 3 个，先到先停。"
     other = kb(data, "propose", str(found[1]["questions"][0]), "--entry", "refund")
     kb(data, "decline-proposal", str(other["id"]))
-    assert kb(data, "grouped")["gaps"] == []
+    assert kb(data, "gaps", "--grouped")["gaps"] == []
     assert "7" in said(data, "decline-proposal", "7", code=2)
 
 
@@ -130,7 +130,7 @@ def test_words_for_people(data: Path) -> None:
         ["entry", "show", "hours"],
         ["entry", "phrase", "hours", "几点拿货"],
         ["entry", "phrase", "hours", "几点拿货"],
-        ["grouped"],
+        ["gaps", "--grouped"],
         ["propose", "1", "南门有 3 个，先到先停。"],
         ["proposals"],
         ["accept-proposal", "1"],
@@ -165,4 +165,4 @@ def test_with_a_server_the_same_commands_talk_to_it(data: Path) -> None:
         assert kb(data, "entry", "answer", "refund", "五天内。")["version"] == 2
         kb(data, "publish", "1")
         assert kb(data, "ask", "退款多久到账")["answer"] == "五天内。"
-        assert kb(data, "grouped")["gaps"]
+        assert kb(data, "gaps", "--grouped")["gaps"]
