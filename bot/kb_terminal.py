@@ -125,6 +125,7 @@ def _as_owner(data: Path, request: dict[str, Any], shown: Callable[[str, int, in
     logs.set_up(level="ERROR")
     settings = Settings()
     now = datetime.now(UTC)
+    request = {**request, "zone": settings.knowledge.zone}
     ownership = Ownership(data)
     try:
         database = open_database(data, settings.database)

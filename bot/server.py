@@ -170,14 +170,20 @@ class Server:
     async def _listen(self) -> None:
         """Take the command line's `kb` requests, for this process owns the directory."""
         from bot import control
-        from knowledge import requests
+        from knowledge import requests, sweeping
 
         answering = self.program.answering
         if answering is None:
             return
+        zone = self.program.settings.knowledge.zone
 
         async def handle(request: dict[str, Any], progress: Any) -> dict[str, Any]:
-            return await requests.handle(answering, request, self.program.clock.now(), progress)
+            return await requests.handle(answering, {**request, "zone": zone}, self.program.clock.now(), progress)
+
+        # What a kill left of a document that was being taken in; a younger one may be under way in another process.
+        await asyncio.to_thread(
+            sweeping.sweep, answering.database, before=self.program.clock.now() - timedelta(hours=1)
+        )
 
         server = await control.listen(self.program.directory, {"kb": handle})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import zoneinfo
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -49,6 +50,9 @@ class DocumentSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BOT_KNOWLEDGE__", extra="ignore")
 
     urls: bool = Field(default=False, description="Staff may take in pages of the public web by their address")
+    zone: str = Field(
+        default="Asia/Shanghai", description="Whose days are meant where a document is valid from a day to a day"
+    )
     chroma_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s/]+)?/?$",
@@ -59,6 +63,13 @@ class DocumentSettings(BaseSettings):
     )
     fastembed_dimension: int = Field(default=512, ge=1, le=8192, description="Columns of that model's vectors")
     fastembed_folder: str = Field(default="", description="Where that model's files are; empty = fastembed's own cache")
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        if value not in zoneinfo.available_timezones():
+            raise ValueError("no such time zone")
+        return value
 
     @field_validator("fastembed_model")
     @classmethod
