@@ -166,6 +166,8 @@ def duplicates(data: Data = Path("data"), json_: AsJson = False) -> None:
     for clash in result["clashes"]:
         out(f"{clash['entry']} × {clash['other']}")
         _clash(clash)
+    for one in result["astray"]:
+        _say("astray", **one)
     for one in result["few"]:
         _say("few", **one)
 

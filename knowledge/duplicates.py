@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 from sqlmodel import col, select
 
 from knowledge import alignment, editing, gaps, likeness, normalise, retriever, tokens
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 SAME, NEAR = 0.68, 0.86
 """Likeness from which two phrasings of the same content are one, and two that differ by one thing are near."""
+LEAD = 0.1
+"""Likeness by which a phrasing must be nearer to another entry than to its own before that is told."""
 FEW = 6
 """Ways to ask that an entry should have."""
 MOST_TOLD = 500
@@ -75,11 +78,13 @@ class Review:
 
     Attributes:
         clashes: gravest first: conflicts, same, near; each pair of entries once.
+        astray: phrasings that are nearer to another entry than to the rest of their own: (entry, phrasing, the other).
         few: entries with fewer than ``FEW`` ways to ask, with how many they have.
         entries, phrasings: what was looked at.
     """
 
     clashes: tuple[Clash, ...]
+    astray: tuple[tuple[str, str, str], ...]
     few: tuple[tuple[str, int], ...]
     entries: int
     phrasings: int
@@ -241,9 +246,15 @@ def review(database: Database, base: KnowledgeBase, progress: Callable[[int, int
     flat = [(at, text) for at, item in enumerate(items) for text in item.asked]
     rows = measure.likeness.rows([text for _, text in flat])
     best: dict[tuple[int, int], Clash] = {}
+    home = np.zeros(len(flat), dtype=np.float32)
+    away: dict[int, tuple[float, int]] = {}
     for left, right, alike in likeness.pairs(rows, rows, SAME):
         for one, other, value in zip(left.tolist(), right.tolist(), alike.tolist(), strict=True):
             (a, said), (b, says) = flat[one], flat[other]
+            if items[a].entry == items[b].entry:
+                home[one] = max(home[one], value if one != other else 0.0)
+            elif _together(items[a], items[b]) and value > away.get(one, (0.0, 0))[0]:
+                away[one] = (value, b)
             if a >= b or items[a].entry == items[b].entry or not _together(items[a], items[b]):
                 continue
             kind = kind_of(said, says, value)
@@ -263,8 +274,14 @@ def review(database: Database, base: KnowledgeBase, progress: Callable[[int, int
     if progress is not None:
         progress(len(flat), len(flat))
     few = [(item.entry, len(item.asked)) for item in items if len(item.asked) < FEW]
+    lost = [
+        (items[flat[one][0]].entry, flat[one][1], items[b].entry)
+        for one, (value, b) in away.items()
+        if value > home[one] + LEAD
+    ]
     return Review(
         tuple(sorted(clashes, key=_gravity)[:MOST_TOLD]),
+        tuple(sorted(lost)[:MOST_TOLD]),
         tuple(sorted(few, key=lambda row: (row[1], row[0]))),
         len(items),
         len(flat),

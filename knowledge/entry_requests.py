@@ -224,6 +224,7 @@ def _review(answering: Answering, request: Request, now: datetime, hand: Hand, p
         "entries": found.entries,
         "phrasings": found.phrasings,
         "clashes": [one.document() for one in found.clashes],
+        "astray": [{"entry": entry, "phrasing": text, "other": other} for entry, text, other in found.astray],
         "few": [{"entry": entry, "phrasings": count} for entry, count in found.few],
     }
 

@@ -112,6 +112,8 @@ def test_the_whole_base_is_reviewed(answering: Answering, faq: ingest.Added, ent
     steps: list[tuple[int, int]] = []
     found = duplicates.review(database, answering.base, lambda done, total: steps.append((done, total)))
     assert [(one.kind, {one.entry, one.other}) for one in found.clashes] == [("conflict", {"refund", "again"})]
+    assert ("again", "退款要多久到账呢", "refund") in found.astray
+    assert all(entry != "lone" for entry, _, _ in found.astray)
     assert ("lone", 1) in found.few
     assert all(entry != "refund" for entry, _ in found.few)
     assert steps[-1] == (found.phrasings, found.phrasings)
