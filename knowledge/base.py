@@ -212,15 +212,18 @@ class KnowledgeBase:
 
     def _calibrated(self, catalogue: Catalogue) -> Floors:
         shelf = catalogue.entries
+        common = [at for at, item in enumerate(shelf.items) if item.audience == "everybody"]
+        places = common or range(len(shelf.items))  # what leaders alone may read says nothing of neighbours' questions
 
-        def hidden(at: int) -> float | None:
+        def hidden(place: int) -> float | None:
+            at = places[place]
             item = shelf.items[at]
             question = normalise.question(catalogue.sample(item))
             seen = shelf.seen(Sight(frozenset({item.scope}), item.audience == "leaders", item.valid[0]))
             ranked = retriever.rank(shelf, question, {}, seen, hidden=at)
             return confidence.log_odds(ranked[0]) if ranked else None
 
-        return confidence.calibrate(hidden, len(shelf.items))
+        return confidence.calibrate(hidden, len(places))
 
     def close(self) -> None:
         """Waits for the index and lets go of it."""
