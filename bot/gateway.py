@@ -338,7 +338,9 @@ class Gateway:
         incoming, group = ctx.incoming, ctx.group
         where = None if group is None else (group.channel, group.account, group.external_id)
         target = self.routes.command(incoming.text, where, incoming.place)
-        if target is None and incoming.media == FILE and incoming.place is Place.DM:
+        sent = target is None and incoming.media == FILE and incoming.place is Place.DM
+        # What a neighbour writes beside a file is a question as always.
+        if sent and (not incoming.text or self._is_asked(session, ctx.actor)):
             target = use_cases.file_target(self.dispatcher.features)
         needed = target.command.roles - {"leader"} if target is not None and target.command is not None else None
         if needed and ctx.actor.person_id:

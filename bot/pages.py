@@ -50,6 +50,7 @@ class Pages:
             render=lambda message: render(message, WEB),
         )
         program.senders[simulator.name] = simulator
+        program.sources[simulator.name] = simulator.uploads.fetch
         return WebSimulator(simulator)
 
     def routes(self) -> list[BaseRoute]:

@@ -25,6 +25,7 @@ from starlette.staticfiles import StaticFiles
 
 from bot.channels.sim.rehearsal import Rehearsal
 from bot.channels.sim.simulator import CHANNEL, Simulator
+from bot.channels.sim.uploads import LARGEST
 from engagement.errors import Refusal
 from prompts.loader import texts
 
@@ -101,6 +102,7 @@ class WebSimulator:
             Route("/sim/api/lines", self.lines, methods=["GET"]),
             Route("/sim/pictures/{name}", self.picture, methods=["GET"]),
             *(Route(f"/sim/api/{name}", _posted(action), methods=["POST"]) for name, action in posts.items()),
+            Route("/sim/api/file", self.file, methods=["POST"]),
             Mount("/sim/static", StaticFiles(directory=HERE / "static"), name="sim-static"),
         ]
 
@@ -175,6 +177,23 @@ class WebSimulator:
 
     # ---------------------------------------------------------------- playing
 
+    async def file(self, request: Request) -> Response:
+        """Take a file that somebody sends in private; its bytes are the body."""
+        if not _at_home(request) or not _same_origin(request):
+            return _refused(403)
+        # A form of another site cannot send this type without asking first.
+        if request.headers.get("content-type", "") != "application/octet-stream":
+            return _refused(415)
+        raw = await _body(request, LARGEST)
+        if raw is None:
+            return _refused(413)
+        names = dict(request.query_params)
+        try:
+            line = await self.simulator.give(_text(names, "person"), _text(names, "name"), raw)
+        except Refusal as refusal:
+            return JSONResponse({"refused": texts().fill(refusal.key, refusal.values)}, 409, headers=HEADERS)
+        return JSONResponse({"id": line}, headers=HEADERS)
+
     async def _say(self, body: dict[str, Any]) -> dict[str, Any]:
         line = await self.simulator.say(
             _text(body, "conversation"),
@@ -213,11 +232,9 @@ def _posted(action: Action) -> Callable[[Request], Awaitable[Response]]:
             return _refused(403)
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
             return _refused(415)
-        raw = b""
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > LARGEST_BODY:
-                return _refused(413)
+        raw = await _body(request, LARGEST_BODY)
+        if raw is None:
+            return _refused(413)
         try:
             body = json.loads(raw)
         except (ValueError, RecursionError):
@@ -231,6 +248,16 @@ def _posted(action: Action) -> Callable[[Request], Awaitable[Response]]:
         return JSONResponse(found, headers=HEADERS)
 
     return endpoint
+
+
+async def _body(request: Request, most: int) -> bytes | None:
+    """Read a body; None when it has more than ``most`` bytes."""
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > most:
+            return None
+    return bytes(raw)
 
 
 def _refused(status: int) -> Response:

@@ -45,8 +45,8 @@ def file_name(raw: str) -> str:
 
     Source: FAULTS D1.
     """
-    name = one_line(raw.replace("\\", "/").rpartition("/")[2], 200)
-    name = _UNSAFE.sub("", name).strip(" .")
+    name = one_line(raw.replace("\\", "/").rpartition("/")[2], 4 * STEM_BYTES)
+    name = _UNSAFE.sub("", name).rstrip(" .")
     ending = _ENDING.search(name)
     tail = ending.group(0) if ending else ""
     stem = name[: len(name) - len(tail)].strip(" .")

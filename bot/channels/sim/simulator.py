@@ -19,6 +19,7 @@ from bot.channels.sim.community import Person, Room
 from bot.channels.sim.history import History, Line
 from bot.channels.sim.lines import Worded, segments, words_of
 from bot.channels.sim.timepiece import Timepiece
+from bot.channels.sim.uploads import Uploads
 from engagement.clocks import Clock
 from engagement.errors import Refusal
 from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, one_line
@@ -60,6 +61,7 @@ class Simulator(Timepiece):
         """
         super().__init__(clock, History(directory / "simulator.jsonl"), settle, advance)
         self.pictures = directory / "pictures"
+        self.uploads = Uploads()
         self._receive = receive
         self._render = render
         self.people: dict[str, Person] = {}
@@ -240,6 +242,28 @@ class Simulator(Timepiece):
         self.history.put(line)
         return line
 
+    async def give(self, person: str, name: str, content: bytes) -> str:
+        """Send a file to the bot in private; returns the id of the line.
+
+        Raises:
+            Refusal: nobody of that id, or nothing in it.
+        """
+        if self.preparing:
+            raise Refusal("sim.busy")
+        who = self._person(person)
+        if not content:
+            raise Refusal("sim.failed")
+        line = self._line(person, person, who.name, self.clock.now(), "said")
+        shown = one_line(name, 80) or "document"
+        line |= {"media": "file", "said": "", "file": name[:255], "size": len(content), "mention": False}
+        line["parts"] = [[texts().fill("sim.media_file", {"text": shown}), False]]
+        line["addressed"] = True
+        self.uploads.put(str(line["id"]), content)
+        self.history.put(line)
+        await self.tell()
+        await self._receive(self.incoming(line))
+        return str(line["id"])
+
     def incoming(self, line: Line) -> Incoming:
         """Turn a line of a neighbour into the event that the program gets."""
         conversation, person = str(line["conversation"]), str(line["from"])
@@ -256,6 +280,8 @@ class Simulator(Timepiece):
             text=str(line["said"]) if "said" in line else words_of(line),
             media=str(line.get("media", "")),
             media_id=str(line["id"]) if line.get("media") else "",
+            file_name=str(line.get("file", "")),
+            file_size=int(line.get("size", 0)),
             message_id=str(line["id"]),
             reply_to="" if quote is None else str(quote["id"]),
             addressed=bool(line["addressed"]),

@@ -96,3 +96,19 @@ def test_a_card_is_shown_and_nothing_else_of_the_folder(client: TestClient, data
     for path in ("note.txt", "b" * 40 + ".png", "..%2Fsimulator.jsonl", "%2e%2e%2fowner.lock", name.upper()):
         assert client.get(f"/sim/pictures/{path}").status_code == 404, path
     assert client.get(f"/sim/pictures/{name}", headers={"host": "rebound.example"}).status_code == 404
+
+
+def test_a_file_is_taken_as_it_is(client: TestClient) -> None:
+    where, kind = "/sim/api/file", {"content-type": "application/octet-stream"}
+    sent = client.post(where, params={"person": "li", "name": "规则.md"}, content=b"# hello", headers=kind)
+    assert sent.status_code == 200
+    found = client.get("/sim/api/lines", params={"conversation": "li", "before": "999999"}).json()["lines"][0]
+    assert (found["id"], found["parts"]) == (sent.json()["id"], [["📄 规则.md", False]])
+    empty = client.post(where, params={"person": "li", "name": "规则.md"}, content=b"", headers=kind)
+    assert empty.status_code == 409
+    assert client.post(where, params={"person": "nobody"}, content=b"x", headers=kind).status_code == 409
+    assert client.post(where, params={"person": "li"}, content=b"x").status_code == 415
+    foreign = {**kind, "origin": "http://evil.example"}
+    assert client.post(where, params={"person": "li"}, content=b"x", headers=foreign).status_code == 403
+    large = b"x" * (20 * 1024 * 1024 + 1)
+    assert client.post(where, params={"person": "li"}, content=large, headers=kind).status_code == 413

@@ -394,3 +394,32 @@ def test_rows_of_the_text_collections(shared: Path) -> None:
                 assert "\x00" not in event.text + event.sender_name + event.group_name
             count += 1
     assert count > 400
+
+
+def _document(chat: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    raw = message(None)
+    raw["message"]["chat"] = chat
+    raw["message"]["document"] = {"file_id": "BQAD1", "file_name": "规则.docx", "file_size": 1234, **fields}
+    return raw
+
+
+def test_a_file_in_private_has_its_name_and_size() -> None:
+    private = {"id": 7, "type": "private", "first_name": "李"}
+    got = one(_document(private))
+    assert (got.media, got.media_id, got.file_name, got.file_size) == ("file", "BQAD1", "规则.docx", 1234)
+    assert got.place is Place.DM and got.text == ""
+    captioned = _document(private)
+    captioned["message"]["caption"] = "给团长"
+    assert one(captioned).text == "给团长"
+    long = one(_document(private, file_name="长" * 5000, file_size=-4))
+    assert (len(long.file_name), long.file_size) == (255, 0)
+    for bad in ({"file_name": 7}, {"file_size": "x"}, {"file_id": None}):
+        with pytest.raises(ValueError, match="expected"):
+            parse_all(_document(private, **bad), ME, NOW)
+
+
+def test_a_file_in_a_group_is_only_its_words() -> None:
+    raw = _document({"id": GROUP.id, "type": "supergroup", "title": "阳光花园"})
+    raw["message"]["caption"] = "签到"
+    got = one(raw)
+    assert (got.media, got.file_name, got.text) == ("", "", "签到")

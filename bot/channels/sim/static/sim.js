@@ -29,6 +29,12 @@ async function post(name, body) {
     return null;
   }
 }
+async function give(person, file) {
+  const where = `/sim/api/file?person=${encodeURIComponent(person)}&name=${encodeURIComponent(file.name)}`;
+  const answer = await fetch(where, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file }).catch(() => null);
+  const found = await answer?.json().catch(() => null);
+  if (!found || found.refused) toast(found?.refused ?? words.failed);
+}
 let toasting = 0;
 function toast(text) {
   const node = $("#toast");
@@ -164,6 +170,17 @@ class Desk {
     photo.type = "button";
     photo.addEventListener("click", () => this.say(this.field.value, true, false, "photo"));
     $("[data-chips]", this.node).append(photo);
+    if (!this.room) $("[data-chips]", this.node).append(...this.fileChip());
+  }
+  fileChip() {
+    const field = make("input");
+    field.type = "file";
+    field.hidden = true;
+    field.addEventListener("change", () => { if (field.files[0]) give(this.person, field.files[0]); field.value = ""; });
+    const chip = make("button", "chip", words.chip_file);
+    chip.type = "button";
+    chip.addEventListener("click", () => field.click());
+    return [chip, field];
   }
   showLines() {
     const lines = world.lines.get(this.conversation) ?? [];
