@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from knowledge import comparing, days
+from knowledge import days
 from prompts.loader import texts
 
 _SHOWN = 5
@@ -101,6 +101,8 @@ def some(names: Sequence[str]) -> str:
 
 def difference(found: Mapping[str, Any]) -> Iterator[str]:
     """What a version changes, a line or a few for each entry and passage."""
+    from knowledge import comparing  # the tables come with it, and --help has to answer at once
+
     for one in found["added"]:
         yield _fill("diff_added", entry=one["entry"], title=one["title"], body=_short(one["body"]))
     for one in found["changed"]:
