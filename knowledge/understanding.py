@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from knowledge import normalise
-from knowledge.answer import Candidate, Prepared
 from prompts.asking import intents, turns
+
+if TYPE_CHECKING:
+    from knowledge.answer import Candidate, Prepared
 
 MOST = 3
 """Questions of one message that are answered; the others are asked for one by one."""
@@ -95,6 +98,13 @@ def leans(text: str) -> bool:
     return any(pattern.fullmatch(bare) for pattern in known.leans) or known.points.match(bare) is not None
 
 
+def bare(text: str) -> str:
+    """A follow-up without the words that only point back: 「那要拍照吗」 → 「要拍照吗」."""
+    known = turns()
+    short = known.end.sub("", known.begin.sub("", normalise.question(text))).strip(_MARKS)
+    return short if leans(text) and len(short) >= _SHORTEST else text
+
+
 def together(before: str, text: str) -> tuple[str, ...]:
     """What a follow-up may mean after an earlier question, the likeliest first; questions to try on the base.
 
@@ -168,30 +178,56 @@ def choose(question: str, before: str, plain: Prepared, tried: Sequence[tuple[st
     """
     own = _entry(plain)
     strict = leans(question)
-    itself = alone(question, plain)
+    itself = alone(bare(question), plain)
     if not tried or (not strict and own and plain.score >= CLEAR):
         return itself
     for query, prepared in tried:
         entry = _entry(prepared)
         if entry and entry != before and (not own or own == entry or prepared.score > plain.score):
             return Reading(query, entry, leans=True, decision="answered")
-    again = next((query for query, prepared in tried if before and _entry(prepared) == before), "")
-    if own and not (again and is_bare(question)):
+    same = [(prepared.score, query) for query, prepared in tried if before and _entry(prepared) == before]
+    surest, again = max(same, default=(0.0, ""))
+    if again and is_bare(question) and (not own or surest > plain.score):
+        return Reading(again, before, leans=True, decision="answered")
+    if own:
         return itself
+    return (
+        _guess(before, plain, tried, again, sure=not is_bare(question))
+        if strict
+        else _agreed(plain, tried, itself, before)
+    )
+
+
+def _agreed(plain: Prepared, tried: Sequence[tuple[str, Prepared]], itself: Reading, before: str) -> Reading:
+    """All readings agree on an entry, though none reaches the floor; else the question stands for itself."""
+    firsts = {_first(prepared, before) for prepared in (plain, *(prepared for _, prepared in tried))}
+    best = firsts.pop() if len(firsts) == 1 else ""
+    return Reading(tried[0][0], best, leans=True, by_entry=True, decision="answered") if best else itself
+
+
+def _guess(before: str, plain: Prepared, tried: Sequence[tuple[str, Prepared]], again: str, *, sure: bool) -> Reading:
+    """What a follow-up means that no reading answers: what most readings begin with, what lies beside, the same again.
+
+    Args:
+        again: the reading that was answered with the same entry as before, or empty.
+        sure: the follow-up names something, so that the same answer is worth less than asking.
+    """
+    query = tried[0][0]
     firsts = [_first(prepared, before) for prepared in (plain, *(prepared for _, prepared in tried))]
     agreed = [one for one in firsts if one]
     best = max(agreed, key=agreed.count, default="")
     votes = agreed.count(best)
-    if best and (votes > 2 or (votes == 2 and (firsts[0] == best or not again))) and (strict or votes > 2):
-        return Reading(tried[0][0], best, leans=True, by_entry=True, decision="answered")
-    if again and strict:
-        other = tuple(one for one in plain.candidates if one.id != before)
-        if plain.decision == "asked_back" and other and not is_bare(question):
-            return Reading(again, "", leans=True, offered=other, decision="asked_back")
+    if best and (votes > 2 or (votes == 2 and (firsts[0] == best or not again))):
+        return Reading(query, best, leans=True, by_entry=True, decision="answered")
+    near = _beside(plain, before)
+    if near:
+        return Reading(query, near, leans=True, by_entry=True, decision="answered")
+    other = tuple(one for one in plain.candidates if one.id != before)
+    if again and sure and plain.decision == "asked_back" and other:
+        return Reading(again, "", leans=True, offered=other, decision="asked_back")
+    if again:
         return Reading(again, before, leans=True, decision="answered")
-    if strict and plain.decision != "asked_back":
-        return Reading(tried[0][0], "", leans=True, decision=tried[0][1].decision)
-    return itself
+    return Reading(query, "", leans=True, decision=tried[0][1].decision)
 
 
 def distinct(readings: Sequence[Reading]) -> tuple[int, ...]:
@@ -215,6 +251,15 @@ def distinct(readings: Sequence[Reading]) -> tuple[int, ...]:
 
 def _entry(prepared: Prepared) -> str:
     return prepared.passages[0].entry if prepared.decision == "answered" and prepared.passages else ""
+
+
+def _beside(prepared: Prepared, before: str) -> str:
+    """The first candidate of the same category as what answered before, where the base would ask back."""
+    category, dot, _ = before.partition(".")
+    if prepared.decision != "asked_back" or not dot:
+        return ""
+    found = (one.id for one in prepared.candidates if one.id != before)
+    return next((entry for entry in found if entry.startswith(f"{category}.")), "")
 
 
 def _first(prepared: Prepared, without: str) -> str:

@@ -129,8 +129,9 @@ async def _one(ask: Ask, question: str) -> Part:
 
 async def _read(ask: Ask, question: str, before: Before | None) -> Reading:
     """Find what a question means here, alone or after the one before."""
-    alone = await _look(ask, question)
-    if before is None or not understanding.may_lean(question):
+    leans = before is not None and understanding.may_lean(question)
+    alone = await _look(ask, understanding.bare(question) if leans else question)
+    if before is None or not leans:
         return understanding.alone(question, alone)
     together = understanding.together(before.question, question)
     tried = [(one, await _look(ask, one)) for one in together]

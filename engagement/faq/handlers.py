@@ -82,18 +82,31 @@ def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
     return [*_hand_over(ctx, part.question if part.leaned else question, answer.score), *told]
 
 
-def _answer(ctx: Context, answer: Answer, *, angry: bool = False) -> Reply:
+def _answer(ctx: Context, answer: Answer, *, angry: bool = False, whole: bool = False) -> Reply:
     cited = [Citation(c.document, c.chunk, c.quote) for c in answer.citations]
+    best = answer.citations[0] if answer.citations else None
+    text: str = answer.text
+    more: tuple[Button, ...] = ()
+    if ctx.actor.elder and ctx.incoming.place is Place.DM and not whole and best is not None:
+        text, more = _brief(answer, best.chunk)
     values = {
-        "answer": [*([texts().raw("faq.sorry")] if angry else []), *answer.text.splitlines()],
+        "answer": [*([texts().raw("faq.sorry")] if angry else []), *text.splitlines()],
         "sources": _sources(cited),
         "ai": answer.model is not None,
         "model": answer.model or "",
     }
-    best = answer.citations[0] if answer.citations else None
     subject = thumbs.subject_of(best.document_id, best.chunk) if best is not None else "faq:answer"
-    buttons = thumbs.buttons(best.document_id, best.chunk) if best is not None else ()
+    buttons = (*more, *thumbs.buttons(best.document_id, best.chunk)) if best is not None else ()
     return Reply("faq.answer", values, citations=cited, buttons=buttons, subject=subject)
+
+
+def _brief(answer: Answer, entry: str) -> tuple[str, tuple[Button, ...]]:
+    """Cut an answer for who asked for short ones; the whole is one tap away."""
+    known = any(one.id == entry for one in answer.candidates) and len(f"ask:{entry}".encode()) <= 64
+    short = rules.shortened(answer.text, rules.BRIEF_ANSWER)
+    if not known or short == answer.text:
+        return answer.text, ()
+    return short, (Button(f"ask:{entry}", "faq.button_whole"),)
 
 
 def _several(ctx: Context, found: Found) -> Sequence[Reply]:
@@ -104,22 +117,22 @@ def _several(ctx: Context, found: Found) -> Sequence[Reply]:
     told: list[Reply] = []
     counts = Counter(part.answer.decision for part in found.parts)
     worded, cut = 0, False
-    for part in found.parts:
+    for number, part in enumerate(found.parts, start=1):
         answer = part.answer
-        question = one_line(part.question, service.SHORT)
+        row: dict[str, object] = {"n": number, "question": one_line(part.question, service.SHORT)}
         if answer.decision == "answered":
             short = rules.shortened(answer.text)
             cut |= short != answer.text
             worded += answer.model is not None
             cited += [Citation(c.document, c.chunk, c.quote) for c in answer.citations[:1]]
-            rows.append({"question": question, "answer": short})
+            rows.append({**row, "answer": short})
             if answer.missing and ctx.group is not None:
                 told += ctx.emit(FactMissing(ctx.group.id, answer.missing))
         elif answer.decision == "asked_back":
-            rows.append({"question": question, "answer": texts().raw("faq.several_which")})
+            rows.append({**row, "answer": texts().raw("faq.several_which")})
             buttons += _offers(answer, 2)
         else:
-            rows.append({"question": question, "answer": texts().raw("faq.several_unknown")})
+            rows.append({**row, "answer": texts().raw("faq.several_unknown")})
             told += _hand_over(ctx, part.question, answer.score)
     figures = {name: counts[name] for name in ("answered", "asked_back")}
     tallies.count(ctx.session, _counted(ctx), ctx.today, worded=worded, **figures)
@@ -169,7 +182,7 @@ def candidate(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
     tallies.count(ctx.session, _counted(ctx), ctx.today, chosen=1, worded=int(answer.model is not None))
     turns.keep(ctx, answer.question, answer.citations[0].chunk if answer.citations else "")
     told = ctx.emit(FactMissing(ctx.group.id, answer.missing)) if answer.missing and ctx.group is not None else []
-    return [_answer(ctx, answer), *told]
+    return [_answer(ctx, answer, whole=True), *told]
 
 
 def tell_leader(ctx: Context) -> Sequence[Reply]:

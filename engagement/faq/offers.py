@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from engagement.dispatch import DO
 from engagement.feature import Context
 from engagement.kernel import Button, Place, Reply
-from prompts.loader import texts
 
 
 def offer(ctx: Context) -> Sequence[Reply]:
@@ -23,7 +22,4 @@ def offer(ctx: Context) -> Sequence[Reply]:
     if ctx.incoming.place is Place.GROUP and not command.consent:
         return [Reply("faq.offer_words", {"group": None, "word": word}, subject="faq:talk")]
     button = Button(f"{DO}:{command.name}", "faq.button_do", {"word": word})
-    if command.takes == "required" and command.help:
-        values = {"group": None, "word": word, "line": texts().raw(command.help)}
-        return [Reply("faq.offer_how", values, subject="faq:talk")]
     return [Reply("faq.offer", {"group": None, "word": word}, buttons=[button], subject="faq:talk")]

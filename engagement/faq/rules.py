@@ -9,6 +9,8 @@ COURTESY_MOST = 20
 """Longer words are never only a greeting."""
 SHORT_ANSWER = 90
 """Characters of one answer among several."""
+BRIEF_ANSWER = 45
+"""Characters of an answer for who asked for short ones."""
 MOST_OPEN = 5
 """Questions of one neighbour that may wait for the leader at once."""
 
@@ -97,6 +99,7 @@ _WRONG = re.compile(
     r"(?:应该是|应该|应为|是|现在是|改成|改为|正确的是)?[\s:：]*(?P<words>\S.*)$",
     re.DOTALL,
 )
+_ENDS_ASKING = re.compile(r"[?\uff1f吗]$")
 _NOT_IT = re.compile(
     r"\W*(?:这个?|这条|你)?(?:不对|错了|答错了|说错了|不是这个|不是问这个|答非所问|不是我(?:要)?问的|没用|没帮上忙?)"
     r"(?:了|的|啊|呀|吧)*\W*"
@@ -163,7 +166,7 @@ def corrected(text: str) -> str:
     """Return what a leader says an answer should be (「不对，是下午三点」), or an empty text."""
     found = _WRONG.match(text.strip())
     words = found["words"].strip() if found else ""
-    return words if len(words) > 1 and not words.endswith(("?", "\uff1f", "吗")) else ""
+    return words if len(words) > 1 and not _ENDS_ASKING.search(words) else ""
 
 
 def is_not_it(text: str) -> bool:
@@ -191,14 +194,14 @@ def dismisses(text: str) -> bool:
     return bool(_DISMISSES.fullmatch(folded(text)))
 
 
-def shortened(answer: str) -> str:
+def shortened(answer: str, most: int = SHORT_ANSWER) -> str:
     """Cut an answer at a sentence's end, for a message that answers several questions; short ones stay whole."""
     plain = " ".join(answer.split())
-    if len(plain) <= SHORT_ANSWER:
+    if len(plain) <= most:
         return plain
-    head = plain[:SHORT_ANSWER]
+    head = plain[:most]
     end = max(head.rfind(mark) for mark in "\u3002\uff01\uff1f\uff1b!?;")
-    if end >= SHORT_ANSWER // 3:
+    if end >= most // 3:
         return head[: end + 1]
     comma = max(head.rfind(mark) for mark in "\uff0c,\u3001")
-    return head[: comma if comma > 0 else SHORT_ANSWER - 1] + "\u2026"
+    return head[: comma if comma > 0 else most - 1] + "\u2026"

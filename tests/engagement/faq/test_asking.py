@@ -29,6 +29,12 @@ BASE = (
     ("points.use", "积分有什么用？", ["积分怎么花", "积分能换东西吗"], "积分可以参加抽奖。"),
     ("points.expire", "积分会过期吗？", ["积分什么时候清零", "积分会不会作废"], "积分有效一年。"),
     ("refund.arrival", "退款多久到账？", ["退款要多久", "钱什么时候退回来"], "1 到 3 个工作日原路退回。"),
+    (
+        "orders.return",
+        "换货流程是什么？",
+        ["换货分几步", "怎么走换货流程"],
+        "第一步，把东西和单子一起拍照发给团长，说清楚哪里不合适。第二步，等团长确认。第三步，下次提货时带来换。",
+    ),
     ("orders.cutoff", "几点截单？", ["下单截止到几点", "晚上几点前下单"], "晚上 22:00 截单。"),
 )
 
@@ -72,11 +78,11 @@ def test_several_questions_in_one_message(stage: Stage) -> None:
     (said,) = ask(stage, "几点提货？坏了怎么赔？还有积分怎么花")
     assert said.key == "faq.several"
     assert [line for line in shown(said).splitlines() if line][:6] == [
-        "几点提货",
+        "1. 几点提货",
         "16:00 到 20:00 都可以。周末一样。",
-        "坏了怎么赔",
+        "2. 坏了怎么赔",
         "24 小时内拍照就能退。",
-        "积分怎么花",
+        "3. 积分怎么花",
         "积分可以参加抽奖。",
     ]
     assert placeholders_match(said)
@@ -335,6 +341,19 @@ def test_the_muted_press_nothing(stage: Stage) -> None:
     stage.database.write_now(mute)
     assert keys(stage.say("李阿姨", "", button=thumbs_of(answer)[0])) == ["guard.muted"]
     assert table(stage, Feedback) == []
+
+
+def test_who_asked_for_short_answers_gets_the_whole_with_one_tap(stage: Stage) -> None:
+    """
+    李阿姨（长辈模式）: 退换货怎么办理 → 一两句 [说全一点]
+    李阿姨按 [说全一点] → 全文
+    """
+    enter(stage, "李阿姨")
+    assert keys(ask(stage, "长辈模式")) == ["members.elder_on"]
+    (short,) = ask(stage, "换货流程是什么")
+    assert short.buttons[0].key == "ask:orders.return"
+    assert "第三步" not in shown(short)
+    assert "第三步" in shown(ask(stage, "", button="ask:orders.return")[0])
 
 
 def test_spoken_words_are_questions_like_typed_ones(stage: Stage) -> None:
