@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from knowledge.answering import Answering
 
 
-
 DO = "do"
 """Prefix of the buttons that run a command: ``do:checkin.do``."""
 

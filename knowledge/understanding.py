@@ -191,11 +191,10 @@ def choose(question: str, before: str, plain: Prepared, tried: Sequence[tuple[st
         return Reading(again, before, leans=True, decision="answered")
     if own:
         return itself
-    return (
-        _guess(before, plain, tried, again, sure=not is_bare(question))
-        if strict
-        else _agreed(plain, tried, itself, before)
-    )
+    if not strict:
+        return _agreed(plain, tried, itself, before)
+    guessed = _guess(before, plain, tried, again, sure=not is_bare(question))
+    return guessed if guessed.decision in ("answered", "asked_back") or plain.decision != "asked_back" else itself
 
 
 def _agreed(plain: Prepared, tried: Sequence[tuple[str, Prepared]], itself: Reading, before: str) -> Reading:
