@@ -238,7 +238,7 @@ def _closed(ctx: Context, signed: list[Said]) -> list[Said]:
 def button_target(features: Sequence[Feature], key: str) -> tuple[Target, str] | None:
     """Find who handles a button key ``prefix:reference``; the reference comes back as the second value."""
     prefix, _, reference = key.partition(":")
-    if prefix == DO:
+    if prefix == DO and "." in reference:
         return _command_of(features, reference)
     for feature in features:
         handler = feature.buttons.get(prefix)

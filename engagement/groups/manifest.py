@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engagement.events import CheckedIn, FactMissing, Greeted
 from engagement.feature import Command, Feature
-from engagement.groups import guide, handlers, rules, start
+from engagement.groups import guide, handlers, pause, rules, start
 from engagement.kernel import Place
 
 _LEADER = frozenset({"leader"})
@@ -48,6 +48,24 @@ FEATURE = Feature(
             handlers.zone,
             slash=("zone",),
             takes="required",
+            roles=_LEADER,
+            consent=False,
+        ),
+        Command(
+            "groups.pause",
+            ("暂停", "暂停活动", "暂停推送", "停一停", "安静模式", "安静一下"),
+            pause.ask,
+            slash=("pause",),
+            roles=_LEADER,
+            consent=False,
+            refusal="groups.pause_neighbour",
+            help="groups.help_pause",
+        ),
+        Command(
+            "groups.resume",
+            ("恢复活动", "恢复推送", "取消暂停", "继续活动"),
+            pause.resume,
+            slash=("resume",),
             roles=_LEADER,
             consent=False,
         ),
@@ -99,13 +117,14 @@ FEATURE = Feature(
         "fill_stop": guide.stop,
         "start": start.start_button,
         "copy": start.copy,
+        "pause": pause.choose,
     },
     quotes={"fill": guide.answered, "filled": guide.over},
     asks=frozenset({"fill"}),
-    plain=frozenset({"fill", "fill_as", "fill_skip", "fill_stop", "start", "copy", "quiet_acks", "filled"}),
+    plain=frozenset({"fill", "fill_as", "fill_skip", "fill_stop", "start", "copy", "quiet_acks", "filled", "pause"}),
     passes_on={"fill": rules.is_no_value, "filled": rules.is_no_value},
     events={CheckedIn: start.on_checked_in, FactMissing: start.on_fact_missing, Greeted: start.greeted},
-    undos={guide.CHANGE: handlers.undo_change, handlers.ROLE: handlers.undo_role},
+    undos={pause.CHANGE: pause.undo, guide.CHANGE: handlers.undo_change, handlers.ROLE: handlers.undo_role},
     lifecycle={
         "bot_added": handlers.bot_added,
         "bot_removed": handlers.bot_removed,

@@ -26,6 +26,8 @@ GREETED = "greeted"
 FRESH, BLIND, TOLD = "fresh", "blind", "told"
 """Marks in this slice's part of the settings: nobody has checked in yet; the bot cannot see plain words; which missing
 facts the leader was told of, and when."""
+BUDGET = "budget"
+"""Mark in this slice's part of the settings: unasked messages a day before a pause."""
 MOST_PUSHES = 3
 """Pushes that a day brings at most: topic, theme or challenge, evening summary."""
 

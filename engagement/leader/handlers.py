@@ -19,6 +19,7 @@ from storage.groups import Member
 
 _BY_BUTTON = {"topic": "tomorrow", "faq": "waiting", "groups": "settings", "leader": "undo"}
 """Slice → its command that stands under an overview as a button; it needs no argument."""
+_TOPIC = "topic.today"
 
 
 def today(ctx: Context) -> Sequence[Reply]:
@@ -35,6 +36,15 @@ def today(ctx: Context) -> Sequence[Reply]:
     buttons = [Button(f"glance:{one.id}", "leader.button_group", {"group": one.name}) for one in led[: service.SHOWN]]
     values = {"rows": [figures(found[one.id], ctx.now) for one in led], "group": None}
     return [Reply("leader.today_groups", values, buttons=buttons)]
+
+
+def day(ctx: Context) -> Sequence[Reply]:
+    """「今日」 and no more: the day at a glance for who leads a group, the day's topic for a neighbour."""
+    if ctx.actor.leader or (ctx.incoming.place is Place.DM and rooms.led(ctx)):
+        return today(ctx)
+    handler = next(one.handler for feature in ctx.features for one in feature.commands if one.name == _TOPIC)
+    assert not isinstance(handler, Slow)
+    return handler(ctx)
 
 
 def glance_button(ctx: Context) -> Sequence[Reply]:

@@ -20,6 +20,7 @@ FEATURE = Feature(
             consent=False,
             help="leader.help_today",
         ),
+        Command("leader.day", ("今日", "今天"), handlers.day, slash=("day",), consent=False),
         Command(
             "leader.undo",
             ("撤销", "撤回操作", "反悔"),

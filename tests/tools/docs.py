@@ -45,6 +45,8 @@ UNLISTED = {
     "members.withdraw": "从现在起不再记录你；以前的还在",
     "members.erase": "删掉关于你的数据，会先问一遍",
     "members.no_birthday": "忘掉你的生日",
+    "groups.resume": "接着来：话题、主题、小结照常发",
+    "leader.day": "团长看今日一览，邻居看今日话题",
     "groups.copy": "照抄自己带的另一个群的设置",
     "groups.unleader": "一位团长不再是团长",
     "groups.zone": "群的时区，一天从哪里算起",

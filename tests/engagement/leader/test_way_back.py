@@ -58,6 +58,8 @@ ASKS = {
     "announcements.end",
     "announcements.withdraw",
     "groups.copy",
+    "groups.pause",
+    "groups.resume",  # of a pause that a button began; tests/engagement/groups/test_pause.py takes it back
     "points.caps",
     "points.reverse",
 }
