@@ -30,7 +30,9 @@ _FIGURE = re.compile(
     r"(?P<figure>\d+(?:[.:：\-–~]\d+)*%?)\s*(?:个(?=小时|月))?"
     r"(?P<unit>小时|分钟|公斤|千克|工作日|月|天|日|周|年|元|块|毛|斤|克|次|分|点|张|件|份|折|倍|号|楼|栋|室|户|人|米|公里|箱|袋|瓶|盒)?"
 )
-_UNITS = {"块": "元", "千克": "公斤", "日": "天"}
+_ALIKE = (re.compile("元|块"), re.compile("公斤|千克"), re.compile("天|日"))
+"""Units that say the same."""
+_PIECE = re.compile("个")
 _HAN_FIGURE = re.compile(r"[一二两三四五六七八九十百千万半]+(?:个?小时|个?月|[天日点时分周年元块斤个份次折倍户])")
 _WHEN = re.compile(
     r"凌晨|清晨|早上|上午|中午|下午|傍晚|晚上|夜里|今天|明天|后天|昨天|当天|次日|第二天|前一天|本周|下周|周末|工作日|节假日"
@@ -40,7 +42,7 @@ _WHERE = re.compile(
     r"(?P<near>[^\W\d_])(?P<kind>门|楼|路|街|巷|店|站|柜|栋|亭|房)"
     r"|(?P<word>物业|车库|驿站|超市|广场|保安|门卫|架空层|地铁|公交|仓库|市场|公园|学校|幼儿园|医院|银行|邮局|小区|单元)"
 )
-_OF_NO_PLACE = frozenset("的这那到在去来本该哪每各有是上下开关一两几个把找进出入回部热专")
+_OF_NO_PLACE = re.compile("[的这那到在去来本该哪每各有是上下开关一两几个把找进出入回部热专]")
 """What stands before 「门」「店」 without saying which one."""
 _NEGATION = re.compile(r"不(?!过|但|仅|管|同)|没|无|未|别|勿|禁")
 _UNKNOWN = re.compile(r"不知道|无法(?:回答|确定)|没有(?:相关|提到)|资料(?:里|中)?没有")
@@ -121,19 +123,23 @@ def _stated(source: str, claim: str) -> bool:
     if any((unit and (figure, unit) not in known) or figure not in bare for figure, unit in _figures(claim)):
         return False
     close = source.replace(" ", "")
-    words = {found.group().replace("个", "") for found in _HAN_FIGURE.finditer(claim)}
+    words = {_PIECE.sub("", found.group()) for found in _HAN_FIGURE.finditer(claim)}
     words |= {found.group() for found in _WHEN.finditer(claim)}
     words |= {
         found["word"] or found["near"] + found["kind"]
         for found in _WHERE.finditer(claim)
-        if found["word"] or found["near"] not in _OF_NO_PLACE
+        if found["word"] or not _OF_NO_PLACE.match(found["near"])
     }
-    return all(word in close or word in close.replace("个", "") for word in words)
+    return all(word in close or word in _PIECE.sub("", close) for word in words)
 
 
 def _figures(text: str) -> set[tuple[str, str]]:
     """Figures with their units; the unit is empty where none follows."""
-    return {(found["figure"], _UNITS.get(found["unit"] or "", found["unit"] or "")) for found in _FIGURE.finditer(text)}
+    return {(found["figure"], _unit(found["unit"] or "")) for found in _FIGURE.finditer(text)}
+
+
+def _unit(unit: str) -> str:
+    return next((alike.pattern for alike in _ALIKE if alike.fullmatch(unit)), unit)
 
 
 def _pairs(text: str) -> set[str]:

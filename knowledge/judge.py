@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +20,7 @@ from knowledge.model import Worded, inert, prompt, read_message
 if TYPE_CHECKING:
     from knowledge.settings import KnowledgeSettings
 
-_YES, _NO = ("是", "能", "可以"), ("否", "不", "没")
+_YES, _NO = re.compile("是|能|可以"), re.compile("否|不|没")
 _LOOKED_AT = 10
 
 
@@ -87,9 +88,9 @@ def _chance(message: Any) -> float:
     options = chances[0].get("top_logprobs") if chances else None
     for option in options or [{"token": str(message.content)[:2], "logprob": 0.0}]:
         token, chance = str(option["token"]).strip(), float(option["logprob"])
-        if token.startswith(_YES):
+        if _YES.match(token):
             shares[True] += math.exp(min(0.0, chance))
-        elif token.startswith(_NO):
+        elif _NO.match(token):
             shares[False] += math.exp(min(0.0, chance))
     total = shares[True] + shares[False]
     if not total > 0:
