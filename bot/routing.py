@@ -143,7 +143,8 @@ class Routes:
         """Find a word that is a command with a number behind it: 「看 3」, and 「有效期 3 到 11-30」."""
         if not text or len(text) > LONGEST_COMMAND:
             return None
-        found = _NUMBERED.fullmatch(visible(text))
+        shown = visible(text)
+        found = None if shown.endswith(_QUESTION) else _NUMBERED.fullmatch(shown)
         entry = self._numbered.get(simplified(found.group(1)).lower()) if found else None
         if found is None or entry is None:
             return None

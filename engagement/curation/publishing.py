@@ -158,13 +158,22 @@ def stay_button(ctx: Context) -> Sequence[Reply]:
 
 @refusing
 def drop_button(ctx: Context) -> Sequence[Reply]:
-    """不要了: a draft is put away; sending the file again brings it back."""
+    """不要了: a draft is put away; a file's first version at once, what several edits gathered in after a question."""
+    from knowledge import entries
+
     who = access.curator(ctx)
-    identity, version = pressed(ctx, 2)
+    identity, version, sure = pressed(ctx, 3)
     document = access.document(ctx.session, who, identity)
     chosen = lifecycle.version(ctx.session, identity, version)
     if chosen.state == "published":
         raise Refusal("curation.published_already", id=identity, version=version)
+    if not sure and (version > 1 or document.name == entries.DOCUMENT):
+        values = {"id": identity, "name": document.title or document.name, "version": version, "group": None}
+        buttons = [
+            Button(f"kb_drop:{identity}.{version}.1", "curation.button_drop_sure"),
+            Button("kb_stay:0", "curation.button_stay"),
+        ]
+        return [Reply("curation.drop_sure", values, buttons=buttons)]
     if chosen.archived_at is None:
         lifecycle.archive(ctx.session, identity, version, who.hand, ctx.now)
     return [Reply("curation.dropped", {"name": document.title or document.name, "group": None})]

@@ -345,3 +345,29 @@ def test_a_card_is_a_file_of_the_data_directory(tmp_path: Path) -> None:
     assert calendar["text"]
     again = play(tmp_path / "again", lines)
     assert [line["picture"] for line in again.lines] == [line["picture"] for line in played.lines]
+
+
+def test_a_file_is_sent_in_private(tmp_path: Path) -> None:
+    (tmp_path / "规则.md").write_text("水饺化了当天拍照发给团长。", encoding="utf-8")
+    lines = [
+        create("2026-12-01T08:00:00"),
+        at("2026-12-01T08:01:00", member="w", grant="staff"),
+        at("2026-12-01T08:02:00", id="f1", member="w", name="王运营", file="规则.md"),
+        at("2026-12-01T08:03:00", id="f2", member="u1", name="李阿姨", file="规则.md"),
+    ]
+    played = play(tmp_path / "data", lines, answers=True)
+    (begun,) = played.answers_to("f1")
+    assert begun["key"] == "curation.file_reading"
+    told = next(line for line in played.lines if line["key"] == "curation.file_draft")
+    assert (told["kind"], told["reply_to"], told["values"]["name"]) == ("edit", begun["id"], "规则")
+    assert [line["key"] for line in played.answers_to("f2")] == ["curation.file_not_you"]
+    assert played.summary["bugs"] == 0
+
+
+@pytest.mark.parametrize(
+    "line", [{"file": "nowhere.md", "member": "w"}, {"file": "x.md", "member": "w", "group": "g1"}]
+)
+def test_a_file_that_cannot_be_sent_is_a_bad_line(tmp_path: Path, line: dict[str, str]) -> None:
+    script = write_script(tmp_path / "bad.jsonl", [at("2026-12-01T08:00:00", **line)])
+    with pytest.raises(BadScript, match="`file`"):
+        list(read_script(script))

@@ -243,3 +243,26 @@ def test_key_words_in_the_traditional_script() -> None:
     for convert in (OpenCC(name).convert for name in ("s2t", "s2tw", "s2hk")):
         assert {word: period_of(convert(word)) for word in _WORDS} == _WORDS
         assert {word: read_fact(f"{convert(word)} 東門")[0] for word in FACTS} == FACTS
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "argument"),
+    [
+        ("看 3", "curation.show", "3"),
+        ("看3", "curation.show", "3"),
+        ("发布：12", "curation.publish", "12"),
+        ("發布 12", "curation.publish", "12"),
+        ("有效期 3 11-20 到 11-30", "curation.dates", "3 11-20 到 11-30"),
+        ("负责人 3 售后组", "curation.owner", "3 售后组"),
+    ],
+)
+def test_a_word_with_a_number_counts_in_private_only(text: str, name: str, argument: str) -> None:
+    target = ROUTES.command(text, place=Place.DM)
+    assert target is not None and target.command is not None
+    assert (target.command.name, target.argument) == (name, argument)
+    assert ROUTES.command(text) is None, "neighbours talk like this to each other"
+
+
+@pytest.mark.parametrize("text", ["看", "看 3楼的快递", "看一下 3", "恢复", "发布 3 号公告吗", "看 -3", "看 ３.5折"])
+def test_other_words_in_private_stay_words(text: str) -> None:
+    assert ROUTES.command(text, place=Place.DM) is None

@@ -24,7 +24,11 @@ from storage.documents import Document
 from storage.engine import open_database
 from tests.knowledge.conftest import NOW
 
-ROWS = [json.loads(line) for line in (STARTER / "leaders" / "leaders.jsonl").read_text(encoding="utf-8").splitlines()]
+ROWS = [
+    json.loads(line)
+    for path in sorted((STARTER / "leaders").glob("*.jsonl"))
+    for line in path.read_text(encoding="utf-8").splitlines()
+]
 ASKED = {
     "几家都来说鸡胸有味，我该先干啥": "leaders.mass",
     "邻居要我十倍赔，我能应下来不": "leaders.complaint_pay",

@@ -23,7 +23,9 @@ DOCUMENTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLD
 MANUAL = {title: text for title, text in DOCUMENTS.items() if title != CASES}
 POLICIES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((BASE / "policies").glob("*.md"))}
 ENTRIES: list[dict[str, Any]] = [
-    json.loads(line) for line in (FOLDER / "leaders.jsonl").read_text(encoding="utf-8").splitlines()
+    json.loads(line)
+    for path in sorted(FOLDER.glob("*.jsonl"))
+    for line in path.read_text(encoding="utf-8").splitlines()
 ]
 COMMANDS = {word for feature in FEATURES for command in feature.commands for word in command.words}
 QUOTED = re.compile(r"「([^」]*)」")
@@ -101,7 +103,7 @@ def test_a_section_is_one_passage(title: str) -> None:
 
 
 def test_there_are_enough_questions_of_leaders_and_no_phrasing_stands_twice() -> None:
-    assert len(ENTRIES) >= 60
+    assert len(ENTRIES) >= 130
     ids = [entry["id"] for entry in ENTRIES]
     assert len(set(ids)) == len(ids)
     said = [text for entry in ENTRIES for text in (entry["question"], *entry["aliases"])]
@@ -120,6 +122,11 @@ def test_an_entry_is_whole_and_its_source_can_be_opened(entry: dict[str, Any]) -
     cited = SOURCE.fullmatch(entry["source"])
     assert cited, entry["source"]
     assert re.search(rf"^### {re.escape(cited[2])} ", (DOCUMENTS | POLICIES)[cited[1]], re.MULTILINE), entry["source"]
+
+
+def test_every_case_can_be_asked_for() -> None:
+    asked = {entry["source"] for entry in ENTRIES if entry["id"].startswith("leaders.case_")}
+    assert asked == {f"《{CASES}》第{heading.split()[0]}条" for heading in cases()}
 
 
 def test_no_question_of_leaders_is_a_phrasing_of_neighbours() -> None:

@@ -242,7 +242,12 @@ def test_a_kill_between_the_draft_and_its_answer_is_one_draft(office: Office) ->
     row, body = office.stage.database.read_now(inbox.pending)[0]
     first = asyncio.run(office.stage.gateway.database.write(lambda s: office.stage.gateway._first(s, row, incoming)))
     assert isinstance(first, tuple)
-    asyncio.run(first[0].work(first[1]))
+    slow, state = first[0], first[1]
+
+    async def work() -> None:
+        await slow.work(state)
+
+    asyncio.run(work())
     handled = asyncio.run(office.stage.gateway.handle(row, Incoming.load(body)))
     (told,) = [one.message for one in handled.queued]
     assert (told.key, told.values["version"]) == ("curation.file_draft", 1)
@@ -322,3 +327,18 @@ def test_the_answer_takes_the_place_of_what_was_said_first(office: Office) -> No
     assert [one.message.key for one in said] == ["curation.file_reading"]
     assert (told.kind, told.key) == (Kind.EDIT, "curation.file_draft")
     assert told.reply_to
+
+
+def test_a_draft_that_nobody_wants(office: Office) -> None:
+    """[不要了] → 好，不要了 (the first version); a later one is asked about."""
+    (told,) = office.send(WANG, "规则.jsonl", RULES)
+    assert office.press(WANG, told, "kb_drop").key == "curation.dropped"
+    assert office.say(SUN, "知识库").key == "curation.list_none"
+    assert office.say(SUN, "发布 1").key == "curation.no_nothing_to_publish"
+    (told,) = office.send(WANG, "规则.jsonl", RULES)
+    assert office.press(SUN, office.say(SUN, "发布 1"), "kb_go").key == "curation.published"
+    (told,) = office.send(WANG, "规则.jsonl", RULES_NEW)
+    sure = office.press(WANG, told, "kb_drop")
+    assert sure.key == "curation.drop_sure" and placeholders_match(sure)
+    assert office.press(WANG, sure, "kb_drop").key == "curation.dropped"
+    assert "21:00" in office.ask(MELTED).text
