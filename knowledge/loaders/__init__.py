@@ -52,6 +52,7 @@ MAX_OUTPUT = 64 * 1024 * 1024
 Progress = Callable[[int, int], None]
 
 _ROOT = Path(__file__).resolve().parents[2]
+_SHIPPED = _ROOT / "prompts" / "knowledge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,19 @@ def load(path: Path, progress: Progress | None = None) -> Loaded:
         KnowledgeRefusal: ``kb.document_`` + ``unknown_format``, ``too_big``, ``empty``, ``damaged``, ``encrypted``,
             ``no_text``, ``unsafe``, ``encoding``, ``missing`` or a key of ``ADVICE``; with ``name`` = the file's name.
     """
+    if path.resolve().is_relative_to(_SHIPPED) and not _unfit_by_name(path):
+        return _here(path)
     found = measured(path, progress)
     if found.loaded is None:
         raise KnowledgeRefusal(f"kb.document_{found.reason}", name=path.name)
     return found.loaded
+
+
+def _here(path: Path) -> Loaded:
+    """A file that ships with the program, read in this process: a child for each would cost a first start seconds."""
+    from knowledge.loaders import child
+
+    return child.read(path)
 
 
 def measured(path: Path, progress: Progress | None = None) -> Measured:
