@@ -175,7 +175,7 @@ def restore(
 
 @app.command(help=texts().raw("cli.bench"))
 def bench(
-    name: Annotated[str, typer.Argument(help="checkin | seed | webhook | start | month | cards | all")],
+    name: Annotated[str, typer.Argument(help="checkin | seed | webhook | start | month | cards | knowledge | all")],
     data: Data = Path("data"),
     groups: Annotated[int, typer.Option(min=0, help=texts().raw("cli.bench_groups"))] = 0,
     residents: Annotated[int, typer.Option(min=1, help=texts().raw("cli.bench_residents"))] = 1000,

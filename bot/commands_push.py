@@ -88,9 +88,10 @@ def plan(
     for one in pushes:
         why = texts().fill("push.because", {"reason": _word("reason", one["reason"])}) if one["reason"] else ""
         where = one["group"]["name"] or one["group"]["external_id"]
+        name = _word("kind", one["campaign"])
         when = one["local_time"][:16].replace("T", " ")
         _say(
-            "line", when=when, zone=one["zone"], group=where, campaign=one["campaign"], state=one["state_text"], why=why
+            "line", when=when, zone=one["zone"], group=where, campaign=name, state=one["state_text"], why=why
         )
         if one["text"]:
             _say("words", text=one["text"])
@@ -154,13 +155,18 @@ def status(
         counts = " ".join(f"{_word('state', state)} {count}" for state, count in sorted(one.counts.items()))
         _say(
             "standing",
-            campaign=one.key,
+            campaign=_named(one.key, one.kind),
             state=_word("campaign", one.state),
             counts=counts or texts().raw("push.no_rows"),
         )
         for name, count in sorted(one.reasons.items()):
             state, _, reason = name.partition(":")
             _say("why", state=_word("state", state), reason=_word("reason", reason), count=count)
+
+
+def _named(key: str, kind: str) -> str:
+    """Name a campaign for people; its key stands beside the name, since that is what the commands take."""
+    return texts().fill("push.named", {"name": _word("kind", kind), "campaign": key})
 
 
 def _figures(one: Standing) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Source: DESIGN 4 and 6, F62.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -15,8 +16,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import sqlalchemy
 
 from knowledge import confidence, embedding, judge, model, normalise, retriever
 from knowledge.answer import Answer, Candidate, Decision, Passage, Prepared, Scope, Sight, fill, lacking
@@ -27,9 +26,10 @@ from knowledge.generation import sound
 from knowledge.index import VectorIndex
 from knowledge.lexical import Asked
 from knowledge.lexical import asked as cut
+from knowledge.quoting import quotable
 from knowledge.retriever import Ranked
 from knowledge.wording import Said, Wording
-from storage.documents import Chunk, Document, DocumentVersion, counter
+from storage.documents import counter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,41 +47,10 @@ START_FIRST = 8.0
 """Seconds that the rest of a start has the processor for itself before the vector index is opened."""
 OPENING = 10.0
 """Seconds that a first question waits for the index at most; then keywords answer it."""
+LARGE = 5_000
+"""Entries from which the collector is spared the catalogue."""
 PASSAGE_FLOOR = 2.0
 """Log-odds above the entries' own floor that a passage needs: long texts share characters with anything."""
-
-_C, _V, _D = (table.__table__.c for table in (Chunk, DocumentVersion, Document))  # type: ignore[union-attr]
-_NOW = sqlalchemy.bindparam("now", type_=sqlalchemy.BigInteger)
-_PASSAGES = (
-    sqlalchemy.select(
-        _C.id,
-        _C.entry,
-        _C.kind,
-        _C.title,
-        _C.body,
-        _C.plain,
-        _C.facts,
-        _C.source,
-        _C.locator,
-        _D.title.label("document"),
-        _D.name,
-        _V.document_id,
-    )
-    .where(
-        _C.id.in_(sqlalchemy.bindparam("chunks", expanding=True)),
-        _V.id == _C.version_id,
-        _D.id == _V.document_id,
-        _V.state == "published",
-        _D.removed_at.is_(None),
-        _C.withheld.is_(False),
-        _D.scope.in_(sqlalchemy.bindparam("scopes", expanding=True)),
-        _D.audience.in_(sqlalchemy.bindparam("audiences", expanding=True)),
-        sqlalchemy.func.coalesce(_C.valid_from, _V.valid_from, _NOW) <= _NOW,
-        sqlalchemy.func.coalesce(_C.valid_until, _V.valid_until, _NOW + 1) > _NOW,
-    )
-    .order_by(_C.id)
-)
-"""Made once: building the statement for every question cost more than running it."""
 
 
 class KnowledgeBase:
@@ -156,7 +125,11 @@ class KnowledgeBase:
     def _refresh(self, session: Session) -> Catalogue:
         with self._lock:
             if self._catalogue is None or self._catalogue.counter != counter(session):
+                first = self._catalogue is None
                 self._catalogue = self._reader.read(session)
+                if first and len(self._catalogue.entries.items) >= LARGE:
+                    gc.collect()
+                    gc.freeze()  # else the collector walks through all of it again and again, in some neighbour's question
             return self._catalogue
 
     def preview(self, session: Session, instead: Mapping[int, int | None]) -> tuple[Catalogue, Floors]:
@@ -286,7 +259,7 @@ class KnowledgeBase:
         near = catalogue.nearest(self._near(asked, vector, catalogue.own(sight)))
         seen = catalogue.entries.seen(sight)
         ranked = retriever.rank(catalogue.entries, words, near, seen)
-        found = self._passages(session, [one.item.chunk for one in ranked], sight)
+        found = quotable(session, [one.item.chunk for one in ranked], sight)
         ranked = [one for one in ranked if one.item.chunk in found]
         same = retriever.exact(catalogue, asked, seen)
         if same is not None and same in found:
@@ -308,7 +281,7 @@ class KnowledgeBase:
         started = self._clock()
         shelf = self._refresh(session).entries
         chunks = [item.chunk for item in shelf.items if item.entry == entry]
-        found = self._passages(session, chunks, sight)
+        found = quotable(session, chunks, sight)
         if not found:
             return None
         passage = found[min(found)]
@@ -344,30 +317,7 @@ class KnowledgeBase:
             return None
         if confidence.log_odds(ranked[0]) < self._floors.answer + PASSAGE_FLOOR:
             return None
-        return self._passages(session, [ranked[0].item.chunk], sight).get(ranked[0].item.chunk)
-
-    @staticmethod
-    def _passages(session: Session, chunks: list[int], sight: Sight) -> dict[int, Passage]:
-        """The chunks that are published and in sight at this moment, whatever the indexes still hold."""
-        if not chunks:
-            return {}
-        known = {"scopes": sorted(sight.scopes), "audiences": sight.audiences, "now": sight.at}
-        rows = session.execute(_PASSAGES, {"chunks": chunks, **known})
-        found: dict[int, Passage] = {}
-        for row in rows:
-            source = row.source or " ".join(part for part in (f"《{row.document or row.name}》", row.locator) if part)
-            found[row.id] = Passage(
-                row.id,
-                row.entry,
-                row.kind,
-                row.title,
-                row.body,
-                row.plain,
-                tuple(row.facts or ()),
-                source,
-                row.document_id,
-            )
-        return found
+        return quotable(session, [ranked[0].item.chunk], sight).get(ranked[0].item.chunk)
 
     async def finish(
         self,

@@ -44,12 +44,14 @@ class Words:
     Attributes:
         kinds: what its phrasings ask for or its body holds, as bits of ``evidence``.
         keys: ``hash`` of the key of every phrasing (``normalise.key``).
+        digests: of every phrasing, as the vector index names it.
     """
 
     analysed: Analysed
     spoken: Spoken
     kinds: int
     keys: tuple[int, ...]
+    digests: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,7 @@ class Catalogue:
         places: dict[str, list[int]] = defaultdict(list)
         walls: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
         for item in self._items():
-            for text in item.asked:
-                mark = digest(text)
+            for mark, text in zip(item.words.digests, item.asked, strict=True):
                 places[mark].append(item.chunk)
                 if item.limited:
                     limited[mark] = text
@@ -262,6 +263,7 @@ class Reader:
             spoken(self._lexicon.words, asked),
             kinds,
             tuple(dict.fromkeys(hash(one) for one in keys if one)),
+            tuple(digest(text) for text in said),
         )
 
 

@@ -69,7 +69,6 @@ class Generation:
         self.number = number
         self.embedder = embedder
         self.whole = whole
-        self._client = client
         self._vectors = _Vectors(embedder)
         vectors: Any = self._vectors
         self._stores: dict[str, Any] = {
@@ -82,6 +81,8 @@ class Generation:
             )
             for part in PARTS
         }
+        # langchain's search also reads documents and metadata, which takes five times as long and is of no use here
+        self._collections: dict[str, Any] = {part: client.get_collection(f"{part}-{number}") for part in PARTS}
         self.held: dict[str, set[str]] = {
             part: set(store.get(include=[])["ids"]) for part, store in self._stores.items()
         }
@@ -121,7 +122,7 @@ class Generation:
         if not self.whole:
             self.whole = True
             for part in PARTS:
-                self._client.get_collection(f"{part}-{self.number}").modify(metadata=self._metadata(True))
+                self._collections[part].modify(metadata=self._metadata(True))
 
     def near(self, vector: NDArray[np.float32], count: int, own: Sequence[str]) -> dict[str, float]:
         """Digest → cosine of the nearest for everybody and of the asker's own."""
@@ -152,10 +153,10 @@ class Generation:
         held = len(more.get("ids", self.held[part]))
         if not held:
             return {}
-        found = self._stores[part].similarity_search_by_vector_with_relevance_scores(
-            vector.tolist(), k=min(count, held), **more
+        found = self._collections[part].query(
+            query_embeddings=[vector.tolist()], n_results=min(count, held), include=["distances"], **more
         )
-        cosines = {str(document.id): 1.0 - float(distance) for document, distance in found}
+        cosines = {mark: 1.0 - float(far) for mark, far in zip(found["ids"][0], found["distances"][0], strict=True)}
         return {mark: cosine for mark, cosine in cosines.items() if np.isfinite(cosine)}
 
 

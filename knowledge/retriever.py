@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SOUNDS = outside.SOUNDS
 WORDS = outside.WORDS
 VECTORS = 0.5
+HEARD = 0.7
+"""Of what sounds fit better than characters: where a sign is mistaken for one that sounds alike, they take its place."""
 CLOSE = 0.5
 """Of the best phrasing word by word, where an entry has one phrasing; divided by the root of how many there are."""
 NEIGHBOURS = 48
@@ -36,7 +38,7 @@ class Ranked:
     """An item that may answer; for the best one also what is known of how well it fits.
 
     Attributes:
-        score: what it is ranked by: characters + .3 sounds + .3 words + .5 vectors + up to .5 closeness.
+        score: what it is ranked by: characters + .3 sounds + .3 words + .5 vectors + up to .5 closeness (and ``HEARD``).
         margin: its score minus the next one's; 0 for all but the first.
         evidence: raw BM25 over the weight of the rarest token.
         held, meant: shares of the question's characters and meanings that the item has.
@@ -90,7 +92,8 @@ def rank(
             at = shelf.place.get(chunk)
             if at is not None:
                 near[at] = max(near[at], cosine)
-    scores = keywords + np.float32(VECTORS) * near
+    heard = np.maximum(matches.sounds - matches.characters, 0)
+    scores = keywords + np.float32(HEARD) * heard + np.float32(VECTORS) * near
     if seen is not None:
         scores = np.where(seen, scores, np.float32(-1.0))
     if hidden is not None:

