@@ -11,8 +11,11 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from sqlalchemy import delete
+from sqlmodel import col
 
 from engagement.curation import access, rules, words
 from engagement.curation.access import Curator, refusing
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 CLASHES_SHOWN = 3
 ASKED_SHOWN = 6
+FORGOTTEN = timedelta(days=1)
+"""How long an entry that is being written is waited for."""
 WRITING = "new:"
 """Keys of proposals that somebody is writing himself."""
 
@@ -130,6 +135,7 @@ def finish(ctx: Context, page: Page) -> Sequence[Reply]:
     if page.proposal:
         row = _own(ctx, who, page.proposal)
     else:
+        _forget(ctx, who)
         mark = hashlib.blake2b(ctx.chance.encode(), digest_size=12).hexdigest()
         row = Proposal(origin="staff", key=f"{WRITING}{mark}", scope=page.scope, made_at=ctx.now, made_by=who.person_id)
     row.phrasings, row.answer = list(page.asked), page.answer
@@ -140,6 +146,18 @@ def finish(ctx: Context, page: Page) -> Sequence[Reply]:
         tails, more = _clashing(page)
         return [Reply("curation.new_answer", {**values, **more}, tails, subject=f"kb_new:{row.id}")]
     return [_shown(ctx, row, page)]
+
+
+def _forget(ctx: Context, who: Curator) -> None:
+    """Delete what the writer began and never ended."""
+    ctx.session.execute(
+        delete(Proposal).where(
+            col(Proposal.made_by) == who.person_id,
+            col(Proposal.key).startswith(WRITING),
+            col(Proposal.state) == "open",
+            col(Proposal.made_at) < ctx.now - FORGOTTEN,
+        )
+    )
 
 
 def _clashing(page: Page) -> tuple[list[str], dict[str, object]]:

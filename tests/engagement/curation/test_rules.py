@@ -91,3 +91,21 @@ def test_own_words_keep_their_marks() -> None:
     assert rules.own_words("新问答 周末能来吗？\n能，随时。") == "周末能来吗？\n能，随时。"
     assert rules.own_words("改答案：能，随时！") == "能，随时！"
     assert rules.own_words("新问答") == ""
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("规则.docx", "规则.docx"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\temp\\规则.md", "规则.md"),
+        (" . .md", "document.md"),
+        ("a<b>|c?.md", "abc.md"),
+        ("", "document"),
+        ("规" * 200 + ".pdf", "规" * 66 + ".pdf"),
+        ("a\u202e\x00b.md", "ab.md"),
+    ],
+)
+def test_file_names(raw: str, name: str) -> None:
+    assert rules.file_name(raw) == name
+    assert len(name.encode()) <= 255

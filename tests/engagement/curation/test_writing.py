@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from storage.documents import Question
 from storage.engine import Session
+from storage.groups import Group, Region
 from storage.learning import Proposal
 from tests.engagement.curation.office import SUN, WANG, Office, closed, open_office
 from tests.engagement.stage import placeholders_match, shown
@@ -144,7 +146,6 @@ def test_a_reply_of_the_leader_is_offered(office: Office) -> None:
 
 def _offered(session: Session) -> None:
     from knowledge import proposals
-    from storage.documents import Question
 
     if session.exec(select(Proposal)).first() is None:
         row = session.exec(select(Question)).one()
@@ -225,3 +226,40 @@ def test_monday_morning(office: Office) -> None:
     assert "curation.week_due" not in told[office.stage.person("周团长")].tails
     (tuesday,) = office.stage.database.write_now(lambda s: plan(s, "2026-12-08T09:00"))
     assert tuesday.skip == "nothing"  # type: ignore[attr-defined]
+
+
+def test_gaps_of_his_own_group_alone(office: Office) -> None:
+    """A leader sees what his neighbours asked, and his answer is for them; the staff of a region see its groups."""
+
+    def elsewhere(session: Session) -> None:
+        region = Region(name="城东")
+        group = Group(channel="play", external_id="g2", name="二期", created_at=office.stage.clock.now())
+        session.add_all((region, group))
+        session.flush()
+        group.region_id = region.id
+        session.add(group)
+        for text in ("二期快递柜坏了找谁", "快递柜坏了二期找谁"):
+            session.add(Question(group_id=group.id, text=text, asked_at=office.stage.clock.now()))
+
+    office.stage.database.write_now(elsewhere)
+    office.grant("赵区域", region=1)
+    office.stage.say("李阿姨", "问团长 提货可以停车吗")
+    assert office.stage.say(WANG, "缺口", private=True)[0].values["count"] == 2
+    head, gap = office.stage.say("周团长", "缺口", private=True)
+    assert head.values["count"] == 1 and "停车" in shown(gap)
+    asked = office.press("周团长", gap, "kb_write")
+    (done,) = office.stage.say("周团长", "可以停一小时，不收费。", quoting=asked, private=True)
+    assert "阳光花园一期" in shown(done)
+    head, gap = office.stage.say("赵区域", "缺口", private=True)
+    assert head.values["count"] == 1 and "快递柜" in shown(gap)
+    other = gap.buttons[0].key
+    assert office.say("周团长", "", button=other).key == "curation.gap_gone"
+    assert office.say("赵区域", "看 1").key == "curation.unknown"
+
+
+def test_what_was_begun_and_never_ended_is_forgotten(office: Office) -> None:
+    office.say(WANG, f"新问答 {PICKUP}")
+    office.say(SUN, f"新问答 {PICKUP}")
+    office.say(WANG, f"新问答 {WEEKEND}", "2026-12-03T09:00")
+    kept = office.stage.database.read_now(lambda s: [one.phrasings for one in s.exec(select(Proposal))])
+    assert sorted(map(str, kept)) == sorted(map(str, [[PICKUP], [WEEKEND]]))
