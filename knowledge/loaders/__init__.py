@@ -76,7 +76,7 @@ def load(path: Path, progress: Progress | None = None) -> Loaded:
         KnowledgeRefusal: ``kb.document_`` + ``unknown_format``, ``too_big``, ``empty``, ``damaged``, ``encrypted``,
             ``no_text``, ``unsafe``, ``encoding``, ``missing`` or a key of ``ADVICE``; with ``name`` = the file's name.
     """
-    if path.resolve().is_relative_to(_SHIPPED) and not _unfit_by_name(path):
+    if not _unfit_by_name(path) and path.resolve().is_relative_to(_SHIPPED):
         return _here(path)
     found = measured(path, progress)
     if found.loaded is None:
