@@ -148,3 +148,18 @@ def test_large_text_of_a_resident(open_page: OpenPage, address: str, size: str) 
     page.get_by_role("button", name="大字", exact=True).click()
     expect(page.get_by_role("heading", name="打卡日历")).to_be_visible()
     assert page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") > before * 1.2
+
+
+def test_a_file_in_private(open_page: OpenPage, address: str) -> None:
+    """
+    李阿姨（私聊）: [规则.md] → 📄 规则.md → 文件我这儿只有团长和运营同事能交……
+    """
+    from playwright.sync_api import expect
+
+    page, _ = simulator(open_page, address, "desktop")
+    private = page.locator(".desk:not([data-room])")
+    sent = {"name": "规则.md", "mimeType": "text/markdown", "buffer": "水饺化了拍照退。".encode()}
+    private.locator(".chips").get_by_text("发文件", exact=True).wait_for()
+    private.locator('input[type="file"]').set_input_files([sent])  # type: ignore[arg-type]
+    expect(private.locator("article.mine").last).to_contain_text("规则.md")
+    expect(private.locator("article.bot").last).to_be_visible()
