@@ -90,9 +90,7 @@ def plan(
         where = one["group"]["name"] or one["group"]["external_id"]
         name = _word("kind", one["campaign"])
         when = one["local_time"][:16].replace("T", " ")
-        _say(
-            "line", when=when, zone=one["zone"], group=where, campaign=name, state=one["state_text"], why=why
-        )
+        _say("line", when=when, zone=one["zone"], group=where, campaign=name, state=one["state_text"], why=why)
         if one["text"]:
             _say("words", text=one["text"])
     if not pushes:

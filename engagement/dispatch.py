@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engagement import calendar, easy, guards, rooms
 from engagement.errors import Hushed, Refusal
 from engagement.events import Used
-from engagement.feature import Actor, Command, Context, Feature, Fetch, GroupView, Handler, Slow
+from engagement.feature import DO, Actor, Command, Context, Feature, Fetch, GroupView, Handler, Slow
 from engagement.kernel import Event, Incoming, Kind, Place, Reply
 from storage import identities
 from storage.engine import Session
@@ -18,10 +18,6 @@ from storage.groups import Consent, Member
 
 if TYPE_CHECKING:
     from knowledge.answering import Answering
-
-
-DO = "do"
-"""Prefix of the buttons that run a command: ``do:checkin.do``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,10 @@ class Slow:
     begin: Callable[[Any], Sequence[Reply]] | None = None
 
 
+DO = "do"
+"""Prefix of the buttons that run a command: ``do:checkin.do``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command that people type.

@@ -16,6 +16,9 @@ from engagement.kernel import Place
 ANONYMOUS_ADMIN = 1087968824
 """Whoever administers a group anonymously arrives under this id: it is nobody."""
 LARGEST = 1 << 53
+_MANY = 20
+_LONGEST_FILE_ID = 256
+_LONGEST_FILE_NAME = 255
 """Telegram's ids stay below this, exclusive."""
 NAME = 160
 """Characters of a name that are kept; rendering shows fewer."""
@@ -159,3 +162,34 @@ def decode(body: bytes) -> Any:
         return _JSON.decode(body.decode("utf-8"))
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def media_of(message: dict[str, Any]) -> tuple[str, str]:
+    """Return what goes with the words (``photo``, ``voice`` or empty) and Telegram's id of the file; it is not fetched."""
+    sizes = message.get("photo")
+    if sizes is not None:
+        if type(sizes) is not list or not 0 < len(sizes) <= _MANY:
+            raise ValueError("photo")
+        return "photo", as_text(as_object(sizes[-1]).get("file_id", ""), _LONGEST_FILE_ID)
+    voice = message.get("voice")
+    if voice is not None:
+        return "voice", as_text(as_object(voice).get("file_id", ""), _LONGEST_FILE_ID)
+    sent_as_file = message.get("document")
+    if type(sent_as_file) is dict and str(sent_as_file.get("mime_type", "")).startswith("image/"):
+        return "photo", as_text(sent_as_file.get("file_id", ""), _LONGEST_FILE_ID)
+    return "", ""
+
+
+def file_of(message: dict[str, Any]) -> tuple[str, str, str, int]:
+    """Return ``file`` or empty, Telegram's id of a document, its name as somebody gave it, and its size in bytes."""
+    sent = message.get("document")
+    if sent is None or message.get("animation") is not None:
+        return "", "", "", 0
+    sent = as_object(sent)
+    name = as_text(sent.get("file_name", ""), _LONGEST_FILE_NAME)
+    return (
+        "file",
+        as_text(sent.get("file_id", ""), _LONGEST_FILE_ID),
+        name,
+        max(0, as_integer(sent.get("file_size", 0))),
+    )

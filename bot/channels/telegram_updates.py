@@ -18,6 +18,8 @@ from bot.channels.telegram_fields import (
     as_integer,
     as_object,
     as_text,
+    file_of,
+    media_of,
     moment_of,
     person_of,
     possible,
@@ -30,8 +32,6 @@ CHANNEL = "telegram"
 ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member", "chat_member")
 
 _MANY = 20
-_LONGEST_FILE_ID = 256
-_LONGEST_FILE_NAME = 255
 _HERE = frozenset({"creator", "administrator", "member"})
 _GONE = frozenset({"left", "kicked"})
 
@@ -151,9 +151,9 @@ def _message(message: dict[str, Any], me: Me, received_at: datetime, key: str) -
         addressed = True
         text = f"/{other.group(1)}{text[other.end() :]}"
     text, mentioned = _without_mention(text, message, me)
-    media, media_id = _media(message)
+    media, media_id = media_of(message)
     if not media and chat.place is Place.DM:
-        media, media_id, name, size = _file(message)
+        media, media_id, name, size = file_of(message)
         base |= {"file_name": name, "file_size": size}
     if chat.place is Place.DM and not text.strip() and media not in ("voice", "file") and not (media and reply_to):
         return ()
@@ -225,37 +225,6 @@ _TYPED = frozenset(
     }
 )
 """What somebody did with their hands counts as life in the group, also without words; a pinned message does not."""
-
-
-def _media(message: dict[str, Any]) -> tuple[str, str]:
-    """Return what goes with the words (``photo``, ``voice`` or empty) and Telegram's id of the file; it is not fetched."""
-    sizes = message.get("photo")
-    if sizes is not None:
-        if type(sizes) is not list or not 0 < len(sizes) <= _MANY:
-            raise ValueError("photo")
-        return "photo", as_text(as_object(sizes[-1]).get("file_id", ""), _LONGEST_FILE_ID)
-    voice = message.get("voice")
-    if voice is not None:
-        return "voice", as_text(as_object(voice).get("file_id", ""), _LONGEST_FILE_ID)
-    sent_as_file = message.get("document")
-    if type(sent_as_file) is dict and str(sent_as_file.get("mime_type", "")).startswith("image/"):
-        return "photo", as_text(sent_as_file.get("file_id", ""), _LONGEST_FILE_ID)
-    return "", ""
-
-
-def _file(message: dict[str, Any]) -> tuple[str, str, str, int]:
-    """Return ``file`` or empty, Telegram's id of a document, its name as somebody gave it, and its size in bytes."""
-    sent = message.get("document")
-    if sent is None or message.get("animation") is not None:
-        return "", "", "", 0
-    sent = as_object(sent)
-    name = as_text(sent.get("file_name", ""), _LONGEST_FILE_NAME)
-    return (
-        "file",
-        as_text(sent.get("file_id", ""), _LONGEST_FILE_ID),
-        name,
-        max(0, as_integer(sent.get("file_size", 0))),
-    )
 
 
 def _quoted(message: dict[str, Any], me: Me) -> tuple[str, bool]:

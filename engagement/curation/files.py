@@ -12,7 +12,6 @@ import asyncio
 import hashlib
 import shutil
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -151,8 +150,8 @@ async def work(sent: Sent) -> Outcome:
 def _take_in(sent: Sent, content: bytes) -> Outcome:
     from knowledge import ingest
 
-    _sweep()
     with tempfile.TemporaryDirectory(prefix=_FOLDER) as folder:
+        _sweep(Path(folder).stat().st_mtime)
         path = Path(folder) / sent.name
         path.write_bytes(content)
         label = ingest.Label(sent.name, sent.scope, audience=sent.audience)
@@ -163,11 +162,11 @@ def _take_in(sent: Sent, content: bytes) -> Outcome:
     return Outcome(sent, added)
 
 
-def _sweep() -> None:
-    """Delete what earlier processes left when they were killed."""
+def _sweep(made: float) -> None:
+    """Delete what earlier processes left when they were killed, long before a folder that was ``made`` just now."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
         try:
-            old = time.time() - folder.stat().st_mtime > _LEFT_OVER
+            old = made - folder.stat().st_mtime > _LEFT_OVER
         except OSError:
             continue
         if old:

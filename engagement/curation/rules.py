@@ -19,7 +19,11 @@ _ONLY = re.compile(r"(?:只给|只用于|范围)[ :：]*(\S.{0,60})")
 _DAY = re.compile(r"(?:(\d{4})[-/.年])?(\d{1,2})[-/.月](\d{1,2})日?")
 _DAY_WITH_YEAR = re.compile(r"\d{4}\D")
 _FROM_TO = re.compile(r"(?:从?(?P<first>\S+?))? *(?:到|至|~|—|－) *(?P<last>\S+)")
+QUARTER = timedelta(days=90)
+"""When a document that was looked through is due again."""
 _ALWAYS = re.compile(r"长期|一直|不限|永久|没有期限|取消")
+_TODAY, _TOMORROW = re.compile("今[天日]"), re.compile("明[天日]")
+_SINCE = re.compile(r"从?(?P<first>.+?)\s*(?:起|开始)")
 _DAYS_ON = re.compile(r"(\d{1,3})(?:天|日)后?")
 _MONTHS_ON = re.compile(r"(\d{1,2})个?月后?")
 _NUMBERED = re.compile(r"(\d{1,9})[ ,，:：.、]*(.*)", re.DOTALL)
@@ -90,9 +94,9 @@ def reference(text: str) -> tuple[int, ...]:
 def read_day(text: str, today: date) -> date | None:
     """Read a day: 11-20, 2026-11-20, 11月20日, 今天, 明天; without a year the next one that comes."""
     words = text.strip()
-    if words in ("今天", "今日"):
+    if _TODAY.fullmatch(words):
         return today
-    if words in ("明天", "明日"):
+    if _TOMORROW.fullmatch(words):
         return today + timedelta(days=1)
     found = _DAY.fullmatch(words)
     if found is None:
@@ -121,8 +125,9 @@ def read_days(text: str, today: date) -> Days | None:
     words = " ".join(text.split())
     if _ALWAYS.fullmatch(words):
         return Days(None, None)
-    if words.endswith(("起", "开始")):
-        first = read_day(words.removesuffix("开始").removesuffix("起").removeprefix("从"), today)
+    since = _SINCE.fullmatch(words)
+    if since is not None:
+        first = read_day(since["first"], today)
         return Days(first, None) if first else None
     found = _FROM_TO.fullmatch(words)
     if found is None:

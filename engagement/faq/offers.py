@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engagement.dispatch import DO
-from engagement.feature import Context
+from engagement.feature import DO, Context
 from engagement.kernel import Button, Place, Reply
 
 

@@ -33,7 +33,9 @@ def test_postings_score_as_the_formula_says(texts: list[list[str]], query: list[
     postings = Postings([vocabulary.learn([(text, 1.0)]) for text in texts], len(vocabulary))
     counted, _ = vocabulary.look(query)
     scores = postings.scores(counted)
-    assert scores.tolist() == pytest.approx([_reference(texts, query, at) for at in range(len(texts))], rel=2e-3, abs=1e-3)
+    assert scores.tolist() == pytest.approx(
+        [_reference(texts, query, at) for at in range(len(texts))], rel=2e-3, abs=1e-3
+    )
 
 
 @given(st.lists(_WORD, min_size=1, max_size=6, unique=True))

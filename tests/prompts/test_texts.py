@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.routing import Routes
-from engagement.kernel import Event
+from engagement.kernel import Event, Place
 from engagement.registry import FEATURES
 from prompts.loader import Texts, UnknownText, plain, texts
 from tests.engagement.stage import Stage, open_stage
@@ -301,7 +301,7 @@ def test_what_stands_in_corner_brackets_can_be_sent() -> None:
         for inside in re.findall("「([^」]+)」", texts().raw(key)):
             if "{" in inside or inside in ALSO_SENT:
                 continue
-            if routes.command(inside) is None:
+            if routes.command(re.sub("编号|群名", "3", inside), place=Place.DM) is None:
                 wrong.append((key, inside))
     assert not wrong
 
@@ -310,6 +310,15 @@ ALSO_SENT = {
     "几点能提货",  # an example of a question
     "草莓烂了一半能退吗",
     "不用回",  # in a quote of a question
+    "周末能提货吗",
+    "那周末呢",
+    "不对，应该是……",  # in a quote of an answer
+    "跳过",  # in the guided dialogue
+    "只给 3",  # beside a file
+    "只给 群名",
+    "发布",  # with a number behind it
+    "拦",  # in a column of a list of words
+    "不拦",
 }
 
 
