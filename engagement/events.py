@@ -150,6 +150,7 @@ class PostCleared:
 
     Attributes:
         text: with what is personal covered.
+        repeated: the bot may quote them to the group; not what was held back as an insult, whoever let it pass.
     """
 
     group_id: int
@@ -157,6 +158,7 @@ class PostCleared:
     activity: str
     reference: str
     text: str
+    repeated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
@@ -75,6 +76,11 @@ class Texts:
             return escape(plain(str(value)))
 
         return _PLACEHOLDER.sub(one, self.raw(key))
+
+
+def shown_day(day: date) -> str:
+    """Write a day as people say it within a year: 12月3日."""
+    return texts().fill("render.day", {"month": day.month, "day": day.day})
 
 
 def plain(text: str) -> str:

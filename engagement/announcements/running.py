@@ -16,7 +16,7 @@ from engagement.announcements import audience, rules, service
 from engagement.announcements.tables import Announcement
 from engagement.feature import Context
 from engagement.kernel import Button, Reply
-from prompts.loader import texts
+from prompts.loader import shown_day, texts
 from storage.engine import Session
 from storage.groups import Identity
 
@@ -78,7 +78,7 @@ def listed(ctx: Context) -> Sequence[Reply]:
             {
                 "about": one.about,
                 "who": one.who or words.raw("announcements.list_nobody"),
-                "since": f"{at.month}/{at.day} {at:%H:%M}",
+                "since": f"{shown_day(at)} {at:%H:%M}",
                 "groups": one.groups,
                 "part": words.fill("announcements.list_part", {"mine": one.mine}) if part else "",
             }

@@ -15,6 +15,7 @@ from engagement.checkin import catchup, pauses, rules
 from engagement.checkin.tables import CheckinPause
 from engagement.errors import Refusal
 from engagement.feature import Context
+from prompts.loader import shown_day
 from storage import audit
 
 
@@ -32,9 +33,7 @@ def freeze(ctx: Context, first: date, last: date, reason: str) -> int:
         raise Refusal("checkin.freeze_long", most=rules.LONGEST_FREEZE)
     met = next((one for one in freezes(ctx) if one.first_day <= last and first <= one.last_day), None)
     if met is not None:
-        raise Refusal(
-            "checkin.freeze_there", first=pauses.shown_day(met.first_day), last=pauses.shown_day(met.last_day)
-        )
+        raise Refusal("checkin.freeze_there", first=shown_day(met.first_day), last=shown_day(met.last_day))
     pause = CheckinPause(group_id=ctx.here.id, first_day=first, last_day=last, reason=reason)
     made = pauses.add(ctx, pause, "checkin.frozen")
     # Who has not checked in after the first of the days keeps the streak that ended before or on it.

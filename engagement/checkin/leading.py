@@ -13,7 +13,7 @@ from engagement.checkin import catchup, freezes, handlers, pauses, rules, words
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Reply, row_id, simplified
-from prompts.loader import texts
+from prompts.loader import shown_day, texts
 
 _SETTING, _FREEZE = "checkin_setting", "checkin_freeze"
 _OFF = re.compile(r"取消|关闭?|不要了?|停|全部取消|清空")
@@ -83,7 +83,7 @@ def double(ctx: Context) -> Sequence[Reply]:
     assert day is not None
     if len(coming) >= _MOST_DAYS:
         raise Refusal("checkin.double_many", most=_MOST_DAYS)
-    return [_doubled(ctx, sorted({*coming, day.isoformat()}), before, "checkin.double_on", pauses.shown_day(day))]
+    return [_doubled(ctx, sorted({*coming, day.isoformat()}), before, "checkin.double_on", shown_day(day))]
 
 
 def _doubled(ctx: Context, days: list[str], before: Mapping[str, object], key: str, day: str) -> Reply:
@@ -99,7 +99,7 @@ def _special_days(days: Sequence[str], *, festivals: bool) -> Reply:
 
 
 def _shown(days: Sequence[str]) -> str:
-    return "、".join(pauses.shown_day(date.fromisoformat(day)) for day in days)
+    return "、".join(shown_day(date.fromisoformat(day)) for day in days)
 
 
 def freeze(ctx: Context) -> Sequence[Reply]:
@@ -134,8 +134,8 @@ def unfreeze_button(ctx: Context) -> Sequence[Reply]:
 
 def _frozen(first: date, last: date, reason: str) -> dict[str, object]:
     return {
-        "first": pauses.shown_day(first),
-        "last": pauses.shown_day(last),
+        "first": shown_day(first),
+        "last": shown_day(last),
         "days": (last - first).days + 1,
         "reason": reason or texts().raw("checkin.freeze_reason"),
     }

@@ -15,6 +15,7 @@ from engagement.checkin.tables import DAILY, Checkin, CheckinMakeup, CheckinStre
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.points.service import award
+from prompts.loader import shown_day
 from storage import ledger
 from storage.columns import micros
 from storage.groups import Member
@@ -104,7 +105,7 @@ def offer(ctx: Context, day: date | None, topic: rules.Topic | None = None) -> O
             raise Refusal("checkin.makeup_month_full" if full else "checkin.makeup_nothing", **_bounds())
     why = rules.why_not(day, missed)
     if why:
-        raise Refusal(f"checkin.makeup_{why}", day=pauses.shown_day(day), **_bounds())
+        raise Refusal(f"checkin.makeup_{why}", day=shown_day(day), **_bounds())
     assert ctx.actor.account_id is not None
     days = {*missed.done, day}
     # Cards are held for the plain check-in, and serve every topic.
@@ -159,7 +160,7 @@ def make_up(ctx: Context, day: date, paid: str, topic: rules.Topic | None = None
         _INSERT, member=member, topic=key, local_day=day.isoformat(), occurred_at=micros(ctx.incoming.occurred_at)
     )
     if made is None:
-        raise Refusal("checkin.makeup_done", day=pauses.shown_day(day))
+        raise Refusal("checkin.makeup_done", day=shown_day(day))
     ctx.session.add(
         CheckinMakeup(member_id=member, topic=key, local_date=day, made_on=ctx.today, paid=paid, entry_id=entry)
     )

@@ -9,7 +9,7 @@ from engagement.checkin import makeups, pauses, rules, service, words
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Reply, simplified
-from prompts.loader import texts
+from prompts.loader import shown_day, texts
 
 _LEAVES = (1, 3, 7)
 _MAKEUP = ("我要补签", "补签", "补打卡")  # zh: what people type before a day, written in one with it
@@ -48,7 +48,7 @@ def makeup_button(ctx: Context) -> Sequence[Reply]:
         raise Refusal("guard.old_button") from error
     _check_owner(ctx, member)
     streak = makeups.make_up(ctx, wanted, paid, topic)
-    values = {"name": ctx.actor.name, "day": pauses.shown_day(wanted), "of": _of(topic), "streak": streak}
+    values = {"name": ctx.actor.name, "day": shown_day(wanted), "of": _of(topic), "streak": streak}
     return [Reply("checkin.makeup_made", values)]
 
 
@@ -113,8 +113,8 @@ def _leave(ctx: Context, first: date, last: date) -> Sequence[Reply]:
     left = pauses.take_leave(ctx, first, last)
     values = {
         "name": ctx.actor.name,
-        "first": pauses.shown_day(first),
-        "last": pauses.shown_day(last),
+        "first": shown_day(first),
+        "last": shown_day(last),
         "days": (last - first).days + 1,
         "left": left,
     }
@@ -129,7 +129,7 @@ def _of(topic: rules.Topic | None) -> str:
 def _offered(ctx: Context, asked: makeups.Offer, topic: rules.Topic | None) -> dict[str, object]:
     return {
         "name": ctx.actor.name,
-        "day": pauses.shown_day(asked.day),
+        "day": shown_day(asked.day),
         "of": _of(topic),
         "cards": asked.cards,
         "points": asked.points,

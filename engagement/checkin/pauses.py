@@ -14,6 +14,7 @@ from engagement.checkin import rules
 from engagement.checkin.tables import DAILY, Checkin, CheckinPause, CheckinStreak
 from engagement.errors import Refusal
 from engagement.feature import Context, GroupView
+from prompts.loader import shown_day
 from storage import audit
 from storage.engine import Session
 from storage.groups import Group, Member
@@ -119,11 +120,6 @@ def restreak(
         now_last=last.isoformat(),
     )
     return streak
-
-
-def shown_day(day: date) -> str:
-    """Write a day as people say it within a year: 12-3."""
-    return f"{day.month}-{day.day}"
 
 
 def add(ctx: Context, pause: CheckinPause, action: str) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from engagement import rooms
 from engagement.errors import Refusal
 from engagement.events import Greeted, Started
 from engagement.feature import Command, Context
@@ -26,6 +27,19 @@ _FIRST = (
 _LAST = frozenset({"members", "groups"})
 _LISTS = (("members", "everything"), ("members", "for_leaders"))
 """The lists themselves: who reads one need not be told of it."""
+_LISTED = frozenset(f"{slice_}.{verb}" for slice_, verb in _LISTS)
+_COMMONEST = 3
+_HEADINGS: Mapping[str, tuple[frozenset[str], tuple[str, ...]]] = {
+    name: (frozenset(slices.split()), tuple(first.split()))
+    for name, slices, first in (
+        ("day", "leader topic theme", "leader.today topic.tomorrow leader.undo"),
+        ("people", "faq members moderation invites", "faq.waiting members.newcomers moderation.waiting"),
+        ("points", "points checkin households", "points.give checkin.double checkin.freeze"),
+        ("group", "announcements groups", "announcements.announce groups.settings groups.pause"),
+        ("knowledge", "curation", "curation.list curation.new curation.gaps"),
+    )
+}
+"""Heading of 团长帮助 → the slices under it, and the commands that leaders send most; other slices go under ``group``."""
 
 
 def help_(ctx: Context) -> Sequence[Reply]:
@@ -47,17 +61,49 @@ def everything(ctx: Context) -> Sequence[Reply]:
 
 
 def for_leaders(ctx: Context) -> Sequence[Reply]:
-    """Answer 团长帮助: a line for each command of a leader; in private, for it is long."""
-    rows = [{"line": texts().raw(one.help)} for one in _listed(ctx) if "leader" in one.roles]
-    return in_private(ctx, Reply("members.help_leader", {"rows": rows}))
+    """Answer 团长帮助: five headings with their three commonest commands, each with the rest by one tap; in private."""
+    rows, buttons = [], []
+    for name, commands in _headings(ctx).items():
+        heading = texts().raw(f"members.heading_{name}")
+        lines = [texts().fill("members.help_row", {"line": texts().raw(one.help)}) for one in commands[:_COMMONEST]]
+        rows.append({"heading": heading, "lines": lines})
+        if len(commands) > _COMMONEST:
+            buttons.append(Button(f"leader_help:{name}", f"members.heading_{name}"))
+    return in_private(ctx, Reply("members.help_leader", {"rows": rows}, buttons=buttons))
+
+
+def leader_help_button(ctx: Context) -> Sequence[Reply]:
+    """Everything under one heading."""
+    if not ctx.actor.leader and not rooms.led(ctx):
+        raise Refusal("guard.leader_only")
+    commands = _headings(ctx).get(ctx.text)
+    if not commands:
+        raise Refusal("guard.old_button")
+    values = {
+        "heading": texts().raw(f"members.heading_{ctx.text}"),
+        "rows": [{"line": texts().raw(one.help)} for one in commands],
+    }
+    return in_private(ctx, Reply("members.help_heading", values))
+
+
+def _headings(ctx: Context) -> dict[str, list[Command]]:
+    """Return heading → a leader's commands under it, the commonest first."""
+    found: dict[str, list[Command]] = {}
+    for feature in ctx.features:
+        heading = next((name for name, (slices, _) in _HEADINGS.items() if feature.name in slices), "group")
+        own = [one for one in feature.commands if one.help and "leader" in one.roles and one.name not in _LISTED]
+        found.setdefault(heading, []).extend(own)
+    order = {name: place for _, first in _HEADINGS.values() for place, name in enumerate(first)}
+    return {
+        name: sorted(found[name], key=lambda one: order.get(one.name, len(order))) for name in _HEADINGS if found.get(name)
+    }
 
 
 def _listed(ctx: Context) -> list[Command]:
     """Every command with a help line but the lists': what the group does together first, settings of one's own last."""
     features = sorted(ctx.features, key=lambda feature: feature.name in _LAST)
-    lists = {f"{slice_}.{verb}" for slice_, verb in _LISTS}
     return [
-        command for feature in features for command in feature.commands if command.help and command.name not in lists
+        command for feature in features for command in feature.commands if command.help and command.name not in _LISTED
     ]
 
 

@@ -168,12 +168,13 @@ FEATURE = Feature(
     buttons={
         "erase": handlers.erase_button,
         "keep": handlers.keep_button,
+        "leader_help": handlers.leader_help_button,
         "birthday": birthdays.choose,
         "wish": wishes.choose,
         "notices": wishes.switch,
         "elder": ease.elder_button,
     },
-    plain=frozenset({"erase", "keep", "notices", "elder"}),
+    plain=frozenset({"erase", "keep", "leader_help", "notices", "elder"}),
     events={
         CheckedIn: path.on_checked_in,
         TopicAnswered: path.on_answered,

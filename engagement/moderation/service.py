@@ -266,7 +266,10 @@ def publish(ctx: Context, case: ModerationCase) -> Sequence[Reply]:
     """Let the activity show the words after all, if they are still kept."""
     if not case.text:
         return ()
-    return ctx.emit(PostCleared(case.group_id, case.member_id, case.activity, case.reference, case.text))
+    insult = case.reason == rules.Category.INSULT
+    return ctx.emit(
+        PostCleared(case.group_id, case.member_id, case.activity, case.reference, case.text, repeated=not insult)
+    )
 
 
 def restore(ctx: Context, before: Mapping[str, object]) -> ModerationCase:

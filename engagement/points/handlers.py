@@ -8,7 +8,7 @@ from engagement.errors import Refusal
 from engagement.feature import Context, Handler
 from engagement.kernel import Button, Card, Document, Kind, Place, Reply
 from engagement.points import corrections, rules, service, statement
-from prompts.loader import texts
+from prompts.loader import shown_day, texts
 from storage import identities, ledger
 from storage.groups import Member
 from storage.lots import Expiring
@@ -89,7 +89,7 @@ def _row(row: service.HistoryRow, owner: int | None) -> dict[str, object]:
         what = texts().fill("points.what_by", {"name": who, "what": what})
     return {
         "entry": row.entry_id,
-        "date": f"{row.local_date.month}/{row.local_date.day}",
+        "date": shown_day(row.local_date),
         "what": what,
         "points": f"{row.amount:+d}",
     }

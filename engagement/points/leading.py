@@ -9,7 +9,7 @@ from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Kind, Place, Reply, row_id
 from engagement.points import corrections, gifts, rules, service, validity
-from prompts.loader import texts
+from prompts.loader import shown_day, texts
 
 _EXPIRY = "points_expiry"
 _TAKES = {"points.gift_how": "points.take_how", "points.gift_reason": "points.take_reason"}
@@ -134,7 +134,7 @@ def reverse_button(ctx: Context) -> Sequence[Reply]:
     values = {
         "entry": found.entry.id,
         "name": found.member.name,
-        "date": f"{found.entry.local_date.month}/{found.entry.local_date.day}",
+        "date": shown_day(found.entry.local_date),
         "what": service.what_of(found.entry.kind),
         "amount": f"{found.entry.amount:+d}",
     }

@@ -17,12 +17,15 @@ from storage.groups import Member
 
 
 def on_cleared(ctx: Context, event: PostCleared) -> Sequence[Reply]:
-    """An answer that was hidden counts after all, unless its author has answered otherwise meanwhile."""
+    """An answer that was hidden counts after all, unless its author has answered otherwise meanwhile.
+
+    An insult stays out of the evening's summary: whoever let it pass did not choose it to be said once more by the bot.
+    """
     row = ctx.session.get(TopicDay, row_id(event.reference)) if event.activity == service.KIND else None
     member = ctx.session.get(Member, event.member_id)
     if row is None or row.id is None or member is None or member.account_id is None:
         return ()
-    if service.enter(ctx, row.id, event.member_id, event.text) is None:
+    if service.enter(ctx, row.id, event.member_id, event.text if event.repeated else "") is None:
         return ()
     award(
         ctx,

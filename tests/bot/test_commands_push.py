@@ -90,7 +90,7 @@ def test_status_and_moves(played: Path) -> None:
     assert as_json(played, "resume", "topic")["state"] == "running"
     shown = run(played, "status").stdout
     assert "每日话题 topic（进行中）" in shown
-    assert all(not line[:1].isascii() for line in shown.splitlines() if line.strip()), (
+    assert all(not line.strip()[0].isascii() for line in shown.splitlines() if line.strip()), (
         "each begins with a name in words"
     )
 

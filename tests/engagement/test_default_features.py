@@ -104,14 +104,16 @@ def test_help_is_there(feature: Feature) -> None:
 
 @BY_NAME
 def test_help_shows_it(stage: Stage, feature: Feature) -> None:
-    """帮助 is short; 全部功能 has every line that a resident can use, 团长帮助 every line of a leader's, each for its own.
+    """帮助 is short; 全部功能 has every line of a resident's, the headings of 团长帮助 every line of a leader's, each its own.
 
     The two lists themselves stand in neither: who reads one has found it.
     """
     short = shown(stage.say("李阿姨", "帮助")[0])
     assert len(short.splitlines()) <= 12
     everything = shown(stage.say("李阿姨", "全部功能", private=True)[0])
-    for_leaders = shown(stage.say("周团长", "团长帮助", private=True)[0])
+    (headings,) = stage.say("周团长", "团长帮助", private=True)
+    under = [stage.say("周团长", "", button=one.key, private=True)[0] for one in headings.buttons]
+    for_leaders = "\n".join(map(shown, (headings, *under)))
     for command in feature.commands:
         if command.help:
             line = texts().raw(command.help)

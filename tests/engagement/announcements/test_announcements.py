@@ -491,8 +491,8 @@ def test_staff_see_what_runs_in_their_scope_and_end_it(town: Town) -> None:
     town.run()
     listed = town.say("公告列表", "运营小吴")
     assert listed.values["count"] == 8, "all of them, not the latest five"
-    assert "停水（周团长，12/1 09:00 起，3 个群）" in shown(listed)
-    assert "停电（赵团长，12/1 09:20 起，1 个群）" in shown(listed)
+    assert "停水（周团长，12月1日 09:00 起，3 个群）" in shown(listed)
+    assert "停电（赵团长，12月1日 09:20 起，1 个群）" in shown(listed)
     assert placeholders_match(listed)
     draft = town.press(listed, "结束「停水」", "运营小吴")
     assert draft.key == "announcements.draft" and "阳光花园一期、小区2、小区3" in shown(draft)
@@ -512,7 +512,7 @@ def test_staff_of_a_region_end_it_there_and_it_goes_on_elsewhere(town: Town) -> 
     town.run()
     assert town.say("公告列表", "运营小郑").key == "announcements.list_none"
     listed = town.say("公告列表", "运营小吴")
-    assert "停水（周团长，12/1 09:00 起，3 个群，其中 1 个归你管）" in shown(listed)
+    assert "停水（周团长，12月1日 09:00 起，3 个群，其中 1 个归你管）" in shown(listed)
     draft = town.press(listed, "announce_end", "运营小吴")
     assert (draft.values["names"], draft.values["groups"]) == ("小区2", 1)
     town.press(draft, "announce_go", "运营小吴")

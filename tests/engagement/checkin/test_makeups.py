@@ -41,7 +41,7 @@ def test_by_points(stage: Stage) -> None:
     attend(stage, "李阿姨", 1, 2, 3, 4, 6)
     (asked,) = stage.say("李阿姨", "补签")
     assert asked.key == "checkin.makeup_ask"
-    assert (asked.values["day"], asked.values["points"], asked.values["streak"]) == ("12-5", 10, 6)
+    assert (asked.values["day"], asked.values["points"], asked.values["streak"]) == ("12月5日", 10, 6)
     assert stage.points("李阿姨") == 19, "asking costs nothing"
     (made,) = stage.say("李阿姨", "", button=asked.buttons[0].key)
     assert (made.key, made.values["streak"]) == ("checkin.makeup_made", 6)
@@ -205,7 +205,7 @@ def on_topic(stage: Stage, who: str, topic: str, *days: int) -> None:
 def test_a_topic_with_a_streak_of_its_own_is_made_up_for(stage: Stage) -> None:
     """
     周团长: 新增打卡 健身 5分 连签；12-01 … 12-03 健身打卡，12-04 忘了，12-05 健身打卡（第 1 天）
-    李阿姨: 补签 健身       → 补 12-4 这天的健身打卡要 10 积分，补上就是连续 5 天
+    李阿姨: 补签 健身       → 补 12月4日 这天的健身打卡要 10 积分，补上就是连续 5 天
     李阿姨: [用 10 积分补]  → 12-4 的健身打卡补上了
     李阿姨: 补签            → 每天的签到没打过，不混在一起
     """
@@ -213,11 +213,11 @@ def test_a_topic_with_a_streak_of_its_own_is_made_up_for(stage: Stage) -> None:
     on_topic(stage, "李阿姨", "健身", 1, 2, 3, 5)
     assert keys(stage.say("李阿姨", "补签")) == ["checkin.makeup_never"]
     (asked,) = stage.say("李阿姨", "补签 健身")
-    assert (asked.key, asked.values["day"], asked.values["streak"]) == ("checkin.makeup_ask", "12-4", 5)
-    assert "补 12-4 这天的健身打卡要 10 积分" in shown(asked)
+    assert (asked.key, asked.values["day"], asked.values["streak"]) == ("checkin.makeup_ask", "12月4日", 5)
+    assert "补 12月4日 这天的健身打卡要 10 积分" in shown(asked)
     (made,) = stage.say("李阿姨", "", button=asked.buttons[0].key)
     assert (made.key, made.values["streak"]) == ("checkin.makeup_made", 5)
-    assert "12-4 的健身打卡补上了" in shown(made)
+    assert "12月4日 的健身打卡补上了" in shown(made)
     assert stage.points("李阿姨") == 10
     assert keys(stage.say("李阿姨", "补签 健身 12-4")) == ["checkin.makeup_done"]
     on_topic(stage, "李阿姨", "健身", 6)

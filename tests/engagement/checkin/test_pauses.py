@@ -60,7 +60,7 @@ def test_freezes_are_listed_and_taken_away(stage: Stage) -> None:
     assert keys(stage.say("周团长", "冻结连签")) == ["checkin.freezes_none"]
     assert keys(stage.say("周团长", "冻结连签 取消")) == ["checkin.freezes_none"]
     stage.say("周团长", "冻结连签 2027-02-05 2027-02-11 春节")
-    assert "春节：2-5 到 2-11，7 天" in shown(stage.say("周团长", "冻结连签")[0])
+    assert "春节：2月5日 到 2月11日，7 天" in shown(stage.say("周团长", "冻结连签")[0])
     (which,) = stage.say("周团长", "冻结连签 取消")
     assert keys(stage.say("李阿姨", "", button=which.buttons[0].key)) == ["guard.leader_only"]
     assert keys(stage.say("周团长", "", button=which.buttons[0].key)) == ["checkin.unfrozen"]
@@ -92,8 +92,8 @@ def test_a_leave_of_one_s_own(stage: Stage) -> None:
     (taken,) = stage.say("李阿姨", "请假 明天 3天")
     assert (taken.key, taken.values["first"], taken.values["last"], taken.values["left"]) == (
         "checkin.leave_taken",
-        "12-5",
-        "12-7",
+        "12月5日",
+        "12月7日",
         4,
     )
     assert stage.say("李阿姨", "签到", "2026-12-08T09:00")[0].values["streak"] == 5
@@ -128,11 +128,11 @@ def test_who_has_checked_in_today_needs_no_leave_for_today(stage: Stage) -> None
     (asked,) = stage.say("李阿姨", "请假")
     assert {one.label for one in asked.buttons} == {"checkin.button_leave_next"}
     (taken,) = stage.say("李阿姨", "请假 3天")
-    assert (taken.values["first"], taken.values["last"], taken.values["left"]) == ("12-5", "12-7", 4)
+    assert (taken.values["first"], taken.values["last"], taken.values["left"]) == ("12月5日", "12月7日", 4)
     assert stage.say("李阿姨", "签到", "2026-12-08T09:00")[0].values["streak"] == 5
     (asked,) = stage.say("王姐", "请假", "2026-12-05T09:00")
     assert {one.label for one in asked.buttons} == {"checkin.button_leave"}
-    assert stage.say("王姐", "", button=asked.buttons[0].key)[0].values["first"] == "12-5"
+    assert stage.say("王姐", "", button=asked.buttons[0].key)[0].values["first"] == "12月5日"
 
 
 def test_seven_days_a_quarter(stage: Stage) -> None:

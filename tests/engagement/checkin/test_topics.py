@@ -172,7 +172,7 @@ def test_a_day_of_double_points(stage: Stage) -> None:
     stage.say("赵伯", "签到")
     (first,) = stage.say("李阿姨", "签到", "2026-12-02T09:00")
     assert first.values["points"] == 10
-    assert first.tails == ("checkin.doubled", "members.notice")
+    assert first.tails == ("checkin.first_how", "checkin.doubled", "members.notice")
     assert "今天是双倍日" in shown(first)
     assert stage.say("王姐", "健身打卡")[0].values["points"] == 6
     (stamp,) = stage.say("赵伯", "签到")
@@ -185,13 +185,13 @@ def test_special_days_are_listed_taken_back_and_cancelled(stage: Stage) -> None:
     assert keys(stage.say("周团长", "双倍日")) == ["checkin.double_empty"]
     stage.say("周团长", "双倍日 12-12")
     (second,) = stage.say("周团长", "双倍日 12月24日")
-    assert second.values["days"] == "12-12、12-24"
+    assert second.values["days"] == "12月12日、12月24日"
     stage.say("周团长", "", button=second.buttons[0].key)
-    assert stage.say("周团长", "双倍日")[0].values["days"] == "12-12"
+    assert stage.say("周团长", "双倍日")[0].values["days"] == "12月12日"
     stage.say("周团长", "双倍日 12-24")
     (one_less,) = stage.say("周团长", "双倍日 取消 12-12")
     assert one_less.key == "checkin.double_off"
-    assert stage.say("周团长", "双倍日")[0].values["days"] == "12-24"
+    assert stage.say("周团长", "双倍日")[0].values["days"] == "12月24日"
     assert keys(stage.say("周团长", "双倍日 取消")) == ["checkin.double_off"]
     assert keys(stage.say("周团长", "双倍日 取消")) == ["checkin.double_none"]
     assert keys(stage.say("周团长", "双倍日 昨天")) == ["checkin.double_how"]

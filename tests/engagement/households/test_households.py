@@ -349,7 +349,7 @@ def test_the_statement_says_who_earned_what(stage: Stage) -> None:
     earn(stage, "李阿姨", 7)
     (mine,) = stage.say("王姐", "积分明细")
     assert "李阿姨 聊话题 +7" in shown(mine)
-    assert "12/1 家里转分 +40" in shown(mine)
+    assert "12月1日 家里转分 +40" in shown(mine)
     (sure,) = stage.say("李阿姨", "删除我的数据")
     press(stage, "李阿姨", sure)
     assert "以前的家人 聊话题 +7" in shown(stage.say("王姐", "积分明细")[0])

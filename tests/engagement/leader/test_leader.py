@@ -326,7 +326,7 @@ def test_muting_and_the_way_back(stage: Stage) -> None:
     assert "· 王姐，到 11:00（刷屏）" in shown(listed)
     stage.say("刘姐", "签到")
     stage.say(LEADER, "禁言 刘姐 2天")
-    assert "· 刘姐，到 12 月 3 日 9:00" in shown(stage.say(LEADER, "禁言名单", private=True)[0])
+    assert "· 刘姐，到 12月3日 9:00" in shown(stage.say(LEADER, "禁言名单", private=True)[0])
     stage.say(LEADER, "解除禁言 刘姐")
     (which,) = stage.say(LEADER, "撤销", private=True)
     assert _label(which, 2) == "禁言王姐 2 小时"

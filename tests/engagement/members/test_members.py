@@ -47,6 +47,24 @@ def test_help_needs_no_consent_and_shows_a_leader_more(stage: Stage) -> None:
     assert consents <= 1
 
 
+def test_a_leader_s_help_is_one_screen(stage: Stage) -> None:
+    """
+    周团长（群里）: 团长帮助 → 私聊：五样，每样三条最常用的，点一下看一样的全部
+    李阿姨按那个按钮 → 这个只有本群团长可以操作
+    """
+    told, listed = stage.say("周团长", "团长帮助")
+    assert (told.key, listed.kind) == ("members.sent_privately", Kind.DM)
+    lines = shown(listed).splitlines()
+    assert len(lines) <= 22
+    assert [len(one["lines"]) for one in listed.values["rows"]] == [3] * 5  # type: ignore[attr-defined]
+    (points,) = stage.say("周团长", "", button="leader_help:points", private=True)
+    assert "积分上限 邻居 300" in shown(points)
+    assert "积分上限" not in shown(listed)
+    assert placeholders_match(points)
+    assert keys(stage.say("李阿姨", "", button="leader_help:points", private=True)) == ["guard.leader_only"]
+    assert keys(stage.say("周团长", "", button="leader_help:nothing", private=True)) == ["guard.old_button"]
+
+
 def test_start(stage: Stage) -> None:
     assert keys(stage.say("路人", "/start", private=True)) == ["members.about_no_group"]
     stage.say("李阿姨", "签到")

@@ -238,6 +238,20 @@ def test_let_through_counts_as_if_it_had_never_been_held(stage: Stage) -> None:
     assert cases(stage)[0].state == "waiting"
 
 
+def test_an_insult_that_is_let_through_is_not_quoted_in_the_evening(stage: Stage) -> None:
+    """王姐（话题）: 你们都是傻逼 → 先收着；团长放行 → 算她答过，晚上的小结不念出来；别人的照念"""
+    topic(stage, "李阿姨", "我家炖了羊肉，满楼道都香")
+    topic(stage, "张姐", "我家腌了两坛泡菜，等着过年吃")
+    topic(stage, "王姐", "你们这群傻逼懂什么过日子")
+    assert cases(stage)[0].reason == "insult"
+    assert keys(press(stage, "周团长", "mod_pass:1"))[0] == "moderation.done_released"
+    assert stage.points("王姐", "topic") == 2
+    summary = stage.pushed("topic_summary", "2026-12-01T20:00")
+    assert summary.values["answers"] == 3
+    assert "傻逼" not in shown(summary)
+    assert "羊肉" in shown(summary)
+
+
 def test_an_answer_given_meanwhile_stays(stage: Stage) -> None:
     topic(stage, "王姐", AD)
     topic(stage, "王姐", "我家炖了羊肉")

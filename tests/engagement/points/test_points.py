@@ -39,7 +39,7 @@ def test_history(stage: Stage) -> None:
     stage.say("李阿姨", "签到")
     stage.say("周团长", "加分 李阿姨 20 帮忙搬货")
     (full,) = stage.say("李阿姨", "明细")
-    assert shown(full).splitlines()[1:3] == ["12/1 帮忙搬货 +20", "12/1 签到 +5"]
+    assert shown(full).splitlines()[1:3] == ["12月1日 帮忙搬货 +20", "12月1日 签到 +5"]
 
 
 def test_board_and_its_buttons(stage: Stage) -> None:
