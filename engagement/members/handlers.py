@@ -95,7 +95,9 @@ def _headings(ctx: Context) -> dict[str, list[Command]]:
         found.setdefault(heading, []).extend(own)
     order = {name: place for _, first in _HEADINGS.values() for place, name in enumerate(first)}
     return {
-        name: sorted(found[name], key=lambda one: order.get(one.name, len(order))) for name in _HEADINGS if found.get(name)
+        name: sorted(found[name], key=lambda one: order.get(one.name, len(order)))
+        for name in _HEADINGS
+        if found.get(name)
     }
 
 

@@ -26,7 +26,14 @@ CHAT = ("guard", *(feature.name for feature in FEATURES))
 KEY = re.compile(rf"({'|'.join(SLICES)})\.([a-z][a-z0-9_]*)")
 NOT_KEYS = {"css", "js", "html", "toml", "json", "py", "md", "svg", "png", "db"}
 EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b50]")
-LISTS = {"members.help_all", "members.help_heading", "members.help_leader", "members.help_short", "theme.next", "groups.leader_start"}
+LISTS = {
+    "members.help_all",
+    "members.help_heading",
+    "members.help_leader",
+    "members.help_short",
+    "theme.next",
+    "groups.leader_start",
+}
 """Said in private or asked for, and long because they are lists."""
 AD_LAW = (
     *(
