@@ -6,6 +6,7 @@ A day is the group's local date of ``occurred_at`` if that lies within 24 hours 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -131,6 +132,27 @@ def festival(day: date) -> str:
     if lunar.getMonth() == 12 and lunar.next(1).getMonth() == 1:
         return "chuxi"
     return _LUNAR_FESTIVALS.get((lunar.getMonth(), lunar.getDay()), "") or term or ""
+
+
+DOUBLED = frozenset(
+    {"yuandan", "chuxi", "chunjie", "yuanxiao", "laodongjie", "duanwu", "zhongqiu", "guoqing", "chongyang"}
+)
+"""Festivals on which a group may switch on double points; solar terms are no holidays."""
+
+
+def double_day(checkin: Mapping[str, object], day: date) -> str:
+    """Return why check-ins of a day bring double points: ``day`` (the leader chose it), the id of a festival, or empty.
+
+    Args:
+        checkin: the part ``checkin`` of a group's settings.
+    """
+    chosen = checkin.get("double")
+    if isinstance(chosen, list) and day.isoformat() in chosen:
+        return "day"
+    if checkin.get("festivals") is True:
+        found = festival(day)
+        return found if found in DOUBLED else ""
+    return ""
 
 
 _SOLAR_FESTIVALS = {

@@ -12,6 +12,7 @@ from engagement.events import Posted
 from engagement.feature import Context
 from engagement.kernel import Button, Card, Kind, Place, Reply, one_line
 from prompts.loader import texts
+from storage import identities
 
 _STAMP, _SPECIAL_STAMP = "👍", "🎉"
 PHOTO = "photo"
@@ -35,7 +36,19 @@ def check_in(ctx: Context) -> Sequence[Reply]:
         return [_first(ctx, done, values, tails), *done.replies]
     if done.bonus:
         return [_milestone(ctx, done, values, tails), *done.replies]
-    return [*_routine(ctx, done, Reply("checkin.done", values, tails)), *done.replies]
+    if done.broken and ctx.incoming.place is Place.DM:
+        tails = [*tails, "checkin.broken"]
+    return [*_routine(ctx, done, Reply("checkin.done", values, tails)), *done.replies, *_consoled(ctx, done)]
+
+
+def _consoled(ctx: Context, done: service.Done) -> list[Reply]:
+    """Say a kind word about a broken streak to the person alone, and never where the group reads it."""
+    if not done.broken or ctx.incoming.place is Place.DM:
+        return []
+    here = identities.address(ctx.session, ctx.actor.person_id, ctx.incoming.channel)
+    if here is None or not here[2]:
+        return []
+    return [Reply("checkin.broken", {"broken": done.broken}, kind=Kind.DM, to=ctx.actor.person_id)]
 
 
 def _first(ctx: Context, done: service.Done, values: Mapping[str, object], tails: Sequence[str]) -> Reply:
@@ -190,6 +203,7 @@ def _values(ctx: Context, done: service.Done) -> dict[str, object]:
         "left": rules.next_milestone(done.streak),
         "cards": done.cards,
         "special": texts().raw(f"checkin.special_{done.special}") if done.special else "",
+        "broken": done.broken,
     }
 
 

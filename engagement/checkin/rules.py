@@ -24,10 +24,8 @@ FREEZE_BACK = 7
 """A group's freeze may begin so many days ago; older streaks stay as they were told."""
 SUMMARY_SECONDS = 20
 """The day's summary is edited at most once in so many seconds."""
-FESTIVALS = frozenset(
-    {"yuandan", "chuxi", "chunjie", "yuanxiao", "laodongjie", "duanwu", "zhongqiu", "guoqing", "chongyang"}
-)
-"""Festivals on which a group may switch on double points; solar terms are no holidays."""
+MISSED_FROM = 3
+"""Days in a row whose end is worth a kind word."""
 _NO_DAYS: frozenset[date] = frozenset()
 
 
@@ -254,13 +252,7 @@ def special_day(settings: Mapping[str, object], day: date) -> str:
 
     Source: F1.
     """
-    chosen = settings.get("double")
-    if isinstance(chosen, list) and day.isoformat() in chosen:
-        return "day"
-    if settings.get("festivals") is True:
-        found = calendar.festival(day)
-        return found if found in FESTIVALS else ""
-    return ""
+    return calendar.double_day(settings, day)
 
 
 def cards_after(cards: int, streak: int) -> int:

@@ -74,6 +74,7 @@ class Done:
         got_card: this one brought a card.
         refunded: the day had been made up for, and what that cost was given back: ``card``, or its points.
         replies: what other slices want said about it.
+        broken: days in a row that ended with this one's first day; 0 when nothing worth a word did.
     """
 
     repeated: bool
@@ -87,6 +88,7 @@ class Done:
     got_card: bool = False
     refunded: str = ""
     replies: Sequence[Reply] = ()
+    broken: int = 0
 
 
 def check_in(ctx: Context, topic: rules.Topic | None = None) -> Done:
@@ -101,7 +103,7 @@ def check_in(ctx: Context, topic: rules.Topic | None = None) -> Done:
     made = session.row(_INSERT, member=member, topic=key, local_day=day.isoformat(), occurred_at=at)
     row = session.row(_STREAK, member=member, topic=key)
     streak, longest, total, last_day, cards, made_up = row or (0, 0, 0, None, 0, 0)
-    refunded = ""
+    refunded, broken = "", 0
     if made is None:
         if made_up:
             refunded = makeups.give_back(ctx, key, day, at)
@@ -121,6 +123,7 @@ def check_in(ctx: Context, topic: rules.Topic | None = None) -> Done:
     else:
         off = _NEVER if last is None or (day - last).days <= 1 else pauses.paused(session, group, member, last, key)
         this = now_streak = rules.next_streak(streak, last, day, off)
+        broken = streak if this == 1 and streak >= rules.MISSED_FROM and topic is None else 0
         last_after = day
     after = rules.cards_after(cards, this) if topic is None else 0
     session.run(
@@ -146,7 +149,9 @@ def check_in(ctx: Context, topic: rules.Topic | None = None) -> Done:
     else:
         balance = ledger.balance(session, account)
     replies = ctx.emit(CheckedIn(group.id, member, account, key, day, this))
-    return Done(False, this, total + 1, points, bonus, balance, special, after, after > cards, refunded, replies)
+    return Done(
+        False, this, total + 1, points, bonus, balance, special, after, after > cards, refunded, replies, broken
+    )
 
 
 _NEVER = rules.Pauses()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from engagement import calendar
 from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Reply
 from engagement.topic import rules, service
+from prompts.loader import texts
 from storage.engine import Session
 
 
@@ -29,8 +31,18 @@ def plan_topic(session: Session, occurrences: Sequence[Occurrence], now: datetim
         else:
             values = {"question": row.question, "hint": row.hint, "points": rules.points_of(one.group.settings)}
             tails = ["topic.push_hint", "topic.push_how"] if row.hint else ["topic.push_how"]
+            special = _double(one)
+            if special:
+                values["special"] = texts().raw(f"checkin.special_{special}")
+                tails.append("topic.push_double")
             planned.append(Planned(one, Reply("topic.push", values, tails, kind=Kind.PUSH, subject=f"topic:{row.id}")))
     return planned
+
+
+def _double(one: Occurrence) -> str:
+    """Say why check-ins bring double points today, or nothing: the morning's one message tells it, not a further one."""
+    mine = one.group.settings.get("checkin")
+    return calendar.double_day(mine, one.local_date) if isinstance(mine, Mapping) else ""
 
 
 def plan_summary(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engagement.checkin import records, service
+from engagement.kernel import Kind
 from engagement.registry import FEATURES
 from storage import ledger
 from tests.engagement.stage import Stage, day, keys, open_stage, placeholders_match, shown
@@ -150,3 +151,25 @@ def test_counts_for_the_console(stage: Stage) -> None:
     counts = stage.database.read_now(lambda s: service.counts_since(s, stage.group_id, day("2026-12-01")))
     assert counts == {day("2026-12-01"): 2}
     assert stage.database.read_now(lambda s: service.day_count(s, stage.group_id, day("2026-12-01"))) == 2
+
+
+def test_a_broken_streak_gets_a_kind_word_in_private(stage: Stage) -> None:
+    """
+    李阿姨（私聊说过话）连着签到 4 天，空一天
+    12-06 李阿姨: 签到 → 群里还是 👍；私聊：前面连着的 4 天空了一下，没关系……「补签」「请假」
+    王姐没开私聊 → 群里只有 👍；张姐只连过 2 天 → 不提；私聊里签到 → 就在那条里说
+    """
+    stage.say("李阿姨", "你好", private=True)
+    for number in range(1, 5):
+        for who in ("李阿姨", "王姐", "刘姐"):
+            stage.say(who, "签到", f"2026-12-0{number}T08:00")
+    for number in (3, 4):
+        stage.say("张姐", "签到", f"2026-12-0{number}T08:10")
+    stamp, private = stage.say("李阿姨", "签到", "2026-12-06T08:00")
+    assert (stamp.kind, private.key, private.kind, private.to) == (Kind.REACTION, "checkin.broken", Kind.DM, "李阿姨")
+    assert all(word in shown(private) for word in ("4 天", "没关系", "「补签」"))
+    assert keys(stage.say("王姐", "签到")) == ["👍checkin.done"]
+    assert keys(stage.say("张姐", "签到")) == ["👍checkin.done"]
+    (told,) = stage.say("刘姐", "签到", private=True)
+    assert told.tails[-1] == "checkin.broken"
+    assert keys(stage.say("李阿姨", "签到", "2026-12-07T08:00")) == ["👍checkin.done"]

@@ -356,3 +356,18 @@ def test_the_same_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
     stage.database.write_now(lambda s: service.erase_answers(s, person, stage.clock.now()))
     assert len(stage.database.read_now(lambda s: service.export_answers(s, person))) == 1
     stage.database.close()
+
+
+def test_a_double_day_is_said_with_the_topic(stage: Stage) -> None:
+    """
+    周团长: 双倍日 12-02
+    12-01 7:30 早呀，今天的话题……（不提）
+    12-02 7:30 早呀，今天的话题…… 🎉 今天是双倍日，发「签到」积分翻倍。（就这一条）
+    """
+    stage.say("周团长", "双倍日 12-02")
+    assert "topic.push_double" not in stage.pushed("topic", "2026-12-01T07:30").tails
+    morning = stage.pushed("topic", "2026-12-02T07:30")
+    assert morning.tails[-1] == "topic.push_double"
+    assert "今天是双倍日，发「签到」积分翻倍" in shown(morning)
+    stage.change(settings={"checkin": {"festivals": True}})
+    assert "今天元旦" in shown(stage.pushed("topic", "2027-01-01T07:30"))
