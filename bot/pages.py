@@ -11,13 +11,14 @@ from engagement.clocks import SetClock, ShiftedClock
 from engagement.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from datetime import datetime
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import date, datetime
 
     from starlette.routing import BaseRoute
 
     from bot.channels.terminal import Terminal
     from bot.channels.web import WebSimulator
+    from storage.engine import Session
 
 _SECRET_FILE = "web.secret"  # noqa: S105 - the file's name
 
@@ -48,6 +49,7 @@ class Pages:
             settle=program.pump.drain,
             advance=_advance(program),
             render=lambda message: render(message, WEB),
+            appoint=appointing(program, Simulator.name),
         )
         program.senders[simulator.name] = simulator
         program.sources[simulator.name] = simulator.uploads.fetch
@@ -111,6 +113,22 @@ def terminal(program: Program) -> Terminal:
     )
     program.senders[found.name] = found
     return found
+
+
+def appointing(program: Program, channel: str) -> Callable[[str, Mapping[date, str]], Awaitable[None]]:
+    """Return what writes down the topics of a group's sample weeks."""
+    from engagement.topic import service
+    from storage import identities
+
+    async def appoint(conversation: str, topics: Mapping[date, str]) -> None:
+        def write(session: Session) -> None:
+            row = identities.group_row(session, channel, "", conversation)
+            assert row is not None
+            service.appoint(session, int(str(row[0])), topics, program.clock.now())
+
+        await program.database.write(write)
+
+    return appoint
 
 
 def _advance(program: Program) -> Callable[[datetime], Awaitable[None]]:

@@ -100,6 +100,21 @@ class Answered:
 # ---------------------------------------------------------------- which topic
 
 
+def appoint(session: Session, group_id: int, topics: Mapping[date, str], now: datetime) -> None:
+    """Write down which topics of the bank the days of a group have; a day that has one keeps it (the sample community)."""
+    bank = {topic.id: topic for topic in packs.topics()}
+    for day, name in topics.items():
+        session.run(
+            _PLAN,
+            group_row=group_id,
+            local_day=day.isoformat(),
+            source=name,
+            question=bank[name].question,
+            hint=bank[name].hint,
+            created_at=micros(now),
+        )
+
+
 def days_of(session: Session, wanted: Sequence[tuple[int, date]], now: datetime) -> Mapping[tuple[int, date], TopicDay]:
     """Return the topics of groups and local days, chosen and written down where there was none yet.
 

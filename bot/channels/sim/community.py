@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -55,7 +55,6 @@ class Words:
     """
 
     checkin: tuple[str, ...]
-    answers: tuple[str, ...]
     chatter: tuple[str, ...]
     questions: tuple[str, ...]
     unknown: str
@@ -91,13 +90,19 @@ def parse(table: dict[str, Any]) -> Community:
     said = table["words"]
     words = Words(
         tuple(said["checkin"]),
-        tuple(said["answers"]),
         tuple(said["chatter"]),
         tuple(said["questions"]),
         said["unknown"],
         said["leader"],
     )
     return Community(people, tuple(rooms), words)
+
+
+@lru_cache(maxsize=1)
+def topics() -> Mapping[str, tuple[str, ...]]:
+    """Return the topics of the sample weeks: id in the bank → what neighbours answer to it, in the order of the days."""
+    text = (PROMPTS / "sample" / "topics.toml").read_text("utf-8")
+    return {one["id"]: tuple(one["answers"]) for one in tomllib.loads(text)["topic"]}
 
 
 @lru_cache(maxsize=1)

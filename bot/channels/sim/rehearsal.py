@@ -14,11 +14,13 @@ from datetime import date, datetime, timedelta
 
 from bot.channels.sim import community
 from bot.channels.sim.community import ZONE, Room
-from bot.channels.sim.history import moment_of
+from bot.channels.sim.history import Line, moment_of
+from bot.channels.sim.lines import words_of
 from bot.channels.sim.simulator import Simulator
 from engagement import calendar
 from engagement.clocks import SetClock, ShiftedClock
 from engagement.kernel import Event
+from prompts import packs
 from prompts.loader import texts
 
 DAYS = 21
@@ -27,6 +29,10 @@ _START = 7 * 60 + 26
 """Local minute at which the player finds the clock: a few minutes before the day's topic."""
 _TOPIC = "topic.push"
 _HANDED_OVER = "faq.to_leader"
+_GROUPS = 2
+"""Groups that share the answers of the pack."""
+_TALKS = 0.8
+"""Of those who check in, how many answer the topic."""
 _BUSY_HOURS = (8, 12, 18, 19, 20)
 
 
@@ -74,6 +80,7 @@ class Rehearsal:
             clock.set(start)
             sim.keep_cast()
             await self._open()
+            await self._appoint([today - timedelta(days=back) for back in range(days, 0, -1)])
             for back in range(days, 0, -1):
                 await self._day(today - timedelta(days=back))
                 await sim.tell_clock()
@@ -94,6 +101,26 @@ class Rehearsal:
             for fact in room.facts:
                 line = sim.speak(room.id, room.leader, f"{word} {fact}", sim.clock.now())
                 await sim.hand_over([sim.incoming(line)])
+
+    async def _appoint(self, days: Sequence[date]) -> None:
+        """Say what each group talks about, so that what the neighbours answer fits; the groups are half the pack apart."""
+        sim, topics = self._sim, list(community.topics())
+        if sim.appoint is None:
+            return
+        for number, room in enumerate(sim.rooms.values()):
+            start = number * len(topics) // 2
+            chosen = {day: topics[(start + place) % len(topics)] for place, day in enumerate(days)}
+            await sim.appoint(room.id, chosen)
+
+    def _answers(self, room: Room, topic: Line) -> list[str]:
+        """Return what neighbours of a group answer to a topic: each group its own, nothing where none fits."""
+        said = words_of(topic)
+        known = {one.question: one.id for one in packs.topics() if one.id in community.topics()}
+        name = next((name for question, name in known.items() if question in said), "")
+        place = list(self._sim.rooms).index(room.id)
+        words = list(community.topics().get(name, ())[place % _GROUPS :: _GROUPS])
+        self._chance.shuffle(words)
+        return words
 
     async def _day(self, day: date) -> None:
         for minute, part in ((8 * 60 + 20, self._morning), (12 * 60 + 30, self._noon), (19 * 60, self._evening)):
@@ -117,9 +144,9 @@ class Rehearsal:
         chance, now = self._chance, self._sim.clock.now()
         recent = reversed(self._sim.history.last(room.id, 40))
         topic = next((one for one in recent if one["key"] == _TOPIC), None)
-        words = chance.sample(self._sample.words.answers, len(self._sample.words.answers))
-        for person in room.members:
-            if topic is not None and words and chance.random() < self._habit(person) * 0.35:
+        words = self._answers(room, topic) if topic is not None else []
+        for person in chance.sample(room.members, len(room.members)):
+            if topic is not None and words and chance.random() < self._habit(person) * _TALKS:
                 yield _Plan(room, person, words.pop(), now, quoting=str(topic["id"]))
         if chance.random() < 0.3:
             asker = chance.choice(room.members[1:])

@@ -8,9 +8,9 @@ Source: CONTRACT (make run), F130.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Simulator(Timepiece):
         settle: Callable[[], Awaitable[None]],
         advance: Callable[[datetime], Awaitable[None]],
         render: Callable[[Outgoing], Worded],
+        appoint: Callable[[str, Mapping[date, str]], Awaitable[None]] | None = None,
     ) -> None:
         """Open the world.
 
@@ -58,12 +59,14 @@ class Simulator(Timepiece):
             settle: waits until what was received is answered.
             advance: moves the program's clock to an instant; what is due fires on the way.
             render: words of a message.
+            appoint: (group, local day → id in the bank): says what the sample weeks talk about; None: the bank does.
         """
         super().__init__(clock, History(directory / "simulator.jsonl"), settle, advance)
         self.pictures = directory / "pictures"
         self.uploads = Uploads()
         self._receive = receive
         self._render = render
+        self.appoint = appoint
         self.people: dict[str, Person] = {}
         self.rooms: dict[str, Room] = {}
         self._open_cast()

@@ -14,14 +14,16 @@ import pytest
 from bot.channels.sim import community, history
 from bot.channels.sim.history import History, Line
 from bot.channels.sim.lines import segments, words_of
-from bot.channels.sim.rehearsal import Rehearsal
+from bot.channels.sim.rehearsal import DAYS, Rehearsal
 from bot.channels.sim.simulator import Simulator
 from bot.main import Program, open_program
+from bot.pages import appointing
 from bot.rendering.capabilities import WEB
 from bot.rendering.render import Choice, Rendered, render
 from engagement.clocks import SetClock
 from engagement.errors import Refusal
 from engagement.kernel import Incoming, Kind, Outcome, Outgoing, Place
+from prompts import packs
 
 MORNING = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)  # 7:20 in Shanghai
 
@@ -38,6 +40,7 @@ def open_simulator(directory: Path, clock: SetClock) -> tuple[Program, Simulator
         settle=program.pump.drain,
         advance=lambda to: program.advance(clock, to),
         render=lambda message: render(message, WEB),
+        appoint=appointing(program, Simulator.name),
     )
     program.senders[simulator.name] = simulator
     return program, simulator
@@ -298,6 +301,34 @@ def test_segments_are_words_and_never_markup() -> None:
     words = Rendered(("<b>a &lt;b&gt;</b> &amp; c", "d"), html=True, buttons=((Choice("k", "l"),),))
     assert segments(words) == [["a <b>", True], [" & c", False], ["\nd", False]]
     assert segments(Rendered(("<b>plain</b>",))) == [["<b>plain</b>", False]]
+
+
+async def test_what_the_sample_neighbours_say_fits_the_topic(data_dir: Path) -> None:
+    """Four days: whoever quotes the day's topic says something of what was written for that very question."""
+    program, sim = open_simulator(data_dir, SetClock(MORNING))
+    await Rehearsal(sim).play(days=4)
+    bank = {one.id: one.question for one in packs.topics()}
+    fitting = {bank[name]: set(answers) for name, answers in community.topics().items()}
+    for room in sim.rooms:
+        lines = sim.history.last(room, 400)
+        topics = {one["id"]: words_of(one) for one in lines if one["key"] == "topic.push"}
+        assert len(topics) == 4
+        quoting = [one for one in lines if one["quote"] and one["from"] != "bot"]
+        said = [(topics[one["quote"]["id"]], words_of(one)) for one in quoting if one["quote"]["id"] in topics]
+        assert len(said) >= 6, "alive"
+        for topic, words in said:
+            assert any(question in topic and words in answers for question, answers in fitting.items()), (topic, words)
+    sim.close()
+    program.close()
+
+
+def test_the_topics_of_the_sample_weeks_are_the_bank_s() -> None:
+    bank = {one.id: one for one in packs.topics()}
+    for name, answers in community.topics().items():
+        topic = bank[name]
+        assert not (topic.seasons or topic.months or topic.weekdays or topic.festival or topic.groups), name
+        assert len(set(answers)) == len(answers) == 6, name
+    assert len(community.topics()) > DAYS
 
 
 def test_a_pack_that_names_a_stranger_is_refused() -> None:
