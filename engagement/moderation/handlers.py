@@ -10,7 +10,7 @@ from engagement.errors import Refusal
 from engagement.events import DayLookedAt, LeaderWrote, Posted
 from engagement.feature import Context, Handler
 from engagement.kernel import Button, Kind, Place, Reply, one_line, row_id
-from engagement.moderation import appeals, claims, lists, rules, service
+from engagement.moderation import appeals, claims, grievances, lists, rules, service
 from engagement.moderation.tables import ModerationCase
 from prompts import claims as known
 from prompts.loader import texts
@@ -22,7 +22,14 @@ _ACTS = ("pass", "drop", "remind", "mute")
 
 
 def on_posted(ctx: Context, posted: Posted) -> Sequence[Reply]:
-    """Look at words that are about to be shown; the neighbour hears of it kindly, and in private where that is possible."""
+    """Look at words that are about to be shown; the neighbour hears of it kindly, and in private where that is possible.
+
+    What complains of the leader goes another way than to the leader.
+    """
+    return [*_judged(ctx, posted), *grievances.on_posted(ctx, posted)]
+
+
+def _judged(ctx: Context, posted: Posted) -> Sequence[Reply]:
     done = service.judge(ctx, posted)
     if done.action is rules.Action.PASS:
         return []

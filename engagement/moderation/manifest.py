@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engagement.events import DayLookedAt, LeaderWrote, Posted
 from engagement.feature import Command, Feature, JobSpec, PersonalData
-from engagement.moderation import handlers, jobs, service
+from engagement.moderation import grievances, handlers, jobs, service
 
 FEATURE = Feature(
     name="moderation",
@@ -29,6 +29,15 @@ FEATURE = Feature(
             roles=frozenset({"leader", "staff", "manager", "admin"}),
             consent=False,
             help="moderation.help_words",
+        ),
+        Command(
+            "moderation.grievance",
+            ("投诉团长", "举报团长", "投诉群主", "举报群主"),
+            grievances.typed,
+            slash=("grievance",),
+            takes="optional",
+            consent=False,
+            help="moderation.help_grievance",
         ),
         Command(
             "moderation.appeal",

@@ -6,6 +6,7 @@ Source: F121, F125.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,7 @@ from enum import IntEnum, StrEnum
 from functools import lru_cache
 from typing import TypeAlias
 
+from engagement.kernel import simplified
 from engagement.moderation import adverts, personal, scores
 from engagement.moderation.folding import Folded, bare, fold, is_latin
 from prompts import signals
@@ -336,3 +338,15 @@ def ordinary_share(word: str, talk: Sequence[str]) -> float:
 
 _read = lru_cache(maxsize=1024)(fold)
 """Ordinary talk is tried with every new word."""
+
+
+_COMPLAINS = re.compile(
+    r"(?<!怎么)(?<!如何)(?<!哪里)(?<!哪儿)(?:投诉|举报|状告|要告)(?:一下|下|你们|咱们|我们|这个|那个|本群)*(?:的)?(?:团长|群主|店长)"
+    r"|(?:团长|群主|店长)(?:她|他|本人)?(?:说话|态度|做事|做人|办事|就|又|老|总|老是|总是|一直|太|很|真|特别|天天|居然|竟然|对我|对人|当众)*"
+    r"(?:骂|凶|吼|欺负|偏心|坑|黑心|恶劣|差劲|态度(?:太|很|真|特别)?(?:差|坏|不好|恶劣)|不公平|不负责|乱收|多收|私吞|克扣|贪|赖账|不讲理|蛮不讲理|拿回扣)"
+)
+
+
+def complains_of_leader(text: str) -> bool:
+    """Say whether words clearly complain of the leader; asking how one complains is a question."""
+    return bool(_COMPLAINS.search(simplified(unicodedata.normalize("NFKC", text))))
