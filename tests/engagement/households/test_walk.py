@@ -38,7 +38,8 @@ class Walk:
     """The state of one walk.
 
     Attributes:
-        earned: name → what the board must show: points that came from outside, whoever has them now.
+        earned: name → what the board must show: points that came from outside, whoever has them now or spent them.
+        there: points that all accounts hold together.
         buttons: everything that was ever offered to press.
         seen: the text keys of what was said in answer.
         undoable: button → whom and how many points it moves back.
@@ -47,6 +48,7 @@ class Walk:
     stage: Stage
     chance: random.Random
     earned: dict[str, int] = field(default_factory=dict)
+    there: int = 0
     buttons: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     undoable: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -154,7 +156,9 @@ def move(walk: Walk, who: str, amount: int) -> None:
         return change
 
     walk.seen.append("")
-    walk.earned[who] += walk.stage.database.write_now(post)
+    change = walk.stage.database.write_now(post)
+    walk.earned[who] += max(0, change)
+    walk.there += change
 
 
 def correct(walk: Walk) -> None:
@@ -164,12 +168,14 @@ def correct(walk: Walk) -> None:
     for message in walk.say(LEADER, f"{'扣分' if take else '加分'} {who} {amount} 更正"):
         if message.key in ("points.given", "points.taken"):
             walk.earned[who] += -amount if take else amount
+            walk.there += -amount if take else amount
             walk.undoable[message.buttons[0].key] = (who, amount if take else -amount)
     if walk.undoable and walk.chance.random() < 0.5:
         button = walk.chance.choice(sorted(walk.undoable))
         who, back = walk.undoable[button]
         if [message.key for message in walk.say(LEADER, "", button=button)] == ["points.undone"]:
             walk.earned[who] += back
+            walk.there += back
 
 
 def come_and_go(walk: Walk) -> None:
@@ -222,8 +228,8 @@ def check(walk: Walk) -> None:
             assert sum(share.points for share in family.shares) == family.balance == accounts[account]
             assert all(share.points >= 0 for share in family.shares)
             assert not (family.alone and family.name)
-        assert sum(accounts.values()) == sum(walk.earned.values())
-        # What a member has earned does not change by families; whoever has spent more than that is not on the board.
+        assert sum(accounts.values()) == walk.there
+        # What a member has earned does not change by families, nor by what is spent.
         ranks = {rank.name: rank.points for rank in points.board(session, walk.stage.group_id, "all", TODAY)}
         present = {member.name for member in members if member.left_at is None}
         expected = {who: earned for who, earned in walk.earned.items() if earned > 0 and who in present}

@@ -49,6 +49,12 @@ READS = {
     "moderation.waiting",
     "announcements.progress",
     "announcements.running",
+    "curation.list",
+    "curation.show",
+    "curation.diff",
+    "curation.gaps",
+    "curation.offers",
+    "curation.try",
 }
 """Shows, and changes nothing."""
 ASKS = {
@@ -62,6 +68,9 @@ ASKS = {
     "groups.resume",  # of a pause that a button began; tests/engagement/groups/test_pause.py takes it back
     "points.caps",
     "points.reverse",
+    # In private, about a document that is there: tests/engagement/curation takes each of them back.
+    *(f"curation.{act}" for act in ("publish", "back", "take", "restore", "dates", "owner", "review")),
+    *(f"curation.{act}" for act in ("new", "answer", "phrasing", "merge", "split")),
 }
 """Shows what it would do, with a button that does it: what has gone out to groups cannot be called back."""
 WORDS = (
