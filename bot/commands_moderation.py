@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.beside import program_beside
 from prompts.loader import texts
 
 if TYPE_CHECKING:
@@ -42,19 +42,6 @@ def _fail(key: str, **values: object) -> typer.Exit:
     return typer.Exit(2)
 
 
-@contextmanager
-def _program(data: Path) -> Iterator[Program]:
-    from bot import logs
-    from bot.main import open_program
-
-    logs.set_up(level="CRITICAL")
-    program = open_program(data, answers=False, own=False)
-    try:
-        yield program
-    finally:
-        program.close()
-
-
 def _scope(program: Program, scope: str) -> tuple[str, int]:
     from engagement.moderation import files
 
@@ -75,7 +62,7 @@ def export(
     """Write the words of a scope into a file that ``import`` reads."""
     from engagement.moderation import files
 
-    with _program(data) as program:
+    with program_beside(data) as program:
         name, number = _scope(program, scope)
         found = program.database.read_now(lambda session: files.words(session, name, number))
     _write(file, files.shown(found), "gb18030" if gb18030 else "utf-8-sig")
@@ -108,7 +95,7 @@ def take_in(
     from engagement.moderation import files
 
     wanted = _read(file, as_json=as_json, empty=replace)
-    with _program(data) as program:
+    with program_beside(data) as program:
         name, number = _scope(program, scope)
         stands = program.database.read_now(lambda session: files.words(session, name, number))
         what = files.change(stands, wanted, replace=replace)

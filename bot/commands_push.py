@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.beside import program_beside
 from prompts.loader import texts
 
 if TYPE_CHECKING:
-    from bot.main import Program
     from scheduler.campaigns import Foreseen, Standing
 
 app = typer.Typer(help=texts().raw("push.about"), no_args_is_help=True)
@@ -42,19 +40,6 @@ def _fail(key: str, **values: object) -> typer.Exit:
     return typer.Exit(2)
 
 
-@contextmanager
-def _program(data: Path) -> Iterator[Program]:
-    from bot import logs
-    from bot.main import open_program
-
-    logs.set_up(level="CRITICAL")
-    program = open_program(data, answers=False, own=False)
-    try:
-        yield program
-    finally:
-        program.close()
-
-
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -73,7 +58,7 @@ def plan(
     from scheduler.campaigns import foresee
 
     begin, end = _day(first), _day(last)
-    with _program(data) as program:
+    with program_beside(data) as program:
         try:
             found = foresee(program.database, program.jobs, begin, end, program.clock.now())
         except ValueError as error:
@@ -141,7 +126,7 @@ def status(
     from scheduler.campaigns import standings
     from scheduler.schedules import campaigns
 
-    with _program(data) as program:
+    with program_beside(data) as program:
         program.database.write_now(lambda session: campaigns(session, program.jobs, program.clock.now()))
         found = program.database.read_now(lambda session: standings(session, campaign))
     if campaign and not found:
@@ -182,7 +167,7 @@ def _move(campaign: str, how: str, data: Path, as_json: bool) -> None:
     from scheduler.campaigns import move
     from scheduler.schedules import campaigns
 
-    with _program(data) as program:
+    with program_beside(data) as program:
         now = program.clock.now()
         program.database.write_now(lambda session: campaigns(session, program.jobs, now))
         state = program.database.write_now(lambda session: move(session, campaign, how, now))
