@@ -304,3 +304,10 @@ def test_without_a_knowledge_base_everything_is_handed_over(stage: Stage) -> Non
     stage.gateway.dispatcher.answering = None
     assert keys(_ask(stage, "几点提货"))[0] == "faq.handed_over"
     assert keys(stage.say("李阿姨", "", button="ask:a.b")) == ["guard.old_button"]
+
+
+def test_an_answer_among_several_ends_where_a_sentence_or_a_clause_does() -> None:
+    assert rules.shortened("24 小时内\n拍照就能退。") == "24 小时内 拍照就能退。"
+    assert rules.shortened("拍照就能退。以后再说，别的也行。", 10) == "拍照就能退。"
+    assert rules.shortened("好。先把东西和单子一起拍照发给团长，说清楚", 12) == "好。先把东西和单子一起…"
+    assert rules.shortened("先拍照，再把东西和单子一起发给团长看", 10) == "先拍照…"
