@@ -68,7 +68,7 @@ def test_a_file_becomes_a_campaign() -> None:
     ],
 )
 def test_what_is_wrong_is_named(change: Mapping[str, Any], why: str) -> None:
-    with pytest.raises(BadPack, match="^a.toml") as refused:
+    with pytest.raises(BadPack, match=r"^a\.toml") as refused:
         campaigns.parse({**GOOD, **change}, "a.toml")
     assert why in str(refused.value)
 
@@ -77,7 +77,8 @@ def test_broken_files_and_equal_keys_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b"key = \xff")
     with pytest.raises(BadPack, match=r"a\.toml"):
         campaigns.read_all(tmp_path)
-    lesson = 'key = "k"\nname = "n"\nform = "lesson"\nslogan = "s"\n[when]\nweekly = "mon"\n[[beat]]\nat = "09:00"\ntitle = "t"\ntext = "x"\n'
+    lesson = 'key = "k"\nname = "n"\nform = "lesson"\nslogan = "s"\nwhen = {weekly = "mon"}\n'
+    lesson += '[[beat]]\nat = "09:00"\ntitle = "t"\ntext = "x"\n'
     for name in ("a.toml", "b.toml"):
         (tmp_path / name).write_text(lesson, "utf-8")
     with pytest.raises(BadPack, match="k stands twice"):
