@@ -25,12 +25,14 @@ from bot.pump import Pump
 from bot.settings import Mode, Settings, resident_pages
 from bot.upgrading import bring_up_to_date
 from bot.voice import Ear
+from engagement.campaigns import service as plans
 from engagement.clocks import Clock, Movable, SetClock, SystemClock
 from engagement.dispatch import Dispatcher
 from engagement.feature import Fetch, FollowUp, JobSpec
 from engagement.kernel import Incoming, Sender, in_words
 from engagement.registry import FEATURES
 from knowledge import speech
+from prompts.campaigns import packs as ready_campaigns
 from prompts.loader import texts
 from scheduler import clock as clock_work
 from scheduler.delivery import Conduct
@@ -274,6 +276,11 @@ def open_program(
             from knowledge.starter import load_starter
 
             load_starter(answering, clock.now(), publish=settings.mode is Mode.LOCAL, wait=not gated)
+    if seed:
+        approved = settings.mode is Mode.LOCAL
+        database.write_now(
+            lambda session: plans.load_ready(session, ready_campaigns(), clock.now(), approve_them=approved)
+        )
     dispatcher = Dispatcher(FEATURES, answering)
     dispatcher.pages = resident_pages(settings)
     gateway = Gateway(database, dispatcher, clock, paced=PLATFORMS if gated else ())

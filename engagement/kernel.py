@@ -213,6 +213,15 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A push that is said within another one's message: its text and values."""
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    tails: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A reply with its address: what stands in an outbox or delivery row and is given to a channel.
 
@@ -222,6 +231,7 @@ class Outgoing:
         to: the channel's id of the person meant (dm, mention); ``to_name`` is shown.
         feature: the slice that speaks, for logs and figures.
         picture: file name of the drawn card, in the folder of pictures; set just before sending.
+        more: what other pushes of the same hour say in this message.
     """
 
     kind: Kind
@@ -245,12 +255,13 @@ class Outgoing:
     card: Card | None = None
     picture: str = ""
     document: Document | None = None
+    more: Sequence[Section] = ()
 
     def dump(self) -> str:
         """Encode for a row."""
         # Not asdict(): it copies every value deeply, and 5,000 pushes are encoded inside the writer.
         data = {n: v for n in self.__slots__ if (v := getattr(self, n)) not in ("", None, False, (), [])}
-        for name in ("buttons", "citations"):
+        for name in ("buttons", "citations", "more"):
             if name in data:
                 data[name] = [asdict(one) for one in data[name]]
         for name in ("card", "document"):
@@ -268,6 +279,7 @@ class Outgoing:
         data["tails"] = tuple(data.get("tails", ()))
         data["buttons"] = tuple(Button(**b) for b in data.get("buttons", ()))
         data["citations"] = tuple(Citation(**c) for c in data.get("citations", ()))
+        data["more"] = tuple(Section(**one) for one in data.get("more", ()))
         if "card" in data:
             data["card"] = Card(**data["card"])
         if "document" in data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engagement.announcements.manifest import FEATURE as ANNOUNCEMENTS
+from engagement.campaigns.manifest import FEATURE as CAMPAIGNS
 from engagement.checkin.manifest import FEATURE as CHECKIN
 from engagement.curation.manifest import FEATURE as CURATION
 from engagement.faq.manifest import FEATURE as FAQ
@@ -26,6 +27,7 @@ FEATURES: tuple[Feature, ...] = (
     HOUSEHOLDS,
     TOPIC,
     THEME,
+    CAMPAIGNS,
     ANNOUNCEMENTS,
     INVITES,
     MODERATION,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import bindparam, select, update
@@ -58,7 +58,8 @@ class Delivered:
     """What came of one call.
 
     Attributes:
-        outcomes: ``sent``, ``retry``, ``waiting`` (for the gate), ``failed``, ``unknown``, ``no_sender``, ``resent`` → rows.
+        outcomes: ``sent``, ``retry``, ``waiting`` (for the gate), ``failed``, ``unknown``, ``no_sender``, ``resent``, ``along``
+            (said in another one's message) → rows.
     """
 
     outcomes: dict[str, int] = field(default_factory=dict)
@@ -94,7 +95,7 @@ DEFAULT = Conduct()
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """What one call works with; ``resend``: kinds whose ambiguous rows are sent again."""
+    """What one call works with; ``resend``: kinds whose ambiguous rows are sent again; ``merging``: that go out together."""
 
     clock: Clock
     senders: Mapping[str, Sender]
@@ -102,6 +103,7 @@ class _Round:
     gate: RateGate
     conduct: Conduct
     resend: frozenset[str]
+    merging: frozenset[str]
     result: Delivered
 
     @property
@@ -129,7 +131,8 @@ async def deliver(
     """
     resend = frozenset(job.kind for job in jobs if job.resend_ambiguous)
     me = conduct.me
-    work = _Round(clock, senders, database, gate, conduct, resend, Delivered())
+    merging = frozenset(job.kind for job in jobs if job.merges)
+    work = _Round(clock, senders, database, gate, conduct, resend, merging, Delivered())
     resent, unknown = await database.write(
         lambda session: rows.resolve_orphans(session, shard, me, clock.now(), resend, AMBIGUOUS_ATTEMPTS)
     )
@@ -168,9 +171,10 @@ async def _one(work: _Round, due: rows.Due) -> str:
         return "waiting"
     if work.conduct.stopping():
         return "waiting"
-    taken = await work.database.write(lambda session: rows.take(session, due, work.me, work.clock.now()))
+    taken = await work.database.write(lambda session: rows.take(session, due, work.me, work.clock.now(), work.merging))
     if taken is None:
         return "not_taken"
+    work.result.add("along", len(taken.along))
     if taken.message.card is not None:
         taken = replace(taken, message=await work.conduct.illustrate(taken.message))
     receipt = await _send(sender, taken)
@@ -218,10 +222,11 @@ async def _settle(work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
 
 
 def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
+    """Write the platform's answer into the row and those that were said along with it; returns the first one's outcome."""
     now = work.clock.now()
     match receipt.outcome:
         case Outcome.SENT:
-            kept = rows.sent(session, taken.id, work.me, now, receipt.provider_id)
+            kept = [rows.sent(session, row, work.me, now, receipt.provider_id) for row in (taken.id, *taken.along)]
             if taken.message.subject and receipt.provider_id:
                 outbox.remember(
                     session,
@@ -232,38 +237,42 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
                     subject=taken.message.subject,
                     sent_at=now,
                 )
-            return "sent" if kept else "taken_over"
+            return "sent" if kept[0] else "taken_over"
         case Outcome.RETRY:
-            rows.again(session, taken.id, work.me, now + timedelta(seconds=max(receipt.retry_after, 0.2)))
-            return "retry"
+            return _again(session, work, taken, now + timedelta(seconds=max(receipt.retry_after, 0.2)), "retry")
         case Outcome.MIGRATED:
             if not _move(session, taken, receipt.new_id):
-                rows.end(session, taken.id, work.me, "failed", "moved")
-                return "failed"
-            rows.again(session, taken.id, work.me, now)
-            return "moved"
+                return _end(session, work, taken, "failed", "moved")
+            return _again(session, work, taken, now, "moved")
         case Outcome.GONE if taken.message.place is Place.DM:
             # A person who closed the private chat says nothing about the group.
-            rows.end(session, taken.id, work.me, "failed", "no_address")
-            return "failed"
+            return _end(session, work, taken, "failed", "no_address")
         case Outcome.GONE:
             session.run(_REMOVED, group_id=taken.group_id)
-            rows.end(session, taken.id, work.me, "failed", "gone")
-            return "failed"
+            return _end(session, work, taken, "failed", "gone")
         case Outcome.REJECTED:
-            rows.end(session, taken.id, work.me, "failed", receipt.reason or "rejected")
-            return "failed"
+            return _end(session, work, taken, "failed", receipt.reason or "rejected")
         case Outcome.UNKNOWN:
             return _ambiguous(session, work, taken, receipt)
+
+
+def _again(session: Session, work: _Round, taken: rows.Taken, not_before: datetime, outcome: str) -> str:
+    for row in (taken.id, *taken.along):
+        rows.again(session, row, work.me, not_before)
+    return outcome
+
+
+def _end(session: Session, work: _Round, taken: rows.Taken, state: str, why: str) -> str:
+    for row in (taken.id, *taken.along):
+        rows.end(session, row, work.me, state, why)
+    return state
 
 
 def _ambiguous(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
     if taken.kind in work.resend and taken.attempts < AMBIGUOUS_ATTEMPTS:
         later = work.clock.now() + timedelta(seconds=min(60, 2**taken.attempts))
-        rows.again(session, taken.id, work.me, later)
-        return "retry"
-    rows.end(session, taken.id, work.me, "unknown", receipt.reason or "cut")
-    return "unknown"
+        return _again(session, work, taken, later, "retry")
+    return _end(session, work, taken, "unknown", receipt.reason or "cut")
 
 
 def _move(session: Session, taken: rows.Taken, new_id: str) -> bool:

@@ -5,13 +5,17 @@ Source: ADR-0004.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import literal_column, select
+from sqlalchemy import Select, literal_column, select
 
+from engagement import rhythm
 from engagement.calendar import local_day, next_due
 from engagement.feature import GroupView, Occurrence
+from engagement.rhythm import Moment
 from scheduler.schedules import zone_of
 from storage.campaigns import Campaign, Schedule
 from storage.columns import instant
@@ -21,12 +25,15 @@ from storage.statements import Prepared
 
 LOOK_BACK = timedelta(days=7)
 """After a downtime, older occurrences than this leave no row."""
+TOGETHER = timedelta(hours=1)
+"""What several campaigns say to a group within an hour is said at once, with the first of them."""
 
 _S = Schedule.__table__  # type: ignore[attr-defined]
 _C = Campaign.__table__  # type: ignore[attr-defined]
 _G = Group.__table__  # type: ignore[attr-defined]
 _DUE = (
-    select(_S.c.id, _S.c.campaign_id, _S.c.kind, _S.c.zone, _S.c.local_minute, _S.c.grace_minutes, _S.c.next_at, Group)
+    select(_S.c.id, _S.c.campaign_id, _S.c.kind, _S.c.zone, _S.c.local_minute, _S.c.grace_minutes, _S.c.next_at)
+    .add_columns(_S.c.shift_days, Group)
     .join(_G, _G.c.id == _S.c.group_id)
     .join(_C, _C.c.id == _S.c.campaign_id)
     # The bare column name is what the partial index says.
@@ -61,17 +68,39 @@ class DueSchedule:
     minute: int
     grace: timedelta
     next_at: datetime
+    shift: int
     group: GroupView
 
 
 def due_schedules(session: Session, now: datetime, limit: int) -> list[DueSchedule]:
     """Return due schedules of active groups, the earliest first, and lock them where several planners may run."""
-    wanted = _DUE.where(_S.c.next_at <= now).limit(limit)
+    return _read(session, _DUE.where(_S.c.next_at <= now).limit(limit))
+
+
+def companions(
+    session: Session, due: Sequence[DueSchedule], kinds: Collection[str], now: datetime
+) -> list[DueSchedule]:
+    """Return what is due in the same groups within ``TOGETHER`` of something that is due now, and may be said with it.
+
+    Args:
+        kinds: those that merge.
+    """
+    first: dict[int, datetime] = {}
+    for row in due:
+        if row.kind in kinds:
+            first[row.group.id] = min(first.get(row.group.id, row.next_at), row.next_at)
+    if not first:
+        return []
+    soon = _DUE.where(_S.c.group_id.in_(first), _S.c.kind.in_(kinds), _S.c.next_at > now, _S.c.next_at < now + TOGETHER)
+    return [row for row in _read(session, soon) if row.next_at < first[row.group.id] + TOGETHER]
+
+
+def _read(session: Session, wanted: Select[Any]) -> list[DueSchedule]:
     if session.dialect_name == "postgresql":
         wanted = wanted.with_for_update(of=_S, skip_locked=True)
     return [
-        DueSchedule(row, campaign, kind, zone, minute, timedelta(minutes=grace), next_at, GroupView.of(group))
-        for row, campaign, kind, zone, minute, grace, next_at, group in session.execute(wanted)
+        DueSchedule(row, campaign, kind, zone, minute, timedelta(minutes=grace), next_at, shift, GroupView.of(group))
+        for row, campaign, kind, zone, minute, grace, next_at, shift, group in session.execute(wanted)
     ]
 
 
@@ -99,6 +128,26 @@ def only_occurrence(row: DueSchedule) -> tuple[list[Occurrence], None]:
     """Return the occurrence of a schedule that comes due once; it is never due again."""
     day = local_day(row.next_at, zone_of(row.zone))
     return [Occurrence(row.group, row.campaign_id, day, row.next_at)], None
+
+
+def own_occurrences(
+    row: DueSchedule, moments: Sequence[Moment], now: datetime
+) -> tuple[list[Occurrence], datetime | None]:
+    """Return a campaign's occurrences in a group in [next_at, now], or the coming one if it is pulled forward, and the next.
+
+    None older than ``LOOK_BACK``; none at all when its days were changed meanwhile.
+    """
+    zone = zone_of(row.zone)
+    until = max(now, row.next_at)
+    begin = max(row.next_at, now - LOOK_BACK)
+    near = (begin - timedelta(days=2)).date() - timedelta(days=row.shift)
+    found: list[Occurrence] = []
+    for day, due in rhythm.instants([one for one in moments if one[0] >= near], row.shift, zone):
+        if due > until:
+            return found, due
+        if due >= begin:
+            found.append(Occurrence(row.group, row.campaign_id, day, due))
+    return found, None
 
 
 def next_instant(session: Session) -> datetime | None:

@@ -26,8 +26,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from engagement.calendar import next_due, quiet_ends
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outgoing, Reply
+from engagement.rhythm import Moment
 from scheduler.addressing import outgoing
-from scheduler.due import due_schedules, occurrences, only_occurrence
+from scheduler.due import (
+    TOGETHER,
+    DueSchedule,
+    companions,
+    due_schedules,
+    occurrences,
+    only_occurrence,
+    own_occurrences,
+)
 from scheduler.schedules import zone_of
 from storage.campaigns import Delivery, Fire, Schedule
 from storage.columns import micros
@@ -103,30 +112,58 @@ def tick(session: Session, jobs: Sequence[JobSpec], now: datetime, limit: int = 
     result = Tick(schedules=len(found), more=len(found) == limit)
     if not found:
         return result
+    found += companions(session, found, {job.kind for job in jobs if job.merges}, now)
+    ways = _Ways(session, specs, found, now)
     moves: dict[Key, dict[str, object]] = {}
-    unknown: list[dict[str, object]] = []
+    idle: list[dict[str, object]] = []
     latest: list[Verdict] = []
     missed: list[Verdict] = []
     for row in found:
         spec = specs.get(row.kind)
-        if spec is None:
-            unknown.append({"row": row.id, "to": None})
+        days, next_at = ways.of(row)
+        move: dict[str, object] = {"row": row.id, "to": next_at}
+        if spec is None or not days:
+            idle.append(move)
             continue
-        (*earlier, last), next_at = occurrences(row, now) if not spec.once else only_occurrence(row)
+        *earlier, last = days
         latest.append(Verdict(last, spec, last.due_at + row.grace))
         missed.extend(Verdict(one, spec, one.due_at + row.grace) for one in earlier)
-        moves[_key(last)] = {"row": row.id, "to": next_at}
+        moves[_key(last)] = move
     verdicts = decide(session, latest, missed, now)
     _go_on(session, moves, [_key(verdict.occurrence) for verdict in verdicts if verdict.again], now)
     result.shard = shard or f"{micros(now):x}-{found[0].id:x}"
     _write(session, verdicts, result.shard)
-    session.connection().execute(_MOVE, [*moves.values(), *unknown])
+    session.connection().execute(_MOVE, [*moves.values(), *idle])
     for verdict in verdicts:
         if verdict.state == "pending":
             result.pending += 1
         elif verdict.state:
             result.skipped[verdict.reason] = result.skipped.get(verdict.reason, 0) + 1
     return result
+
+
+class _Ways:
+    """Which days of each schedule are due, by the kind of push."""
+
+    def __init__(
+        self, session: Session, specs: Mapping[str, JobSpec], found: Sequence[DueSchedule], now: datetime
+    ) -> None:
+        self._specs = specs
+        self._now = now
+        self._moments: dict[int, Sequence[Moment]] = {}
+        for kind, spec in specs.items():
+            ids = {row.campaign_id for row in found if row.kind == kind} if spec.rhythm is not None else set()
+            if spec.rhythm is not None and ids:
+                self._moments.update(spec.rhythm.moments(session, ids))
+
+    def of(self, row: DueSchedule) -> tuple[list[Occurrence], datetime | None]:
+        """Return the occurrences, oldest first, and when it is due again; nothing of a kind that nobody knows."""
+        spec = self._specs.get(row.kind)
+        if spec is None:
+            return [], None
+        if spec.rhythm is not None:
+            return own_occurrences(row, self._moments.get(row.campaign_id, ()), self._now)
+        return only_occurrence(row) if spec.once else occurrences(row, self._now)
 
 
 def _go_on(session: Session, moves: Mapping[Key, dict[str, object]], again: Sequence[Key], now: datetime) -> None:
@@ -265,13 +302,19 @@ def _budget(session: Session, verdicts: Sequence[Verdict]) -> None:
         )
     }
     added: dict[tuple[int, date], int] = {}
+    begun: dict[tuple[int, date], datetime] = {}
     for verdict in sorted(verdicts, key=lambda one: one.occurrence.due_at):
         group = verdict.occurrence.group
         key = (group.id, verdict.occurrence.local_date)
+        due = verdict.occurrence.due_at
+        if verdict.spec.merges and key in begun and due < begun[key] + TOGETHER:
+            continue  # it is said in the same message as the one before
         if counted.get(key, 0) + added.get(key, 0) >= group.daily_budget:
             verdict.state, verdict.reason, verdict.reply = "skipped", "budget", None
-        else:
-            added[key] = added.get(key, 0) + 1
+            continue
+        added[key] = added.get(key, 0) + 1
+        if verdict.spec.merges:
+            begun[key] = due
     if added:
         dialect: Any = postgresql if session.dialect_name == "postgresql" else sqlite
         insert = dialect.insert(_GD)

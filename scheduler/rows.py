@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, bindparam, case, delete, exists, func, literal_column, null, or_, select, update
 
-from engagement.kernel import Outgoing, Place
+from engagement.kernel import Kind, Outgoing, Place, Section
 from storage.campaigns import Campaign, Delivery, Heartbeat
 from storage.columns import instant, micros
 from storage.engine import Session
@@ -53,7 +53,11 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A row that this process holds as ``sending``; ``attempts`` counts this one."""
+    """A row that this process holds as ``sending``; ``attempts`` counts this one.
+
+    Attributes:
+        along: rows that are said in the same message, held as well.
+    """
 
     id: int
     kind: str
@@ -61,6 +65,7 @@ class Taken:
     message: Outgoing
     attempts: int
     expires_at: datetime
+    along: tuple[int, ...] = ()
 
 
 _DUE = Prepared(
@@ -83,12 +88,28 @@ _TAKE = Prepared(
         _ROW,
         _D.c.state == "pending",
         _D.c.expires_at >= bindparam("now"),
+        # Another message may have carried it in vain since this one was listed.
+        or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now")),
         exists().where(_C.c.id == _D.c.campaign_id, _C.c.state == "running"),
         exists().where(_G.c.id == _D.c.group_id, _G.c.state == "active"),
     )
     .values(state="sending", sender=bindparam("me"), attempts=_D.c.attempts + 1)
     .returning(_D.c.body, _D.c.group_id, _D.c.attempts, _D.c.expires_at),
 )
+# What else the group is to be told now; the state is written out, so that the partial index is recognised.
+_WAITING = Prepared(
+    "delivery.waiting",
+    select(_D.c.id, _C.c.kind)
+    .join(_C, _C.c.id == _D.c.campaign_id)
+    .where(
+        literal_column("delivery.state = 'pending'"),
+        _D.c.group_id == bindparam("group_id"),
+        _D.c.recipient == 0,
+        or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now")),
+    )
+    .order_by(_D.c.id),
+)
+_CARRIED = Prepared("delivery.carried", update(_D).where(_ROW).values(carrier=bindparam("by")))
 _ADDRESS = Prepared(
     "delivery.address",
     select(_G.c.channel, _G.c.account, _G.c.external_id).where(_G.c.id == bindparam("group_id")),
@@ -102,7 +123,10 @@ _SENT = Prepared(
 )
 _AGAIN = Prepared(
     "delivery.again",
-    update(_D).where(_ROW, _MINE).values(state="pending", not_before=bindparam("not_before")).returning(_D.c.id),
+    update(_D)
+    .where(_ROW, _MINE)
+    .values(state="pending", not_before=bindparam("not_before"), carrier=null())
+    .returning(_D.c.id),
 )
 _POSTPONE = Prepared(
     "delivery.postpone",
@@ -129,7 +153,7 @@ _ORPHANS = Prepared(
 )
 _ORPHAN_AGAIN = Prepared(
     "delivery.orphan_again",
-    update(_D).where(_ROW, _D.c.state == "sending").values(state="pending", not_before=null()),
+    update(_D).where(_ROW, _D.c.state == "sending").values(state="pending", not_before=null(), carrier=null()),
 )
 _ORPHAN_UNKNOWN = Prepared(
     "delivery.orphan_unknown",
@@ -206,8 +230,11 @@ def due(session: Session, shard: str, now: datetime) -> list[Due]:
     return [Due(*row) for row in session.rows(_DUE, shard=shard, now=micros(now))]
 
 
-def take(session: Session, due: Due, me: str, now: datetime) -> Taken | None:
+def take(session: Session, due: Due, me: str, now: datetime, merging: Collection[str] = ()) -> Taken | None:
     """Take a row for sending: the compare-and-set that keeps everybody else from it.
+
+    Args:
+        merging: kinds whose pushes to one group go out together: what waits of them is taken along.
 
     Returns:
         None when somebody else has it, it has expired, its campaign is paused or cancelled, or its group is gone.
@@ -222,7 +249,37 @@ def take(session: Session, due: Due, me: str, now: datetime) -> Taken | None:
     if moved and message.place is Place.GROUP:
         # The group has become a supergroup, or changed its bot, since it was planned.
         message = replace(message, channel=channel, account=account, conversation=external_id)
-    return Taken(due.id, due.kind, int(group_id), message, int(attempts), instant(expires_at))
+    along: list[int] = []
+    if due.kind in merging and _stands_alone(message):
+        message, along = _with_others(session, message, int(group_id), due.id, me, now, merging)
+    return Taken(due.id, due.kind, int(group_id), message, int(attempts), instant(expires_at), tuple(along))
+
+
+def _stands_alone(message: Outgoing) -> bool:
+    """Say whether a message to a group could as well be a part of another one: it neither edits nor quotes."""
+    return message.kind is Kind.PUSH and message.place is Place.GROUP and not message.reply_to
+
+
+def _with_others(
+    session: Session, message: Outgoing, group_id: int, first: int, me: str, now: datetime, merging: Collection[str]
+) -> tuple[Outgoing, list[int]]:
+    along: list[int] = []
+    for row, kind in session.rows(_WAITING, group_id=group_id, now=micros(now)):
+        if kind not in merging or row == first:
+            continue
+        taken = session.row(_TAKE, row=row, me=me, now=micros(now))
+        if taken is None:
+            continue
+        other = Outgoing.load(taken[0])
+        session.run(_CARRIED, row=row, by=first)
+        along.append(int(row))
+        message = replace(
+            message,
+            more=(*message.more, Section(other.key, other.values, other.tails)),
+            buttons=(*message.buttons, *other.buttons),
+            card=message.card or other.card,
+        )
+    return message, along
 
 
 def sent(session: Session, row: int, me: str, now: datetime, provider_id: str) -> bool:

@@ -21,6 +21,8 @@ from storage.statements import Prepared
 
 log = structlog.get_logger("scheduler.schedules")
 DEFAULT_ZONE = "Asia/Shanghai"
+AHEAD = timedelta(days=2)
+"""How long before its first day a campaign's schedules are made: a year's campaigns are not each a row in every group."""
 FARTHEST = timedelta(days=3)
 """No daily time is farther off; a row that says so was written while the clock was wrong (FAULTS F6)."""
 
@@ -77,6 +79,7 @@ _INSERT = Prepared(
             grace_minutes=bindparam("grace_minutes"),
             next_at=bindparam("next_at"),
             enabled=True,
+            shift_days=0,
         )
         .on_conflict_do_nothing(index_elements=["group_id", "campaign_id"])
     ),
@@ -99,7 +102,7 @@ def zone_of(name: str) -> str:
 
 def daily(jobs: Sequence[JobSpec]) -> list[JobSpec]:
     """Return the jobs that come due every day; the schedules of the others are their slices' own."""
-    return [job for job in jobs if not job.once]
+    return [job for job in jobs if job.daily]
 
 
 def campaigns(session: Session, jobs: Sequence[JobSpec], now: datetime) -> dict[str, int]:
@@ -121,7 +124,7 @@ def is_settled(session: Session, jobs: Sequence[JobSpec], now: datetime) -> bool
         job.kind in there
         and not session.rows(_WRONG, campaign_id=there[job.kind], farthest=micros(now + FARTHEST), most=1)
         for job in daily(jobs)
-    )
+    ) and all(job.rhythm.settled(session, now) for job in jobs if job.rhythm is not None)
 
 
 def ensure(session: Session, jobs: Sequence[JobSpec], now: datetime, most: int = 500) -> int:
@@ -159,4 +162,7 @@ def ensure(session: Session, jobs: Sequence[JobSpec], now: datetime, most: int =
                 grace_minutes=job.grace_minutes,
                 next_at=next_at,
             )
+    for job in jobs:
+        if job.rhythm is not None and touched < most:
+            touched += job.rhythm.mend(session, now, now + AHEAD, most - touched, None)
     return touched

@@ -44,8 +44,10 @@ class Schedule(SQLModel, table=True):
         local_minute: minutes since local midnight at which it fires.
         grace_minutes: how late it may still be sent.
         next_at: the instant it is due next; None = to be worked out at the next tick. Whoever changes the minute or
-            ``enabled`` sets it to None, so that nothing of the past becomes due.
-        enabled: the leader's opt-out of this campaign kind.
+            ``enabled`` sets it to None, so that nothing of the past becomes due. A campaign with days of its own has None
+            when nothing of it is left; its slice works it out again.
+        enabled: False is the leader's opt-out.
+        shift_days: how many days later than others this group has a campaign's days, negative = earlier.
     """
 
     __tablename__ = "schedule"
@@ -62,6 +64,7 @@ class Schedule(SQLModel, table=True):
     grace_minutes: int = 120
     next_at: datetime | None = utc(nullable=True)
     enabled: bool = True
+    shift_days: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class Fire(SQLModel, table=True):
@@ -86,6 +89,7 @@ class Delivery(SQLModel, table=True):
         reason: why it was skipped, failed or is unknown: a fixed word (texts in prompts/texts/zh/push.toml).
         expires_at: later than this it is skipped.
         sender: which process took it (:class:`Heartbeat`); a row that is ``sending`` by a dead one is ambiguous.
+        carrier: the row in whose message this one was said along; None = it was a message of its own.
     """
 
     __tablename__ = "delivery"
@@ -101,6 +105,12 @@ class Delivery(SQLModel, table=True):
             "id",
             sqlite_where=text("state IN ('pending', 'sending')"),
             postgresql_where=text("state IN ('pending', 'sending')"),
+        ),
+        Index(
+            "ix_delivery_waiting",
+            "group_id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
         ),
     )
     id: int | None = pk()
@@ -120,6 +130,7 @@ class Delivery(SQLModel, table=True):
     expires_at: datetime = utc()
     sent_at: datetime | None = utc(nullable=True)
     provider_id: str = Field(default="", max_length=64)
+    carrier: int | None = Field(default=None, nullable=True, sa_type=BigInt)
 
 
 class Gate(SQLModel, table=True):

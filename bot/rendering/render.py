@@ -98,7 +98,9 @@ def _body(message: Outgoing, words: Texts) -> str:
     said = words.fill(message.key, message.values, shown)
     tails = [words.fill(key, message.values, shown) for key in message.tails]
     heard = words.fill("render.heard", message.values, shown) if message.values.get("heard") else ""
-    return "\n".join(paragraph for paragraph in (heard, said, _source(message, words), *tails) if paragraph)
+    body = "\n".join(paragraph for paragraph in (heard, said, _source(message, words), *tails) if paragraph)
+    further = ["\n".join(words.fill(key, one.values, shown) for key in (one.key, *one.tails)) for one in message.more]
+    return "\n\n".join((body, *further))
 
 
 def _source(message: Outgoing, words: Texts) -> str:

@@ -66,7 +66,17 @@ def confirm(ctx: Context, draft: Draft) -> int:
         raise Refusal("announcements.sent_already")
     ctx.session.execute(
         insert(_S).from_select(
-            ["campaign_id", "group_id", "kind", "zone", "local_minute", "grace_minutes", "next_at", "enabled"],
+            [
+                "campaign_id",
+                "group_id",
+                "kind",
+                "zone",
+                "local_minute",
+                "grace_minutes",
+                "next_at",
+                "enabled",
+                "shift_days",
+            ],
             select(
                 literal(campaign.id, Integer),
                 _G.c.id,
@@ -76,6 +86,7 @@ def confirm(ctx: Context, draft: Draft) -> int:
                 literal(GRACE_MINUTES, Integer),
                 literal(ctx.now, UtcMicros),
                 literal(True, Boolean),
+                literal(0, Integer),
             ).where(wanted),
         )
     )

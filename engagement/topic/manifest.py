@@ -93,7 +93,7 @@ FEATURE = Feature(
     },
     undos={handlers.CHANGE: handlers.undo, kinds.CHANGE: kinds.undo},
     jobs=(
-        JobSpec(service.KIND, rules.PUSH_MINUTE, jobs.plan_topic, grace_minutes=240),
+        JobSpec(service.KIND, rules.PUSH_MINUTE, jobs.plan_topic, grace_minutes=240, merges=True),
         JobSpec("topic_summary", rules.SUMMARY_MINUTE, jobs.plan_summary, grace_minutes=120),
     ),
     personal_data=(

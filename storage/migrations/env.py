@@ -21,6 +21,7 @@ from storage import (  # noqa: F401  (tables register on import)
     lots,
     outbox,
     preferences,
+    wordings,
 )
 
 connection = context.config.attributes["connection"]

@@ -1,0 +1,1 @@
+"""活动: the calendar of campaigns over the year, group by group."""

@@ -1,0 +1,139 @@
+"""When the campaigns of a year are, which wording a group gets, and what a text may name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import blake2s
+from itertools import pairwise
+
+from engagement.calendar import festival
+from engagement.rhythm import EPOCH
+from prompts.campaigns import WEEKDAYS, Line, Pack, When
+
+GRACE_MINUTES = 180
+MOST_SHIFT = 3
+"""Days by which a leader may move a campaign, either way."""
+ANSWERED_DAYS = 3
+"""How long after its last beat an answer still counts for a campaign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """A line on its day.
+
+    Attributes:
+        peak: the anchor that the line belongs to; None where the campaign has no course towards a day.
+    """
+
+    day: date
+    line: Line
+    peak: date | None
+
+
+def year_of(pack: Pack, year: int) -> list[Dated]:
+    """Return what a pack says in campaigns whose anchor lies in a year, by day.
+
+    One with ``joined`` is the same every year: its days count from ``EPOCH``.
+
+    Raises:
+        ValueError: two lines fall on one day; or a festival that nobody knows.
+    """
+    found: list[Dated] = []
+    for line in pack.lines:
+        anchors = [(1, _festival(line.festival, year))] if line.festival else list(_anchors(pack.when, year))
+        for turn, anchor in anchors:
+            if line.turn and (turn - 1) % _turns(pack) + 1 != line.turn:
+                continue
+            counts = bool(line.phase) and not pack.when.joined
+            found.append(Dated(anchor + timedelta(days=line.offset), line, anchor if counts else None))
+    found.sort(key=lambda one: one.day)
+    for one, after in pairwise(found):
+        if one.day == after.day:
+            raise ValueError(f"{pack.key}: {one.line.title} and {after.line.title} both on {one.day}")
+    return found
+
+
+def _turns(pack: Pack) -> int:
+    return max(line.turn for line in pack.lines)
+
+
+def _anchors(when: When, year: int) -> Iterator[tuple[int, date]]:
+    """Yield (turn, anchor): the turn of a month is its number, that of a week its number in the year."""
+    if when.joined:
+        yield 1, EPOCH
+    elif when.day:
+        month, number = map(int, when.day.split("-"))
+        yield 1, date(year, month, min(number, 28) if month == 2 else number)
+    elif when.festival:
+        yield 1, _festival(when.festival, year)
+    elif when.nth:
+        yield 1, _nth(when.nth, year)
+    elif when.monthly:
+        for month in when.months or range(1, 13):
+            yield month, date(year, month, when.monthly)
+    elif when.weekly:
+        day = date(year, 1, 1)
+        day += timedelta(days=(WEEKDAYS.index(when.weekly) - day.weekday()) % 7)
+        turn = 1
+        while day.year == year:
+            if not when.months or day.month in when.months:
+                yield turn, day
+                turn += 1
+            day += timedelta(days=7)
+
+
+def _nth(text: str, year: int) -> date:
+    month, which, weekday = text.split("/")
+    first = date(year, int(month), 1)
+    first += timedelta(days=(WEEKDAYS.index(weekday) - first.weekday()) % 7)
+    if which == "last":
+        last = first + timedelta(days=28)
+        return last if last.month == first.month else last - timedelta(days=7)
+    return first + timedelta(days=7 * (int(which) - 1))
+
+
+def _festival(name: str, year: int) -> date:
+    day = date(year, 1, 1)
+    while day.year == year:
+        if festival(day) == name:
+            return day
+        day += timedelta(days=1)
+    raise ValueError(f"no festival {name!r} in {year}")
+
+
+def is_second(plan_key: str, group_id: int) -> bool:
+    """Say whether a group gets the other wording: half of the groups, the same ones for a whole campaign."""
+    return blake2s(f"{plan_key}:{group_id}".encode(), digest_size=2).digest()[0] % 2 == 1
+
+
+def figures(
+    *,
+    name: str,
+    slogan: str,
+    day: date,
+    peak: date | None,
+    peak_words: str,
+    group: str,
+    leader: str,
+    facts: Mapping[str, str],
+) -> Mapping[str, object]:
+    """Return what a text may name; a line that needs one that is None is left out.
+
+    Args:
+        day: on which it is said, before a group's shift: who has all of it later counts down all the same.
+        peak_words: the anchor's date for people.
+    """
+    left = (peak - day).days if peak is not None else 0
+    return {
+        "name": name,
+        "slogan": slogan,
+        "year": day.year,
+        "month": day.month,
+        "group": group or None,
+        "leader": leader or None,
+        "peak": peak_words or None,
+        "days_left": left if left > 0 else None,
+        **{fact: facts.get(fact) or None for fact in ("pickup_place", "pickup_hours", "delivery_day", "hotline")},
+    }

@@ -1,0 +1,222 @@
+"""Campaigns with days of their own, and pushes of one hour that go out as one message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import partial
+
+import pytest
+from sqlmodel import col, select
+
+from engagement.feature import JobSpec, Occurrence, Planned, Rhythm
+from engagement.kernel import Button, Card, Kind, Outcome, Outgoing, Receipt, Reply
+from engagement.rhythm import Moment, next_instant
+from storage.campaigns import Campaign, Fire, Schedule
+from storage.engine import Session
+from storage.groups import Group, GroupDay
+from tests.scheduler.community import Town, job
+from tests.scheduler.test_planner import DAY, at
+
+TEN = 10 * 60
+DAYS = {"spring": [(DAY, TEN + 20), (DAY + timedelta(days=2), TEN + 20)], "fair": [(DAY, TEN + 40)]}
+
+
+def moments(session: Session, ids: Collection[int]) -> Mapping[int, Sequence[Moment]]:
+    rows = session.exec(select(Campaign).where(col(Campaign.id).in_(ids))).all()
+    return {one.id: DAYS[one.key] for one in rows if one.id is not None}
+
+
+def mend(
+    session: Session,
+    now: datetime,
+    until: datetime,
+    most: int,
+    group_ids: Collection[int] | None,
+    shifts: Mapping[int, int],
+) -> int:
+    """What a slice does: a schedule in every group."""
+    touched = 0
+    for campaign in session.exec(select(Campaign).where(Campaign.kind == "own")).all():
+        for group in session.exec(select(Group)).all():
+            there = session.exec(
+                select(Schedule).where(Schedule.campaign_id == campaign.id, Schedule.group_id == group.id)
+            ).first()
+            if there is None and campaign.id is not None and group.id is not None:
+                shift = shifts.get(group.id, 0)
+                session.add(
+                    Schedule(
+                        campaign_id=campaign.id,
+                        group_id=group.id,
+                        kind="own",
+                        zone=group.zone,
+                        local_minute=0,
+                        next_at=next_instant(DAYS[campaign.key], shift, group.zone, now),
+                        shift_days=shift,
+                    )
+                )
+                touched += 1
+    session.flush()
+    return touched
+
+
+def own(shifts: Mapping[int, int] | None = None, **changes: object) -> JobSpec:
+    rhythm = Rhythm(moments, partial(mend, shifts=shifts or {}), lambda *_: False)
+    return job("own", **{"minute": 0, "plan": say, "rhythm": rhythm, "merges": True, **changes})
+
+
+def say(session: Session, occurrences: Sequence[Occurrence], _now: datetime) -> Sequence[Planned]:
+    keys = {one.id: one.key for one in session.exec(select(Campaign)).all()}
+    return [
+        Planned(
+            one,
+            Reply(
+                "topic.push",
+                {"title": f"{keys[one.campaign_id]} {one.local_date:%m-%d}"},
+                kind=Kind.PUSH,
+                subject=f"own:{one.campaign_id}",
+                buttons=[Button(f"own:{one.campaign_id}", "topic.push")],
+                card=Card(keys[one.campaign_id]),
+            ),
+        )
+        for one in occurrences
+    ]
+
+
+def begin(here: Town, *keys: str) -> None:
+    def write(session: Session) -> None:
+        for key in keys:
+            session.add(Campaign(key=key, kind="own", created_at=here.clock.now()))
+
+    here.database.write_now(write)
+
+
+def titles(message: Outgoing) -> list[object]:
+    return [message.values["title"], *(one.values["title"] for one in message.more)]
+
+
+async def test_a_campaign_speaks_on_its_days_in_each_zone_and_each_group_with_its_shift(
+    town: Callable[..., Town],
+) -> None:
+    here = town(own({2: 1}))
+    here.add(2)
+    here.add(1, zone="Asia/Tokyo")
+    begin(here, "spring")
+    await here.advance(at(23) + timedelta(days=5))
+    said = sorted((one.group_id, one.local_date, one.sent_at) for one in here.deliveries())
+    later = timedelta(days=2)
+    assert said == [
+        (1, DAY, at(10, 20)),
+        (1, DAY + later, at(10, 20) + later),
+        (2, DAY + timedelta(days=1), at(10, 20) + timedelta(days=1)),
+        (2, DAY + timedelta(days=3), at(10, 20) + timedelta(days=3)),
+        (3, DAY, at(9, 20)),
+        (3, DAY + later, at(9, 20) + later),
+    ]
+    rows = here.database.read_now(lambda s: s.exec(select(Schedule.next_at)).all())
+    assert list(rows) == [None] * 3
+
+
+async def test_after_a_downtime_older_days_are_skipped_and_the_latest_is_caught_up_within_its_grace(
+    town: Callable[..., Town],
+) -> None:
+    here = town(own())
+    here.add()
+    begin(here, "spring")
+    await here.run()
+    await here.run(at(11) + timedelta(days=2))
+    assert [(one.local_date, one.state, one.reason) for one in here.deliveries()] == [
+        (DAY, "skipped", "late"),
+        (DAY + timedelta(days=2), "sent", ""),
+    ]
+
+
+async def test_what_is_due_within_an_hour_goes_out_as_one_message_and_costs_one(town: Callable[..., Town]) -> None:
+    """
+    10:00 話题, 10:20 spring, 10:40 fair, 11:00 another kind → at 10:00 one message with three; at 11:00 the other
+    """
+    here = town(job("topic", TEN, merges=True), own(), job("apart", TEN + 60))
+    here.add(2, daily_budget=2)
+    begin(here, "spring", "fair")
+    await here.advance(at(12))
+    assert [(one.conversation, titles(one)) for one in here.phone.sent] == [
+        ("g0", [f"t{DAY}", "spring 11-23", "fair 11-23"]),
+        ("g1", [f"t{DAY}", "spring 11-23", "fair 11-23"]),
+        ("g0", [f"t{DAY}"]),
+        ("g1", [f"t{DAY}"]),
+    ]
+    first = here.phone.sent[0]
+    assert first.subject == "topic:1" and [one.key for one in first.buttons] == ["own:1", "own:2"]
+    assert first.card == Card("spring")
+    mine = [one for one in here.deliveries() if one.group_id == 1]
+    assert [(one.state, one.carrier, one.provider_id) for one in mine[:3]] == [
+        ("sent", None, "p1"),
+        ("sent", mine[0].id, "p1"),
+        ("sent", mine[0].id, "p1"),
+    ]
+    assert {one.sent_at for one in mine[:3]} == {at(10)}
+    unasked = here.database.read_now(lambda s: s.exec(select(GroupDay.unasked)).all())
+    assert list(unasked) == [2, 2]
+    fired = here.database.read_now(lambda s: len(s.exec(select(Fire)).all()))
+    await here.advance(at(23))
+    assert here.database.read_now(lambda s: len(s.exec(select(Fire)).all())) == fired
+    assert len(here.phone.sent) == 4
+
+
+async def test_what_waits_for_the_end_of_quiet_hours_goes_out_together(town: Callable[..., Town]) -> None:
+    here = town(job("topic", 7 * 60, merges=True, grace_minutes=300), job("own2", 8 * 60 + 30, merges=True))
+    here.add(1, quiet_from=22 * 60, quiet_to=9 * 60)
+    await here.advance(at(10))
+    assert [len(one.more) for one in here.phone.sent] == [1]
+    assert here.deliveries()[0].sent_at == at(9)
+
+
+async def test_a_paused_campaign_is_not_said_along(town: Callable[..., Town]) -> None:
+    here = town(job("topic", TEN, merges=True, grace_minutes=600), own(grace_minutes=600))
+    here.add(1, quiet_from=22 * 60, quiet_to=11 * 60)
+    begin(here, "spring")
+    await here.run()
+    await here.run(at(10))
+
+    def pause(session: Session) -> None:
+        one = session.exec(select(Campaign).where(Campaign.key == "spring")).one()
+        one.state = "paused"
+        session.add(one)
+
+    here.database.write_now(pause)
+    await here.run(at(11))
+    assert [titles(one) for one in here.phone.sent] == [[f"t{DAY}"]]
+    assert sorted(here.states()) == [("pending", ""), ("sent", "")]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.UNKNOWN])
+async def test_what_was_not_sent_is_sent_again_together(town: Callable[..., Town], outcome: Outcome) -> None:
+    here = town(job("topic", TEN, merges=True), own())
+    here.add()
+    begin(here, "spring")
+    answers = [Receipt(outcome, retry_after=3.0)]
+    here.phone.answer = lambda _: answers.pop() if answers else Receipt(Outcome.SENT, provider_id="p")
+    await here.advance(at(11))
+    assert [titles(one) for one in here.phone.tried] == [[f"t{DAY}", "spring 11-23"]] * 2
+    assert [(one.state, one.attempts) for one in here.deliveries()] == [("sent", 2), ("sent", 2)]
+
+
+async def test_a_refused_message_fails_with_all_that_it_carried(town: Callable[..., Town]) -> None:
+    here = town(job("topic", TEN, merges=True), own())
+    here.add()
+    begin(here, "spring")
+    here.phone.answer = lambda _: Receipt(Outcome.REJECTED, reason="no_rights")
+    await here.advance(at(11))
+    assert here.states() == [("failed", "no_rights"), ("failed", "no_rights")]
+
+
+async def test_days_that_were_changed_meanwhile_are_passed_over(
+    town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = town(own())
+    here.add()
+    begin(here, "spring")
+    await here.run()
+    monkeypatch.setitem(DAYS, "spring", [(DAY + timedelta(days=1), TEN)])
+    await here.advance(at(23) + timedelta(days=3))
+    assert [(one.local_date, one.state) for one in here.deliveries()] == [(date(2026, 11, 24), "sent")]
