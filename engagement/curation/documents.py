@@ -166,7 +166,7 @@ def _next(
     identity = newest.document_id
     buttons = []
     if newest.state == "draft":
-        buttons += draft_buttons(newest, second=lifecycle.needs_second(ctx.session, newest, who.hand))
+        buttons += draft_buttons(newest, who, second=lifecycle.needs_second(ctx.session, newest, who.hand))
     if held and not lifecycle.needs_second(ctx.session, newest, who.hand):
         buttons.append(Button(f"kb_pass:{identity}.{newest.number}", "curation.button_pass"))
     if any(one.state == "retired" and one.archived_at is None for one in known):
@@ -221,7 +221,7 @@ def _compared(ctx: Context, who: Curator, identity: int, version: int) -> Sequen
         tails.append("curation.diff_more")
     more, findings = words.findings(lifecycle.findings(ctx.session, chosen, open_only=True))
     second = chosen.state == "draft" and lifecycle.needs_second(ctx.session, chosen, who.hand)
-    buttons = draft_buttons(chosen, second=second)[1:] if chosen.state == "draft" else []
+    buttons = draft_buttons(chosen, who, second=second)[1:] if chosen.state == "draft" else []
     key = "curation.diff_empty" if found.empty else "curation.diff" if old is not None else "curation.diff_first"
     tails = [*tails, *more, *(["curation.needs_second"] if second else [])]
     return [Reply(key, {**values, **findings}, tails, buttons=buttons)]
