@@ -212,10 +212,10 @@ def restore(session: Session, identity: int, hand: Hand, now: datetime) -> None:
     """Brings a removed document back, as it was.
 
     Raises:
-        KnowledgeRefusal: no such document, or it was not removed.
+        KnowledgeRefusal: no such document, it was not removed, or it was erased: then there is nothing to bring back.
     """
     found = session.get(Document, identity)
-    if found is None or found.removed_at is None:
+    if found is None or found.removed_at is None or not versions(session, identity):
         raise KnowledgeRefusal("kb.not_removed", id=identity)
     found.removed_at = None
     session.add(found)
