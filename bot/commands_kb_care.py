@@ -67,7 +67,7 @@ def dates(
 def care(
     identity: Identity,
     owner: Annotated[str | None, typer.Option(help="Who answers for it")] = None,
-    review: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="When to look through it again")] = "",
+    review: Annotated[str, typer.Option(metavar="YYYY-MM-DD|none", help="When to look through it again")] = "",
     audience: Annotated[str | None, typer.Option(help="everybody | leaders")] = None,
     data: Data = Path("data"),
     by: By = "",

@@ -16,7 +16,7 @@ from knowledge import budget, comparing, days, entry_requests, erasing, evaluati
 from knowledge.answer import Scope
 from knowledge.answering import named_scope
 from knowledge.errors import KnowledgeRefusal
-from knowledge.lifecycle import Hand
+from knowledge.lifecycle import Hand, Never
 from storage.documents import DocumentVersion
 from storage.groups import Group
 
@@ -248,7 +248,8 @@ def _dates(answering: Answering, request: Request, now: datetime, hand: Hand, pr
 
 
 def _care(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
-    identity, review = _number(request["id"]), _day(request.get("review"))
+    identity, wished = _number(request["id"]), request.get("review")
+    review = Never.AGAIN if wished == Never.AGAIN.value else _day(wished)
     wanted: dict[str, Any] = {name: request[name] for name in ("owner", "audience") if request.get(name) is not None}
 
     def change(session: Session) -> dict[str, Any]:

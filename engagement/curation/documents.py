@@ -128,7 +128,7 @@ def _shown(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
             "number": one["number"],
             "stage": said.raw(f"curation.stage_{one['stage']}"),
             "chunks": one["chunks"],
-            "day": words.short(calendar.local_day(datetime.fromisoformat(one["created_at"]), days.ZONE).isoformat()),
+            "day": words.short(_local(one["created_at"]), ctx.today),
             "who": access.hand_name(ctx.session, one["created_by"], ctx.incoming.channel),
         }
         for one in reversed(found["versions"][-VERSIONS_SHOWN:])
@@ -137,9 +137,9 @@ def _shown(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
         "id": identity,
         "name": document.title or document.name,
         "scope": words.for_whom(ctx.session, document),
-        "days": words.window(current["from"], current["until"]),
+        "days": words.window(current["from"], current["until"], ctx.today),
         "owner": access.hand_name(ctx.session, document.owner, ctx.incoming.channel) if document.owner else "",
-        "review": words.short(found["review_at"]) if found["review_at"] else "",
+        "review": words.short(found["review_at"], ctx.today) if found["review_at"] else "",
         "rows": versions,
         "titles": said.raw("curation.between_parts").join(
             words.cut(one["title"], 24) for one in found["chunks"][:TITLES_SHOWN]
@@ -157,6 +157,10 @@ def _shown(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
         tails.append("curation.show_removed")
         buttons = [Button(f"kb_restore:{identity}", "curation.button_restore")]
     return [Reply("curation.show", {**values, **findings}, (*tails, *more), buttons=buttons)]
+
+
+def _local(moment: str) -> str:
+    return calendar.local_day(datetime.fromisoformat(moment), days.ZONE).isoformat()
 
 
 def _next(

@@ -118,6 +118,8 @@ def test_a_draft_is_looked_at_dated_cared_for_and_put_away(data_dir: Path, faq: 
     cared = _kb(data_dir, "care", "1", "--owner", "运营", "--review", "2020-01-01", "--audience", "everybody")
     assert (cared["owner"], cared["review_at"], cared["audience"]) == ("运营", "2020-01-01", "everybody")
     assert _kb(data_dir, "list")["documents"][0]["review_due"] is True
+    assert _kb(data_dir, "care", "1", "--review", "none")["review_at"] is None
+    assert _kb(data_dir, "list")["documents"][0]["review_due"] is False
     _kb(data_dir, "remove", "1")
     assert len(_kb(data_dir, "list", "--removed")["documents"]) == 1
     assert _kb(data_dir, "restore", "1") == {"id": 1}
