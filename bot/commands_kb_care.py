@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from bot.kb_terminal import AsJson, By, Data, Identity, as_json, fail, run, say
+from bot import kb_words
+from bot.kb_terminal import AsJson, By, Data, Identity, as_json, fail, run, say, table
 from prompts.loader import texts
 
 
@@ -66,7 +67,7 @@ def dates(
 def care(
     identity: Identity,
     owner: Annotated[str | None, typer.Option(help="Who answers for it")] = None,
-    review: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="When to look through it again")] = "",
+    review: Annotated[str, typer.Option(metavar="YYYY-MM-DD|none", help="When to look through it again")] = "",
     audience: Annotated[str | None, typer.Option(help="everybody | leaders")] = None,
     data: Data = Path("data"),
     by: By = "",
@@ -98,7 +99,26 @@ def erase(
     say("erased_backups" if kept else "erased_no_backups", count=len(kept), path=str(data / "backups"))
 
 
+def usage(
+    data: Data = Path("data"),
+    span: Annotated[str, typer.Option("--by", help="day | week | model")] = "day",
+    count: Annotated[int, typer.Option("--days", help="Of how many days, today among them")] = 30,
+    json_: AsJson = False,
+) -> None:
+    """Tell what outside models used and cost."""
+    result = run(data, "usage", span=span, days=count)
+    if json_:
+        as_json(result)
+    elif not result["rows"]:
+        say("usage_none", first=result["since"])
+    else:
+        columns = ("span", "model", "calls", "failures", "sent", "written", "cost")
+        table(columns, [kb_words.used(one) for one in result["rows"]], folded=1)
+        say("usage_all", first=result["since"], last=result["until"], **kb_words.priced(result["all"]))
+        say("usage_tokens", **result["all"])
+
+
 def add_to(app: typer.Typer) -> None:
     """Registers the commands."""
-    for command in (accept, restore, archive, dates, care, erase):
+    for command in (accept, restore, archive, dates, care, erase, usage):
         app.command(command.__name__, help=texts().raw(f"kb.{command.__name__}"))(command)

@@ -122,3 +122,15 @@ def difference(found: Mapping[str, Any]) -> Iterator[str]:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _LONG else line[: _LONG - 1] + "…"
+
+
+def priced(one: Mapping[str, Any]) -> dict[str, object]:
+    """Figures of outside models; a cost of nothing is told as a dash: no price is set."""
+    return {**one, "cost": f"{one['cost']:.{2 if one['cost'] >= 1 else 4}f}" if one["cost"] else "–"}
+
+
+def used(one: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a model used within some days."""
+    days_ = one["first"] if one["first"] == one["last"] else _fill("window", first=one["first"], last=one["last"])
+    names = ("model", "calls", "failures", "prompt_tokens", "completion_tokens", "cost")
+    return (days_, *(priced(one)[name] for name in names))

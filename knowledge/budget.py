@@ -7,8 +7,9 @@ Source: FAULTS C13 (denial of wallet).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import bindparam, func, select
@@ -114,7 +115,7 @@ def _add(session: Session, asker: Asker, model: str, added: dict[str, int]) -> N
         session.run(_ADD, subject=subject, local_date=asker.day.isoformat(), model=model, **added)
 
 
-def usage(session: Session, since: date) -> list[dict[str, object]]:
+def usage(session: Session, since: date) -> list[dict[str, Any]]:
     """Calls, failures, tokens and cost over all, a row a day and model, newest first; cost in the operator's currency."""
     rows = session.execute(
         select(_T).where(_T.c.subject == ALL, _T.c.local_date >= since).order_by(_T.c.local_date.desc(), _T.c.model)
@@ -131,3 +132,32 @@ def usage(session: Session, since: date) -> list[dict[str, object]]:
         }
         for row in rows
     ]
+
+
+def total(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The sum of rows of ``usage``. Pure."""
+    return {name: sum(row[name] for row in rows) for name in _COUNTED}
+
+
+def summed(rows: Sequence[dict[str, Any]], by: str) -> list[dict[str, Any]]:
+    """Rows of ``usage`` put together. Pure.
+
+    Args:
+        rows: A row a day and model.
+        by: ``day`` and ``week`` give a row for each span and model, newest first, with its ``first`` and ``last`` day;
+            ``model`` a row a model over all the days there are.
+    """
+    found: dict[tuple[object, str], dict[str, Any]] = {}
+    for row in rows:
+        first = last = date.fromisoformat(row["day"])
+        if by == "week":
+            first -= timedelta(days=first.weekday())
+            last = first + timedelta(days=6)
+        start = {"first": first, "last": last, "model": row["model"], **dict.fromkeys(_COUNTED, 0)}
+        one = found.setdefault((None if by == "model" else first, row["model"]), start)
+        one["first"], one["last"] = min(one["first"], first), max(one["last"], last)
+        for name in _COUNTED:
+            one[name] += row[name]
+    ordered = sorted(found.values(), key=lambda one: str(one["model"]))
+    ordered.sort(key=lambda one: (0, one["cost"]) if by == "model" else (one["first"].toordinal(), 0), reverse=True)
+    return [{**one, "first": one["first"].isoformat(), "last": one["last"].isoformat()} for one in ordered]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import Enum
 
 from sqlmodel import col, func, select, update
 
@@ -21,6 +22,12 @@ from storage.groups import RoleGrant
 
 EDITORS = ("staff", "admin")
 """Roles that answer for the knowledge; where two persons have one, a publish takes two of them."""
+
+
+class Never(Enum):
+    """A review day that is taken away, where None leaves it."""
+
+    AGAIN = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +219,10 @@ def restore(session: Session, identity: int, hand: Hand, now: datetime) -> None:
     """Brings a removed document back, as it was.
 
     Raises:
-        KnowledgeRefusal: no such document, or it was not removed.
+        KnowledgeRefusal: no such document, it was not removed, or it was erased: then there is nothing to bring back.
     """
     found = session.get(Document, identity)
-    if found is None or found.removed_at is None:
+    if found is None or found.removed_at is None or not versions(session, identity):
         raise KnowledgeRefusal("kb.not_removed", id=identity)
     found.removed_at = None
     session.add(found)
@@ -268,10 +275,12 @@ def set_care(
     now: datetime,
     *,
     owner: str | None = None,
-    review_at: date | None = None,
+    review_at: date | Never | None = None,
     audience: str | None = None,
 ) -> None:
     """Says who answers for a document, when to look through it again, and whom it is for; None leaves a thing as it is.
+
+    ``Never.AGAIN`` takes the review day away.
 
     Raises:
         KnowledgeRefusal: no such document, or no such audience.
@@ -282,7 +291,7 @@ def set_care(
     if owner is not None:
         found.owner = owner[:80]
     if review_at is not None:
-        found.review_at = review_at
+        found.review_at = review_at if isinstance(review_at, date) else None
     if audience is not None and audience != found.audience:
         found.audience = audience
         raise_counter(session)

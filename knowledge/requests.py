@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowledge import comparing, days, entry_requests, erasing, evaluation, golden, ingest, lifecycle, listings
+from knowledge import budget, comparing, days, entry_requests, erasing, evaluation, golden, ingest, lifecycle, listings
 from knowledge.answer import Scope
 from knowledge.answering import named_scope
 from knowledge.errors import KnowledgeRefusal
-from knowledge.lifecycle import Hand
+from knowledge.lifecycle import Hand, Never
 from storage.documents import DocumentVersion
 from storage.groups import Group
 
@@ -29,6 +29,9 @@ Progress = Callable[[str, int, int], None]
 Request = dict[str, Any]
 Change = Callable[["Answering", Request, datetime, Hand, Progress], dict[str, Any]]
 Read = Callable[["Session", Request, datetime], dict[str, Any]]
+
+_DAYS, _MOST_DAYS = 30, 3660
+"""Days that the figures of outside models are told of."""
 
 EXTRA: dict[str, Change] = dict(entry_requests.CHANGES)
 """Further actions that change something or ask the base; whoever adds one reloads when answers change by it."""
@@ -119,6 +122,20 @@ def _diff(session: Session, request: Request, now: datetime) -> dict[str, Any]:
     return listings.difference(session, _number(request["id"]), _version(request))
 
 
+def _usage(session: Session, request: Request, now: datetime) -> dict[str, Any]:
+    """What outside models used in the last days, today among them."""
+    span, count = str(request.get("span") or "day"), str(request.get("days", _DAYS))
+    if span not in ("day", "week", "model"):
+        raise KnowledgeRefusal("kb.usage_span", span=span[:40])
+    if not (count.isascii() and count.isdecimal() and 1 <= int(count[:9]) <= _MOST_DAYS):
+        raise KnowledgeRefusal("kb.usage_days", days=count[:40], most=_MOST_DAYS)
+    today = days.local(now, _zone(request)).date()
+    since = today - timedelta(days=int(count) - 1)
+    rows = budget.usage(session, since)
+    summed = {"rows": budget.summed(rows, span), "all": budget.total(rows)}
+    return {"since": since.isoformat(), "until": today.isoformat(), "span": span, **summed}
+
+
 _READS: dict[str, Read] = {
     "list": lambda session, request, now: listings.documents(
         session, now, _zone(request), removed=bool(request.get("removed"))
@@ -126,6 +143,7 @@ _READS: dict[str, Read] = {
     "show": _show,
     "diff": _diff,
     "gaps": lambda session, request, now: listings.gaps(session),
+    "usage": _usage,
 }
 
 
@@ -230,7 +248,8 @@ def _dates(answering: Answering, request: Request, now: datetime, hand: Hand, pr
 
 
 def _care(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
-    identity, review = _number(request["id"]), _day(request.get("review"))
+    identity, wished = _number(request["id"]), request.get("review")
+    review = Never.AGAIN if wished == Never.AGAIN.value else _day(wished)
     wanted: dict[str, Any] = {name: request[name] for name in ("owner", "audience") if request.get(name) is not None}
 
     def change(session: Session) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The starter knowledge base, read and indexed once a process: every program that a test starts takes it in.
+"""The starter knowledge base, read, counted and indexed once a process: every program that a test starts takes it in.
 
-Only what depends on nothing but the content is kept: what the loaders made of a file that ships, and the folder of vectors
-of a large set of phrasings. The rows are written, read and calibrated each time.
+Only what depends on nothing but the content is kept: what the loaders made of a file that ships, and of a large set of
+phrasings their counted words, the floors and the folder of vectors. The rows are written and read each time.
 """
 
 from __future__ import annotations
@@ -13,12 +13,21 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
+import sqlalchemy
+
 from knowledge import loaders
+from knowledge.alignment import WordTable
+from knowledge.base import KnowledgeBase
+from knowledge.catalogue import Catalogue, Item, Reader, _Part
+from knowledge.confidence import Floors
 from knowledge.embedding import EndpointEmbedder
 from knowledge.index import VectorIndex
+from knowledge.lexical import Lexicon
+from storage.documents import Phrasing
+from storage.engine import Session
 
 SHIPPED = Path(__file__).resolve().parents[1] / "prompts" / "knowledge"
-LARGE = 500
+LARGE = 5000
 """Phrasings; smaller sets are of tests that are about the index."""
 
 _Wanted = Mapping[str, str]
@@ -26,14 +35,20 @@ _Progress = Callable[[int, int], None]
 
 _read = loaders._in_child
 _fill = VectorIndex.fill
+_catalogue = Reader.read
+_floors = KnowledgeBase._calibrated
 _known: dict[tuple[Path, int, int], loaders.Measured] = {}
-_folders: dict[str, tuple[_Wanted, Path]] = {}
+_folders: dict[str, tuple[tuple[_Wanted, _Wanted], Path]] = {}
+_counted: list[tuple[Lexicon, tuple[Item, ...]]] = []
+_settled: dict[tuple[object, ...], Floors] = {}
 
 
 def keep() -> None:
     """From now on, in this process."""
     loaders._in_child = _read_once
     VectorIndex.fill = _fill_once  # type: ignore[method-assign]
+    Reader.read = _count_once  # type: ignore[method-assign]
+    KnowledgeBase._calibrated = _calibrate_once  # type: ignore[method-assign]
 
 
 def _read_once(path: Path, progress: _Progress | None) -> loaders.Measured:
@@ -47,28 +62,62 @@ def _read_once(path: Path, progress: _Progress | None) -> loaders.Measured:
     return _known[key]
 
 
+def _count_once(self: Reader, session: Session, instead: Mapping[int, int | None] | None = None) -> Catalogue:
+    """A reader that has counted nothing yet begins with the words of the first large base; it takes what it finds there."""
+    fresh = not self._parts and not len(self._lexicon.words)
+    large = fresh and session.execute(sqlalchemy.select(sqlalchemy.func.count(Phrasing.id))).scalar_one() >= LARGE  # type: ignore[arg-type]
+    if large and _counted:
+        lexicon, items = _counted[0]
+        self._lexicon = _copied(lexicon)
+        self._table = WordTable(self._lexicon.words)
+        self._parts = {-1: _Part(("kept",), items)}
+    found = _catalogue(self, session, instead)
+    if large and not _counted:
+        _counted.append((_copied(self._lexicon), tuple(found._items())))
+    return found
+
+
+def _copied(lexicon: Lexicon) -> Lexicon:
+    made = Lexicon()
+    for name in ("words", "characters", "sounds"):
+        old, new = getattr(lexicon, name), getattr(made, name)
+        new._ids, new._names = dict(old._ids), list(old._names)
+    return made
+
+
+def _calibrate_once(self: KnowledgeBase, catalogue: Catalogue) -> Floors:
+    if len(catalogue.texts) < LARGE:
+        return _floors(self, catalogue)
+    shelf = catalogue.entries
+    key = tuple((item.mark, item.scope, item.audience, item.valid) for item in shelf.items)
+    if key not in _settled:
+        _settled[key] = _floors(self, catalogue)
+    return _settled[key]
+
+
 def _fill_once(
     self: VectorIndex, wanted: _Wanted, progress: _Progress | None = None, *, limited: _Wanted | None = None
 ) -> int:
     with self._lock:
         self.open()
-        fresh = self.size == 0 and not self.building and not limited
+        fresh = self.size == 0 and not self.building
         if len(wanted) < LARGE or not fresh or isinstance(self._embedder, EndpointEmbedder):
             return _fill(self, wanted, progress, limited=limited)
+        both = dict(wanted), dict(limited or {})
         name = f"{type(self._embedder).__name__}-{self._embedder.dimension}"
         known, folder = _folders.get(name, (None, None))
-        if folder is not None and known == wanted:
+        if folder is not None and known == both:
             self._discard()
             shutil.copytree(folder, self._folder)
             self.open()
-            assert self.size == len(wanted)
-            return len(wanted)
-        added = _fill(self, wanted, progress)
+            assert self.size == sum(map(len, both))
+            return self.size
+        added = _fill(self, wanted, progress, limited=limited)
         folder = _place() / name
         self.close()
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self._folder, folder)
-        _folders[name] = (dict(wanted), folder)
+        _folders[name] = (both, folder)
         self.open()
         return added
 

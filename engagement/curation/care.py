@@ -17,8 +17,11 @@ from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Reply, one_line
 from knowledge import days, lifecycle
+from knowledge.lifecycle import Never
 
 OWNER_MOST = 24
+_NO_DAY = 1
+"""What stands in a button for no review day; 0 is what the reminder's button has."""
 
 
 @refusing
@@ -60,8 +63,8 @@ def _dated(ctx: Context, who: Curator, identity: int, wanted: rules.Days) -> Seq
     values = {
         "id": identity,
         "name": document.title or document.name,
-        "days": words.window(*after),
-        "before": words.window(*before),
+        "days": words.window(*after, ctx.today),
+        "before": words.window(*before, ctx.today),
         "group": None,
     }
     reference = ".".join(str(rules.number_of(days.named(one))) for one in before)
@@ -102,9 +105,11 @@ def _owned(ctx: Context, who: Curator, identity: int, name: str) -> Sequence[Rep
 
 @refusing
 def review(ctx: Context) -> Sequence[Reply]:
-    """复查 3 12-31; 「复查 3 90天」."""
+    """复查 3 12-31; 「复查 3 90天」; 「复查 3 取消」."""
     who = access.curator(ctx)
     identity, rest = number(ctx, "curation.review_how")
+    if rules.ends_review(rest):
+        return _reviewed(ctx, who, identity, None)
     day = rules.read_review(rest, ctx.today) if rest else None
     if day is None:
         raise Refusal("curation.review_how")
@@ -113,24 +118,24 @@ def review(ctx: Context) -> Sequence[Reply]:
 
 @refusing
 def review_button(ctx: Context) -> Sequence[Reply]:
-    """Back to the day before, or (from the reminder) on by three months."""
+    """Back to what stood before, or (from the reminder) on by three months."""
     who = access.curator(ctx)
     identity, wanted = pressed(ctx, 2)
-    day = _day(wanted)
-    if day is None:
-        day = ctx.today + rules.QUARTER
-    return _reviewed(ctx, who, identity, day)
+    if wanted == _NO_DAY:
+        return _reviewed(ctx, who, identity, None)
+    return _reviewed(ctx, who, identity, _day(wanted) or ctx.today + rules.QUARTER)
 
 
-def _reviewed(ctx: Context, who: Curator, identity: int, day: date) -> Sequence[Reply]:
+def _reviewed(ctx: Context, who: Curator, identity: int, day: date | None) -> Sequence[Reply]:
     document = access.document(ctx.session, who, identity)
     before = document.review_at
-    lifecycle.set_care(ctx.session, identity, who.hand, ctx.now, review_at=day)
+    lifecycle.set_care(ctx.session, identity, who.hand, ctx.now, review_at=day or Never.AGAIN)
     values = {
         "id": identity,
         "name": document.title or document.name,
-        "day": words.short(day.isoformat()),
+        "day": words.short(day.isoformat(), ctx.today) if day else "",
         "group": None,
     }
-    back = [Button(f"kb_review:{identity}.{rules.number_of(before)}", "curation.button_undo")] if before else []
-    return [Reply("curation.reviewed", values, buttons=back if before != day else [])]
+    back = Button(f"kb_review:{identity}.{rules.number_of(before) or _NO_DAY}", "curation.button_undo")
+    key = "curation.reviewed" if day else "curation.unreviewed"
+    return [Reply(key, values, buttons=[back] if before != day else [])]

@@ -128,7 +128,7 @@ def _shown(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
             "number": one["number"],
             "stage": said.raw(f"curation.stage_{one['stage']}"),
             "chunks": one["chunks"],
-            "day": words.short(calendar.local_day(datetime.fromisoformat(one["created_at"]), days.ZONE).isoformat()),
+            "day": words.short(_local(one["created_at"]), ctx.today),
             "who": access.hand_name(ctx.session, one["created_by"], ctx.incoming.channel),
         }
         for one in reversed(found["versions"][-VERSIONS_SHOWN:])
@@ -137,9 +137,9 @@ def _shown(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
         "id": identity,
         "name": document.title or document.name,
         "scope": words.for_whom(ctx.session, document),
-        "days": words.window(current["from"], current["until"]),
+        "days": words.window(current["from"], current["until"], ctx.today),
         "owner": access.hand_name(ctx.session, document.owner, ctx.incoming.channel) if document.owner else "",
-        "review": words.short(found["review_at"]) if found["review_at"] else "",
+        "review": words.short(found["review_at"], ctx.today) if found["review_at"] else "",
         "rows": versions,
         "titles": said.raw("curation.between_parts").join(
             words.cut(one["title"], 24) for one in found["chunks"][:TITLES_SHOWN]
@@ -159,6 +159,10 @@ def _shown(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
     return [Reply("curation.show", {**values, **findings}, (*tails, *more), buttons=buttons)]
 
 
+def _local(moment: str) -> str:
+    return calendar.local_day(datetime.fromisoformat(moment), days.ZONE).isoformat()
+
+
 def _next(
     ctx: Context, who: Curator, newest: DocumentVersion, known: Sequence[DocumentVersion], held: bool
 ) -> list[Button]:
@@ -166,7 +170,7 @@ def _next(
     identity = newest.document_id
     buttons = []
     if newest.state == "draft":
-        buttons += draft_buttons(newest, second=lifecycle.needs_second(ctx.session, newest, who.hand))
+        buttons += draft_buttons(newest, who, second=lifecycle.needs_second(ctx.session, newest, who.hand))
     if held and not lifecycle.needs_second(ctx.session, newest, who.hand):
         buttons.append(Button(f"kb_pass:{identity}.{newest.number}", "curation.button_pass"))
     if any(one.state == "retired" and one.archived_at is None for one in known):
@@ -221,7 +225,7 @@ def _compared(ctx: Context, who: Curator, identity: int, version: int) -> Sequen
         tails.append("curation.diff_more")
     more, findings = words.findings(lifecycle.findings(ctx.session, chosen, open_only=True))
     second = chosen.state == "draft" and lifecycle.needs_second(ctx.session, chosen, who.hand)
-    buttons = draft_buttons(chosen, second=second)[1:] if chosen.state == "draft" else []
+    buttons = draft_buttons(chosen, who, second=second)[1:] if chosen.state == "draft" else []
     key = "curation.diff_empty" if found.empty else "curation.diff" if old is not None else "curation.diff_first"
     tails = [*tails, *more, *(["curation.needs_second"] if second else [])]
     return [Reply(key, {**values, **findings}, tails, buttons=buttons)]

@@ -22,7 +22,7 @@ import structlog
 from sqlmodel import col, func
 from sqlmodel import select as pick
 
-from engagement.curation import access, rules, words
+from engagement.curation import access, notices, rules, words
 from engagement.curation.access import Curator
 from engagement.errors import Refusal, TooLarge, Unfetchable
 from engagement.feature import Context, Fetch
@@ -214,14 +214,21 @@ def told(ctx: Context, who: Curator, added: Added) -> Reply:
         return Reply("curation.file_same", values)
     tails, more = words.findings(lifecycle.findings(ctx.session, version, open_only=True))
     second = lifecycle.needs_second(ctx.session, version, who.hand)
+    notices.waits(ctx, who, version)
     tails.append("curation.needs_second" if second else "curation.next_draft")
-    return Reply("curation.file_draft", {**values, **more}, tails, buttons=draft_buttons(version, second=second))
+    return Reply("curation.file_draft", {**values, **more}, tails, buttons=draft_buttons(version, who, second=second))
 
 
-def draft_buttons(version: DocumentVersion, *, second: bool = False) -> list[Button]:
-    """Return what can be done with a draft: 看差异, 发布 (by somebody else, where there is one), 不要了."""
+def draft_buttons(version: DocumentVersion, who: Curator, *, second: bool = False) -> list[Button]:
+    """Return what can be done with a draft: 看差异, 发布 (by somebody else, where there is one), 不要了 or 退回去."""
     here = f"{version.document_id}.{version.number}"
     buttons = [Button(f"kb_diff:{here}", "curation.button_diff")]
     if not second:
         buttons.append(Button(f"kb_publish:{version.document_id}", "curation.button_publish"))
-    return [*buttons, Button(f"kb_drop:{here}", "curation.button_drop")]
+    drop = "curation.button_return" if somebody_else(version, who) else "curation.button_drop"
+    return [*buttons, Button(f"kb_drop:{here}", drop)]
+
+
+def somebody_else(version: DocumentVersion, who: Curator) -> bool:
+    """Say whether a version is another person's, who wants to know what becomes of it."""
+    return version.created_by_id not in (None, who.person_id)

@@ -96,7 +96,11 @@ def _week(session: Session, who: Curator, one: Occurrence) -> Reply | None:
         "offered": offered,
         "drafts": drafts,
         "due": [
-            {"id": row.id, "name": words.cut(row.title or row.name, 24), "day": words.short(str(row.review_at))}
+            {
+                "id": row.id,
+                "name": words.cut(row.title or row.name, 24),
+                "day": words.short(str(row.review_at), one.local_date),
+            }
             for row in due[:DUE_SHOWN]
         ],
         "due_count": len(due),

@@ -9,6 +9,7 @@ from engagement.curation import (
     files,
     gaps,
     jobs,
+    notices,
     offers,
     privacy,
     publishing,
@@ -150,7 +151,7 @@ FEATURE = Feature(
         }
     ),
     files=Slow(files.prepare, files.work, files.finish, files.begin),
-    jobs=(JobSpec(jobs.WEEK, jobs.MINUTE, jobs.plan_week, grace_minutes=180, unasked=False),),
+    jobs=(JobSpec(jobs.WEEK, jobs.MINUTE, jobs.plan_week, grace_minutes=180, unasked=False), *notices.JOBS),
     personal_data=(
         PersonalData(
             "document_version",

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engagement.curation import access, words
+from engagement.curation import access, notices, words
 from engagement.curation.access import Curator, refusing
 from engagement.curation.documents import number, pressed
+from engagement.curation.files import somebody_else
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Reply
@@ -145,6 +146,8 @@ def go_button(ctx: Context) -> Sequence[Reply]:
         "group": None,
     }
     tails = ["curation.published_held"] if done.withheld else []
+    if notices.reached(ctx, who, known[-1], "published"):
+        tails.append("curation.author_hears")
     buttons = [Button(f"kb_back:{identity}", "curation.button_back")] if done.replaced else []
     buttons.append(Button(f"kb_take:{identity}", "curation.button_take"))
     return [Reply("curation.published", values, tails, buttons=buttons)]
@@ -167,8 +170,8 @@ def drop_button(ctx: Context) -> Sequence[Reply]:
     chosen = lifecycle.version(ctx.session, identity, version)
     if chosen.state == "published":
         raise Refusal("curation.published_already", id=identity, version=version)
+    values = {"id": identity, "name": document.title or document.name, "version": version, "group": None}
     if not sure and (version > 1 or document.name == entries.DOCUMENT):
-        values = {"id": identity, "name": document.title or document.name, "version": version, "group": None}
         buttons = [
             Button(f"kb_drop:{identity}.{version}.1", "curation.button_drop_sure"),
             Button("kb_stay:0", "curation.button_stay"),
@@ -176,7 +179,10 @@ def drop_button(ctx: Context) -> Sequence[Reply]:
         return [Reply("curation.drop_sure", values, buttons=buttons)]
     if chosen.archived_at is None:
         lifecycle.archive(ctx.session, identity, version, who.hand, ctx.now)
-    return [Reply("curation.dropped", {"name": document.title or document.name, "group": None})]
+    if not somebody_else(chosen, who):
+        return [Reply("curation.dropped", values)]
+    tails = ["curation.author_hears"] if notices.reached(ctx, who, chosen, "returned") else ["curation.author_unheard"]
+    return [Reply("curation.returned", values, tails)]
 
 
 @refusing

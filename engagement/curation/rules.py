@@ -22,6 +22,7 @@ _FROM_TO = re.compile(r"(?:从?(?P<first>\S+?))? *(?:到|至|~|—|－) *(?P<las
 QUARTER = timedelta(days=90)
 """When a document that was looked through is due again."""
 _ALWAYS = re.compile(r"长期|一直|不限|永久|没有期限|取消")
+_NO_REVIEW = re.compile(r"(?:取消|不用|不必|不需要?|免|清除|删掉?)(?:再?复?查|提醒|看)?了?")
 _TODAY, _TOMORROW = re.compile("今[天日]"), re.compile("明[天日]")
 _SINCE = re.compile(r"从?(?P<first>.+?)\s*(?:起|开始)")
 _DAYS_ON = re.compile(r"(\d{1,3})(?:天|日)后?")
@@ -139,6 +140,11 @@ def read_days(text: str, today: date) -> Days | None:
     if first is not None and not _DAY_WITH_YEAR.match(found["last"]) and (last - first).days > LONGEST:
         return None
     return Days(first, last)
+
+
+def ends_review(text: str) -> bool:
+    """Say whether a document need not be looked through again: 「取消」, 「不用了」."""
+    return bool(_NO_REVIEW.fullmatch("".join(text.split())))
 
 
 def read_review(text: str, today: date) -> date | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from engagement.curation import access
-from prompts.loader import texts
+from prompts.loader import shown_day, texts
 from storage.documents import Document, Finding
 from storage.engine import Session
 
@@ -89,22 +90,24 @@ def _what(one: Changed) -> str:
     return said.raw("curation.between_parts").join(parts)
 
 
-def window(first: str | None, last: str | None) -> str:
+def window(first: str | None, last: str | None, today: date) -> str:
     """Say from when to when, given ISO days or nothing."""
     said = texts()
     if first and last:
-        return said.fill("curation.days_between", {"first": short(first), "last": short(last)})
+        return said.fill("curation.days_between", {"first": short(first, today), "last": short(last, today)})
     if last:
-        return said.fill("curation.days_until", {"last": short(last)})
+        return said.fill("curation.days_until", {"last": short(last, today)})
     if first:
-        return said.fill("curation.days_from", {"first": short(first)})
+        return said.fill("curation.days_from", {"first": short(first, today)})
     return said.raw("curation.days_always")
 
 
-def short(day: str) -> str:
-    """Show an ISO day as year/month/day without zeros in front."""
-    year, month, number = day.split("-")
-    return f"{year}/{int(month)}/{int(number)}"
+def short(day: str, today: date) -> str:
+    """Show an ISO day, with its year where that is another one."""
+    meant = date.fromisoformat(day)
+    if meant.year == today.year:
+        return shown_day(meant)
+    return texts().fill("curation.day_of_year", {"year": meant.year, "day": shown_day(meant)})
 
 
 def cut(text: str, most: int) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete
 from sqlmodel import col
 
-from engagement.curation import access, rules, words
+from engagement.curation import access, notices, rules, words
 from engagement.curation.access import Curator, refusing
 from engagement.curation.files import draft_buttons
 from engagement.errors import Refusal
@@ -270,7 +270,8 @@ def drafted(
     if not changed:
         return Reply("curation.drafted_already", values)
     tails.append("curation.needs_second" if second else "curation.drafted_next")
-    buttons = draft_buttons(version, second=second)[:-1]
+    buttons = draft_buttons(version, who, second=second)[:-1]
+    notices.waits(ctx, who, version)
     if chunk:
         buttons.append(Button(f"kb_out:{chunk}", "curation.button_out"))
     return Reply("curation.drafted", {**values, **findings}, tails, buttons=buttons)

@@ -8,18 +8,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from bot import commands_kb, control
 from bot.main import Ownership
 from knowledge import requests
 from knowledge.answering import open_answering
+from knowledge.budget import Asker, RowPurse
 from knowledge.errors import KnowledgeRefusal
+from knowledge.model import Worded
 from knowledge.settings import KnowledgeSettings
 from storage import migrate
 from storage.engine import Session, open_database
@@ -114,6 +118,8 @@ def test_a_draft_is_looked_at_dated_cared_for_and_put_away(data_dir: Path, faq: 
     cared = _kb(data_dir, "care", "1", "--owner", "运营", "--review", "2020-01-01", "--audience", "everybody")
     assert (cared["owner"], cared["review_at"], cared["audience"]) == ("运营", "2020-01-01", "everybody")
     assert _kb(data_dir, "list")["documents"][0]["review_due"] is True
+    assert _kb(data_dir, "care", "1", "--review", "none")["review_at"] is None
+    assert _kb(data_dir, "list")["documents"][0]["review_due"] is False
     _kb(data_dir, "remove", "1")
     assert len(_kb(data_dir, "list", "--removed")["documents"]) == 1
     assert _kb(data_dir, "restore", "1") == {"id": 1}
@@ -126,8 +132,6 @@ def test_a_draft_is_looked_at_dated_cared_for_and_put_away(data_dir: Path, faq: 
 
 
 def test_tables_fit_80_columns(data_dir: Path, faq: Path) -> None:
-    from rich.cells import cell_len
-
     run = CliRunner()
 
     def told(*words: str) -> str:
@@ -215,6 +219,53 @@ def _server(data: Path) -> Iterator[None]:
         owner.release()
         answering.close()
         database.close()
+
+
+def test_what_outside_models_cost(data_dir: Path) -> None:
+    assert _kb(data_dir, "usage")["rows"] == []
+    told = CliRunner().invoke(commands_kb.app, ["usage", "--data", str(data_dir)])
+    assert told.exit_code == 0
+    assert told.stdout.strip()
+    today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    monday = today - timedelta(days=today.weekday())
+    purse = RowPurse(database := open_database(data_dir), KnowledgeSettings(prompt_price=2.0, completion_price=8.0))
+
+    async def spend() -> None:
+        used = {monday: ("甲", 2), monday - timedelta(days=1): ("甲", 1), monday - timedelta(days=30): ("乙", 1)}
+        for day, (model, times) in used.items():
+            for _ in range(times):
+                await purse.spent(Asker(day, 1, 11), model, Worded("好的。", 500_000, 250_000))
+        await purse.spent(Asker(monday, 1, 11), "甲", None)
+
+    asyncio.run(spend())
+    database.close()
+    found = _kb(data_dir, "usage", "--days", "60")
+    assert [(one["first"], one["model"], one["calls"]) for one in found["rows"]] == [
+        (monday.isoformat(), "甲", 2),
+        ((monday - timedelta(days=1)).isoformat(), "甲", 1),
+        ((monday - timedelta(days=30)).isoformat(), "乙", 1),
+    ]
+    assert found["all"] == {
+        "calls": 4,
+        "failures": 1,
+        "prompt_tokens": 2_000_000,
+        "completion_tokens": 1_000_000,
+        "cost": 12.0,
+    }
+    weeks = _kb(data_dir, "usage", "--by", "week", "--days", "60")["rows"]
+    assert [(one["first"], one["calls"], one["failures"]) for one in weeks[:2]] == [
+        (monday.isoformat(), 2, 1),
+        ((monday - timedelta(days=7)).isoformat(), 1, 0),
+    ]
+    models = _kb(data_dir, "usage", "--by", "model", "--days", "60")["rows"]
+    assert [(one["model"], one["calls"], one["cost"]) for one in models] == [("甲", 3, 9.0), ("乙", 1, 3.0)]
+    assert (models[0]["first"], models[0]["last"]) == ((monday - timedelta(days=1)).isoformat(), monday.isoformat())
+    assert _kb(data_dir, "usage", "--days", "1")["all"]["calls"] == (2 if today == monday else 0)
+    told = CliRunner().invoke(commands_kb.app, ["usage", "--days", "60", "--data", str(data_dir)])
+    assert "12.00" in told.stdout
+    assert all(cell_len(line) <= 80 for line in told.stdout.splitlines())
+    assert "year" in _refused(data_dir, "usage", "--by", "year")
+    assert "0" in _refused(data_dir, "usage", "--days", "0")
 
 
 def test_with_a_server_the_same_commands_talk_to_it(data_dir: Path, faq: Path) -> None:

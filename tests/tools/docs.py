@@ -103,6 +103,8 @@ PUSHES = {
     "question_reminder": "私聊团长：还没回的问题",
     "question_morning": "私聊团长：夜里来的问题",
     "curation_week": "周一私聊运营和团长：上周答得怎样、该复查的、等着处理的",
+    "curation_waits": "私聊别的运营：有草稿等第二个人看（攒十分钟，一次说完）",
+    "curation_told": "私聊交稿的人：草稿发布了，或者退回了",
     "leader_evening": "私聊要了的团长：今日一览",
 }
 SHOWN_WORDS = 6

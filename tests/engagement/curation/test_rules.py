@@ -109,3 +109,13 @@ def test_own_words_keep_their_marks() -> None:
 def test_file_names(raw: str, name: str) -> None:
     assert rules.file_name(raw) == name
     assert len(name.encode()) <= 255
+
+
+@pytest.mark.parametrize("text", ["取消", "不用了", "不用 复查了", "取消提醒"])
+def test_it_need_not_be_looked_through_again(text: str) -> None:
+    assert rules.ends_review(text) and rules.read_review(text, TODAY) is None
+
+
+@pytest.mark.parametrize("text", ["", "90天", "12-31", "不知道"])
+def test_it_is_to_be_looked_through(text: str) -> None:
+    assert not rules.ends_review(text)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
+from knowledge import lifecycle
 from storage.documents import Question
 from storage.engine import Session
 from storage.groups import Group, Region
@@ -183,7 +185,7 @@ def test_days_owner_and_review_and_back(office: Office) -> None:
     有效期 1 到 11-30 → 到 …… [改回去]
     """
     dated = office.say(WANG, "有效期 1 12-05 到 12-10")
-    assert "2026/12/5 到 2026/12/10" in shown(dated) and placeholders_match(dated)
+    assert "12月5日到12月10日" in shown(dated) and placeholders_match(dated)
     assert office.ask("几点提货").decision != "answered"
     assert "长期有效" in shown(office.press(WANG, dated, "kb_dates"))
     assert office.ask("几点提货").decision == "answered"
@@ -192,9 +194,26 @@ def test_days_owner_and_review_and_back(office: Office) -> None:
     owned = office.say(WANG, "负责人 1 售后组")
     assert "售后组" in shown(owned)
     office.press(WANG, owned, "kb_owner")
-    assert "2027/3/1" in shown(office.say(WANG, "复查 1 90天"))
-    listed = shown(office.say(WANG, "看 1"))
-    assert "2027/3/1" in listed
+    assert "2027年3月1日" in shown(office.say(WANG, "复查 1 90天"))
+    assert "2027年3月1日" in shown(office.say(WANG, "看 1"))
+
+
+def test_a_review_is_moved_and_cleared_and_reminds_no_more(office: Office) -> None:
+    """
+    复查 1 12-05 → 复查 1 12-20 → 复查 1 取消 → 不用定期看了 [改回去] → 到12月20日再看一遍 [改回去]
+    """
+    day = date(2026, 12, 28)
+    first = office.say(WANG, "复查 1 12-05")
+    assert "kb_review:1.1" in [one.key for one in first.buttons], "back to none"
+    office.say(WANG, "复查 1 12-20")
+    assert office.stage.database.read_now(lambda s: len(lifecycle.due_reviews(s, day))) == 1
+    none = office.say(WANG, "复查 1 不用了")
+    assert none.key == "curation.unreviewed" and placeholders_match(none)
+    assert "下次复查" not in shown(office.say(WANG, "看 1"))
+    assert office.stage.database.read_now(lambda s: lifecycle.due_reviews(s, day)) == []
+    assert "12月20日" in shown(office.press(WANG, none, "kb_review"))
+    assert office.press(WANG, first, "kb_review").key == "curation.unreviewed"
+    assert not office.say(WANG, "复查 1 取消").buttons, "nothing to put back"
 
 
 def test_asked_as_a_resident_would(office: Office) -> None:

@@ -1,0 +1,134 @@
+"""Drafts that wait for a second person: the others hear of them once, the author of what became of his."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from engagement.kernel import Outgoing
+from engagement.registry import FEATURES
+from scheduler import planner
+from storage.campaigns import Delivery
+from storage.engine import Session
+from tests.engagement.curation.office import SUN, WANG, Office, closed, open_office
+from tests.engagement.curation.test_files import RULES, RULES_NEW
+from tests.engagement.stage import at, placeholders_match, shown
+
+LI = "李运营"
+ONE, TWO = "冷冻品.jsonl", "冷冻品二.jsonl"
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    office = open_office(tmp_path)
+    office.say(SUN, "知识库")
+    office.say(WANG, "知识库")
+    yield office
+    closed(office)
+
+
+def due(office: Office, when: str) -> list[tuple[str, Outgoing]]:
+    """What the planner puts out at a moment, and in whose private chat; what it put out before is not told again."""
+    office.stage.clock.set(at(when))
+    jobs = [job for feature in FEATURES for job in feature.jobs if job.kind.startswith("curation_")]
+
+    def plan(session: Session) -> list[Outgoing]:
+        planner.tick(session, jobs, office.stage.clock.now())
+        rows = session.exec(select(Delivery).where(Delivery.state == "pending").order_by(Delivery.id)).all()  # type: ignore[arg-type]
+        found = [Outgoing.load(row.body) for row in rows if (row.not_before or row.due_at) <= office.stage.clock.now()]
+        for row in rows:
+            if (row.not_before or row.due_at) <= office.stage.clock.now():
+                row.state = "sent"
+                session.add(row)
+        return found
+
+    told = office.stage.database.write_now(plan)
+    assert all(placeholders_match(one) for one in told)
+    return [(one.conversation, one) for one in told]
+
+
+def test_the_others_are_told_once_of_all_that_came_meanwhile(office: Office) -> None:
+    """
+    王运营: [冷冻品.jsonl] 9:00, [冷冻品二.jsonl] 9:04 → 9:10 孙运营: 有 2 份新版本等你看过再发布 [看 1] [看 2]
+    """
+    office.send(WANG, ONE, RULES)
+    office.stage.clock.set(at("2026-12-01T09:04"))
+    office.send(WANG, TWO, RULES_NEW)
+    assert due(office, "2026-12-01T09:09") == []
+    ((whom, told),) = due(office, "2026-12-01T09:10")
+    assert whom == SUN and told.values["count"] == 2
+    assert "冷冻品二" in shown(told) and f"{WANG}交的" in shown(told), shown(told)
+    assert office.press(SUN, told, "kb_show:2").key == "curation.show"
+    assert due(office, "2026-12-01T12:00") == [], "once"
+    office.send(WANG, TWO, RULES_NEW)
+    assert due(office, "2026-12-01T13:00") == [], "the same bytes are the same draft"
+
+
+def test_what_is_published_before_is_not_told_of(office: Office) -> None:
+    office.send(WANG, ONE, RULES)
+    office.press(SUN, office.say(SUN, "发布 1"), "kb_go")
+    assert [whom for whom, _ in due(office, "2026-12-01T09:10")] == [WANG], "the author alone, of the publish"
+
+
+def test_who_never_wrote_in_private_is_left_in_peace(office: Office) -> None:
+    office.grant(LI)
+    office.send(WANG, ONE, RULES)
+    assert [whom for whom, _ in due(office, "2026-12-01T09:10")] == [SUN]
+
+
+def test_nobody_is_woken(office: Office) -> None:
+    office.stage.clock.set(at("2026-12-01T23:30"))
+    office.send(WANG, ONE, RULES)
+    assert due(office, "2026-12-01T23:45") == []
+    ((whom, _),) = due(office, "2026-12-02T08:30")
+    assert whom == SUN
+
+
+def test_a_region_s_draft_is_nobody_else_s(office: Office) -> None:
+    """Only who may look after the document hears of it."""
+    from storage.groups import Group, Region
+
+    def region(session: Session) -> int:
+        made, other = Region(name="东区"), Region(name="西区")
+        session.add_all([made, other])
+        session.flush()
+        group = session.get_one(Group, office.stage.group_id)
+        group.region_id = made.id
+        session.add(group)
+        return other.id or 0
+
+    office.grant(LI, region=office.stage.database.write_now(region))
+    office.say(LI, "知识库")
+    office.send("周团长", ONE, RULES)
+    assert [whom for whom, _ in due(office, "2026-12-01T09:10")] == [WANG, SUN]
+
+
+def test_the_author_hears_of_the_publish_and_of_what_comes_back(office: Office) -> None:
+    """
+    孙运营: 发布 1 → 发布了。交稿的人我会私聊告诉。 → 王运营: 你交的……，孙运营看过发布了
+    孙运营: 看 1 [退回去] → 退回了 → 王运营: ……退给你了
+    """
+    office.send(WANG, ONE, RULES)
+    done = office.press(SUN, office.say(SUN, "发布 1"), "kb_go")
+    assert "curation.author_hears" in done.tails
+    ((whom, told),) = due(office, "2026-12-01T09:10")
+    assert whom == WANG and told.key == "curation.told_published" and SUN in shown(told)
+    office.send(WANG, ONE, RULES_NEW)
+    looked = office.say(SUN, "看 1")
+    assert "curation.button_return" in [one.label for one in looked.buttons]
+    sure = office.press(SUN, looked, "kb_drop")
+    back = office.press(SUN, sure, "kb_drop")
+    assert back.key == "curation.returned" and "curation.author_hears" in back.tails
+    told_ = [one for whom, one in due(office, "2026-12-01T09:40") if whom == WANG]
+    assert [one.key for one in told_] == ["curation.told_returned"]
+    assert "21:00" in office.ask("冷冻水饺化了怎么办").text, "what is published stays"
+
+
+def test_who_publishes_or_drops_his_own_is_told_nothing(office: Office) -> None:
+    (told,) = office.send(WANG, ONE, RULES)
+    assert "curation.button_drop" in [one.label for one in told.buttons]
+    assert office.press(WANG, told, "kb_drop").key == "curation.dropped"
+    assert due(office, "2026-12-01T09:30") == []
