@@ -48,6 +48,7 @@ ALLOWED = {
     "console/pages/checkin": "import engagement.checkin.service",
     "scheduler/engine": "import dbos, scheduler.delivery",
     "scheduler/clock": "import apscheduler",
+    "engagement/rhythm": "import engagement.calendar",
     "engagement/dispatch": "import engagement.registry, engagement.guards",
     "engagement/registry": "import engagement.points.manifest, engagement.checkin.manifest, engagement.topic.manifest",
     "engagement/checkin/manifest": "import engagement.feature, engagement.checkin.handlers, engagement.checkin.jobs",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlmodel import col, select
@@ -60,7 +61,7 @@ def mend(
     return touched
 
 
-def own(shifts: Mapping[int, int] | None = None, **changes: object) -> JobSpec:
+def own(shifts: Mapping[int, int] | None = None, **changes: Any) -> JobSpec:
     rhythm = Rhythm(moments, partial(mend, shifts=shifts or {}), lambda *_: False)
     return job("own", **{"minute": 0, "plan": say, "rhythm": rhythm, "merges": True, **changes})
 

@@ -29,6 +29,7 @@ TITLES = {
     "checkin": "签到",
     "points": "积分",
     "households": "家庭",
+    "campaigns": "活动日历",
     "topic": "每日话题",
     "theme": "月度主题",
     "invites": "邀请邻居",
@@ -128,9 +129,7 @@ def commands(features: Sequence[Feature] = FEATURES) -> str:
         lines += ["", f"## {TITLES.get(feature.name, feature.name)}", "", _plain(texts().raw(feature.help)), ""]
         lines += ["| 发什么 | 斜杠口令 | 在哪里 | 谁能用 | 做什么 |", "| --- | --- | --- | --- | --- |"]
         lines += [_command(command) for command in feature.commands]
-        pushes = [
-            f"{job.minute // 60}:{job.minute % 60:02d} {PUSHES[job.kind]}" for job in feature.jobs if not job.once
-        ]
+        pushes = [f"{job.minute // 60}:{job.minute % 60:02d} {PUSHES[job.kind]}" for job in feature.jobs if job.daily]
         if pushes:
             lines += ["", f"有内容时到点会说（群的当地时间）：{'；'.join(pushes)}。"]
     return "\n".join(lines) + "\n"
