@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 TRUSTED_LAG = timedelta(hours=24)
 _MINUTES_A_DAY = 24 * 60
+EPOCH = date(2000, 1, 1)
+"""The day from which days are counted that are different in every group, such as those since its beginning."""
 
 
 @lru_cache(maxsize=512)

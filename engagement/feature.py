@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from engagement.errors import Refusal
 from engagement.kernel import Incoming, Place, Reply
-from engagement.rhythm import Moment
+from engagement.rhythm import Rhythm
 from storage.engine import Session
 from storage.groups import Group
 
@@ -269,22 +269,6 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
-    """When a kind of push is due that is neither of every day nor of a single instant: its slice knows.
-
-    Attributes:
-        moments: campaign ids → the moments of each, ascending, no day twice; one that speaks no more has none.
-        mend: makes the schedules that are missing until an instant, and follows what was changed, at most so many and, if
-            ids are given, for these groups only; returns how many it touched. 0 = all is as it should be.
-        settled: whether ``mend`` would touch nothing; reads only.
-    """
-
-    moments: Callable[[Session, Collection[int]], Mapping[int, Sequence[Moment]]]
-    mend: Callable[[Session, datetime, datetime, int, Collection[int] | None], int]
-    settled: Callable[[Session, datetime], bool]
-
-
-@dataclass(frozen=True, slots=True)
 class JobSpec:
     """A kind of push.
 
@@ -296,11 +280,9 @@ class JobSpec:
         resend_ambiguous: a crash between the platform's yes and our commit: True = send again, False = ``unknown``.
         unasked: counts against the group's daily budget.
         ignores_quiet: may be sent in quiet hours (only with the leader's opt-in).
-        once: not of every day: a slice writes a campaign of this kind with a schedule a group, due when it says, and each
-            comes due a single time. ``minute`` has no meaning then.
-        rhythm: not of every day either: a slice's campaigns of this kind come due on days of their own.
-        merges: what several such pushes say to a group within an hour goes out as one message. Only for kinds that are
-            sent again when a send was ambiguous.
+        once: a slice writes a campaign of this kind with a schedule a group; each comes due once. ``minute`` means nothing.
+        rhythm: a slice's campaigns of this kind come due on days of their own.
+        merges: what such pushes say to a group within an hour goes out as one message; only where ``resend_ambiguous``.
     """
 
     kind: str

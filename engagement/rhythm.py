@@ -1,22 +1,41 @@
-"""Local days and minutes on which something speaks that is not of every day, and the instants that they are. Pure.
+"""Local days and minutes on which something speaks that is not of every day, and the instants that they are.
 
 A campaign's moments are the same for all groups; a group's shift moves them, and its zone turns them into instants. What
-counts from the day on which a group began has moments from :data:`EPOCH` on, and that day's distance to it as shift.
+counts from the day on which a group began has moments from the calendar's ``EPOCH`` on, and that day's distance to it as
+shift.
 
 Source: F27; ADR-0004.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from engagement.calendar import instant_of
 
-EPOCH = date(2000, 1, 1)
+if TYPE_CHECKING:
+    from storage.engine import Session
+
 Moment: TypeAlias = tuple[date, int]
 """A local day and a minute of it, 0 … 1439."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When a kind of push is due whose slice has campaigns with days of their own.
+
+    Attributes:
+        moments: campaign ids → the moments of each, ascending, no day twice.
+        mend: (session, now, until, most, group ids or None) → how many schedules it made or mended until then; 0 = all is well.
+        settled: whether ``mend`` would touch nothing; reads only.
+    """
+
+    moments: Callable[[Session, Collection[int]], Mapping[int, Sequence[Moment]]]
+    mend: Callable[[Session, datetime, datetime, int, Collection[int] | None], int]
+    settled: Callable[[Session, datetime], bool]
 
 
 def instants(moments: Sequence[Moment], shift: int, zone_name: str) -> Iterator[tuple[date, datetime]]:

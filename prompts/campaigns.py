@@ -287,5 +287,5 @@ def read_all(folder: Path) -> tuple[Pack, ...]:
 
 @lru_cache(maxsize=1)
 def packs() -> tuple[Pack, ...]:
-    """Return the ready year. Source: F27-F31, F34-F42, F44, F112."""
+    """Return the ready year. Source: F27-F31, F34-F37, F39-F42, F44, F112."""
     return read_all(FOLDER)

@@ -37,7 +37,7 @@ def plan_groups(session: Session, occurrences: Sequence[Occurrence], now: dateti
 
     Skips: ``off`` (the leader wants no campaigns of this form), ``nothing`` (its days were changed meanwhile).
 
-    Source: F27-F31, F34-F40.
+    Source: F27-F31, F34-F37, F39, F40.
     """
     found = said(session, occurrences)
     planned = []

@@ -8,8 +8,7 @@ from datetime import date, timedelta
 from hashlib import blake2s
 from itertools import pairwise
 
-from engagement.calendar import festival
-from engagement.rhythm import EPOCH
+from engagement.calendar import EPOCH, festival
 from prompts.campaigns import WEEKDAYS, Line, Pack, When
 
 GRACE_MINUTES = 180

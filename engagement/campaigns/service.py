@@ -19,11 +19,11 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement import calendar, rhythm
+from engagement.calendar import EPOCH
 from engagement.campaigns import rules
 from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
-from engagement.feature import Rhythm
-from engagement.rhythm import EPOCH, Moment
+from engagement.rhythm import Moment, Rhythm
 from prompts.campaigns import Pack
 from storage.campaigns import Campaign, Fire, Schedule
 from storage.engine import Session

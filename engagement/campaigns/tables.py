@@ -22,7 +22,7 @@ class Plan(SQLModel, table=True):
         scope: ``all``, ``region:ID`` or ``group:ID``.
         audience: ``groups`` or ``leaders``.
         night: only for groups whose leader opened the late slot; it may ring in quiet hours there.
-        joined: its days count from the day on which a group's leader began (:data:`engagement.rhythm.EPOCH`).
+        joined: its days count from the day on which a group's leader began (:data:`engagement.calendar.EPOCH`).
         stage: ``draft`` or ``approved``; how an approved one goes stands in its campaign.
         campaign_id: its campaign; None until it is first approved.
         first_day, last_day: of its beats.

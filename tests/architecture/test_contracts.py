@@ -31,7 +31,7 @@ TREE = {
     "console": ("app", "pages/__init__", "pages/checkin"),
     "scheduler": ("clock", "planner", "delivery", "engine", "gate"),
     "engagement": (
-        *("kernel", "feature", "dispatch", "guards", "errors", "events", "calendar", "registry"),
+        *("kernel", "feature", "dispatch", "guards", "errors", "events", "calendar", "rhythm", "registry"),
         *(f"{name}/{module}" for name in ("points", "checkin", "topic") for module in ("__init__", *SLICE)),
     ),
     "knowledge": ("answering", "index", "model"),

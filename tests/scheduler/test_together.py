@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from engagement.feature import JobSpec, Occurrence, Planned, Rhythm
+from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Button, Card, Kind, Outcome, Outgoing, Receipt, Reply
-from engagement.rhythm import Moment, next_instant
+from engagement.rhythm import Moment, Rhythm, next_instant
 from storage.campaigns import Campaign, Fire, Schedule
 from storage.engine import Session
 from storage.groups import Group, GroupDay
