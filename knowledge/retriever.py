@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SOUNDS = outside.SOUNDS
 WORDS = outside.WORDS
 VECTORS = 0.5
-HEARD = 0.7
+HEARD = 1.0
 """Of what sounds fit better than characters: where a sign is mistaken for one that sounds alike, they take its place."""
 CLOSE = 0.5
 """Of the best phrasing word by word, where an entry has one phrasing; divided by the root of how many there are."""

@@ -157,4 +157,8 @@ def merged(typed: list[Ranked], again: list[Ranked], repair: Repair) -> list[Ran
     if not found:
         return []
     first, *others = found
-    return [replace(first, margin=first.score - others[0].score if others else first.score), *others]
+    margin = first.score - others[0].score if others else first.score
+    foreign = first.foreign or (
+        bool(again) and again[0].foreign
+    )  # 「公焦卡」 is a word of another trade, spelt rightly
+    return [replace(first, margin=margin, foreign=foreign), *others]

@@ -114,3 +114,9 @@ async def test_a_misspelt_question_finds_its_entry(answering: Answering, entries
     assert told.question == "腿宽多久到帐"  # what was asked is never rewritten
     straight = await answering.ask("腿围多宽合适", now=NOW)
     assert (straight.decision, straight.candidates[0].id) == ("answered", "width")
+
+
+def test_a_misspelt_word_of_another_trade_is_one_all_the_same() -> None:
+    typed = [_ranked("topup", 1.2, foreign=False)]
+    assert not merged(typed, [_ranked("topup", 0.9, foreign=False)], Repair("x", 1))[0].foreign
+    assert merged(typed, [_ranked("card", 0.9, foreign=True)], Repair("x", 1))[0].foreign
