@@ -19,7 +19,7 @@ app = typer.Typer(help=texts().raw("kb.about"), no_args_is_help=True)
 
 @app.command(help=texts().raw("kb.add"))
 def add(
-    paths: Annotated[list[Path], typer.Argument()],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH|URL…")],
     data: Data = Path("data"),
     scope: Annotated[str, typer.Option(help="all | region:ID | group:ID")] = "all",
     owner: Annotated[str, typer.Option(help="Who answers for it")] = "",
@@ -27,8 +27,8 @@ def add(
     publish: Annotated[bool, typer.Option("--publish", help="Answer from it at once")] = False,
     json_: AsJson = False,
 ) -> None:
-    """Take files in."""
-    where = [str(path.resolve()) for path in paths]
+    """Take files in, and pages of the web where the operator lets it."""
+    where = [path if path.lower().startswith(("http://", "https://")) else str(Path(path).resolve()) for path in paths]
     result = run(data, "add", paths=where, scope=scope, owner=owner, audience=audience, publish=publish)
     if json_:
         as_json(result)

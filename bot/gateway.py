@@ -308,16 +308,14 @@ class Gateway:
         if incoming.media in UNHEARD and not incoming.text:
             raise Refusal(UNHEARD[incoming.media])
         if incoming.reply_to:
-            ctx.subject = (
-                outbox.subject_of(
-                    session,
-                    channel=incoming.channel,
-                    account=incoming.account,
-                    conversation=incoming.conversation,
-                    provider_id=incoming.reply_to,
-                )
-                or ""
+            about = outbox.subject_of(
+                session,
+                channel=incoming.channel,
+                account=incoming.account,
+                conversation=incoming.conversation,
+                provider_id=incoming.reply_to,
             )
+            ctx.subject = about or ""
         target = self._command(session, ctx)
         if target is not None:
             return [target]
@@ -329,7 +327,7 @@ class Gateway:
             if target is not None and (fallback is None or target.handler is not fallback.handler):
                 return [target]
         if incoming.addressed or incoming.place is Place.DM:
-            wanted = self.routes.meant(incoming.text) or fallback
+            wanted = self.routes.meant(incoming.text) or self._link(session, ctx) or fallback
             return [] if wanted is None else [wanted]
         return []
 
@@ -346,6 +344,11 @@ class Gateway:
         if needed and ctx.actor.person_id:
             ctx.actor = replace(ctx.actor, roles=identities.roles(session, ctx.actor.person_id))
         return target
+
+    def _link(self, session: Session, ctx: Context) -> Target | None:
+        """Find who takes a web address that staff or a leader sent alone in private."""
+        found = use_cases.link_target(self.dispatcher.features, ctx.incoming)
+        return found if found is not None and self._is_asked(session, ctx.actor) else None
 
     @staticmethod
     def _is_asked(session: Session, actor: Actor) -> bool:

@@ -248,6 +248,15 @@ def file_target(features: Sequence[Feature]) -> Target | None:
     return next((Target(one, one.files, consent=False) for one in features if one.files is not None), None)
 
 
+def link_target(features: Sequence[Feature], incoming: Incoming) -> Target | None:
+    """Find who takes the address of a web page that somebody sent alone, in private."""
+    if incoming.place is not Place.DM or incoming.event is not Event.MESSAGE:
+        return None
+    text = incoming.text.strip()
+    found = next((one for one in features if one.links is not None and one.links.fullmatch(text)), None)
+    return None if found is None else file_target([found])
+
+
 def _command_of(features: Sequence[Feature], name: str) -> tuple[Target, str] | None:
     """Find a command that sentences are answered with, for its button; it runs as if it had been typed alone."""
     for feature in features:

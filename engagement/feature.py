@@ -370,6 +370,7 @@ class Feature:
         offers: the handler of a sentence that means a command which would change something; the argument is its name
             (one slice only).
         files: the handler of a file that somebody sends in private (one slice only); it asks who may.
+        links: what ``files`` takes too when staff or a leader send it alone in private: the address of a web page.
         jobs: kinds of push.
         undos: kind of a leader's action → what takes it back, given what stood before (:mod:`engagement.actions`).
         own_words: words that are commands in some groups only.
@@ -390,6 +391,7 @@ class Feature:
     fallback: Handler | Slow | None = None
     offers: Handler | None = None
     files: Handler | Slow | None = None
+    links: re.Pattern[str] | None = None
     jobs: Sequence[JobSpec] = ()
     undos: Mapping[str, Callable[[Context, Mapping[str, Any]], Sequence[Reply]]] = field(default_factory=dict)
     own_words: OwnWords | None = None

@@ -34,11 +34,13 @@ class Answering:
     Args:
         database: Of the data directory.
         base: Of the same directory; loaded.
+        options: What may become a document; None = files alone.
     """
 
-    def __init__(self, database: Database, base: KnowledgeBase) -> None:
+    def __init__(self, database: Database, base: KnowledgeBase, options: DocumentSettings | None = None) -> None:
         self.database = database
         self.base = base
+        self.options = options
 
     async def ask(
         self,
@@ -169,7 +171,7 @@ def open_answering(
         options: Where the vectors stand and whether fastembed makes them.
         clock: Monotonic seconds.
     """
-    answering = Answering(database, KnowledgeBase(directory, settings, options=options, clock=clock))
+    answering = Answering(database, KnowledgeBase(directory, settings, options=options, clock=clock), options)
     answering.base.wording.purse = RowPurse(database, settings)
     database.read_now(answering.base.open)
     return answering

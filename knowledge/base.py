@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowledge import confidence, embedding, judge, model, normalise, retriever
+from knowledge import confidence, embedding, judge, model, normalise, retriever, spelling
 from knowledge.answer import Answer, Candidate, Decision, Passage, Prepared, Scope, Sight, fill, lacking
 from knowledge.catalogue import Catalogue, Reader, Shelf
 from knowledge.confidence import Floors
@@ -256,9 +256,14 @@ class KnowledgeBase:
         asked = normalise.question(question)
         words = cut(asked)
         self._await_index()
-        near = catalogue.nearest(self._near(asked, vector, catalogue.own(sight)))
+        own = catalogue.own(sight)
+        near = catalogue.nearest(self._near(asked, vector, own))
         seen = catalogue.entries.seen(sight)
         ranked = retriever.rank(catalogue.entries, words, near, seen)
+        repair = catalogue.entries.speller.repaired(asked)
+        if repair is not None:
+            alike = near if self._remote else catalogue.nearest(self._near(repair.text, None, own))
+            ranked = spelling.merged(ranked, retriever.rank(catalogue.entries, repair.text, alike, seen), repair)
         found = quotable(session, [one.item.chunk for one in ranked], sight)
         ranked = [one for one in ranked if one.item.chunk in found]
         same = retriever.exact(catalogue, asked, seen)

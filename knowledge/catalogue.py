@@ -21,6 +21,7 @@ from knowledge import evidence, normalise
 from knowledge.alignment import Spoken, WordTable, spoken
 from knowledge.index import digest
 from knowledge.lexical import Analysed, LexicalIndex, Lexicon
+from knowledge.spelling import Speller
 from storage.columns import micros
 from storage.documents import Chunk, Document, DocumentVersion, Phrasing, counter
 
@@ -100,6 +101,7 @@ class Shelf:
         self.items = items
         self.table = table
         self.index = LexicalIndex(lexicon, [item.words.analysed for item in items])
+        self.speller = Speller(lexicon.characters, self.index.characters)
         self.place = {item.chunk: at for at, item in enumerate(items)}
         self.phrasings = sum(item.spoken.count for item in items) / max(len(items), 1)
         self._walls: dict[tuple[str, str], int] = {}

@@ -49,6 +49,11 @@ def _vocabulary() -> dict[str, int]:
     return {word: row for row, word in enumerate(lines)}
 
 
+def row_of(word: str) -> int | None:
+    """Place of a word among the table's words, the commonest first; None when the table lacks it."""
+    return _vocabulary().get(word)
+
+
 @lru_cache(maxsize=1)
 def _rows() -> NDArray[np.float16]:
     rows: NDArray[np.float16] = np.load(_FOLDER / "vectors.npy", mmap_mode="r", allow_pickle=False)

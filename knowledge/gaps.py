@@ -22,6 +22,7 @@ from knowledge.likeness import Calibrated, Likeness
 from knowledge.masking import mask_outgoing
 from knowledge.proposals import accept, decline, dismiss, offer_correction, offer_reply, propose
 from storage.documents import Chunk, DocumentVersion, Phrasing, Question, counter
+from storage.groups import Group
 from storage.learning import Proposal
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Measure:
     calibrated: Calibrated
 
 
+_Settled = tuple[frozenset[int | None] | None, str]
+"""Groups whose questions are settled (None = all groups'), and words of a question."""
 _MEASURES: WeakKeyDictionary[KnowledgeBase, Measure] = WeakKeyDictionary()
 
 
@@ -131,7 +134,7 @@ def grouped(
         Without what has been proposed, taken or laid aside already, by meaning.
     """
 
-    def read(session: Session) -> tuple[Measure, list[Question], list[str]]:
+    def read(session: Session) -> tuple[Measure, list[Question], list[_Settled]]:
         wanted = select(Question).where(
             col(Question.state).in_(("open", "expired")),
             Question.text != "",
@@ -140,7 +143,7 @@ def grouped(
         if groups is not None:
             wanted = wanted.where(col(Question.group_id).in_(list(groups)))
         rows = list(session.exec(wanted.order_by(col(Question.id).desc()).limit(MOST_QUESTIONS)))
-        return measure(session, base), rows, _handled(session, now, groups)
+        return measure(session, base), rows, _handled(session, now)
 
     known, rows, handled = database.read_now(read)
     rows = [one for one in rows if len(one.text.strip()) >= 2]
@@ -150,8 +153,14 @@ def grouped(
     floor = known.calibrated.floor
     if handled:
         done: set[int] = set()
-        for found, _, _ in likeness.pairs(table, known.likeness.rows(handled), floor):
-            done.update(found.tolist())
+        whose = [within for within, _ in handled]
+        settled = known.likeness.rows([text for _, text in handled])
+        for found, by, _ in likeness.pairs(table, settled, floor):
+            done.update(
+                at
+                for at, one in zip(found.tolist(), by.tolist(), strict=True)
+                if whose[one] is None or rows[at].group_id in whose[one]
+            )
         keep = [at for at in range(len(rows)) if at not in done]
         rows, table = [rows[at] for at in keep], table[keep]
     stars = likeness.groups(table, floor)
@@ -160,15 +169,23 @@ def grouped(
     return database.read_now(lambda session: [_nearest(session, base, one, now) for one in told[:limit]])
 
 
-def _handled(session: Session, now: datetime, groups: Sequence[int] | None) -> list[str]:
-    """Words of the proposals that stand or were decided; a group's own only where its questions are looked at alone."""
+def _handled(session: Session, now: datetime) -> list[_Settled]:
+    """Words of the proposals that stand or were decided, with the groups whose questions they settle; None = all.
+
+    What a leader closed is closed for his group, whoever looks; another group that asks the same still has a gap.
+    """
     rows = session.exec(
         select(Proposal).where(
             col(Proposal.origin).in_(("gap", "reply")), col(Proposal.made_at) >= now - timedelta(days=HANDLED_DAYS)
         )
-    )
-    scopes = {"all", *(f"group:{one}" for one in groups or ())}
-    return [text for one in rows if one.scope in scopes for text in one.phrasings or ()]
+    ).all()
+    within: dict[str, frozenset[int | None] | None] = {"all": None}
+    for scope in {one.scope for one in rows} - {"all"}:
+        kind, _, name = scope.partition(":")
+        number = int(name) if name.isdecimal() else 0
+        inside = session.exec(select(Group.id).where(col(Group.region_id) == number)) if kind == "region" else [number]
+        within[scope] = frozenset(inside)
+    return [(within[one.scope], text) for one in rows for text in one.phrasings or ()]
 
 
 def _gap(rows: Sequence[Question]) -> Gap:

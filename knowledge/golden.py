@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlmodel import col, func, select
 
-from knowledge import confidence, entries, evaluation, gaps, ingest, likeness, normalise, retriever
+from knowledge import confidence, entries, evaluation, ingest, lexical, normalise, retriever
 from knowledge.answer import Scope
 from knowledge.answering import named_scope
 from knowledge.errors import KnowledgeRefusal
@@ -26,20 +26,21 @@ from storage.documents import Chunk, DocumentVersion, counter
 from storage.learning import GoldenCase, GoldenRun
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from knowledge.answer import Sight
     from knowledge.base import KnowledgeBase
-    from knowledge.catalogue import Catalogue
+    from knowledge.catalogue import Catalogue, Item
     from knowledge.confidence import Floors
+    from knowledge.lexical import Asked
     from knowledge.lifecycle import Hand
     from storage.engine import Database, Session
 
 QUESTION_MOST = 300
 RELEVANT_MOST = 20
 _BATCH = 200
-_APART = 0.3
-"""Likeness to everything that changes below which a question is not asked again: of 56 lost by a removal, 55 are above it."""
-_COMPARED = 3000
-"""Changed phrasings beyond which every question is asked again: comparing would cost more."""
+_OFFERED = 3
+"""Candidates that decide over a question: the best, its lead over the next one, and what is offered when asking back."""
 _RIGHT = {"answered_right", "handed_over_right"}
 
 
@@ -251,64 +252,85 @@ def compare(
     if now is None:
         now = session.exec(select(func.max(DocumentVersion.created_at))).one()
     after, floors = base.preview(session, instead)
-    before, _ = base.preview(session, {})
-    flat = [(scope, case) for scope, cases in by_scope.items() for case in cases]
-    touched = _touched(session, base, before, after, [case for _, case in flat])
+    before = base.catalogue if base.catalogue.counter == counter(session) else base.preview(session, {})[0]
+    changed = _changed(before, after)
     lost: list[str] = []
     won: list[str] = []
-    right = right_after = 0
-    sights = {scope: _who(session, scope).sight(now) for scope in by_scope}
-    for (scope, case), asked in zip(flat, touched, strict=True):
-        if not asked:
+    asked = right = right_after = 0
+    for scope, cases in by_scope.items():
+        sight = _who(session, scope).sight(now)
+        for case in cases:
+            cut = lexical.asked(normalise.question(case.query))
+            if not _touched(changed, case, cut, sight):
+                continue
+            old, new = (_level(one, floors, case, cut, sight) for one in (before, after))
+            asked += 1
+            right += old == 2
+            right_after += new == 2
+            if new < old:
+                lost.append(case.query)
+            elif new > old:
+                won.append(case.query)
+    return Compared(tuple(lost), tuple(won), total, asked, right, right_after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """What one catalogue has that the other has not.
+
+    Attributes:
+        marked: which entries.
+        ids: their ids, the passages' too; ``chunks``: of the entries.
+    """
+
+    catalogue: Catalogue
+    marked: NDArray[np.bool_]
+    ids: frozenset[str]
+    chunks: frozenset[int]
+
+
+def _changed(before: Catalogue, after: Catalogue) -> tuple[_Changed, _Changed]:
+    shelves = [(one.entries.items, one.passages.items) for one in (before, after)]
+    known = [{_sign(item) for part in parts for item in part} for parts in shelves]
+
+    def changed(catalogue: Catalogue, others: set[tuple[object, ...]]) -> _Changed:
+        entries_, passages = catalogue.entries.items, catalogue.passages.items
+        marked = np.array([_sign(item) not in others for item in entries_], dtype=bool)
+        new = [item for item, one in zip(entries_, marked, strict=True) if one]
+        ids = {item.entry for item in (*new, *(one for one in passages if _sign(one) not in others))}
+        return _Changed(catalogue, marked, frozenset(ids), frozenset(item.chunk for item in new))
+
+    return changed(before, known[1]), changed(after, known[0])
+
+
+def _sign(item: Item) -> tuple[object, ...]:
+    return item.mark, item.entry, item.scope, item.audience, item.valid
+
+
+def _touched(changed: Sequence[_Changed], case: Case, cut: Asked, sight: Sight) -> bool:
+    """Whether a change can touch a case: it answers it, has its very words, or could be among what is offered for it."""
+    for one in changed:
+        if not one.chunks:
             continue
-        old = _level(before, floors, case, sights[scope])
-        new = _level(after, floors, case, sights[scope])
-        right += old == 2
-        right_after += new == 2
-        if new < old:
-            lost.append(case.query)
-        elif new > old:
-            won.append(case.query)
-    return Compared(tuple(lost), tuple(won), total, sum(touched), right, right_after)
+        seen = one.catalogue.entries.seen(sight)
+        if case.relevant & one.ids or retriever.exact(one.catalogue, cut.text, seen) in one.chunks:
+            return True
+        if retriever.reaches(one.catalogue.entries, cut, seen, one.marked, _OFFERED):
+            return True
+    return False
 
 
-def _touched(
-    session: Session, base: KnowledgeBase, before: Catalogue, after: Catalogue, cases: Sequence[Case]
-) -> list[bool]:
-    """Which cases a change can touch: those that it answers, and those that are like anything in it."""
-    items = [[*one.entries.items, *one.passages.items] for one in (before, after)]
-    marks = [{(item.mark, item.scope, item.audience, item.valid) for item in part} for part in items]
-    changed = [
-        item
-        for part, others in zip(items, reversed(marks), strict=True)
-        for item in part
-        if (item.mark, item.scope, item.audience, item.valid) not in others
-    ]
-    if not changed:
-        return [False] * len(cases)
-    texts = sorted({text for item in changed for text in item.asked})
-    ids = {item.entry for item in changed}
-    if len(texts) > _COMPARED:
-        return [True] * len(cases)
-    alike = gaps.measure(session, base).likeness
-    near = np.zeros(len(cases), dtype=bool)
-    for found, _, _ in likeness.pairs(alike.rows([case.query for case in cases]), alike.rows(texts), _APART):
-        near[found] = True
-    return [bool(close) or bool(case.relevant & ids) for close, case in zip(near, cases, strict=True)]
-
-
-def _level(catalogue: Catalogue, floors: Floors, case: Case, sight: Sight) -> int:
+def _level(catalogue: Catalogue, floors: Floors, case: Case, cut: Asked, sight: Sight) -> int:
     """2 = answered rightly, or rightly not; 1 = the right one is among those offered; 0 = wrong."""
-    asked = normalise.question(case.query)
     seen = catalogue.entries.seen(sight)
-    ranked = retriever.rank(catalogue.entries, asked, {}, seen)
-    same = retriever.exact(catalogue, asked, seen)
+    ranked = retriever.rank(catalogue.entries, cut, {}, seen)
+    same = retriever.exact(catalogue, cut.text, seen)
     if same is not None and any(one.item.chunk == same for one in ranked):
         ranked.sort(key=lambda one: one.item.chunk != same)
         odds = confidence.CERTAIN
     else:
         odds = confidence.log_odds(ranked[0]) if ranked else -confidence.CERTAIN
-    offered = [one.item.entry for one in ranked[:3]]
+    offered = [one.item.entry for one in ranked[:_OFFERED]]
     if ranked and odds >= floors.answer:
         return 2 if offered[0] in case.relevant else 0
     if ranked and odds >= floors.ask:

@@ -8,11 +8,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowledge import budget, comparing, days, entry_requests, erasing, evaluation, golden, ingest, lifecycle, listings
+from knowledge import (
+    budget,
+    comparing,
+    days,
+    entry_requests,
+    erasing,
+    evaluation,
+    golden,
+    ingest,
+    lifecycle,
+    links,
+    listings,
+)
 from knowledge.answer import Scope
 from knowledge.answering import named_scope
 from knowledge.errors import KnowledgeRefusal
@@ -298,22 +311,26 @@ def _add(answering: Answering, request: Request, now: datetime, hand: Hand, prog
     if name:
         found = database.read_now(lambda session: named_scope(session, kind, name))
         scope = f"{kind}:{found.group if kind == 'group' else found.region}"
-    chosen = ingest.files([Path(path) for path in request["paths"]])
+    pages = [path for path in request["paths"] if links.is_link(path)]
+    chosen: list[tuple[Path | str, str]] = [(url, url) for url in pages]
+    chosen += ingest.files([Path(path) for path in request["paths"] if path not in pages])
     added: list[dict[str, Any]] = []
     refused: list[KnowledgeRefusal] = []
     for at, (path, document) in enumerate(chosen):
         progress("read", at, len(chosen))
+        source = links.page(path, answering.options) if isinstance(path, str) else nullcontext((path, document))
         try:
-            one = ingest.add(
-                database,
-                path,
-                now=now,
-                label=ingest.Label(document, scope, str(request.get("owner") or "")[:80], audience),
-                hand=hand,
-                publish=bool(request.get("publish")),
-                zone=_zone(request),
-                progress=(lambda done, total: progress("read", done, total)) if len(chosen) == 1 else None,
-            )
+            with source as (file, called):
+                one = ingest.add(
+                    database,
+                    file,
+                    now=now,
+                    label=ingest.Label(called, scope, str(request.get("owner") or "")[:80], audience),
+                    hand=hand,
+                    publish=bool(request.get("publish")),
+                    zone=_zone(request),
+                    progress=(lambda done, total: progress("read", done, total)) if len(chosen) == 1 else None,
+                )
         except KnowledgeRefusal as refusal:
             refused.append(refusal)
             continue

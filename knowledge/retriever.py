@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from knowledge import evidence, normalise, outside
-from knowledge.alignment import Alignment
+from knowledge.alignment import POLARITY, Alignment
 from knowledge.catalogue import Catalogue, Item, Shelf
-from knowledge.lexical import Asked, asked
+from knowledge.lexical import Asked, Matches, asked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SOUNDS = outside.SOUNDS
 WORDS = outside.WORDS
 VECTORS = 0.5
-HEARD = 0.7
+HEARD = 1.0
 """Of what sounds fit better than characters: where a sign is mistaken for one that sounds alike, they take its place."""
 CLOSE = 0.5
 """Of the best phrasing word by word, where an entry has one phrasing; divided by the root of how many there are."""
@@ -84,7 +84,7 @@ def rank(
     if not shelf.items or not cut.text:
         return []
     matches = shelf.index.match(cut)
-    keywords: NDArray[np.float32] = matches.characters + SOUNDS * matches.sounds + WORDS * matches.words
+    keywords, heard = _heard(matches)
     near = np.zeros(len(shelf.items), dtype=np.float32)
     if similarities:
         near += max(0.0, min(similarities.values()))
@@ -92,8 +92,7 @@ def rank(
             at = shelf.place.get(chunk)
             if at is not None:
                 near[at] = max(near[at], cosine)
-    heard = np.maximum(matches.sounds - matches.characters, 0)
-    scores = keywords + np.float32(HEARD) * heard + np.float32(VECTORS) * near
+    scores = keywords + heard + np.float32(VECTORS) * near
     if seen is not None:
         scores = np.where(seen, scores, np.float32(-1.0))
     if hidden is not None:
@@ -125,10 +124,40 @@ def rank(
     return found
 
 
+def reaches(shelf: Shelf, cut: Asked, seen: NDArray[np.bool_] | None, wanted: NDArray[np.bool_], first: int) -> bool:
+    """Whether an item of some could be among the first, by keywords: its score is as near as looking again can lift it.
+
+    Args:
+        shelf: Entries or passages of a catalogue.
+        cut: The question (``lexical.asked``).
+        seen: As for ``rank``.
+        wanted: Which items are meant.
+        first: How many count as the first.
+    """
+    if not wanted.any() or not cut.text:
+        return False
+    keywords, heard = _heard(shelf.index.match(cut))
+    scores = keywords + heard if seen is None else np.where(seen, keywords + heard, np.float32(-1.0))
+    order = _best(shelf, scores)
+    floor = float(scores[order[first - 1]]) - _lift(shelf) * (1 + POLARITY) if len(order) >= first else 0.0
+    return bool((scores[wanted] >= floor).any())
+
+
+def _heard(matches: Matches) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Scores by keywords, and what sounds add to them."""
+    keywords = matches.characters + SOUNDS * matches.sounds + WORDS * matches.words
+    return keywords, np.float32(HEARD) * np.maximum(matches.sounds - matches.characters, 0)
+
+
+def _lift(shelf: Shelf) -> float:
+    """What the best phrasing, word by word, is worth on a shelf."""
+    return CLOSE / math.sqrt(max(1.0, shelf.phrasings))
+
+
 def _look_again(shelf: Shelf, cut: Asked, scores: NDArray[np.float32], order: list[int]) -> None:
     words = shelf.index.lexicon.words
     laid = Alignment(cut.words, cut.text, shelf.table, shelf.index.words, words)
-    weight = CLOSE / math.sqrt(max(1.0, shelf.phrasings))
+    weight = _lift(shelf)
     for at in order:
         scores[at] += weight * laid.fit(shelf.items[at].spoken)
 

@@ -16,7 +16,8 @@ _LATIN = re.compile(r"[a-z0-9%._]+")
 
 
 @lru_cache(maxsize=1)
-def _sounds() -> dict[str, str]:
+def readings() -> dict[str, str]:
+    """The toneless sound of every character, at its commonest reading."""
     table: dict[str, str] = {}
     for line in _TABLE.read_text(encoding="utf-8").splitlines():
         sound, _, characters = line.partition(" ")
@@ -54,7 +55,7 @@ def grams(units: list[str]) -> list[str]:
 
 def sounds(units: list[str]) -> list[str]:
     """The units as toneless pinyin; Latin letters that spell nothing but syllables are those (``qiandao``)."""
-    table = _sounds()
+    table = readings()
     heard: list[str] = []
     for unit in units:
         heard.extend([table[unit]] if unit in table else spelt(unit) or [unit])
@@ -63,7 +64,7 @@ def sounds(units: list[str]) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _syllables() -> frozenset[str]:
-    return frozenset(_sounds().values())
+    return frozenset(readings().values())
 
 
 _LONGEST = 6

@@ -35,12 +35,14 @@ from storage.groups import Group
 
 if TYPE_CHECKING:
     from knowledge.ingest import Added
+    from knowledge.settings import DocumentSettings
     from storage.engine import Database
 
 log = structlog.get_logger("engagement.curation")
 FETCH_SECONDS = 60.0
 AT_ONCE = 2
 """Files that are read at a time; others wait."""
+URL_SHOWN = 60
 _FOLDER = "tuantuan-file-"
 _LEFT_OVER = 3600.0
 """Seconds after which a folder is what a crash left."""
@@ -53,36 +55,42 @@ class Sent:
 
     Attributes:
         scope, audience: whom the document is for; an empty audience leaves it as it was.
+        url: the web page that it is, where it is one; then ``media_id`` is empty.
         subject: of the one message that tells how far it is.
     """
 
     who: Curator
     name: str
     media_id: str
-    fetch: Fetch
+    fetch: Fetch | None
     database: Database
     scope: str
     audience: str
     now: datetime
     subject: str
+    url: str = ""
+    options: DocumentSettings | None = None
 
 
 def prepare(ctx: Context) -> Sent:
-    """See who sends what, before anything is fetched.
+    """See who sends what, before anything is fetched: a file, or the address of a web page.
 
     Raises:
         Refusal: not somebody who looks after knowledge, a format that cannot be read, or too large.
     """
+    url, words_of = ("", ctx.incoming.text) if ctx.incoming.media else rules.read_link(ctx.incoming.text)
     who = access.curator_of(ctx.session, ctx.actor.person_id, ctx.group.id if ctx.group is not None else 0)
     if who is None:
         raise Refusal("curation.file_not_you")
     if ctx.incoming.place is not Place.DM:
         raise Refusal("guard.private_only")
-    name = rules.file_name(ctx.incoming.file_name)
-    _check(name, ctx.incoming.file_size)
-    if ctx.answering is None or ctx.fetch is None or not ctx.incoming.media_id:
+    name = words.cut(url, URL_SHOWN) if url else rules.file_name(ctx.incoming.file_name)
+    if not url:
+        _check(name, ctx.incoming.file_size)
+    if ctx.answering is None or (not url and (ctx.fetch is None or not ctx.incoming.media_id)):
         raise Refusal("curation.file_unfetchable")
-    caption = rules.read_caption(ctx.incoming.text)
+    _let(ctx, url)
+    caption = rules.read_caption(words_of)
     return Sent(
         who,
         name,
@@ -93,7 +101,18 @@ def prepare(ctx: Context) -> Sent:
         "leaders" if caption.leaders else "",
         ctx.now,
         f"kb_file:{hashlib.blake2b(ctx.chance.encode(), digest_size=8).hexdigest()}",
+        url,
+        ctx.answering.options,
     )
+
+
+@access.refusing
+def _let(ctx: Context, url: str) -> None:
+    """Refuse a web page where the operator has not switched them on, before anything is said."""
+    from knowledge import links
+
+    if url and ctx.answering is not None:
+        links.allowed(ctx.answering.options, url)
 
 
 def _check(name: str, size: int) -> None:
@@ -136,6 +155,8 @@ async def work(sent: Sent) -> Outcome:
     from knowledge import loaders
 
     async with _room:
+        if sent.url or sent.fetch is None:
+            return await asyncio.to_thread(_take_page_in, sent)
         try:
             async with asyncio.timeout(FETCH_SECONDS):
                 content = await sent.fetch(sent.media_id, loaders.MAX_BYTES)
@@ -160,6 +181,17 @@ def _take_in(sent: Sent, content: bytes) -> Outcome:
         except KnowledgeRefusal as no:
             return Outcome(sent, refusal=access.refusal(no))
     return Outcome(sent, added)
+
+
+def _take_page_in(sent: Sent) -> Outcome:
+    from knowledge import ingest, links
+
+    try:
+        with links.page(sent.url, sent.options) as (path, name):
+            label = ingest.Label(name, sent.scope, audience=sent.audience)
+            return Outcome(sent, ingest.add(sent.database, path, now=sent.now, label=label, hand=sent.who.hand))
+    except KnowledgeRefusal as no:
+        return Outcome(sent, refusal=access.refusal(no))
 
 
 def _sweep(made: float) -> None:

@@ -13,6 +13,7 @@ from engagement.curation import (
     offers,
     privacy,
     publishing,
+    rules,
     trying,
     writing,
 )
@@ -151,6 +152,7 @@ FEATURE = Feature(
         }
     ),
     files=Slow(files.prepare, files.work, files.finish, files.begin),
+    links=rules.LINK,
     jobs=(JobSpec(jobs.WEEK, jobs.MINUTE, jobs.plan_week, grace_minutes=180, unasked=False), *notices.JOBS),
     personal_data=(
         PersonalData(

@@ -13,6 +13,11 @@ STEM_BYTES = 200
 LONGEST = 300
 """Days between two days without a year; beyond it the end was meant to be before the beginning."""
 _UNSAFE = re.compile(r'[<>:"|?*\x00-\x1f]')
+LINK = re.compile(
+    r"(https?://[^\s\u4e00-\u9fff]{3,2000})(?:\s+(只?给\S.{0,60}|发给\S.{0,60}|只用于.{1,60}|范围.{1,60}))?",
+    re.IGNORECASE,
+)
+"""The address of a web page, alone or with whom it is for."""
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _LEADERS = re.compile(r"(?:只?给|发给)?团长(?:看|们|们看)?(?:的|用)?")
 _ONLY = re.compile(r"(?:只给|只用于|范围)[ :：]*(\S.{0,60})")
@@ -58,6 +63,12 @@ def file_name(raw: str) -> str:
     while len(stem.encode()) > STEM_BYTES:
         stem = stem[:-1]
     return f"{stem or 'document'}{tail}"
+
+
+def read_link(text: str) -> tuple[str, str]:
+    """Read the address of a web page and whom it is for; two empty texts when it is none."""
+    found = LINK.fullmatch(text.strip())
+    return (found.group(1), found.group(2) or "") if found else ("", "")
 
 
 def read_caption(text: str) -> Caption:

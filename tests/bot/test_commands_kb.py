@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from bot import commands_kb, control
 from bot.main import Ownership
-from knowledge import requests
+from knowledge import requests, web
 from knowledge.answering import open_answering
 from knowledge.budget import Asker, RowPurse
 from knowledge.errors import KnowledgeRefusal
@@ -36,6 +36,8 @@ FAQ = (
     '{"id":"empty","question":"没有答案的问题","answer":""}\n'
 )
 
+FAQ_PAGE = "<html><body><h1>冬季规则</h1><p>雨雪天提货延到第二天上午。</p></body></html>"
+
 
 def _kb(data: Path, *arguments: str) -> Any:
     done = CliRunner().invoke(commands_kb.app, [*arguments, "--data", str(data), "--json"])
@@ -48,6 +50,19 @@ def _refused(data: Path, *arguments: str) -> str:
     assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
     return str(done.stderr)
+
+
+def test_pages_of_the_web(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Off by default; where they are on, an address inside the house is refused by its name."""
+    assert "BOT_KNOWLEDGE__URLS" in _refused(data_dir, "add", "https://sample.example/rules")
+    monkeypatch.setenv("BOT_KNOWLEDGE__URLS", "1")
+    assert "内部网络" in _refused(data_dir, "add", "http://127.0.0.1/rules")
+    monkeypatch.setattr(
+        web, "fetch", lambda url, _: web.Fetched(FAQ_PAGE.encode(), ".html", "sample.example rules", url)
+    )
+    (added,) = _kb(data_dir, "add", "https://sample.example/rules#top")["added"]
+    assert (added["name"], added["state"]) == ("https://sample.example/rules", "draft")
+    assert _kb(data_dir, "add", "https://sample.example/rules")["added"][0]["unchanged"] is True
 
 
 @pytest.fixture

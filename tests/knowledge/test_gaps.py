@@ -19,7 +19,7 @@ from knowledge.errors import KnowledgeRefusal
 from knowledge.lifecycle import Hand
 from storage.documents import Question
 from storage.engine import Database, Session
-from storage.groups import Group, Member, Person
+from storage.groups import Group, Member, Person, Region
 from storage.learning import Proposal
 from tests.knowledge.conftest import NOW
 
@@ -138,6 +138,37 @@ def test_what_is_laid_aside_does_not_come_back(
     assert gaps.grouped(database, answering.base, NOW) == []
     states = database.read_now(lambda s: s.exec(select(Question.state)).all())
     assert set(states) == {"open"}  # whoever asked still waits for his leader
+
+
+def test_what_a_leader_closed_does_not_come_back_to_staff(
+    answering: Answering, faq: ingest.Added, people: Hand, database: Database
+) -> None:
+    """For his group, whoever looks; the other group that asks the same still has a gap."""
+    answering.reload()
+    ids = ask(database, *PARKING)
+    database.write_now(lambda s: gaps.dismiss(s, [ids[0], ids[2]], people, NOW, scope="group:1"))
+    (left,) = gaps.grouped(database, answering.base, NOW)
+    assert (left.questions, left.scope) == ((ids[1],), "group:2")
+    assert gaps.grouped(database, answering.base, NOW, groups=[1]) == []
+    ask(database, ("附近有没有停车位", 1))
+    assert gaps.grouped(database, answering.base, NOW)[0].scope == "group:2", "nor when it is asked again there"
+
+
+def test_what_a_region_closed_is_closed_in_its_groups(
+    answering: Answering, faq: ingest.Added, people: Hand, database: Database
+) -> None:
+    answering.reload()
+    ids = ask(database, *PARKING)
+
+    def close(session: Session) -> None:
+        session.add(Region(id=7, name="东区"))
+        session.flush()
+        session.get_one(Group, 2).region_id = 7
+        gaps.dismiss(session, ids, people, NOW, scope="region:7")
+
+    database.write_now(close)
+    (left,) = gaps.grouped(database, answering.base, NOW)
+    assert set(left.questions) == {ids[0], ids[2]}
 
 
 def answered(database: Database, text: str, reply: str) -> Question:

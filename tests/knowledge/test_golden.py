@@ -107,6 +107,59 @@ def test_a_publish_that_loses_a_question_names_it(answering: Answering, faq: ing
     assert states == ["published", "draft"]
 
 
+MORE = [
+    {"id": "where", "question": "在哪里提货？", "aliases": ["取货点在哪"], "answer": "东门。"},
+    {"id": "card", "question": "补签卡怎么用？", "aliases": ["漏打卡了咋补"], "answer": "发「补签」。"},
+    {"id": "invoice", "question": "能开发票吗？", "aliases": ["要报销怎么办"], "answer": "能开电子的。"},
+]
+
+
+APART = ("修水管", "借雨伞", "养宠物", "修电梯", "广场舞", "垃圾分类", "停车费", "图书角", "装宽带", "换门锁")
+WAYS = (
+    "归谁管",
+    "电话多少",
+    "要先登记吗",
+    "周末有人吗",
+    "收费不",
+    "得等几天",
+    "上门吗",
+    "去哪儿办",
+    "老人能办吗",
+    "怎么约",
+)
+
+
+def test_what_is_not_asked_again_would_have_come_out_the_same(
+    answering: Answering, entries: Add, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = [
+        {"id": one, "question": f"{one}找谁？", "aliases": [f"{one}{way}" for way in WAYS], "answer": "物业。"}
+        for one in APART
+    ]
+    entries(apart, name="apart.jsonl")
+    first, other = entries(FAQ).document, entries(MORE, name="more.jsonl").document
+    answering.reload()
+    for one in (*FAQ, *MORE, *apart):
+        for question in (str(one["question"]), f"请问{one['aliases'][0]}呀", f"{one['aliases'][0][:3]}那个"):
+            fix(database, question, str(one["id"]))
+    fix(database, "有停车位吗")
+    changes: list[dict[int, int | None]] = [{first: None}, {other: None}, {first: None, other: None}]
+
+    def compared() -> list[golden.Compared]:
+        return [
+            database.read_now(lambda s, one=one: golden.compare(s, answering.base, one))  # type: ignore[misc]
+            for one in changes
+        ]
+
+    few = compared()
+    monkeypatch.setattr(golden, "_touched", lambda *_: True)
+    whole = compared()
+    assert [(one.lost, one.won) for one in few] == [(one.lost, one.won) for one in whole]
+    assert min(len(one.lost) for one in few) >= 3
+    assert [one.asked for one in whole] == [len(APART) * 3 + 19] * 3
+    assert max(one.asked for one in few[:2]) < len(APART) * 3 + 19
+
+
 async def test_comparing_leaves_what_answers_alone(answering: Answering, faq: ingest.Added, database: Database) -> None:
     answering.reload()
     fix(database, "退款多久到账", "refund")

@@ -247,6 +247,9 @@ async def test_erased_words_are_in_no_row_no_vector_and_no_file(
     shell = database.read_now(lambda s: s.get_one(Document, one))
     assert (shell.name, shell.title, shell.owner) == (f"#{one}", "", "")
     assert _refused(lambda: erasing.erase(database, one, ingest.OPERATOR, NOW)) == "kb.document_unknown"
+    assert _refused(lambda: database.write_now(lambda s: lifecycle.restore(s, one, ingest.OPERATOR, NOW))) == (
+        "kb.not_removed"
+    )
     assert _refused(lambda: database.read_now(lambda s: listings.document(s, one, NOW))) == "kb.document_unknown"
     assert _refused(lambda: database.write_now(lambda s: lifecycle.rollback(s, one, 1, ingest.OPERATOR, NOW)))
     assert other != one
