@@ -1,0 +1,300 @@
+"""The ready year: never two things on a day by accident, never a flood or a gap, lawful words, nothing said twice.
+
+Source: F22, F27-F31, F34-F37, F39-F42, F44, F112.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import pytest
+
+from engagement.calendar import festival, month_end
+from engagement.moderation import claims as wording
+from engagement.registry import FEATURES
+from prompts.campaigns import FORMS, PLACEHOLDERS, WEEKDAYS, Line, Pack, When, packs
+from prompts.claims import claims
+from tests.prompts.test_topics_and_calendar import EMOJI, MONTHS, texts_of
+
+YEARS = range(2026, 2031)
+DAY = timedelta(days=1)
+MOST_A_WEEK = 4
+LONGEST_GAP = 7
+FESTIVALS = {
+    "yuandan", "laba", "xiaonian", "chuxi", "chunjie", "yuanxiao", "funvjie", "qingming", "laodongjie", "muqinjie",
+    "duanwu", "ertongjie", "fuqinjie", "qixi", "zhongqiu", "guoqing", "chongyang",
+}  # fmt: skip
+TERMS = {
+    "lichun", "yushui", "jingzhe", "chunfen", "qingming", "guyu", "lixia", "xiaoman", "mangzhong", "xiazhi", "xiaoshu",
+    "dashu", "liqiu", "chushu", "bailu", "qiufen", "hanlu", "shuangjiang", "lidong", "xiaoxue", "daxue", "dongzhi",
+    "xiaohan", "dahan",
+}  # fmt: skip
+PACKS = {pack.key: pack for pack in packs()}
+COMMANDS = {word for feature in FEATURES for command in feature.commands for word in command.words}
+
+# What only a leader can set, the voice of a shop, and what may be no business of a group.
+BANNED = re.compile(
+    "优惠|折扣|打折|半价|特价|秒杀|抢购|包邮|限时|红包|优惠券|奖品|大奖|抽奖|免费|赠送|爆款|优选|下单立减"
+    "|亲们|亲爱的|小伙伴|宝子|宝宝们|家人们|！|!|养生|祛湿|补气|排毒|菩萨|烧香|下葬"
+)
+TRADE = re.compile("[订团卖买货单价钱]")
+SOMETIMES = PLACEHOLDERS - {"year", "month", "peak", "days_left", "name", "slogan", "group"}
+"""Not every group has told these: the line that names one is left out there."""
+
+
+class Said(NamedTuple):
+    """One thing said on a day."""
+
+    day: date
+    minute: int
+    pack: Pack
+    line: Line
+
+    @property
+    def moves(self) -> bool:
+        """Whether its day is another one each year, so that nobody can keep it apart from everything."""
+        return bool(self.line.festival or self.pack.when.festival)
+
+
+# ---------------------------------------------------------------- the days of a year
+
+
+@cache
+def days(year: int) -> tuple[date, ...]:
+    first = date(year, 1, 1)
+    return tuple(first + DAY * n for n in range((date(year + 1, 1, 1) - first).days))
+
+
+@cache
+def marked(year: int) -> dict[str, date]:
+    return {name: day for day in days(year) if (name := festival(day))}
+
+
+def anchors(when: When, own: str, year: int) -> Iterator[date]:
+    """The days of a year on which a campaign, or one line with a festival of its own, has its anchor."""
+    if name := own or when.festival:
+        if name in marked(year):
+            yield marked(year)[name]
+    elif when.day:
+        yield date.fromisoformat(f"{year}-{when.day}")
+    elif when.nth:
+        month, nth, weekday = when.nth.split("/")
+        among = [day for day in days(year) if day.month == int(month) and WEEKDAYS[day.weekday()] == weekday]
+        yield among[-1 if nth == "last" else int(nth) - 1]
+    elif when.monthly:
+        yield from (date(year, month, when.monthly) for month in when.months or range(1, 13))
+    elif when.weekly:
+        yield from (day for day in days(year) if WEEKDAYS[day.weekday()] == when.weekly)
+
+
+@cache
+def said(year: int, audience: str) -> tuple[Said, ...]:
+    """All that is said in a year, in the order of the days; of what takes turns the first turn stands for each."""
+    found = [
+        Said(anchor + DAY * line.offset, line.minute, pack, line)
+        for pack in packs()
+        if pack.audience == audience and not pack.night and not pack.when.joined
+        for line in pack.lines
+        if line.turn <= 1
+        for near in (year - 1, year, year + 1)
+        for anchor in anchors(pack.when, line.festival, near)
+    ]
+    return tuple(sorted((one for one in found if one.day.year == year), key=lambda one: one.day))
+
+
+def theme_days(year: int) -> set[date]:
+    beats = {date(year, month["month"], beat["day"]) for month in MONTHS for beat in month["beat"]}
+    openings = {date(year, month, 1) for month in range(1, 13)}
+    return beats | openings | {month_end(day) for day in openings}
+
+
+both = pytest.mark.parametrize("audience", ["groups", "leaders"])
+every_year = pytest.mark.parametrize("year", YEARS)
+every_pack = pytest.mark.parametrize("key", sorted(PACKS))
+
+
+@every_year
+@both
+def test_two_things_on_a_day_only_where_a_festival_forces_them_and_then_at_one_hour(year: int, audience: str) -> None:
+    together: dict[date, list[Said]] = defaultdict(list)
+    for one in said(year, audience):
+        together[one.day].append(one)
+    for day, things in together.items():
+        assert len({one.pack.key for one in things}) == len(things), day
+        assert len(things) <= 2, day
+        if len(things) == 2:
+            assert any(one.moves for one in things), day
+            assert len({one.minute for one in things}) == 1, day
+
+
+@every_year
+@both
+def test_no_flood(year: int, audience: str) -> None:
+    """At most four in any seven days, also over the turn of the year."""
+    a_day = Counter(one.day for near in (year, year + 1) for one in said(near, audience))
+    for first in days(year):
+        assert sum(a_day[first + DAY * n] for n in range(7)) <= MOST_A_WEEK, first
+
+
+@every_year
+@both
+def test_no_gap(year: int, audience: str) -> None:
+    filled = {one.day for near in (year, year + 1) for one in said(near, audience)}
+    if audience == "groups":
+        filled |= theme_days(year) | theme_days(year + 1)
+    ordered = sorted(filled)
+    assert max(later - earlier for earlier, later in pairwise(ordered)).days <= LONGEST_GAP
+
+
+@every_year
+def test_a_group_is_spoken_to_at_most_three_times_a_week_on_average(year: int) -> None:
+    assert 100 <= len(said(year, "groups")) <= 156
+    assert 52 <= len(said(year, "leaders")) <= 104
+
+
+@every_pack
+def test_the_hours_are_those_of_waking_people(key: str) -> None:
+    pack = PACKS[key]
+    if pack.night:
+        allowed = {(22, 10)}
+    elif pack.audience == "leaders":
+        allowed = {(9, 10), (9, 40)}
+    else:
+        allowed = {(10, 0), (10, 30)} | ({(16, 30), (19, 30)} if pack.form == "live" else set())
+    assert {divmod(line.minute, 60) for line in pack.lines} <= allowed
+
+
+# ---------------------------------------------------------------- what there is
+
+
+def test_every_kind_of_campaign_is_there() -> None:
+    count = Counter((pack.form, pack.audience) for pack in packs())
+    assert {form for form, _ in count} == set(FORMS) - {"own"}
+    assert count["event", "groups"] == 4
+    assert count["farm", "groups"] == count["contest", "groups"] == 4
+    assert all(count["gala", audience] for audience in ("groups", "leaders"))
+    assert [pack.key for pack in packs() if pack.night] == ["night-talk"]
+
+
+def test_each_festival_and_each_solar_term_has_its_say() -> None:
+    assert {pack.when.festival for pack in packs() if pack.form == "festival"} - {""} == FESTIVALS
+    terms = PACKS["solar-terms"].lines
+    assert sorted(line.festival for line in terms) == sorted(TERMS)
+    assert all(line.text.endswith("？") for line in terms)
+
+
+def test_a_key_is_its_file() -> None:
+    from prompts.campaigns import FOLDER, read
+
+    assert all(read(path).key == path.stem for path in FOLDER.glob("*.toml"))
+
+
+@pytest.mark.parametrize(("key", "turns", "beats"), [
+    ("weekly-lesson", 52, 1), ("night-talk", 8, 1), ("member-day", 12, 2), ("live-day", 6, 3),
+])  # fmt: skip
+def test_turns_are_whole(key: str, turns: int, beats: int) -> None:
+    assert Counter(line.turn for line in PACKS[key].lines) == dict.fromkeys(range(1, turns + 1), beats)
+
+
+def test_a_new_leader_hears_one_thing_on_each_of_seven_days() -> None:
+    assert [line.offset for line in PACKS["first-week"].lines] == list(range(1, 8))
+
+
+def test_events_rise_and_fall_and_carry_pictures() -> None:
+    for pack in packs():
+        if pack.audience == "groups" and pack.form in {"event", "gala", "farm", "contest"}:
+            course = [line.phase for line in sorted(pack.lines, key=lambda line: line.offset)]
+            assert course == sorted(course, key=["warm", "peak", "last"].index), pack.key
+            assert {"warm", "peak"} <= set(course), pack.key
+            assert 1 <= sum(line.poster for line in pack.lines) <= 3, pack.key
+
+
+def test_the_peak_has_a_second_wording_in_many_campaigns() -> None:
+    compared = [line for pack in packs() for line in pack.lines if line.other]
+    assert len({pack.key for pack in packs() if any(line.other for line in pack.lines)}) >= 8
+    assert all(line.phase == "peak" and line.other != line.text for line in compared)
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def wordings(pack: Pack) -> list[str]:
+    """Every text of a campaign that somebody reads."""
+    lines = [text for line in pack.lines for text in (line.title, line.text, line.other) if text]
+    return [pack.name, pack.slogan, *lines]
+
+
+@every_pack
+def test_nothing_is_claimed_promised_or_shouted(key: str) -> None:
+    for text in wordings(PACKS[key]):
+        assert not wording.find(text, claims()), text
+        assert not BANNED.findall(text), text
+        assert len(EMOJI.findall(text)) <= 1, text
+        assert not re.search(r"(?<=[\u4e00-\u9fff])[,.?:;()]", text), text
+        assert text.count("“") == text.count("”"), text
+
+
+@every_pack
+def test_commands_that_are_named_exist(key: str) -> None:
+    for text in wordings(PACKS[key]):
+        for named in re.findall("「([^」]*)」", text):
+            assert named.split()[0] in COMMANDS, named
+
+
+@every_pack
+def test_a_text_holds_without_what_a_group_has_not_told(key: str) -> None:
+    for line in PACKS[key].lines:
+        assert not re.search(r"\{(?!year)", line.title)
+        for text in filter(None, (line.text, line.other)):
+            left = [row for row in text.splitlines() if not any(f"{{{name}}}" in row for name in SOMETIMES)]
+            assert sum(map(len, left)) >= 20, text
+            assert "{days_left}" not in text or line.offset < 0
+
+
+def test_no_sentence_stands_twice_in_the_year() -> None:
+    texts = [text for pack in packs() for text in wordings(pack)[2:]]
+    texts += [text for month in MONTHS for text in dict.fromkeys(texts_of(month))]
+    own = Counter(
+        sentence
+        for text in texts
+        for sentence in re.split("[。？\n]", text)
+        if len(sentence) >= 6 and not re.fullmatch(r"[^{}]+：\{\w+\}", sentence)
+    )
+    themes = Counter(
+        sentence
+        for month in MONTHS
+        for text in dict.fromkeys(texts_of(month))
+        for sentence in re.split("[。？\n]", text)
+    )
+    assert [sentence for sentence, times in own.items() if times > 1 and times != themes[sentence]] == []
+
+
+def test_no_trade_on_the_day_of_mourning() -> None:
+    (day,) = (line for line in PACKS["festival-qingming"].lines if line.offset == 0)
+    assert not TRADE.search(day.title + day.text + day.other)
+    for year in YEARS:
+        said_then = [one.pack.key for one in said(year, "groups") if one.day == marked(year)["qingming"]]
+        assert said_then == ["festival-qingming"]
+
+
+# ---------------------------------------------------------------- the checks can fail
+
+
+@pytest.mark.parametrize("text", ["全场特价", "快来！", "家人们早"])
+def test_bad_wording_is_noticed(text: str) -> None:
+    assert BANNED.search(text)
+
+
+def test_the_days_are_those_of_the_calendar() -> None:
+    assert list(anchors(When(nth="5/4/sat"), "", 2027)) == [date(2027, 5, 22)]
+    assert list(anchors(When(nth="5/last/mon"), "", 2027)) == [date(2027, 5, 31)]
+    assert list(anchors(When(festival="chunjie"), "", 2027)) == [date(2027, 2, 6)]
+    assert list(anchors(When(), "liqiu", 2027)) == []  # 七夕 falls on that day and is said instead
+    assert len(list(anchors(When(weekly="mon"), "", 2027))) == 52
+    assert len(list(anchors(When(monthly=28, months=(3, 6)), "", 2027))) == 2
