@@ -21,6 +21,8 @@ MOST = 3
 _ENDS = re.compile(r"(?<=[。!?;…\n~])\s*|(?<=[,])\s*|\s{2,}")
 _MARKS = " ,.。!?;:…~\n\t-、"
 _HARD = "。!?;…\n~"
+_GAPS = re.compile(r"(?<=[^\W\d_a-zA-Z])\s(?=[^\W\d_a-zA-Z])|(?<=吗)(?=[^\W\d_a-zA-Z])")
+"""Where two questions may meet without a mark or a word: a blank between two words, the end of a question."""
 _SHORTEST = 3
 """Characters without which a clause is no question of its own."""
 
@@ -77,7 +79,7 @@ def _clauses(whole: str) -> list[_Clause]:
 
 
 def _joined(part: str) -> list[str]:
-    """Cut at joining words, where a question stands on both sides; at the beginning the word itself goes."""
+    """Cut at joining words and at blanks, where a question stands on both sides; at the beginning the word itself goes."""
     joiners, asks = turns().joiners, turns().asks
     first = joiners.match(part.lstrip())
     if first is not None and part.lstrip()[first.end() :].strip(_MARKS):
@@ -86,7 +88,20 @@ def _joined(part: str) -> list[str]:
         left, right = part[: found.start()], part[found.end() :]
         if asks.search(left.strip(_MARKS)) and asks.search(right.strip(_MARKS)):
             return [left, *_joined(right)]
+    for gap in _GAPS.finditer(part):
+        left, right = part[: gap.start()], part[gap.end() :]
+        if _is_whole(left) and _is_whole(right):
+            return [left, *_joined(right)]
     return [part]
+
+
+def _is_whole(part: str) -> bool:
+    """Whether a piece is a question by itself, and not what belongs to the one beside it."""
+    plain = normalise.question(part).strip(_MARKS)
+    known = turns()
+    if len(plain) < _SHORTEST or known.tags.fullmatch(plain) is not None:
+        return False
+    return bool(known.asks.search(plain)) and known.leans[2].fullmatch(plain) is None
 
 
 def leans(text: str) -> bool:

@@ -1,6 +1,7 @@
 """👍 and 👎 under an answer: one a member, entry and day; the second press changes it. 👎 offers what else helps.
 
-Pressing is silent but for 👎. Nobody who does not want to be recorded leaves a row.
+Pressing is silent but for the asker's own 👎; a bystander's is counted and no more. Nobody who does not want to be recorded
+leaves a row.
 
 Source: F62, F64.
 """
@@ -127,6 +128,8 @@ def prepare_down(ctx: Context) -> Missed:
     last = turns.last(ctx)
     mine = last is not None and last.entry == entry
     question = last.question if last is not None and mine else title(ctx.session, document_id, entry) or ""
+    if turns.asked_by_another(ctx, entry):
+        question = ""
     group_id = ctx.group.id if ctx.group is not None else None
     return Missed(ctx.answering, question, entry, group_id, asking.reads_manual(ctx), ctx.now)
 
@@ -140,9 +143,9 @@ async def work_down(missed: Missed) -> Sequence[Candidate]:
 
 
 def down(ctx: Context, others: Sequence[Candidate]) -> Sequence[Reply]:
-    """It did not help: the leader is one tap away, and so are the next best entries."""
+    """It did not help: the leader is one tap away, and so are the next best entries, for who asked."""
     _press(ctx, -1)
-    return [not_it(ctx.text, others)]
+    return [] if turns.asked_by_another(ctx, read(ctx.text)[1]) else [not_it(ctx.text, others)]
 
 
 def not_it(reference: str, others: Sequence[Candidate]) -> Reply:

@@ -47,6 +47,24 @@ def last(ctx: Context) -> Before | None:
     return Before(row.question, row.entry)
 
 
+def asked_by_another(ctx: Context, entry: str) -> bool:
+    """Say whether it was somebody else here, and not the actor, whom an entry answered some minutes ago."""
+    mine = last(ctx)
+    if ctx.incoming.place is Place.DM or (mine is not None and mine.entry == entry):
+        return False
+    found = ctx.session.exec(
+        pick(Turn.person_id)
+        .where(
+            Turn.place == place_of(ctx),
+            Turn.entry == entry,
+            col(Turn.person_id) != ctx.actor.person_id,
+            col(Turn.at) >= ctx.now - KEPT,
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
 def keep(ctx: Context, question: str, entry: str) -> None:
     """Note the actor's question, and let go of everybody's that is too old."""
     ctx.session.execute(delete(Turn).where(col(Turn.at) < ctx.now - KEPT))

@@ -16,6 +16,7 @@ from engagement.registry import FEATURES
 from knowledge import ingest
 from knowledge.answering import Answering, open_answering
 from knowledge.settings import KnowledgeSettings
+from storage.documents import Question
 from storage.groups import Member
 from storage.learning import AnswerTally, Feedback, Proposal, Turn
 from tests.engagement.stage import Stage, at, keys, open_stage, placeholders_match, shown
@@ -275,6 +276,19 @@ def test_a_thumb_down_leads_to_the_leader_with_one_tap(stage: Stage) -> None:
     said = ask(stage, "", button=tell)
     assert keys(said) == ["faq.passed_on", "faq.to_leader"]
     assert said[1].values["question"] == "几点提货"
+
+
+def test_a_bystander_s_thumb_down_is_counted_and_no_more(stage: Stage) -> None:
+    """李阿姨 asked; 王姐 presses 👎: nothing is said, offered or handed over. After ten minutes nobody knows who asked."""
+    enter(stage, "李阿姨", "王姐")
+    (answer,) = stage.say("李阿姨", "请问 几点提货")
+    down = thumbs_of(answer)[1]
+    assert stage.say("王姐", "", button=down) == []
+    assert stage.say("王姐", "", button=down) == [], "twice is once"
+    (tally,) = table(stage, AnswerTally)
+    assert (tally.missed, tally.handed_over) == (1, 0)
+    assert table(stage, Question) == [] and table(stage, Proposal) == []
+    assert keys(stage.say("李阿姨", "", button=down)) == ["faq.missed"], "who asked is helped on"
 
 
 def test_a_leader_puts_an_answer_right_by_quoting_it(stage: Stage) -> None:
