@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
+from sqlalchemy import select as pick
 from sqlmodel import col, select
 
 from knowledge import likeness, proposals
@@ -70,6 +71,16 @@ class Gap:
     def count(self) -> int:
         """How often it was asked."""
         return len(self.questions)
+
+
+class _Asked(NamedTuple):
+    """What is read of a question."""
+
+    id: int
+    group_id: int | None
+    text: str
+    state: str
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +145,16 @@ def grouped(
         Without what has been proposed, taken or laid aside already, by meaning.
     """
 
-    def read(session: Session) -> tuple[Measure, list[Question], list[_Settled]]:
-        wanted = select(Question).where(
+    def read(session: Session) -> tuple[Measure, list[_Asked], list[_Settled]]:
+        wanted = pick(*(getattr(Question, name) for name in _Asked._fields)).where(
             col(Question.state).in_(("open", "expired")),
-            Question.text != "",
+            col(Question.text) != "",
             col(Question.asked_at) >= now - timedelta(days=DAYS),
         )
         if groups is not None:
             wanted = wanted.where(col(Question.group_id).in_(list(groups)))
-        rows = list(session.exec(wanted.order_by(col(Question.id).desc()).limit(MOST_QUESTIONS)))
-        return measure(session, base), rows, _handled(session, now)
+        rows = session.execute(wanted.order_by(col(Question.id).desc()).limit(MOST_QUESTIONS)).all()
+        return measure(session, base), [_Asked(*row) for row in rows], _handled(session, now)
 
     known, rows, handled = database.read_now(read)
     rows = [one for one in rows if len(one.text.strip()) >= 2]
@@ -164,9 +175,9 @@ def grouped(
         keep = [at for at in range(len(rows)) if at not in done]
         rows, table = [rows[at] for at in keep], table[keep]
     stars = likeness.groups(table, floor)
-    told = [_gap([rows[at] for at in star]) for star in stars]
-    told.sort(key=lambda one: (-one.count, -one.last_at.timestamp()))
-    return database.read_now(lambda session: [_nearest(session, base, one, now) for one in told[:limit]])
+    stars.sort(key=lambda star: (-len(star), -max(rows[at].asked_at for at in star).timestamp()))
+    told = [_gap([rows[at] for at in star]) for star in stars[:limit]]
+    return database.read_now(lambda session: [_nearest(session, base, one, now) for one in told])
 
 
 def _handled(session: Session, now: datetime) -> list[_Settled]:
@@ -188,13 +199,13 @@ def _handled(session: Session, now: datetime) -> list[_Settled]:
     return [(within[one.scope], text) for one in rows for text in one.phrasings or ()]
 
 
-def _gap(rows: Sequence[Question]) -> Gap:
-    freshest = max(rows, key=lambda one: (one.asked_at, one.id or 0))
+def _gap(rows: Sequence[_Asked]) -> Gap:
+    freshest = max(rows, key=lambda one: (one.asked_at, one.id))
     asking = {one.group_id for one in rows}
     alone = next(iter(asking)) if len(asking) == 1 else None
     asked = proposals.distinct([freshest.text, *(one.text for one in rows)])
     return Gap(
-        tuple(one.id or 0 for one in rows),
+        tuple(one.id for one in rows),
         asked[0] if asked else mask_outgoing(freshest.text),
         tuple(asked[1:4]),
         f"group:{alone}" if alone is not None else "all",
