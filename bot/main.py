@@ -32,7 +32,7 @@ from engagement.feature import Fetch, FollowUp, JobSpec
 from engagement.kernel import Incoming, Sender, in_words
 from engagement.registry import FEATURES
 from knowledge import speech
-from prompts.campaigns import packs as ready_campaigns
+from prompts import campaigns
 from prompts.loader import texts
 from scheduler import clock as clock_work
 from scheduler.delivery import Conduct
@@ -42,9 +42,11 @@ from storage.engine import Database, Session, open_database
 
 if TYPE_CHECKING:
     from knowledge.answering import Answering
+    from prompts.campaigns import Pack
 
 log = structlog.get_logger("bot.main")
 PRUNE_EVERY = timedelta(hours=1)
+PLAN_EVERY = timedelta(days=1)
 LEARN_EVERY = timedelta(seconds=30)
 PLATFORMS = ("telegram", "wechat", "wecom")
 """Channels on which strangers write: there one person's commands a minute are bounded."""
@@ -87,6 +89,7 @@ class Program:
 
     Attributes:
         senders: channel → sending half; filled by whoever starts a channel.
+        seeded: the starter base and the ready year belong into it.
     """
 
     directory: Path
@@ -103,7 +106,9 @@ class Program:
     pump: Pump
     ownership: Ownership | None
     me: str
+    seeded: bool = False
     _pruned: datetime | None = field(default=None)
+    _year_planned: datetime | None = field(default=None)
     _learnt: datetime | None = field(default=None)
     _running: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -167,6 +172,7 @@ class Program:
             clock.set(to)
         await self.pump.flush()
         await self.prune()
+        await self.plan_year()
 
     async def run_due(self) -> None:
         """Plan and send what is due now, in this process (``play``, the simulator); live channels use the engine."""
@@ -215,6 +221,20 @@ class Program:
         await self.database.write(forget)
         await self.pictures.prune(now)
 
+    async def plan_year(self) -> None:
+        """Plan the ready campaigns of this year and in time those of the next one, one a transaction, once a day."""
+        now = self.clock.now()
+        if not self.seeded or (self._year_planned is not None and now - self._year_planned < PLAN_EVERY):
+            return
+        self._year_planned = now
+
+        def missing(session: Session) -> list[tuple[Pack, int]]:
+            return plans.unplanned(session, campaigns.packs(), now)
+
+        local = self.settings.mode is Mode.LOCAL
+        for pack, year in await self.database.read(missing):
+            await self.database.write(partial(plans.load, pack=pack, year=year, now=now, approved=local))
+
     def close(self) -> None:
         """Finish and let go."""
         self.pictures.close()
@@ -242,7 +262,7 @@ def open_program(
         settings: default: read from the environment.
         clock: default: the host's.
         answers: open the knowledge base (heavy libraries are imported only then).
-        seed: load the starter knowledge base into a directory that has none.
+        seed: load the starter knowledge base into a directory that has none, and plan the ready year.
         own: take the directory's lock; False only for reading beside a server.
         gated: hold sends back to the platforms' rates; False on a simulated clock, where nothing waits.
         drawn: draw cards; False sends their words alone (measurements of everything else).
@@ -276,11 +296,6 @@ def open_program(
             from knowledge.starter import load_starter
 
             load_starter(answering, clock.now(), publish=settings.mode is Mode.LOCAL, wait=not gated)
-    if seed:
-        approved = settings.mode is Mode.LOCAL
-        database.write_now(
-            lambda session: plans.load_ready(session, ready_campaigns(), clock.now(), approve_them=approved)
-        )
     dispatcher = Dispatcher(FEATURES, answering)
     dispatcher.pages = resident_pages(settings)
     gateway = Gateway(database, dispatcher, clock, paced=PLATFORMS if gated else ())
@@ -306,6 +321,7 @@ def open_program(
         Pump(gateway, courier),
         ownership,
         f"{os.uname().nodename}:{os.getpid()}",
+        seeded=seed,
     )
 
 

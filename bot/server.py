@@ -225,6 +225,7 @@ class Server:
                 await self.program.pump.flush()
                 await self.program.attend()
                 await self.program.prune()
+                await self.program.plan_year()
             except OSError as error:
                 log.warning("flush.failed", kind=type(error).__name__)
 

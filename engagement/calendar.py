@@ -115,25 +115,51 @@ def month_end(day: date) -> date:
 
 
 @lru_cache(maxsize=1024)
-def festival(day: date) -> str:
-    """Return the id of the festival or solar term of a day, or ``""``.
+def festivals(day: date) -> tuple[str, ...]:
+    """Return the ids of the festivals and the solar term of a day, the weightiest first; most days have none.
 
     Lunar days and solar terms come from lunar-python, a library kept for it.
     """
     from lunar_python import Solar
 
-    fixed = _SOLAR_FESTIVALS.get((day.month, day.day))
-    if fixed:
-        return fixed
+    found = [_SOLAR_FESTIVALS.get((day.month, day.day), "")]
     if day.month == 5 and day.weekday() == 6 and 8 <= day.day <= 14:
-        return "muqinjie"
+        found.append("muqinjie")
     if day.month == 6 and day.weekday() == 6 and 15 <= day.day <= 21:
-        return "fuqinjie"
+        found.append("fuqinjie")
     lunar = Solar.fromYmd(day.year, day.month, day.day).getLunar()
-    term = _TERMS.get(lunar.getJieQi())
     if lunar.getMonth() == 12 and lunar.next(1).getMonth() == 1:
-        return "chuxi"
-    return _LUNAR_FESTIVALS.get((lunar.getMonth(), lunar.getDay()), "") or term or ""
+        found.append("chuxi")
+    found += [_LUNAR_FESTIVALS.get((lunar.getMonth(), lunar.getDay()), ""), _TERMS.get(lunar.getJieQi(), "")]
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+def festival(day: date) -> str:
+    """Return the id of the weightiest festival or solar term of a day, or ``""``."""
+    return next(iter(festivals(day)), "")
+
+
+def festival_day(name: str, year: int) -> date:
+    """Return the first day of a year that is a festival or solar term, also one that another festival outshines.
+
+    Raises:
+        ValueError: the year has no such day.
+    """
+    found = _year(year).get(name)
+    if found is None:
+        raise ValueError(f"no festival {name!r} in {year}")
+    return found
+
+
+@lru_cache(maxsize=4)
+def _year(year: int) -> Mapping[str, date]:
+    found: dict[str, date] = {}
+    day = date(year, 1, 1)
+    while day.year == year:
+        for name in festivals(day):
+            found.setdefault(name, day)
+        day += timedelta(days=1)
+    return found
 
 
 DOUBLED = frozenset(

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from hashlib import blake2s
 from itertools import pairwise
 
-from engagement.calendar import EPOCH, festival
+from engagement.calendar import EPOCH, festival_day
 from prompts.campaigns import WEEKDAYS, Line, Pack, When
 
 GRACE_MINUTES = 180
@@ -41,7 +41,7 @@ def year_of(pack: Pack, year: int) -> list[Dated]:
     """
     found: list[Dated] = []
     for line in pack.lines:
-        anchors = [(1, _festival(line.festival, year))] if line.festival else list(_anchors(pack.when, year))
+        anchors = [(1, festival_day(line.festival, year))] if line.festival else list(_anchors(pack.when, year))
         for turn, anchor in anchors:
             if line.turn and (turn - 1) % _turns(pack) + 1 != line.turn:
                 continue
@@ -66,7 +66,7 @@ def _anchors(when: When, year: int) -> Iterator[tuple[int, date]]:
         month, number = map(int, when.day.split("-"))
         yield 1, date(year, month, min(number, 28) if month == 2 else number)
     elif when.festival:
-        yield 1, _festival(when.festival, year)
+        yield 1, festival_day(when.festival, year)
     elif when.nth:
         yield 1, _nth(when.nth, year)
     elif when.monthly:
@@ -91,15 +91,6 @@ def _nth(text: str, year: int) -> date:
         last = first + timedelta(days=28)
         return last if last.month == first.month else last - timedelta(days=7)
     return first + timedelta(days=7 * (int(which) - 1))
-
-
-def _festival(name: str, year: int) -> date:
-    day = date(year, 1, 1)
-    while day.year == year:
-        if festival(day) == name:
-            return day
-        day += timedelta(days=1)
-    raise ValueError(f"no festival {name!r} in {year}")
 
 
 def is_second(plan_key: str, group_id: int) -> bool:

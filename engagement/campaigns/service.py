@@ -101,33 +101,39 @@ def plan(session: Session, pack: Pack, year: int, now: datetime, *, scope: str =
     return made
 
 
-def load_ready(session: Session, packs: Sequence[Pack], now: datetime, *, approve_them: bool) -> int:
-    """Plan the ready campaigns of this year, and of the next one when this one is nearly over; returns how many are new.
+def unplanned(session: Session, packs: Sequence[Pack], now: datetime) -> list[tuple[Pack, int]]:
+    """Return what of the ready campaigns is to be planned: this year's, and the next one's when this one is nearly over.
 
-    What was approved last year is approved for the next one too: the words are the same. Campaigns that are over are left
-    out.
-
-    Args:
-        approve_them: without anybody's word (a directory to try things out); else they wait as drafts.
+    What is over is left out, and so is what is there already.
     """
     today = calendar.local_day(now, HOME)
     years = [today.year]
     if (date(today.year + 1, 1, 1) - today).days <= NEXT_YEAR_DAYS:
         years.append(today.year + 1)
-    there = dict(session.exec(pick(Plan.key, Plan.stage)).all())
-    made = 0
-    for year in years:
-        for pack in packs:
-            if f"{pack.key}:{year}" in there or (pack.when.joined and any(k.startswith(f"{pack.key}:") for k in there)):
+    there = set(session.exec(pick(Plan.key)).all())
+    once = {key.partition(":")[0] for key in there}
+    found: list[tuple[Pack, int]] = []
+    for pack in packs:
+        for year in years[:1] if pack.when.joined else years:
+            if f"{pack.key}:{year}" in there or (pack.when.joined and pack.key in once):
                 continue
             days = rules.year_of(pack, year)
-            if not days or (days[-1].day < today and not pack.when.joined):
-                continue
-            new = plan(session, pack, year, now)
-            there[new.key] = new.stage
-            made += 1
-            if approve_them or there.get(f"{pack.key}:{year - 1}") == "approved":
-                approve(session, new, None, now)
+            if days and (days[-1].day >= today or pack.when.joined):
+                found.append((pack, year))
+    return found
+
+
+def load(session: Session, pack: Pack, year: int, now: datetime, *, approved: bool) -> Plan:
+    """Plan a ready campaign's year.
+
+    Args:
+        approved: without anybody's word (a directory to try things out). What was approved last year is approved for the
+            next one too, since the words are the same; anything else waits as a draft.
+    """
+    made = plan(session, pack, year, now)
+    before = session.exec(pick(Plan.stage).where(Plan.key == f"{pack.key}:{year - 1}")).first()
+    if approved or before == "approved":
+        approve(session, made, None, now)
     return made
 
 

@@ -203,3 +203,13 @@ def test_every_festival_comes_once_a_year() -> None:
         twice = {name for name in named if name and named.count(name) > 1}
         assert twice <= {"laba", "xiaonian", "chuxi"}, year
         assert {"chunjie", "duanwu", "guoqing"} <= set(named)
+
+
+def test_a_festival_is_found_also_where_another_one_outshines_it() -> None:
+    """2026-03-20 is 春分 and the second day of the second lunar month at once."""
+    assert calendar.festivals(date(2026, 3, 20)) == ("longtaitou", "chunfen")
+    assert calendar.festival(date(2026, 3, 20)) == "longtaitou"
+    assert calendar.festival_day("chunfen", 2026) == date(2026, 3, 20)
+    assert calendar.festival_day("muqinjie", 2027) == date(2027, 5, 9)
+    with pytest.raises(ValueError, match="no festival 'none' in 2027"):
+        calendar.festival_day("none", 2027)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -241,8 +242,11 @@ async def test_a_leaders_own_schedule_can_be_had_before_its_time(town: Town) -> 
 def test_the_ready_year_is_planned_once_and_follows_last_years_approval(town: Town) -> None:
     packs = (EVENT, LESSON, COURSE)
 
-    def load(now: datetime, approve: bool) -> int:
-        return town.database.write_now(lambda s: service.load_ready(s, packs, now, approve_them=approve))
+    def load(now: datetime, approved: bool) -> int:
+        missing = town.database.read_now(lambda s: service.unplanned(s, packs, now))
+        for one, year in missing:
+            town.database.write_now(partial(service.load, pack=one, year=year, now=now, approved=approved))
+        return len(missing)
 
     assert load(JUNE, True) == 3
     assert load(JUNE, True) == 0
@@ -253,10 +257,8 @@ def test_the_ready_year_is_planned_once_and_follows_last_years_approval(town: To
 
 
 def test_what_is_over_and_what_is_there_is_not_planned(town: Town) -> None:
-    assert (
-        town.database.write_now(lambda s: service.load_ready(s, (EVENT,), at("2027-07-01T12:00"), approve_them=True))
-        == 0
-    )
+    late = at("2027-07-01T12:00")
+    assert town.database.read_now(lambda s: service.unplanned(s, (EVENT,), late)) == []
     planned(town, EVENT)
     with pytest.raises(Refusal, match="there"):
         planned(town, EVENT)
