@@ -82,9 +82,10 @@ def bar() -> Iterator[Callable[[str, int, int], None]]:
         tasks: dict[str, TaskID] = {}
 
         def show(kind: str, done: int, total: int) -> None:
+            said = texts().fill(f"kb.progress_{kind}", {"done": done, "total": total})
             if kind not in tasks:
-                tasks[kind] = bars.add_task(texts().raw(f"kb.progress_{kind}"), total=total)
-            bars.update(tasks[kind], completed=done, total=total)
+                tasks[kind] = bars.add_task(said, total=total)
+            bars.update(tasks[kind], completed=done, total=total, description=said)
 
         yield show
 

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowledge import confidence, embedding, judge, model, normalise, retriever, spelling
+from knowledge import concerns, confidence, embedding, judge, model, normalise, retriever, spelling
 from knowledge.answer import Answer, Candidate, Decision, Passage, Prepared, Scope, Sight, fill, lacking
 from knowledge.catalogue import Catalogue, Reader, Shelf
 from knowledge.confidence import Floors
@@ -272,7 +272,7 @@ class KnowledgeBase:
             odds = confidence.CERTAIN
         else:
             odds = confidence.log_odds(ranked[0]) if ranked else -confidence.CERTAIN
-        decision, passages = self._decide(odds, ranked, found)
+        decision, passages = self._decide(asked, odds, ranked, found)
         if decision in {"handed_over", "refused"}:
             passage = self._best_passage(session, catalogue.passages, words, near, sight)
             if passage is not None:
@@ -306,13 +306,13 @@ class KnowledgeBase:
             return {}
 
     def _decide(
-        self, odds: float, ranked: list[Ranked], found: dict[int, Passage]
+        self, asked: str, odds: float, ranked: list[Ranked], found: dict[int, Passage]
     ) -> tuple[Decision, tuple[Passage, ...]]:
         if ranked and odds >= self._floors.answer:
             return "answered", tuple(found[one.item.chunk] for one in ranked[:OFFERED])
         if ranked and odds >= self._floors.ask:
             return "asked_back", ()
-        return ("handed_over" if odds >= self._floors.hand else "refused"), ()
+        return ("handed_over" if concerns.leader(asked, likely=odds >= self._floors.hand) else "refused"), ()
 
     def _best_passage(
         self, session: Session, shelf: Shelf, asked: Asked, near: dict[int, float], sight: Sight

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 STARTER = Path(__file__).resolve().parents[1] / "prompts" / "knowledge"
 OPERATOR = Hand("cli")
+Progress = Callable[[str, int, int], None]
+"""Called with what is done (``page``, ``read``), how much of it, and how much there is."""
 _BATCH = 40
 _LINES = 400
 _SCOPE = re.compile(r"all|(?:region|group):[^\s:]{1,60}")
@@ -117,7 +119,7 @@ def add(
     hand: Hand = OPERATOR,
     publish: bool = False,
     zone: str = days.ZONE,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Added:
     """Takes a file in as a new version of the document of this name and scope, and looks through it.
 
@@ -129,7 +131,8 @@ def add(
         hand: Who takes it in.
         publish: At once, by the same hand; else it is left a draft.
         zone: Whose days the file means where it says from when to when something holds.
-        progress: Called with (rows written, rows in all).
+        progress: Called with (``page``, pages read, pages in all) while a format with pages is read, then with (``read``,
+            rows written, rows in all).
 
     Raises:
         KnowledgeRefusal: the file cannot be taken in (``loaders.load``), the scope is unknown, somebody else took the
@@ -138,7 +141,7 @@ def add(
     """
     check_scope(label.scope)
     label = replace(label, name=(label.name or path.name)[:200])
-    loaded = loaders.load(path)
+    loaded = loaders.load(path, partial(progress, "page") if progress is not None else None)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     rows = list(rows_of(loaded, path, zone))
     if not rows:
@@ -244,7 +247,7 @@ def _write(
     rows: Sequence[Row],
     loaded: loaders.Loaded,
     now: datetime,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> None:
     """Rows and findings of a version, some hundred at a time."""
     passed = database.read_now(lambda session: accepted(session, place.document))
@@ -262,7 +265,7 @@ def _write(
         database.write_now(partial(write, start=done, part=part))
         done += len(part)
         if progress is not None:
-            progress(done, len(rows))
+            progress("read", done, len(rows))
 
     def write_rest(session: Session) -> None:
         _unfinished(session, place)

@@ -6,16 +6,11 @@ alone: ``wording`` says what its word may change.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from knowledge.breaker import Breaker
-from knowledge.errors import ModelFault
-from knowledge.model import Worded, inert, prompt, read_message
+from knowledge.model import Endpoint, Worded, arguments, inert, prompt, read_message
 
 if TYPE_CHECKING:
     from knowledge.settings import KnowledgeSettings
@@ -39,45 +34,22 @@ class Judge(Protocol):
         """
 
 
-class EndpointJudge:
-    """Asks for one word and reads the chances of its first token.
+class EndpointJudge(Endpoint):
+    """Asks for one word and reads the chances of its first token."""
 
-    Args:
-        settings: Address, key, model, deadline in seconds.
-        clock: Monotonic seconds.
-    """
+    what = rules = "judge"
 
-    def __init__(self, settings: KnowledgeSettings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._settings = settings
-        self._breaker = Breaker(clock)
-        self._model: Any = None
-        self.name = f"{settings.model} ({prompt('judge')[0]})"
+    def _make(self) -> Any:
+        from langchain_openai import ChatOpenAI
 
-    def _built(self) -> Any:
-        if self._model is None:
-            from langchain_openai import ChatOpenAI
-
-            from knowledge.model import arguments
-
-            self._model = ChatOpenAI(**arguments(self._settings, most_tokens=2), logprobs=True, top_logprobs=_LOOKED_AT)
-        return self._model
+        return ChatOpenAI(**arguments(self._settings, most_tokens=2), logprobs=True, top_logprobs=_LOOKED_AT)
 
     async def chance(self, question: str, passage: str) -> tuple[float, Worded]:
         """See ``Judge.chance``; question and passage are masked before they leave."""
-        import openai
-
-        if not self._breaker.allows():
-            raise ModelFault("judge", "paused")
         told = f"<passage>\n{inert(passage)}\n</passage>\n\n<question>\n{inert(question)}\n</question>"
-        model = await asyncio.to_thread(self._built)
-        try:
-            async with asyncio.timeout(self._settings.deadline / 2):
-                message = await model.ainvoke([("system", prompt("judge")[1]), ("human", told)])
+        async with self.asking(self._settings.deadline / 2) as model:
+            message = await model.ainvoke([("system", prompt(self.rules)[1]), ("human", told)])
             found = _chance(message)
-        except (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            self._breaker.failed()
-            raise ModelFault("judge", type(error).__name__) from error
-        self._breaker.succeeded()
         return found, read_message(message)
 
 

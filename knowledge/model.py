@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -69,50 +70,75 @@ def prompt(name: str = "answer") -> tuple[str, str]:
     return head.removeprefix("version:").strip(), body.strip()
 
 
-class EndpointChat:
-    """langchain-core prompt | ChatOpenAI, with a deadline over all retries and a breaker.
+class Endpoint:
+    """An endpoint that is asked one kind of thing: built by the first question, with a deadline and a breaker.
 
     Args:
         settings: Address, key, model, deadline in seconds.
         clock: Monotonic seconds.
     """
 
+    what = "chat"
+    """What faults are told of."""
+    rules = "answer"
+    """Its system message in prompts/llm."""
+
     def __init__(self, settings: KnowledgeSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._breaker = Breaker(clock)
-        self._chain: Any = None
-        self.name = f"{settings.model} ({prompt()[0]})"
+        self._made: Any = None
+        self.name = f"{settings.model} ({prompt(self.rules)[0]})"
+
+    def _make(self) -> Any:
+        """What langchain asks; its imports take two seconds."""
+        raise NotImplementedError
 
     def _built(self) -> Any:
-        if self._chain is None:
-            from langchain_core.prompts import ChatPromptTemplate
-            from langchain_openai import ChatOpenAI
+        if self._made is None:
+            self._made = self._make()
+        return self._made
 
-            template = ChatPromptTemplate.from_messages([("system", "{rules}"), ("human", "{passages}\n\n{question}")])
-            self._chain = template | ChatOpenAI(**arguments(self._settings, most_tokens=self._settings.max_tokens))
-        return self._chain
+    @asynccontextmanager
+    async def asking(self, seconds: float) -> AsyncIterator[Any]:
+        """What langchain asks, within a deadline in seconds; what goes wrong in the block is a fault and is counted.
 
-    async def word(self, question: str, passages: Sequence[str], heard: Heard | None = None) -> Worded:
-        """See ``ChatModel.word``; question and passages are masked before they leave."""
+        Raises:
+            ModelFault: No answer in time or one that cannot be read, or there were too many of these just now.
+        """
         import openai
 
         if not self._breaker.allows():
-            raise ModelFault("chat", "paused")
+            raise ModelFault(self.what, "paused")
+        made = await asyncio.to_thread(self._built)
+        try:
+            async with asyncio.timeout(seconds):
+                yield made
+        except (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            self._breaker.failed()
+            raise ModelFault(self.what, type(error).__name__) from error
+        self._breaker.succeeded()
+
+
+class EndpointChat(Endpoint):
+    """langchain-core prompt | ChatOpenAI, with a deadline over all retries and a breaker."""
+
+    def _make(self) -> Any:
+        from langchain_core.prompts import ChatPromptTemplate
+        from langchain_openai import ChatOpenAI
+
+        template = ChatPromptTemplate.from_messages([("system", "{rules}"), ("human", "{passages}\n\n{question}")])
+        return template | ChatOpenAI(**arguments(self._settings, most_tokens=self._settings.max_tokens))
+
+    async def word(self, question: str, passages: Sequence[str], heard: Heard | None = None) -> Worded:
+        """See ``ChatModel.word``; question and passages are masked before they leave."""
         numbered = "\n".join(f"<passage>\n{inert(text)}\n</passage>" for text in passages)
         values = {
             "rules": prompt()[1],
             "passages": numbered,
             "question": f"<question>\n{inert(question)}\n</question>",
         }
-        chain = await asyncio.to_thread(self._built)  # the first call imports for two seconds
-        try:
-            async with asyncio.timeout(self._settings.deadline):
-                message = await (chain.ainvoke(values) if heard is None else _streamed(chain, values, heard))
-            worded = read_message(message)
-        except (openai.OpenAIError, TimeoutError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            self._breaker.failed()
-            raise ModelFault("chat", type(error).__name__) from error
-        self._breaker.succeeded()
+        async with self.asking(self._settings.deadline) as chain:
+            worded = read_message(await (chain.ainvoke(values) if heard is None else _streamed(chain, values, heard)))
         if not worded.text.strip():
             raise ModelFault("chat", "empty")
         return worded

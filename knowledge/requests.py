@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from storage.engine import Database, Session
 
 Progress = Callable[[str, int, int], None]
-"""Called with a text key's last part (``read``, ``index``, ``ask``), what is done, and what there is."""
+"""Called with a text key's last part (``page``, ``read``, ``index``, ``ask``), what is done, and what there is."""
 Request = dict[str, Any]
 Change = Callable[["Answering", Request, datetime, Hand, Progress], dict[str, Any]]
 Read = Callable[["Session", Request, datetime], dict[str, Any]]
@@ -316,6 +316,11 @@ def _add(answering: Answering, request: Request, now: datetime, hand: Hand, prog
     chosen += ingest.files([Path(path) for path in request["paths"] if path not in pages])
     added: list[dict[str, Any]] = []
     refused: list[KnowledgeRefusal] = []
+
+    def told(what: str, done: int, total: int) -> None:
+        if what == "page" or len(chosen) == 1:
+            progress(what, done, total)
+
     for at, (path, document) in enumerate(chosen):
         progress("read", at, len(chosen))
         source = links.page(path, answering.options) if isinstance(path, str) else nullcontext((path, document))
@@ -329,7 +334,7 @@ def _add(answering: Answering, request: Request, now: datetime, hand: Hand, prog
                     hand=hand,
                     publish=bool(request.get("publish")),
                     zone=_zone(request),
-                    progress=(lambda done, total: progress("read", done, total)) if len(chosen) == 1 else None,
+                    progress=told,
                 )
         except KnowledgeRefusal as refusal:
             refused.append(refusal)

@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from engagement.feature import Context, Fetch
 from engagement.kernel import Button, Kind, Place, Reply
 from knowledge import lifecycle
 from knowledge.errors import KnowledgeRefusal
+from prompts.loader import texts
 from storage import outbox
 from storage.documents import Chunk, DocumentVersion
 from storage.groups import Group
@@ -43,6 +44,8 @@ FETCH_SECONDS = 60.0
 AT_ONCE = 2
 """Files that are read at a time; others wait."""
 URL_SHOWN = 60
+MANY_PAGES = 20
+"""Pages from which on it is shown how far the reading is."""
 _FOLDER = "tuantuan-file-"
 _LEFT_OVER = 3600.0
 """Seconds after which a folder is what a crash left."""
@@ -57,6 +60,7 @@ class Sent:
         scope, audience: whom the document is for; an empty audience leaves it as it was.
         url: the web page that it is, where it is one; then ``media_id`` is empty.
         subject: of the one message that tells how far it is.
+        show: shows in private at which page it is, where the channel can take such words back; see ``Context``.
     """
 
     who: Curator
@@ -70,6 +74,7 @@ class Sent:
     subject: str
     url: str = ""
     options: DocumentSettings | None = None
+    show: Callable[[str], Awaitable[None]] | None = None
 
 
 def prepare(ctx: Context) -> Sent:
@@ -103,6 +108,7 @@ def prepare(ctx: Context) -> Sent:
         f"kb_file:{hashlib.blake2b(ctx.chance.encode(), digest_size=8).hexdigest()}",
         url,
         ctx.answering.options,
+        ctx.show,
     )
 
 
@@ -165,10 +171,26 @@ async def work(sent: Sent) -> Outcome:
         except (Unfetchable, TimeoutError) as error:
             log.warning("curation.unfetchable", kind=type(error).__name__)
             return Outcome(sent, refusal=Refusal("curation.file_unfetchable"))
-        return await asyncio.to_thread(_take_in, sent, content)
+        return await asyncio.to_thread(_take_in, sent, content, _pages(sent))
 
 
-def _take_in(sent: Sent, content: bytes) -> Outcome:
+def _pages(sent: Sent) -> Callable[[str, int, int], None] | None:
+    """Return what shows, from the thread that reads, at which page it is: ten times in a long document, never waiting."""
+    if sent.show is None:
+        return None
+    show, loop = sent.show, asyncio.get_running_loop()
+
+    async def tell(done: int, total: int) -> None:
+        await show(texts().fill("curation.file_page", {"name": sent.name, "done": done, "total": total}))
+
+    def told(what: str, done: int, total: int) -> None:
+        if what == "page" and total >= MANY_PAGES and done % (total // 10) == 0 and not loop.is_closed():
+            asyncio.run_coroutine_threadsafe(tell(done, total), loop)
+
+    return told
+
+
+def _take_in(sent: Sent, content: bytes, told: Callable[[str, int, int], None] | None = None) -> Outcome:
     from knowledge import ingest
 
     with tempfile.TemporaryDirectory(prefix=_FOLDER) as folder:
@@ -177,7 +199,7 @@ def _take_in(sent: Sent, content: bytes) -> Outcome:
         path.write_bytes(content)
         label = ingest.Label(sent.name, sent.scope, audience=sent.audience)
         try:
-            added = ingest.add(sent.database, path, now=sent.now, label=label, hand=sent.who.hand)
+            added = ingest.add(sent.database, path, now=sent.now, label=label, hand=sent.who.hand, progress=told)
         except KnowledgeRefusal as no:
             return Outcome(sent, refusal=access.refusal(no))
     return Outcome(sent, added)

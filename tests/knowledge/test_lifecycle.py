@@ -24,6 +24,7 @@ from storage.documents import Chunk, Document, DocumentVersion, Finding, Phrasin
 from storage.engine import Database, Session
 from storage.groups import Group, Person, RoleGrant
 from tests.knowledge.conftest import NOW
+from tests.knowledge.paper import Paper
 
 Add = Callable[..., ingest.Added]
 OLD = {"id": "refund", "question": "退款多久到账？", "answer": "三天内。"}
@@ -314,7 +315,7 @@ def test_a_version_that_was_cut_off_is_never_seen_and_swept_away(
 def test_two_at_once_leave_the_later_one_whole(entries: Add, database: Database, tmp_path: Path) -> None:
     later: list[ingest.Added] = []
 
-    def meanwhile(done: int, total: int) -> None:
+    def meanwhile(what: str, done: int, total: int) -> None:
         if not later:
             later.append(entries([NEW]))
 
@@ -324,6 +325,17 @@ def test_two_at_once_leave_the_later_one_whole(entries: Add, database: Database,
     )
     assert _stages(database, 1) == ["published"]
     assert len(database.read_now(lambda s: s.exec(select(Chunk)).all())) == 1
+
+
+def test_pages_are_told_while_they_are_read_then_rows(database: Database, tmp_path: Path) -> None:
+    paper = Paper()
+    for number in range(1, 4):
+        paper.page().text(50, 80, f"第 {number} 条：提货请带身份证，当天下午六点前到。")
+    path = tmp_path / "手册.pdf"
+    path.write_bytes(paper.done())
+    told: list[tuple[str, int, int]] = []
+    added = ingest.add(database, path, now=NOW, progress=lambda *one: told.append(one))
+    assert told == [*(("page", page, 3) for page in range(1, 4)), ("read", added.chunks, added.chunks)]
 
 
 def test_a_draft_that_is_being_looked_through_is_not_published(entries: Add, database: Database) -> None:

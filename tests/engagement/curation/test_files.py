@@ -20,6 +20,7 @@ from storage.engine import Session
 from storage.groups import RoleGrant
 from tests.engagement.curation.office import SUN, WANG, Office, closed, open_office
 from tests.engagement.stage import keys, placeholders_match, shown
+from tests.knowledge.paper import Paper
 
 MELTED = "冷冻水饺化了怎么办"
 RULES = json.dumps(
@@ -327,6 +328,29 @@ def test_the_answer_takes_the_place_of_what_was_said_first(office: Office) -> No
     assert [one.message.key for one in said] == ["curation.file_reading"]
     assert (told.kind, told.key) == (Kind.EDIT, "curation.file_draft")
     assert told.reply_to
+
+
+class Drafts:
+    """A channel that shows words which are no message."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    async def draft(self, conversation: str, number: int, text: str) -> None:
+        self.shown.append(text)
+
+
+def test_a_long_file_is_shown_page_by_page_while_it_is_read(office: Office) -> None:
+    """[手册.pdf, 40 页] → 正在看《手册.pdf》：第 4/40 页 … in words that are no message; then what is in it."""
+    drafts = office.stage.gateway.drafts["play"] = Drafts()
+    for pages in (5, 40):
+        paper = Paper()
+        for number in range(1, pages + 1):
+            paper.page().text(50, 80, f"第 {number} 条：提货请带身份证，当天下午六点前到。")
+        (told,) = office.send(WANG, "手册.pdf", paper.done())
+        assert told.key == "curation.file_draft"
+        assert bool(drafts.shown) == (pages == 40)
+    assert drafts.shown[:9] == [f"正在看《手册.pdf》：第 {page}/40 页" for page in range(4, 37, 4)]
 
 
 def test_a_draft_that_nobody_wants(office: Office) -> None:
