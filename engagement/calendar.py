@@ -202,3 +202,7 @@ _TERMS = {  # zh: the names that lunar_python returns
     "小寒": "xiaohan",
     "大寒": "dahan",
 }
+FESTIVALS = frozenset(
+    {"muqinjie", "fuqinjie", "chuxi", *_SOLAR_FESTIVALS.values(), *_LUNAR_FESTIVALS.values(), *_TERMS.values()}
+)
+"""What :func:`festival` may return. A solar term gives way to a festival of its day, so not every year has each."""

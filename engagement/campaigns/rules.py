@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from hashlib import blake2s
 from itertools import pairwise
 
-from engagement.calendar import EPOCH, festival
+from engagement.calendar import EPOCH, FESTIVALS, festival
 from prompts.campaigns import WEEKDAYS, Line, Pack, When
 
 GRACE_MINUTES = 180
@@ -34,14 +34,15 @@ class Dated:
 def year_of(pack: Pack, year: int) -> list[Dated]:
     """Return what a pack says in campaigns whose anchor lies in a year, by day.
 
-    One with ``joined`` is the same every year: its days count from ``EPOCH``.
+    One with ``joined`` is the same every year: its days count from ``EPOCH``. What belongs to a solar term is not said in
+    a year in which a festival has the term's day.
 
     Raises:
         ValueError: two lines fall on one day; or a festival that nobody knows.
     """
     found: list[Dated] = []
     for line in pack.lines:
-        anchors = [(1, _festival(line.festival, year))] if line.festival else list(_anchors(pack.when, year))
+        anchors = _festival(line.festival, year) if line.festival else _anchors(pack.when, year)
         for turn, anchor in anchors:
             if line.turn and (turn - 1) % _turns(pack) + 1 != line.turn:
                 continue
@@ -66,7 +67,7 @@ def _anchors(when: When, year: int) -> Iterator[tuple[int, date]]:
         month, number = map(int, when.day.split("-"))
         yield 1, date(year, month, min(number, 28) if month == 2 else number)
     elif when.festival:
-        yield 1, _festival(when.festival, year)
+        yield from _festival(when.festival, year)
     elif when.nth:
         yield 1, _nth(when.nth, year)
     elif when.monthly:
@@ -93,13 +94,14 @@ def _nth(text: str, year: int) -> date:
     return first + timedelta(days=7 * (int(which) - 1))
 
 
-def _festival(name: str, year: int) -> date:
+def _festival(name: str, year: int) -> Iterator[tuple[int, date]]:
+    if name not in FESTIVALS:
+        raise ValueError(f"no festival {name!r}")
     day = date(year, 1, 1)
     while day.year == year:
         if festival(day) == name:
-            return day
+            yield 1, day
         day += timedelta(days=1)
-    raise ValueError(f"no festival {name!r} in {year}")
 
 
 def is_second(plan_key: str, group_id: int) -> bool:
