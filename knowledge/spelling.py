@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from knowledge import embedding, thesaurus, tokens
 
 if TYPE_CHECKING:
-    from knowledge.lexical import Postings, Vocabulary
+    from knowledge.postings import Postings, Vocabulary
     from knowledge.retriever import Ranked
 
 CHANGE = 1.5
