@@ -195,7 +195,7 @@ def measure(folder: Path, entries: int, groups: int) -> dict[str, Any]:
         catalogue = answering.base.catalogue
         near = catalogue.nearest(answering.base.index.near(vector, 48, catalogue.own(Scope(group=mine).sight(NOW))))
         seen = catalogue.entries.seen(Scope(group=mine).sight(NOW))
-        found["neighbours_in_sight"] = sum(bool(seen is None or seen[catalogue.entries.place[one]]) for one in near)
+        found["neighbours_in_sight"] = sum(bool(seen is None or seen[catalogue.entries.place(one)]) for one in near)
     found["edit"] = _edit(answering, folder, spare)
     found["rss_mb"] = round(resident_megabytes(os.getpid()), 1)
     answering.close()

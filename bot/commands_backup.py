@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from storage.backup import Manifest, Progress
     from storage.engine import Database
 
-DERIVED = ("chroma", "pictures", "engine.db")
+DERIVED = ("chroma", "keywords.npz", "pictures", "engine.db")
 """What is made anew from rows; after a restore the old ones would be wrong."""
 SQLITE = ("tuantuan.db", "tuantuan.db-wal", "tuantuan.db-shm")
 

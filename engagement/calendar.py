@@ -115,40 +115,36 @@ def month_end(day: date) -> date:
 
 
 @lru_cache(maxsize=1024)
-def festivals(day: date) -> tuple[str, ...]:
-    """Return the ids of the festivals and the solar term of a day, the weightiest first; most days have none.
+def festival(day: date) -> str:
+    """Return the id of the festival or solar term of a day, or ``""``.
 
     Lunar days and solar terms come from lunar-python, a library kept for it.
     """
     from lunar_python import Solar
 
-    found = [_SOLAR_FESTIVALS.get((day.month, day.day), "")]
+    fixed = _SOLAR_FESTIVALS.get((day.month, day.day))
+    if fixed:
+        return fixed
     if day.month == 5 and day.weekday() == 6 and 8 <= day.day <= 14:
-        found.append("muqinjie")
+        return "muqinjie"
     if day.month == 6 and day.weekday() == 6 and 15 <= day.day <= 21:
-        found.append("fuqinjie")
+        return "fuqinjie"
     lunar = Solar.fromYmd(day.year, day.month, day.day).getLunar()
+    term = _TERMS.get(lunar.getJieQi())
     if lunar.getMonth() == 12 and lunar.next(1).getMonth() == 1:
-        found.append("chuxi")
-    found += [_LUNAR_FESTIVALS.get((lunar.getMonth(), lunar.getDay()), ""), _TERMS.get(lunar.getJieQi(), "")]
-    return tuple(dict.fromkeys(name for name in found if name))
+        return "chuxi"
+    return _LUNAR_FESTIVALS.get((lunar.getMonth(), lunar.getDay()), "") or term or ""
 
 
-def festival(day: date) -> str:
-    """Return the id of the weightiest festival or solar term of a day, or ``""``."""
-    return next(iter(festivals(day)), "")
-
-
-def festival_day(name: str, year: int) -> date:
-    """Return the first day of a year that is a festival or solar term, also one that another festival outshines.
+def festival_day(name: str, year: int) -> date | None:
+    """Return the first day of a year that is a festival or solar term; None when a weightier one has its day that year.
 
     Raises:
-        ValueError: the year has no such day.
+        ValueError: there is no festival of that name.
     """
-    found = _year(year).get(name)
-    if found is None:
-        raise ValueError(f"no festival {name!r} in {year}")
-    return found
+    if name not in FESTIVALS:
+        raise ValueError(f"no festival {name!r}")
+    return _year(year).get(name)
 
 
 @lru_cache(maxsize=4)
@@ -156,8 +152,7 @@ def _year(year: int) -> Mapping[str, date]:
     found: dict[str, date] = {}
     day = date(year, 1, 1)
     while day.year == year:
-        for name in festivals(day):
-            found.setdefault(name, day)
+        found.setdefault(festival(day), day)
         day += timedelta(days=1)
     return found
 
@@ -228,3 +223,7 @@ _TERMS = {  # zh: the names that lunar_python returns
     "小寒": "xiaohan",
     "大寒": "dahan",
 }
+FESTIVALS = frozenset(
+    {"muqinjie", "fuqinjie", "chuxi", *_SOLAR_FESTIVALS.values(), *_LUNAR_FESTIVALS.values(), *_TERMS.values()}
+)
+"""What :func:`festival` may return. A solar term gives way to a festival of its day, so not every year has each."""

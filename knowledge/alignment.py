@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from knowledge import embedding, tokens
+from knowledge.arrays import Ragged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from knowledge.lexical import Postings, Vocabulary
+    from knowledge.postings import Postings, Vocabulary
 
 _BOTH = re.compile(r"(.)[不没]\1|有没有|是不是|是否|能否|可否|会否")
 _NOT = re.compile(r"不(?!同|错|过|好意思|管|仅|了?$)|没|无法|未|别|拒")
@@ -31,27 +33,43 @@ def negated(text: str) -> bool:
     return bool(_NOT.search(_BOTH.sub("", text)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Spoken:
-    """The phrasings of an item as word numbers.
+    """The phrasings of items as word numbers.
 
     Attributes:
-        packed: int32: for each phrasing its length, negative minus one when it says no, then its words.
-        count: phrasings.
+        words: int32: of each item, the words of all its phrasings.
+        lengths: int16: of each item, how many words each phrasing has; negative minus one when it says no.
     """
 
-    packed: bytes
-    count: int
+    words: Ragged
+    lengths: Ragged
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def rows(self, places: Sequence[int]) -> Spoken:
+        """Some items, in this order."""
+        return Spoken(self.words.rows(places), self.lengths.rows(places))
+
+    def kept(self, keep: NDArray[np.bool_]) -> Spoken:
+        """The items where ``keep`` is true."""
+        return Spoken(self.words.kept(keep), self.lengths.kept(keep))
+
+    def joined(self, other: Spoken) -> Spoken:
+        """These items and then the other's."""
+        return Spoken(self.words.joined(other.words), self.lengths.joined(other.lengths))
 
 
-def spoken(vocabulary: Vocabulary, texts: Sequence[str]) -> Spoken:
-    """Cuts comparable phrasings; new words get numbers."""
-    out: list[int] = []
+def spoken(vocabulary: Vocabulary, texts: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Cuts the comparable phrasings of one item; returns its words and lengths (``Spoken``). New words get numbers."""
+    words: list[int] = []
+    lengths: list[int] = []
     for text in texts:
         numbers = [vocabulary.number(word) for word in tokens.words(text)]
-        out.append(-len(numbers) - 1 if negated(text) else len(numbers))
-        out.extend(numbers)
-    return Spoken(np.array(out, dtype=np.int32).tobytes(), len(texts))
+        lengths.append(-len(numbers) - 1 if negated(text) else len(numbers))
+        words.extend(numbers)
+    return words, lengths
 
 
 class WordTable:
@@ -86,38 +104,32 @@ class Alignment:
         self._table, self._postings = table, postings
         self._own = np.array([embedding.word_vector(word) for word in words], dtype=np.float32)
         self._numbers = np.array([known.find(word) for word in words], dtype=np.int32)
-        self._weights = np.array([postings.weight(number) for number in self._numbers.tolist()], dtype=np.float32)
+        self._weights = postings.weights(self._numbers)
         self._negated = negated(text)
 
-    def fit(self, item: Spoken) -> float:
-        """How well the best phrasing fits: 0 to 1 for the words, ``POLARITY`` more for the same side of yes and no."""
-        if not len(self._own) or not item.count:
-            return 0.0
-        flat = np.frombuffer(item.packed, np.int32)
-        heads: list[int] = []
-        at = 0
-        while at < len(flat):
-            heads.append(at)
-            length = int(flat[at])
-            at += 1 + (length if length >= 0 else -length - 1)
-        starts = np.array(heads)
-        marks = flat[starts]
+    def fits(self, items: Spoken) -> list[float]:
+        """How well the best phrasing of each item fits: 0 to 1 for the words, ``POLARITY`` more for the same yes or no."""
+        found = [0.0] * len(items)
+        marks = items.lengths.flat.astype(np.int32)
         says_no = marks < 0
         lengths = np.where(says_no, -marks - 1, marks)
         filled = lengths > 0
-        if not filled.any():
-            return 0.0
-        numbers = np.delete(flat, starts)
-        edges = np.concatenate([[0], np.cumsum(lengths[filled])[:-1]])
-        distinct, where = np.unique(numbers, return_inverse=True)
+        if not len(self._own) or not filled.any():
+            return found
+        owners, says_no, lengths = items.lengths.owners[filled], says_no[filled], lengths[filled]
+        edges = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        distinct, where = np.unique(items.words.flat, return_inverse=True)
         pairs = np.maximum(self._own @ self._table.rows(distinct).T, 0.0) ** 2
         pairs[self._numbers[:, None] == distinct[None, :]] = 1.0  # also of words that no table knows
         near = pairs[:, where]
-        rare = np.array([self._postings.weight(number) for number in distinct.tolist()], dtype=np.float32)[where]
+        rare = self._postings.weights(distinct)[where]
         here = np.maximum.reduceat(near, edges, axis=1)  # (question's words, phrasings)
         there = np.add.reduceat(near.max(axis=0) * rare, edges) / np.maximum(np.add.reduceat(rare, edges), 1e-6)
         back = (self._weights @ here) / max(float(self._weights.sum()), 1e-6)
         both = 2 * back * there / np.maximum(back + there, 1e-6)
-        best = int(np.argmax(both))
-        same = bool(says_no[filled][best]) == self._negated
-        return float(both[best]) + (POLARITY if same else 0.0)
+        ends = np.searchsorted(owners, np.arange(len(items) + 1))
+        for item, (first, last) in enumerate(pairwise(ends.tolist())):
+            if last > first:
+                best = first + int(np.argmax(both[first:last]))
+                found[item] = float(both[best]) + (POLARITY if bool(says_no[best]) == self._negated else 0.0)
+        return found

@@ -8,7 +8,6 @@ Source: DESIGN 4 and 6, F62.
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import time
@@ -17,22 +16,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from knowledge import concerns, confidence, embedding, judge, model, normalise, retriever, spelling
 from knowledge.answer import Answer, Candidate, Decision, Passage, Prepared, Scope, Sight, fill, lacking
-from knowledge.catalogue import Catalogue, Reader, Shelf
+from knowledge.catalogue import Catalogue, Shelf
 from knowledge.confidence import Floors
 from knowledge.errors import ModelFault
 from knowledge.generation import sound
 from knowledge.index import VectorIndex
+from knowledge.kept import Keeper, Kept
 from knowledge.lexical import Asked
 from knowledge.lexical import asked as cut
 from knowledge.quoting import quotable
+from knowledge.reading import Reader
 from knowledge.retriever import Ranked
 from knowledge.wording import Said, Wording
 from storage.documents import counter
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from knowledge.budget import Asker
@@ -47,8 +49,6 @@ START_FIRST = 8.0
 """Seconds that the rest of a start has the processor for itself before the vector index is opened."""
 OPENING = 10.0
 """Seconds that a first question waits for the index at most; then keywords answer it."""
-LARGE = 5_000
-"""Entries from which the collector is spared the catalogue."""
 PASSAGE_FLOOR = 2.0
 """Log-odds above the entries' own floor that a passage needs: long texts share characters with anything."""
 
@@ -78,9 +78,11 @@ class KnowledgeBase:
         self._embedder = embedder or embedding.configured(settings, options)
         self.wording = Wording(chat or model.configured(settings), judge.configured(settings))
         self._clock = clock
-        self._reader = Reader()
+        self._keeper = Keeper(directory)
+        self._reader: Reader | None = None
         self._catalogue: Catalogue | None = None
         self._floors = Floors()
+        self._calibrated_on = b""
         self._settled: int | None = None
         self._lock = threading.Lock()
         self._settling = threading.Lock()
@@ -125,17 +127,21 @@ class KnowledgeBase:
     def _refresh(self, session: Session) -> Catalogue:
         with self._lock:
             if self._catalogue is None or self._catalogue.counter != counter(session):
-                first = self._catalogue is None
-                self._catalogue = self._reader.read(session)
-                if first and len(self._catalogue.entries.items) >= LARGE:
-                    gc.collect()
-                    gc.freeze()  # else the collector walks through all of it again and again, in some neighbour's question
+                self._catalogue = self._opened().read(session)
             return self._catalogue
+
+    def _opened(self) -> Reader:
+        """The reader, which knows what an earlier start has counted."""
+        if self._reader is None:
+            found = self._keeper.open()
+            self._reader = Reader(found.lexicon, found.tallies)
+            self._floors, self._calibrated_on = found.floors, found.fingerprint
+        return self._reader
 
     def preview(self, session: Session, instead: Mapping[int, int | None]) -> tuple[Catalogue, Floors]:
         """What would answer if other versions were published (``Reader.read``); what answers now stays as it is."""
         with self._lock:
-            return self._reader.read(session, instead), self._floors
+            return self._opened().read(session, instead), self._floors
 
     def open(self, session: Session) -> None:
         """Reads what is published and calibrates; the vector index is opened beside the start, or by the first question.
@@ -143,7 +149,7 @@ class KnowledgeBase:
         Chroma and langchain take two seconds to import: a server is ready before, and its first answer waits for them.
         """
         catalogue = self._refresh(session)
-        self._floors = self._calibrated(catalogue)
+        self._calibrate(catalogue)
         self._settle_later(START_FIRST)
 
     def _settle(self, progress: Callable[[int, int], None] | None = None) -> None:
@@ -154,8 +160,12 @@ class KnowledgeBase:
             if self._suspect:
                 self._suspect = False
                 self.index.suspect()
-            self.index.fill(catalogue.texts, progress, limited=catalogue.limited)
-            self._floors = self._calibrated(catalogue)
+            try:
+                self.index.fill(catalogue.texts, progress, limited=catalogue.limited)
+            finally:  # words that are no longer published leave the file, whatever becomes of the vectors
+                self._calibrate(catalogue)
+                tallies = catalogue.entries.tally, catalogue.passages.tally
+                self._keeper.keep(Kept(catalogue.lexicon, tallies, self._floors, self._calibrated_on))
             self._settled = catalogue.counter
             self.degraded = False
 
@@ -183,20 +193,24 @@ class KnowledgeBase:
             self._needed.set()
             self._filling.join(OPENING)
 
-    def _calibrated(self, catalogue: Catalogue) -> Floors:
+    def _calibrate(self, catalogue: Catalogue) -> None:
+        """Reads the floors off the base, unless they were read off just this one."""
         shelf = catalogue.entries
-        common = [at for at, item in enumerate(shelf.items) if item.audience == "everybody"]
-        places = common or range(len(shelf.items))  # what leaders alone may read says nothing of neighbours' questions
+        if shelf.fingerprint == self._calibrated_on:
+            return
+        common = np.flatnonzero(shelf.common)  # what leaders alone may read says nothing of neighbours' questions
+        places = common if len(common) else np.arange(len(shelf))
+        places = places[np.argsort(shelf.places.chunks[places])]
 
         def hidden(place: int) -> float | None:
-            at = places[place]
+            at = int(places[place])
             item = shelf.items[at]
-            question = normalise.question(catalogue.sample(item))
+            question = normalise.question(item.asked[-1] if item.asked else "")  # an alias where there is one
             seen = shelf.seen(Sight(frozenset({item.scope}), item.audience == "leaders", item.valid[0]))
             ranked = retriever.rank(shelf, question, {}, seen, hidden=at)
             return confidence.log_odds(ranked[0]) if ranked else None
 
-        return confidence.calibrate(hidden, len(places))
+        self._floors, self._calibrated_on = confidence.calibrate(hidden, len(places)), shelf.fingerprint
 
     def close(self) -> None:
         """Waits for the index and lets go of it."""
@@ -285,7 +299,7 @@ class KnowledgeBase:
         """An entry by its own id, as if it had been asked for; None when the asker may not see it."""
         started = self._clock()
         shelf = self._refresh(session).entries
-        chunks = [item.chunk for item in shelf.items if item.entry == entry]
+        chunks = shelf.places.chunks[shelf.places.entries == entry].tolist()
         found = quotable(session, chunks, sight)
         if not found:
             return None

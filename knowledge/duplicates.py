@@ -180,14 +180,12 @@ def check(
     found: dict[str, Clash] = {}
     others: dict[int, Item] = {}
     for text in asked:
-        mark = hash(normalise.key(normalise.question(text)))
-        for chunk in catalogue.exact.get(mark, ()):
-            at = catalogue.entries.place[chunk]
+        for at in catalogue.entries.same(normalise.question(text)):
             item = catalogue.entries.items[at]
             if item.entry != entry and (seen is None or seen[at]):
                 twin = next((one for one in item.asked if editing.form(one) == editing.form(text)), item.title)
                 found.setdefault(item.entry, Clash("same", entry, text, item.entry, twin, item.title, 1.0))
-                others[chunk] = item
+                others[item.chunk] = item
     for text in asked[:1]:
         for one in retriever.rank(catalogue.entries, normalise.question(text), {}, seen)[:_LOOKED]:
             if one.item.entry != entry:

@@ -1,163 +1,21 @@
-"""BM25 in our own process: postings in flat arrays, every weight worked out when they are built.
-
-Chroma's local form has no ranked keyword search that understands Chinese (RETRIEVAL), so the rows of SQL are counted
-here. Memory is 6 bytes a posting, and 6 more of the counted text; a query adds up a few dozen slices.
+"""Texts and questions cut into words, characters and sounds, and how well every text fits a question.
 
 Source: F62, RETRIEVAL.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from knowledge import thesaurus, tokens
+from knowledge.postings import Counted, Pile, Postings, Vocabulary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-K1 = 1.2
-B = 0.5
-"""Length matters half: phrasings are short, and a long one is not a worse one."""
-
-
-class Vocabulary:
-    """Numbers for tokens; it only grows, so that counted texts can be kept when others change."""
-
-    def __init__(self) -> None:
-        self._ids: dict[str, int] = {}
-        self._names: list[str] = []
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def number(self, unit: str) -> int:
-        """The number of a token, a new one if it has none."""
-        found = self._ids.get(unit)
-        if found is None:
-            found = self._ids[unit] = len(self._names)
-            self._names.append(unit)
-        return found
-
-    def find(self, unit: str) -> int:
-        """The number of a token; -1 when no text has ever had it."""
-        return self._ids.get(unit, -1)
-
-    def name(self, number: int) -> str:
-        """The token of a number."""
-        return self._names[number]
-
-    def learn(self, parts: Sequence[tuple[Sequence[str], float]]) -> Counted:
-        """Counts of a text made of weighted parts that is to be found; new tokens get numbers."""
-        counts: dict[int, float] = {}
-        for units, weight in parts:
-            for unit in units:
-                number = self.number(unit)
-                counts[number] = counts.get(number, 0.0) + weight
-        return counted(counts)
-
-    def look(self, units: Sequence[str]) -> tuple[Counted, int]:
-        """Counts of a question, and how many of its different tokens no text has ever had."""
-        ids = self._ids
-        counts = Counter(units)
-        known = {ids[unit]: float(times) for unit, times in counts.items() if unit in ids}
-        return counted(known), len(counts) - len(known)
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Token numbers and how often each stands in the text, as bytes: arrays of their own would take twice as much.
-
-    Attributes:
-        size: different tokens.
-        packed_ids: their numbers, int32.
-        packed_times: float16: halves are exact, and more than 2,048 do not come.
-    """
-
-    size: int
-    packed_ids: bytes
-    packed_times: bytes
-
-    @property
-    def ids(self) -> NDArray[np.int32]:
-        """The numbers."""
-        return np.frombuffer(self.packed_ids, np.int32)
-
-    @property
-    def times(self) -> NDArray[np.float16]:
-        """How often each stands there."""
-        return np.frombuffer(self.packed_times, np.float16)
-
-
-def counted(counts: Mapping[int, float]) -> Counted:
-    """Packs counts by token number."""
-    ids = np.fromiter(counts.keys(), dtype=np.int32, count=len(counts))
-    times = np.fromiter(counts.values(), dtype=np.float16, count=len(counts))
-    return Counted(len(counts), ids.tobytes(), times.tobytes())
-
-
-class Postings:
-    """An inverted index over counted texts; immutable, so that readers need no lock.
-
-    Args:
-        texts: Counted texts; position = document number.
-        size: Tokens of the vocabulary.
-    """
-
-    def __init__(self, texts: Sequence[Counted], size: int) -> None:
-        self.count = len(texts)
-        sizes = np.fromiter((text.size for text in texts), dtype=np.int64, count=self.count)
-        ids = np.frombuffer(b"".join([text.packed_ids for text in texts]), np.int32)
-        times = np.frombuffer(b"".join([text.packed_times for text in texts]), np.float16)
-        document = np.repeat(np.arange(self.count, dtype=np.int32), sizes)
-        lengths = np.bincount(document, weights=times, minlength=self.count).astype(np.float32)
-        self._average = float(lengths.mean()) or 1.0 if self.count else 1.0
-        order = np.argsort(ids, kind="stable")
-        ids, times, document = ids[order], times[order].astype(np.float32), document[order]
-        self._starts = np.searchsorted(ids, np.arange(size + 1))
-        spread = np.diff(self._starts).astype(np.float32)
-        self.idf = np.log1p((self.count - spread + 0.5) / (spread + 0.5)).astype(np.float32)
-        self.unseen = float(np.log1p((self.count + 0.5) / 0.5))
-        self._documents = document
-        damp = K1 * (1 - B + B * lengths / self._average)
-        rate = times / (times + damp[document])
-        self._weights = (rate * self.idf[ids] * np.float32(K1 + 1)).astype(np.float16)
-
-    def scores(self, query: Counted) -> NDArray[np.float32]:
-        """BM25 of every text, float32 (n,); a token that the question repeats counts once."""
-        out = np.zeros(self.count, dtype=np.float32)
-        for token in query.ids:
-            if token + 1 < len(self._starts):
-                part = slice(self._starts[token], self._starts[token + 1])
-                out[self._documents[part]] += self._weights[part]
-        return out
-
-    def has(self, at: int, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Which tokens text ``at`` has."""
-        found = np.zeros(len(ids), dtype=bool)
-        for place, token in enumerate(ids.tolist()):
-            if token + 1 < len(self._starts):
-                part = self._documents[self._starts[token] : self._starts[token + 1]]
-                inside = int(np.searchsorted(part, at))
-                found[place] = inside < len(part) and int(part[inside]) == at
-        return found
-
-    def weight(self, token: int) -> float:
-        """How rare a token is; one that no text has counts as the rarest there are."""
-        return float(self.idf[token]) if 0 <= token < len(self.idf) else self.unseen
-
-    def ideal(self, query: Counted, unseen: int) -> float:
-        """BM25 that a text with just the question's tokens would have; unseen tokens count as the rarest there are."""
-        length = float(query.times.sum()) + unseen
-        damp = K1 * (1 - B + B * length / self._average)
-        inside = query.ids < len(self.idf)
-        gain = query.times[inside] * (K1 + 1) / (query.times[inside] + damp)
-        total = float((self.idf[query.ids[inside]] * gain).sum())
-        return total + (unseen + int((~inside).sum())) * self.unseen * (K1 + 1) / (1 + damp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +25,25 @@ class Analysed:
     words: Counted
     characters: Counted
     sounds: Counted
+
+
+class Piles:
+    """Texts counted three ways, on their way into an index."""
+
+    def __init__(self) -> None:
+        self.words, self.characters, self.sounds = Pile(), Pile(), Pile()
+
+    def add(self, text: Analysed) -> None:
+        """One more."""
+        self.words.add(text.words)
+        self.characters.add(text.characters)
+        self.sounds.add(text.sounds)
+
+    def again(self, at: int) -> None:
+        """One more that is the same as one that is here."""
+        self.words.again(at)
+        self.characters.again(at)
+        self.sounds.again(at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +79,13 @@ def _grams(text: str) -> list[str]:
     return tokens.grams(tokens.pieces(text)) + found + thesaurus.pairs(found) + thesaurus.foreign(text)
 
 
+@dataclass(frozen=True, slots=True)
 class Lexicon:
     """The three vocabularies, shared by every text and question of a knowledge base."""
 
-    def __init__(self) -> None:
-        self.words = Vocabulary()
-        self.characters = Vocabulary()
-        self.sounds = Vocabulary()
+    words: Vocabulary = field(default_factory=Vocabulary)
+    characters: Vocabulary = field(default_factory=Vocabulary)
+    sounds: Vocabulary = field(default_factory=Vocabulary)
 
     def learn(self, parts: Sequence[tuple[str, float]]) -> Analysed:
         """Counts what can be found under one name.
@@ -243,13 +120,40 @@ class Matches:
 
 
 class LexicalIndex:
-    """Words, characters and sounds of the same texts; immutable."""
+    """Words, characters and sounds of the same texts; immutable.
 
-    def __init__(self, lexicon: Lexicon, texts: Sequence[Analysed]) -> None:
+    Args:
+        lexicon: With which they were counted.
+        texts: Position = number of the text.
+        postings: Instead of texts, their words, characters and sounds in postings.
+    """
+
+    def __init__(
+        self, lexicon: Lexicon, texts: Sequence[Analysed] = (), postings: tuple[Postings, ...] | None = None
+    ) -> None:
         self.lexicon = lexicon
-        self.words = Postings([text.words for text in texts], len(lexicon.words))
-        self.characters = Postings([text.characters for text in texts], len(lexicon.characters))
-        self.sounds = Postings([text.sounds for text in texts], len(lexicon.sounds))
+        if postings is None:
+            none, piles = Postings.none(), Piles()
+            for text in texts:
+                piles.add(text)
+            postings = self._changed((none, none, none), None, piles)
+        self.words, self.characters, self.sounds = postings
+
+    def changed(self, keep: NDArray[np.bool_] | None, more: Piles) -> LexicalIndex:
+        """The same without some texts and with others behind the rest; see ``Postings.changed``."""
+        return LexicalIndex(
+            self.lexicon, postings=self._changed((self.words, self.characters, self.sounds), keep, more)
+        )
+
+    def _changed(
+        self, postings: tuple[Postings, ...], keep: NDArray[np.bool_] | None, more: Piles
+    ) -> tuple[Postings, ...]:
+        ways = (
+            (self.lexicon.words, more.words),
+            (self.lexicon.characters, more.characters),
+            (self.lexicon.sounds, more.sounds),
+        )
+        return tuple(old.changed(keep, pile, len(known)) for old, (known, pile) in zip(postings, ways, strict=True))
 
     def match(self, question: Asked | str) -> Matches:
         """Scores of all texts for a question in question form."""

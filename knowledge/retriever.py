@@ -9,12 +9,13 @@ the less the more phrasings there are. Rank by one score, decide by another (RET
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from knowledge import evidence, normalise, outside
+from knowledge import evidence, outside
 from knowledge.alignment import POLARITY, Alignment
 from knowledge.catalogue import Catalogue, Item, Shelf
 from knowledge.lexical import Asked, Matches, asked
@@ -81,29 +82,28 @@ def rank(
         hidden: Position of an item to leave out (calibration).
     """
     cut = asked(question) if isinstance(question, str) else question
-    if not shelf.items or not cut.text:
+    if not len(shelf) or not cut.text:
         return []
     matches = shelf.index.match(cut)
     keywords, heard = _heard(matches)
-    near = np.zeros(len(shelf.items), dtype=np.float32)
+    near = np.zeros(len(shelf), dtype=np.float32)
     if similarities:
         near += max(0.0, min(similarities.values()))
-        for chunk, cosine in similarities.items():
-            at = shelf.place.get(chunk)
-            if at is not None:
-                near[at] = max(near[at], cosine)
+        for at, cosine in shelf.placed(similarities):
+            near[at] = max(near[at], cosine)
     scores = keywords + heard + np.float32(VECTORS) * near
     if seen is not None:
         scores = np.where(seen, scores, np.float32(-1.0))
     if hidden is not None:
-        scores[[at for at, item in enumerate(shelf.items) if item.entry == shelf.items[hidden].entry]] = -1.0
+        scores[shelf.places.entries == shelf.places.entries[hidden]] = -1.0
     order = _best(shelf, scores)
     if not order:
         return []
     _look_again(shelf, cut, scores, order)
-    order.sort(key=lambda at: (-float(scores[at]), at))
+    order.sort(key=_by(shelf, scores))
+    items = shelf.items
     first, *others = order
-    best = shelf.items[first]
+    best = items[first]
     held, meant, foreign = shelf.index.held(first, cut)
     found = [
         Ranked(
@@ -120,7 +120,7 @@ def rank(
             lacking=evidence.lacking(cut.text, best.kinds),
         )
     ]
-    found += [Ranked(shelf.items[at], float(scores[at])) for at in others]
+    found += [Ranked(items[at], float(scores[at])) for at in others]
     return found
 
 
@@ -158,33 +158,36 @@ def _look_again(shelf: Shelf, cut: Asked, scores: NDArray[np.float32], order: li
     words = shelf.index.lexicon.words
     laid = Alignment(cut.words, cut.text, shelf.table, shelf.index.words, words)
     weight = _lift(shelf)
-    for at in order:
-        scores[at] += weight * laid.fit(shelf.items[at].spoken)
+    for at, fit in zip(order, laid.fits(shelf.tally.spoken.rows(order)), strict=True):
+        scores[at] += weight * fit
 
 
 def _best(shelf: Shelf, scores: NDArray[np.float32]) -> list[int]:
     """Positions of the best items, best first. Of two with one id only one is kept: the more local, then the newer."""
     count = min(2 * KEPT, len(scores))
     order = np.argpartition(-scores, count - 1)[:count]
-    order = order[np.lexsort((order, -scores[order]))]
     chosen: dict[str, int] = {}
     for at in order[scores[order] >= 0].tolist():
-        item = shelf.items[at]
-        other = chosen.get(item.entry)
-        if other is None or _precedence(item) > _precedence(shelf.items[other]):
-            chosen[item.entry] = at
-    return sorted(chosen.values(), key=lambda at: (-float(scores[at]), at))[:KEPT]
+        entry = shelf.places.entries[at]
+        other = chosen.get(entry)
+        if other is None or _precedence(shelf, at) > _precedence(shelf, other):
+            chosen[entry] = at
+    return sorted(chosen.values(), key=_by(shelf, scores))[:KEPT]
 
 
-def _precedence(item: Item) -> tuple[int, int]:
-    return ("all", "region", "group").index(item.scope.partition(":")[0]), item.chunk
+def _by(shelf: Shelf, scores: NDArray[np.float32]) -> Callable[[int], tuple[float, int]]:
+    """Best first; where two are equal, the older: whatever way the shelf came to be."""
+    return lambda at: (-float(scores[at]), int(shelf.places.chunks[at]))
+
+
+def _precedence(shelf: Shelf, at: int) -> tuple[int, int]:
+    return int(shelf.ranks[at]), int(shelf.places.chunks[at])
 
 
 def exact(catalogue: Catalogue, question: str, seen: NDArray[np.bool_] | None) -> int | None:
     """Chunk id of the only visible entry that has just this phrasing, else None."""
-    entries = catalogue.entries
-    places = [entries.place[chunk] for chunk in catalogue.exact.get(hash(normalise.key(question)), ())]
-    items = [entries.items[at] for at in places if seen is None or seen[at]]
-    if len({item.entry for item in items}) != 1:
+    shelf = catalogue.entries
+    found = [at for at in shelf.same(question) if seen is None or seen[at]]
+    if len({shelf.places.entries[at] for at in found}) != 1:
         return None
-    return max(items, key=_precedence).chunk
+    return int(shelf.places.chunks[max(found, key=lambda at: _precedence(shelf, at))])

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from knowledge import embedding, tokens
+from knowledge import embedding, thesaurus, tokens
 
 if TYPE_CHECKING:
-    from knowledge.lexical import Postings, Vocabulary
+    from knowledge.postings import Postings, Vocabulary
     from knowledge.retriever import Ranked
 
 CHANGE = 1.5
@@ -78,9 +78,10 @@ class Speller:
             return None
         readings = tokens.readings()
         beside = [self._pair(left, right) for left, right in itertools.pairwise(typed)]
+        whole = _in_long_words(typed)
         strange = [
-            sign in readings and max(before, after) <= STRANGE
-            for sign, before, after in zip(typed, [0.0, *beside], [*beside, 0.0], strict=True)
+            sign in readings and max(before, after) <= STRANGE and not sure
+            for sign, before, after, sure in zip(typed, [0.0, *beside], [*beside, 0.0], whole, strict=True)
         ]
         if not 0 < sum(strange) <= MOST_STRANGE:
             return None
@@ -90,7 +91,10 @@ class Speller:
         ]
         chosen = self._likeliest(typed, choices)
         changes = sum(old != new for old, new in zip(typed, chosen, strict=True))
-        return Repair(_put_back(question, typed, chosen), changes) if changes else None
+        text = _put_back(question, typed, chosen)
+        if not changes or not set(thesaurus.foreign(question)) <= set(thesaurus.foreign(text)):
+            return None  # a word of another trade is rare here because it is of another trade
+        return Repair(text, changes)
 
     def _likeliest(self, typed: list[str], choices: list[tuple[str, ...]]) -> list[str]:
         """Viterbi: of all rows of choices the one whose pairs are commonest, each change at its cost."""
@@ -126,6 +130,16 @@ class Speller:
             known = sorted((-self._strength(sign), sign) for sign in _alike().get(sound, ()))
             found = self._offered[sound] = tuple(sign for weight, sign in known[:MOST_OFFERED] if weight < 0)
         return found
+
+
+def _in_long_words(typed: list[str]) -> list[bool]:
+    """Which units stand in a word of three or four characters that everybody knows."""
+    found = [False] * len(typed)
+    for length in (3, 4):
+        for start in range(len(typed) - length + 1):
+            if embedding.row_of("".join(typed[start : start + length])) is not None:
+                found[start : start + length] = [True] * length
+    return found
 
 
 def _put_back(text: str, typed: list[str], chosen: list[str]) -> str:

@@ -10,19 +10,22 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import sqlalchemy
 
 from knowledge import loaders
-from knowledge.alignment import WordTable
 from knowledge.base import KnowledgeBase
-from knowledge.catalogue import Catalogue, Item, Reader, _Part
+from knowledge.catalogue import Catalogue
 from knowledge.confidence import Floors
 from knowledge.embedding import EndpointEmbedder
 from knowledge.index import VectorIndex
-from knowledge.lexical import Lexicon
+from knowledge.lexical import LexicalIndex, Lexicon
+from knowledge.postings import Vocabulary
+from knowledge.reading import Reader
+from knowledge.tally import Tally
 from storage.documents import Phrasing
 from storage.engine import Session
 
@@ -36,11 +39,11 @@ _Progress = Callable[[int, int], None]
 _read = loaders._in_child
 _fill = VectorIndex.fill
 _catalogue = Reader.read
-_floors = KnowledgeBase._calibrated
+_calibrate = KnowledgeBase._calibrate
 _known: dict[tuple[Path, int, int], loaders.Measured] = {}
 _folders: dict[str, tuple[tuple[_Wanted, _Wanted], Path]] = {}
-_counted: list[tuple[Lexicon, tuple[Item, ...]]] = []
-_settled: dict[tuple[object, ...], Floors] = {}
+_counted: list[tuple[Lexicon, tuple[Tally, Tally]]] = []
+_settled: dict[bytes, Floors] = {}
 
 
 def keep() -> None:
@@ -48,7 +51,7 @@ def keep() -> None:
     loaders._in_child = _read_once
     VectorIndex.fill = _fill_once  # type: ignore[method-assign]
     Reader.read = _count_once  # type: ignore[method-assign]
-    KnowledgeBase._calibrated = _calibrate_once  # type: ignore[method-assign]
+    KnowledgeBase._calibrate = _calibrate_once  # type: ignore[method-assign]
 
 
 def _read_once(path: Path, progress: _Progress | None) -> loaders.Measured:
@@ -64,35 +67,33 @@ def _read_once(path: Path, progress: _Progress | None) -> loaders.Measured:
 
 def _count_once(self: Reader, session: Session, instead: Mapping[int, int | None] | None = None) -> Catalogue:
     """A reader that has counted nothing yet begins with the words of the first large base; it takes what it finds there."""
-    fresh = not self._parts and not len(self._lexicon.words)
+    fresh = not self._looks and not len(self._lexicon.words)
     large = fresh and session.execute(sqlalchemy.select(sqlalchemy.func.count(Phrasing.id))).scalar_one() >= LARGE  # type: ignore[arg-type]
     if large and _counted:
-        lexicon, items = _counted[0]
-        self._lexicon = _copied(lexicon)
-        self._table = WordTable(self._lexicon.words)
-        self._parts = {-1: _Part(("kept",), items)}
+        Reader.__init__(self, *_copied(*_counted[0]))
     found = _catalogue(self, session, instead)
     if large and not _counted:
-        _counted.append((_copied(self._lexicon), tuple(found._items())))
+        _counted.append(_copied(found.lexicon, (found.entries.tally, found.passages.tally)))
     return found
 
 
-def _copied(lexicon: Lexicon) -> Lexicon:
-    made = Lexicon()
-    for name in ("words", "characters", "sounds"):
-        old, new = getattr(lexicon, name), getattr(made, name)
-        new._ids, new._names = dict(old._ids), list(old._names)
-    return made
+def _copied(lexicon: Lexicon, tallies: tuple[Tally, Tally]) -> tuple[Lexicon, tuple[Tally, Tally]]:
+    made = Lexicon(*(Vocabulary(one.names) for one in (lexicon.words, lexicon.characters, lexicon.sounds)))
+    entries, passages = (
+        replace(one, index=LexicalIndex(made, postings=(one.index.words, one.index.characters, one.index.sounds)))
+        for one in tallies
+    )
+    return made, (entries, passages)
 
 
-def _calibrate_once(self: KnowledgeBase, catalogue: Catalogue) -> Floors:
-    if len(catalogue.texts) < LARGE:
-        return _floors(self, catalogue)
-    shelf = catalogue.entries
-    key = tuple((item.mark, item.scope, item.audience, item.valid) for item in shelf.items)
-    if key not in _settled:
-        _settled[key] = _floors(self, catalogue)
-    return _settled[key]
+def _calibrate_once(self: KnowledgeBase, catalogue: Catalogue) -> None:
+    known = _settled.get(catalogue.entries.fingerprint)
+    if known is None:
+        _calibrate(self, catalogue)
+        known = self._floors
+        if len(catalogue.texts) >= LARGE:
+            _settled[catalogue.entries.fingerprint] = known
+    self._floors, self._calibrated_on = known, catalogue.entries.fingerprint
 
 
 def _fill_once(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import tuple_
@@ -12,7 +12,7 @@ from sqlmodel import select as pick
 
 from engagement.campaigns import rules, service
 from engagement.campaigns.tables import Beat, Plan
-from engagement.feature import Occurrence, Planned
+from engagement.feature import GroupView, Occurrence, Planned
 from engagement.kernel import Card, Kind, Reply
 from prompts import packs
 from prompts.loader import texts
@@ -24,12 +24,17 @@ from storage.groups import Group, Member
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A beat as a group gets it: its words chosen, its figures filled in."""
+    """A beat as a group gets it: its words chosen, its figures filled in.
+
+    Attributes:
+        peak: the anchor's day in that group.
+    """
 
     plan: Plan
     beat: Beat
     title: str
     lines: Sequence[str]
+    peak: date | None
 
 
 def plan_groups(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
@@ -81,36 +86,41 @@ def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datet
         ]
         if not told:
             planned.append(Planned(one, skip="no_address"))
-        for person in told:
-            reply = Reply(
-                "campaigns.lesson", _values(mine), kind=Kind.DM, to=person, subject=f"campaign:{mine.plan.id}"
-            )
-            planned.append(Planned(one, reply))
+        lesson = replace(message(mine, one.local_date), kind=Kind.DM)
+        planned.extend(Planned(one, replace(lesson, to=person)) for person in told)
     return planned
 
 
 def message(mine: Said, day: date) -> Reply:
-    """Return what a group reads; the same for the preview and for the push."""
+    """Return what a group, or its leaders, read on a local day; the same for the preview and for the push."""
     card = None
     if mine.beat.poster:
         values: dict[str, object] = {"name": mine.plan.name, "slogan": mine.plan.slogan, "title": mine.title}
-        peak = mine.beat.peak
-        if peak is not None:
-            values |= {"date": _date(peak), "left": max(0, (peak - day).days)}
+        if mine.peak is not None:
+            values |= {"date": _date(mine.peak), "left": max(0, (mine.peak - day).days)}
         card = Card("campaign", values)
-    return Reply("campaigns.beat", _values(mine), kind=Kind.PUSH, subject=f"campaign:{mine.plan.id}", card=card)
+    key = "campaigns.lesson" if mine.plan.audience == "leaders" else "campaigns.beat"
+    said = {"name": mine.plan.name, "title": mine.title, "body": list(mine.lines)}
+    return Reply(key, said, kind=Kind.PUSH, subject=f"campaign:{mine.plan.id}", card=card)
 
 
-def _values(mine: Said) -> Mapping[str, object]:
-    return {"name": mine.plan.name, "title": mine.title, "body": list(mine.lines)}
+def preview(session: Session, plan: Plan, beat: Beat, view: GroupView, day: date) -> Reply:
+    """Return what a group, or its leaders, would read of a beat on a local day, whatever its stage."""
+    own = wordings.own(session, [slot(beat)], [view.id])
+    leader = _leader_names(session, [view.id]).get(view.id, "")
+    return message(_filled(plan, beat, view, day, own.get((slot(beat), view.id), ""), leader), day)
 
 
 def is_off(plan: Plan, settings: Mapping[str, object]) -> bool:
-    """Say whether a group's leader wants no campaigns of a plan's form, or has not opened the late slot that it needs."""
+    """Say whether a group's leader wants no campaigns of a plan's form, or has not opened the late slot that it needs.
+
+    A new leader's first days are no form: they end by themselves, and are left out one by one.
+    """
     mine = settings.get(service.SETTING)
     mine = mine if isinstance(mine, Mapping) else {}
     off = mine.get("off")
-    return (isinstance(off, list) and plan.form in off) or (plan.night and mine.get("night") is not True)
+    unwanted = isinstance(off, list) and plan.form in off and not plan.joined
+    return unwanted or (plan.night and mine.get("night") is not True)
 
 
 def said(session: Session, occurrences: Sequence[Occurrence]) -> Mapping[tuple[int, int], Said]:
@@ -149,21 +159,27 @@ def said(session: Session, occurrences: Sequence[Occurrence]) -> Mapping[tuple[i
         if pair is None:
             continue
         plan, beat = pair
-        view = views[group]
-        ready = beat.other if beat.other and rules.is_second(plan.key, group) else beat.text
-        figures = rules.figures(
-            name=plan.name,
-            slogan=plan.slogan,
-            day=day,
-            peak=beat.peak,
-            peak_words=_date(beat.peak) if beat.peak is not None else "",
-            group=view.name,
-            leader=view.facts.get("leader_name") or leaders.get(group, ""),
-            facts=view.facts,
-        )
-        lines = packs.fill(own.get((slot(beat), group)) or ready, figures)
-        found[campaign, group] = Said(plan, beat, "".join(packs.fill(beat.title, figures)), lines)
+        view, there = views[group], day + timedelta(days=shifts.get((campaign, group), 0))
+        words = own.get((slot(beat), group), "")
+        found[campaign, group] = _filled(plan, beat, view, there, words, leaders.get(group, ""))
     return found
+
+
+def _filled(plan: Plan, beat: Beat, view: GroupView, day: date, own: str, leader: str) -> Said:
+    """Choose the words and fill them in; a group that has all of it later counts down to a later day."""
+    ready = beat.other if beat.other and rules.is_second(plan.key, view.id) else beat.text
+    peak = day + (beat.peak - beat.local_day) if beat.peak is not None else None
+    figures = rules.figures(
+        name=plan.name,
+        slogan=plan.slogan,
+        day=day,
+        peak=peak,
+        peak_words=_date(peak) if peak is not None else "",
+        group=view.name,
+        leader=view.facts.get("leader_name") or leader,
+        facts=view.facts,
+    )
+    return Said(plan, beat, "".join(packs.fill(beat.title, figures)), packs.fill(own or ready, figures), peak)
 
 
 def slot(beat: Beat) -> str:

@@ -34,14 +34,15 @@ class Dated:
 def year_of(pack: Pack, year: int) -> list[Dated]:
     """Return what a pack says in campaigns whose anchor lies in a year, by day.
 
-    One with ``joined`` is the same every year: its days count from ``EPOCH``.
+    One with ``joined`` is the same every year: its days count from ``EPOCH``. What belongs to a solar term is not said in
+    a year in which a festival has the term's day.
 
     Raises:
         ValueError: two lines fall on one day; or a festival that nobody knows.
     """
     found: list[Dated] = []
     for line in pack.lines:
-        anchors = [(1, festival_day(line.festival, year))] if line.festival else list(_anchors(pack.when, year))
+        anchors = _festival(line.festival, year) if line.festival else _anchors(pack.when, year)
         for turn, anchor in anchors:
             if line.turn and (turn - 1) % _turns(pack) + 1 != line.turn:
                 continue
@@ -66,7 +67,7 @@ def _anchors(when: When, year: int) -> Iterator[tuple[int, date]]:
         month, number = map(int, when.day.split("-"))
         yield 1, date(year, month, min(number, 28) if month == 2 else number)
     elif when.festival:
-        yield 1, festival_day(when.festival, year)
+        yield from _festival(when.festival, year)
     elif when.nth:
         yield 1, _nth(when.nth, year)
     elif when.monthly:
@@ -91,6 +92,12 @@ def _nth(text: str, year: int) -> date:
         last = first + timedelta(days=28)
         return last if last.month == first.month else last - timedelta(days=7)
     return first + timedelta(days=7 * (int(which) - 1))
+
+
+def _festival(name: str, year: int) -> Iterator[tuple[int, date]]:
+    day = festival_day(name, year)
+    if day is not None:
+        yield 1, day
 
 
 def is_second(plan_key: str, group_id: int) -> bool:

@@ -62,7 +62,7 @@ def _dated(ctx: Context, who: Curator, identity: int, wanted: rules.Days) -> Seq
     after = days.shown(opens, closes)
     values = {
         "id": identity,
-        "name": document.title or document.name,
+        "name": words.called(document.title, document.name),
         "days": words.window(*after, ctx.today),
         "before": words.window(*before, ctx.today),
         "group": None,
@@ -97,7 +97,7 @@ def _owned(ctx: Context, who: Curator, identity: int, name: str) -> Sequence[Rep
     document = access.document(ctx.session, who, identity)
     before = document.owner
     lifecycle.set_care(ctx.session, identity, who.hand, ctx.now, owner=name)
-    values = {"id": identity, "name": document.title or document.name, "owner": name or "—", "group": None}
+    values = {"id": identity, "name": words.called(document.title, document.name), "owner": name or "—", "group": None}
     button = Button(f"kb_owner:{identity}.{before}", "curation.button_undo")
     fits = before != name and len(button.key.encode()) <= 64
     return [Reply("curation.owned", values, buttons=[button] if fits else [])]
@@ -132,7 +132,7 @@ def _reviewed(ctx: Context, who: Curator, identity: int, day: date | None) -> Se
     lifecycle.set_care(ctx.session, identity, who.hand, ctx.now, review_at=day or Never.AGAIN)
     values = {
         "id": identity,
-        "name": document.title or document.name,
+        "name": words.called(document.title, document.name),
         "day": words.short(day.isoformat(), ctx.today) if day else "",
         "group": None,
     }

@@ -134,13 +134,14 @@ def _ask(ctx: Context, chunk: Chunk, mode: int) -> Sequence[Reply]:
     numbered = [{"number": at, "text": words.cut(one, 40)} for at, one in enumerate(asked[:SHOWN], start=1)]
     values = {
         "question": words.cut(chunk.title, 60),
-        "answer": chunk.body.splitlines(),
+        "answer": words.readable(chunk.body).splitlines(),
         "count": len(asked),
         "rows": numbered,
         "group": None,
     }
     key = {ANSWER: "curation.entry_answer", PHRASING: "curation.entry_phrasing", SPLIT: "curation.entry_split"}[mode]
-    return [Reply(key, values, subject=f"kb_entry:{chunk.id}.{mode}")]
+    tails = ["curation.answer_facts"] if mode == ANSWER and words.readable(chunk.body) != chunk.body else []
+    return [Reply(key, values, tails, subject=f"kb_entry:{chunk.id}.{mode}")]
 
 
 def pick_button(ctx: Context) -> Sequence[Reply]:
@@ -238,9 +239,9 @@ def finish_merge(ctx: Context, pair: Pair) -> Sequence[Reply]:
         raise Refusal("curation.merge_same", question=words.cut(first.title, 40))
     values = {
         "one": words.cut(first.title, 40),
-        "one_answer": words.cut(first.body, 200),
+        "one_answer": words.cut(words.readable(first.body), 200),
         "other": words.cut(second.title, 40),
-        "other_answer": words.cut(second.body, 200),
+        "other_answer": words.cut(words.readable(second.body), 200),
         "group": None,
     }
     here = f"{first.id}.{second.id}"

@@ -133,20 +133,19 @@ def _shown(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
         }
         for one in reversed(found["versions"][-VERSIONS_SHOWN:])
     ]
+    about = words.headings([one["title"] for one in found["chunks"]])
     values: dict[str, object] = {
         "id": identity,
-        "name": document.title or document.name,
+        "name": words.called(document.title, document.name),
         "scope": words.for_whom(ctx.session, document),
         "days": words.window(current["from"], current["until"], ctx.today),
         "owner": access.hand_name(ctx.session, document.owner, ctx.incoming.channel) if document.owner else "",
         "review": words.short(found["review_at"], ctx.today) if found["review_at"] else "",
         "rows": versions,
-        "titles": said.raw("curation.between_parts").join(
-            words.cut(one["title"], 24) for one in found["chunks"][:TITLES_SHOWN]
-        ),
+        "titles": said.raw("curation.between_parts").join(words.cut(one, 24) for one in about[:TITLES_SHOWN]),
         "group": None,
     }
-    tails = ["curation.show_titles"] if found["chunks"] else []
+    tails = ["curation.show_more_titles" if len(about) > TITLES_SHOWN else "curation.show_titles"] if about else []
     if document.owner:
         tails.append("curation.show_owner")
     if document.review_at is not None:
@@ -209,7 +208,7 @@ def _compared(ctx: Context, who: Curator, identity: int, version: int) -> Sequen
     all_changes = len(found.added) + len(found.changed) + len(found.removed)
     values: dict[str, object] = {
         "id": identity,
-        "name": document.title or document.name,
+        "name": words.called(document.title, document.name),
         "version": chosen.number,
         "old": old.number if old is not None else 0,
         "added": len(found.added),

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -46,9 +44,6 @@ AT_ONCE = 2
 URL_SHOWN = 60
 MANY_PAGES = 20
 """Pages from which on it is shown how far the reading is."""
-_FOLDER = "tuantuan-file-"
-_LEFT_OVER = 3600.0
-"""Seconds after which a folder is what a crash left."""
 _room = asyncio.Semaphore(AT_ONCE)
 
 
@@ -191,11 +186,11 @@ def _pages(sent: Sent) -> Callable[[str, int, int], None] | None:
 
 
 def _take_in(sent: Sent, content: bytes, told: Callable[[str, int, int], None] | None = None) -> Outcome:
-    from knowledge import ingest
+    from knowledge import ingest, scratch
 
-    with tempfile.TemporaryDirectory(prefix=_FOLDER) as folder:
-        _sweep(Path(folder).stat().st_mtime)
-        path = Path(folder) / sent.name
+    scratch.sweep()
+    with scratch.folder() as folder:
+        path = folder / sent.name
         path.write_bytes(content)
         label = ingest.Label(sent.name, sent.scope, audience=sent.audience)
         try:
@@ -214,17 +209,6 @@ def _take_page_in(sent: Sent) -> Outcome:
             return Outcome(sent, ingest.add(sent.database, path, now=sent.now, label=label, hand=sent.who.hand))
     except KnowledgeRefusal as no:
         return Outcome(sent, refusal=access.refusal(no))
-
-
-def _sweep(made: float) -> None:
-    """Delete what earlier processes left when they were killed, long before a folder that was ``made`` just now."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
-        try:
-            old = made - folder.stat().st_mtime > _LEFT_OVER
-        except OSError:
-            continue
-        if old:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def finish(ctx: Context, found: Outcome) -> Sequence[Reply]:
@@ -258,7 +242,7 @@ def told(ctx: Context, who: Curator, added: Added) -> Reply:
     )
     values: dict[str, object] = {
         "id": added.document,
-        "name": document.title or document.name,
+        "name": words.called(document.title, document.name),
         "version": added.version,
         "found": words.counted(kinds.get("entry", 0), kinds.get("passage", 0)),
         "scope": words.for_whom(ctx.session, document),

@@ -98,7 +98,7 @@ def _week(session: Session, who: Curator, one: Occurrence) -> Reply | None:
         "due": [
             {
                 "id": row.id,
-                "name": words.cut(row.title or row.name, 24),
+                "name": words.cut(words.called(row.title, row.name), 24),
                 "day": words.short(str(row.review_at), one.local_date),
             }
             for row in due[:DUE_SHOWN]

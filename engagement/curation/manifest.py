@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from engagement.curation import (
     care,
     changing,
@@ -19,6 +22,7 @@ from engagement.curation import (
 )
 from engagement.curation.access import WHO
 from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData, Slow
+from engagement.kernel import Kind, Reply
 
 
 def _numbered(name: str, words: tuple[str, ...], word: str, handler: Handler | Slow) -> Command:
@@ -50,12 +54,25 @@ def _entry(name: str, words: tuple[str, ...], handler: Handler | Slow, help_key:
     )
 
 
+def _ending(handler: Handler | Slow) -> Handler | Slow:
+    """Let an answer that asks for nothing end what was asked before it: the next words are no answer to that any more."""
+
+    def ended(said: Sequence[Reply]) -> Sequence[Reply]:
+        return [one if one.subject or one.kind is not Kind.REPLY else replace(one, subject=_DONE) for one in said]
+
+    if isinstance(handler, Slow):
+        finish = handler.finish
+        return replace(handler, finish=lambda ctx, found: ended(finish(ctx, found)))
+    return lambda ctx: ended(handler(ctx))
+
+
+_DONE = "kb_done:0"
 _PUBLISH = Slow(publishing.prepare_publish, publishing.weigh, publishing.sure_publish)
 _GAPS = Slow(gaps.prepare, gaps.work, gaps.finish)
 _SAID = Slow(writing.prepare_said, writing.work, writing.finish)
 _GAP_ANSWERED = Slow(gaps.prepare_one, gaps.work_one, gaps.answered)
 
-FEATURE = Feature(
+_FEATURE = Feature(
     name="curation",
     commands=(
         Command(
@@ -164,4 +181,10 @@ FEATURE = Feature(
         ),
     ),
     help="curation.help",
+)
+FEATURE = replace(
+    _FEATURE,
+    commands=tuple(replace(one, handler=_ending(one.handler)) for one in _FEATURE.commands),
+    buttons={prefix: _ending(one) for prefix, one in _FEATURE.buttons.items()},
+    quotes={prefix: _ending(one) for prefix, one in _FEATURE.quotes.items()},
 )

@@ -166,7 +166,7 @@ def _waiting(
     rows = [
         {
             "id": document.id,
-            "name": words.cut(document.title or document.name, 24),
+            "name": words.cut(words.called(document.title, document.name), 24),
             "who": access.hand_name(session, version.created_by, one.group.channel),
         }
         for document, version in mine
@@ -191,7 +191,7 @@ def _outcome(session: Session, one: Occurrence) -> Planned:
         return Planned(one, skip="nothing")
     values = {
         "id": document.id,
-        "name": document.title or document.name,
+        "name": words.called(document.title, document.name),
         "version": version.number,
         "who": access.hand_name(session, access.hand_of(int(actor)), one.group.channel),
         "group": None,

@@ -74,7 +74,7 @@ def _told(ctx: Context, who: Curator, one: Proposal) -> Reply:
     tails = ["curation.offer_others"] if len(asked) > 1 else []
     before = _before(ctx.session, one)
     if before:
-        values["before"] = words.cut(before, 120)
+        values["before"] = words.cut(words.readable(before), 120)
         tails.append("curation.offer_before")
     buttons = [Button(f"kb_accept:{one.id}", "curation.button_accept")]
     if who.staff and one.scope != ALL and who.may(ALL):

@@ -103,7 +103,7 @@ def sure_publish(ctx: Context, weighed: Weighed) -> Sequence[Reply]:
     found = comparing.between(ctx.session, next((one for one in known if one.state == "published"), None), draft)
     values: dict[str, object] = {
         "id": wish.identity,
-        "name": document.title or document.name,
+        "name": words.called(document.title, document.name),
         "version": wish.version,
         "scope": words.for_whom(ctx.session, document),
         "added": len(found.added),
@@ -140,7 +140,7 @@ def go_button(ctx: Context) -> Sequence[Reply]:
     done = lifecycle.publish(ctx.session, identity, who.hand, ctx.now)
     values = {
         "id": identity,
-        "name": document.title or document.name,
+        "name": words.called(document.title, document.name),
         "version": done.number,
         "held": done.withheld,
         "group": None,
@@ -170,7 +170,7 @@ def drop_button(ctx: Context) -> Sequence[Reply]:
     chosen = lifecycle.version(ctx.session, identity, version)
     if chosen.state == "published":
         raise Refusal("curation.published_already", id=identity, version=version)
-    values = {"id": identity, "name": document.title or document.name, "version": version, "group": None}
+    values = {"id": identity, "name": words.called(document.title, document.name), "version": version, "group": None}
     if not sure and (version > 1 or document.name == entries.DOCUMENT):
         buttons = [
             Button(f"kb_drop:{identity}.{version}.1", "curation.button_drop_sure"),
@@ -234,7 +234,12 @@ def back_button(ctx: Context) -> Sequence[Reply]:
     if now != current:
         raise Refusal("curation.back_already" if now == before else "guard.old_button", id=identity, version=now)
     done = lifecycle.rollback(ctx.session, identity, before, who.hand, ctx.now)
-    values = {"id": identity, "name": document.title or document.name, "version": done.number, "old": current}
+    values = {
+        "id": identity,
+        "name": words.called(document.title, document.name),
+        "version": done.number,
+        "old": current,
+    }
     buttons = [Button(f"kb_back:{identity}.{done.number}.{current}", "curation.button_forth", {"version": current})]
     return [Reply("curation.backed", {**values, "group": None}, buttons=buttons if current else [])]
 
@@ -256,7 +261,7 @@ def _back_sure(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
     found = comparing.between(ctx.session, now, to)
     values = {
         "id": identity,
-        "name": document.title or document.name,
+        "name": words.called(document.title, document.name),
         "version": to.number,
         "old": now.number if now is not None else 0,
         "added": len(found.added),
@@ -288,7 +293,7 @@ def take_button(ctx: Context) -> Sequence[Reply]:
     document = access.document(ctx.session, who, identity, removed=True)
     if document.removed_at is None:
         lifecycle.remove(ctx.session, identity, who.hand, ctx.now)
-    values = {"id": identity, "name": document.title or document.name, "group": None}
+    values = {"id": identity, "name": words.called(document.title, document.name), "group": None}
     return [
         Reply("curation.taken", values, buttons=[Button(f"kb_restore:{identity}", "curation.button_restore")]),
     ]
@@ -296,7 +301,7 @@ def take_button(ctx: Context) -> Sequence[Reply]:
 
 def _take_sure(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
     document = access.document(ctx.session, who, identity)
-    values = {"id": identity, "name": document.title or document.name, "group": None}
+    values = {"id": identity, "name": words.called(document.title, document.name), "group": None}
     buttons = [
         Button(f"kb_take:{identity}.1", "curation.button_take_sure"),
         Button("kb_stay:0", "curation.button_stay"),
@@ -319,6 +324,6 @@ def restore_button(ctx: Context) -> Sequence[Reply]:
 def _restored(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
     document = access.document(ctx.session, who, identity, removed=True)
     lifecycle.restore(ctx.session, identity, who.hand, ctx.now)
-    values = {"id": identity, "name": document.title or document.name, "group": None}
+    values = {"id": identity, "name": words.called(document.title, document.name), "group": None}
     buttons = [Button(f"kb_take:{identity}", "curation.button_take")]
     return [Reply("curation.restored", values, buttons=buttons)]

@@ -80,7 +80,7 @@ def finish(ctx: Context, found: tuple[Trial, Prepared, Answer]) -> Sequence[Repl
         {"title": words.cut(one.question, 40), "score": round(one.score * 100)} for one in prepared.candidates[:SHOWN]
     ]
     passages = [
-        {"document": one.document, "id": one.document_id, "quote": words.cut(one.body, 80)}
+        {"document": one.document, "id": one.document_id, "quote": words.cut(words.readable(one.body), 80)}
         for one in prepared.passages[:SHOWN]
     ]
     values = {
@@ -91,7 +91,7 @@ def finish(ctx: Context, found: tuple[Trial, Prepared, Answer]) -> Sequence[Repl
         "answer": answer.text.splitlines(),
         "passages": passages,
         "rows": rows,
-        "missing": said.raw("curation.between").join(answer.missing),
+        "missing": said.raw("curation.between").join(words.fact_name(one) for one in answer.missing),
         "group": None,
     }
     tails = ["curation.tried_answer"] if answer.text else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from knowledge.comparing import Changed, Difference
 
 FINDINGS_SHOWN = 4
+_PACKS = ("faq", "leaders")
+_FACT = re.compile(r"\{([a-z_]+)\}")
+_ABOVE = " \u203a "
+"""Stands between the headings of a passage."""
 CHANGES_SHOWN = 6
 CHANGE_MOST = 160
 """Characters of one change that are shown."""
@@ -26,6 +31,35 @@ def counted(entries: int, passages: int) -> str:
     parts = [said.fill("curation.entries", {"count": entries})] if entries else []
     parts += [said.fill("curation.passages", {"count": passages})] if passages or not entries else []
     return said.raw("curation.between").join(parts)
+
+
+def called(title: str, name: str) -> str:
+    """Return what a document is called; what ships with the program has names of its own."""
+    folder, _, file = name.rpartition("/")
+    key = f"curation.pack_{file.removesuffix('.jsonl')}"
+    if folder in _PACKS and key in texts().keys():  # noqa: SIM118
+        return texts().raw(key)
+    return title or name
+
+
+def readable(answer: str) -> str:
+    """Show an answer to staff: facts of the group by what they are called, where the groups' own come in."""
+
+    def fact(found: re.Match[str]) -> str:
+        return texts().fill("curation.fact", {"name": fact_name(found.group(1))})
+
+    return _FACT.sub(fact, answer)
+
+
+def fact_name(key: str) -> str:
+    """Return what a fact of a group is called."""
+    known = f"curation.fact_{key}"
+    return texts().raw(known) if known in texts().keys() else key  # noqa: SIM118
+
+
+def headings(titles: Sequence[str]) -> list[str]:
+    """Return what passages and entries are about, each once, without the headings above their own."""
+    return list(dict.fromkeys(one.rpartition(_ABOVE)[2].strip() for one in titles if one))
 
 
 def for_whom(session: Session, document: Document) -> str:
@@ -40,7 +74,12 @@ def finding(kind: str, locator: str, excerpt: str) -> str:
     said = texts()
     key = f"kb.finding_{kind}"
     key = key if key in said.keys() else "curation.finding_other"  # noqa: SIM118
-    return said.fill(key, {"locator": locator or said.raw("curation.whole_file"), "excerpt": excerpt})
+    where = locator or said.raw("curation.whole_file")
+    if locator.isdecimal():
+        where = said.fill("curation.passage", {"number": int(locator) + 1})
+    elif locator.startswith("!"):
+        where = said.fill("curation.row", {"number": locator.removeprefix("!")})
+    return said.fill(key, {"locator": where, "excerpt": excerpt})
 
 
 def findings(rows: Sequence[Finding]) -> tuple[list[str], dict[str, object]]:
@@ -134,7 +173,7 @@ def row(session: Session, one: Mapping[str, Any]) -> dict[str, object]:
         marks.append(said.raw("curation.mark_review"))
     return {
         "id": one["id"],
-        "name": cut(one["title"] or one["name"], 24),
+        "name": cut(called(one["title"], one["name"]), 24),
         "chunks": one["chunks"],
         "scope": "" if one["scope"] == access.ALL else f"（{access.scope_name(session, one['scope'])}）",
         "marks": "".join(marks),

@@ -262,7 +262,7 @@ def drafted(
     values: dict[str, object] = {
         "id": identity,
         "question": words.cut(question, 60),
-        "answer": words.cut(answer, 200),
+        "answer": words.cut(words.readable(answer), 200),
         "count": phrasings,
         "scope": words.for_whom(ctx.session, access.document(ctx.session, who, identity)),
         "group": None,

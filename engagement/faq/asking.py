@@ -90,7 +90,10 @@ def prepare(ctx: Context, facts: Mapping[str, str]) -> Ask:
 
 
 def reads_manual(ctx: Context) -> bool:
-    """Say whether the leaders' manual may answer: never where neighbours read along."""
+    """Say whether the leaders' manual and their cases may answer: never where neighbours read along.
+
+    Source: F73, F74, F75.
+    """
     return ctx.incoming.place is Place.DM and (ctx.actor.leader or bool(ctx.actor.roles))
 
 

@@ -175,7 +175,10 @@ def is_not_it(text: str) -> bool:
 
 
 def is_angry(text: str) -> bool:
-    """Say whether an answer should begin with a word of regret."""
+    """Say whether an answer should begin with a word of regret, and a hand-over too.
+
+    Source: F67.
+    """
     return bool(_ANGRY.search(text) or _GRIEVANCE.search(text))
 
 

@@ -205,11 +205,11 @@ def test_every_festival_comes_once_a_year() -> None:
         assert {"chunjie", "duanwu", "guoqing"} <= set(named)
 
 
-def test_a_festival_is_found_also_where_another_one_outshines_it() -> None:
+def test_a_festival_has_its_first_day_of_the_year_unless_another_one_outshines_it() -> None:
     """2026-03-20 is 春分 and the second day of the second lunar month at once."""
-    assert calendar.festivals(date(2026, 3, 20)) == ("longtaitou", "chunfen")
     assert calendar.festival(date(2026, 3, 20)) == "longtaitou"
-    assert calendar.festival_day("chunfen", 2026) == date(2026, 3, 20)
+    assert calendar.festival_day("chunfen", 2026) is None
+    assert calendar.festival_day("longtaitou", 2026) == date(2026, 3, 20)
     assert calendar.festival_day("muqinjie", 2027) == date(2027, 5, 9)
-    with pytest.raises(ValueError, match="no festival 'none' in 2027"):
+    with pytest.raises(ValueError, match="no festival 'none'"):
         calendar.festival_day("none", 2027)

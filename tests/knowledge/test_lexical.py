@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.lexical import K1, B, LexicalIndex, Lexicon, Postings, Vocabulary
+from knowledge.lexical import LexicalIndex, Lexicon
+from knowledge.postings import K1, B, Pile, Postings, Vocabulary
 
 _WORD = st.sampled_from(["a", "b", "c", "d", "e"])
 
@@ -30,7 +31,7 @@ def _reference(texts: list[list[str]], query: list[str], at: int) -> float:
 @given(st.lists(st.lists(_WORD, min_size=1, max_size=6), min_size=1, max_size=6), st.lists(_WORD, max_size=5))
 def test_postings_score_as_the_formula_says(texts: list[list[str]], query: list[str]) -> None:
     vocabulary = Vocabulary()
-    postings = Postings([vocabulary.learn([(text, 1.0)]) for text in texts], len(vocabulary))
+    postings = Postings.of([vocabulary.learn([(text, 1.0)]) for text in texts], len(vocabulary))
     counted, _ = vocabulary.look(query)
     scores = postings.scores(counted)
     assert scores.tolist() == pytest.approx(
@@ -38,10 +39,34 @@ def test_postings_score_as_the_formula_says(texts: list[list[str]], query: list[
     )
 
 
+_TEXTS = st.lists(st.lists(_WORD, max_size=6), max_size=6)
+
+
+@given(_TEXTS, _TEXTS, st.lists(_WORD, min_size=1, max_size=5), st.data())
+def test_what_is_cut_out_and_put_in_is_as_if_it_had_been_counted_together(
+    texts: list[list[str]], more: list[list[str]], query: list[str], data: st.DataObject
+) -> None:
+    keep = data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts)))
+    vocabulary = Vocabulary()
+    old = Postings.of([vocabulary.learn([(text, 0.5)]) for text in texts], len(vocabulary))
+    pile = Pile()
+    for text in more:
+        pile.add(vocabulary.learn([(text, 0.5)]))
+    changed = old.changed(np.array(keep, dtype=bool), pile, len(vocabulary))
+    left = [text for text, stays in zip(texts, keep, strict=True) if stays] + more
+    whole = Postings.of([vocabulary.learn([(text, 0.5)]) for text in left], len(vocabulary))
+    counted, unseen = vocabulary.look(query)
+    assert changed.texts.flat.tolist() == whole.texts.flat.tolist()
+    assert changed.texts.starts.tolist() == whole.texts.starts.tolist()
+    assert changed.times.tolist() == whole.times.tolist()
+    assert changed.scores(counted).tolist() == whole.scores(counted).tolist()
+    assert changed.ideal(counted, unseen) == whole.ideal(counted, unseen)
+
+
 @given(st.lists(_WORD, min_size=1, max_size=6, unique=True))
 def test_a_text_is_its_own_ideal(query: list[str]) -> None:
     vocabulary = Vocabulary()
-    postings = Postings([vocabulary.learn([(query, 1.0)])], len(vocabulary))
+    postings = Postings.of([vocabulary.learn([(query, 1.0)])], len(vocabulary))
     counted, unseen = vocabulary.look(query)
     assert unseen == 0
     assert postings.scores(counted)[0] == pytest.approx(postings.ideal(counted, 0), rel=2e-3)

@@ -50,6 +50,9 @@ def test_a_sign_that_sounds_alike_is_put_back(typed: str, meant: str, changes: i
         "明天天气怎么样",  # words that the base lacks and everybody uses
         "退款了吗退款了吗",
         "鼍",
+        "天然气怎么换",  # a word of another trade, and one of three characters
+        "房价几天退",
+        "公务员几点关门",
     ],
 )
 def test_what_is_right_is_left_alone(typed: str) -> None:

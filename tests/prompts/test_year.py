@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import cache
 from itertools import pairwise
@@ -15,10 +14,11 @@ from typing import NamedTuple
 
 import pytest
 
-from engagement.calendar import festival, month_end
+from engagement.calendar import month_end
+from engagement.campaigns.rules import year_of
 from engagement.moderation import claims as wording
 from engagement.registry import FEATURES
-from prompts.campaigns import FORMS, PLACEHOLDERS, WEEKDAYS, Line, Pack, When, packs
+from prompts.campaigns import FOLDER, FORMS, PLACEHOLDERS, Line, Pack, packs, read
 from prompts.claims import claims
 from tests.prompts.test_topics_and_calendar import EMOJI, MONTHS, texts_of
 
@@ -72,40 +72,21 @@ def days(year: int) -> tuple[date, ...]:
 
 
 @cache
-def marked(year: int) -> dict[str, date]:
-    return {name: day for day in days(year) if (name := festival(day))}
-
-
-def anchors(when: When, own: str, year: int) -> Iterator[date]:
-    """The days of a year on which a campaign, or one line with a festival of its own, has its anchor."""
-    if name := own or when.festival:
-        if name in marked(year):
-            yield marked(year)[name]
-    elif when.day:
-        yield date.fromisoformat(f"{year}-{when.day}")
-    elif when.nth:
-        month, nth, weekday = when.nth.split("/")
-        among = [day for day in days(year) if day.month == int(month) and WEEKDAYS[day.weekday()] == weekday]
-        yield among[-1 if nth == "last" else int(nth) - 1]
-    elif when.monthly:
-        yield from (date(year, month, when.monthly) for month in when.months or range(1, 13))
-    elif when.weekly:
-        yield from (day for day in days(year) if WEEKDAYS[day.weekday()] == when.weekly)
+def of_year(year: int) -> tuple[Said, ...]:
+    """All that belongs to the campaigns of a year, also where it lies in the year before or after."""
+    return tuple(Said(one.day, one.line.minute, pack, one.line) for pack in packs() for one in year_of(pack, year))
 
 
 @cache
 def said(year: int, audience: str) -> tuple[Said, ...]:
-    """All that is said in a year, in the order of the days; of what takes turns the first turn stands for each."""
+    """All that is said in a year, in the order of the days; the late slot and a new leader's week stand apart."""
     found = [
-        Said(anchor + DAY * line.offset, line.minute, pack, line)
-        for pack in packs()
-        if pack.audience == audience and not pack.night and not pack.when.joined
-        for line in pack.lines
-        if line.turn <= 1
+        one
         for near in (year - 1, year, year + 1)
-        for anchor in anchors(pack.when, line.festival, near)
+        for one in of_year(near)
+        if one.day.year == year and one.pack.audience == audience and not one.pack.night and not one.pack.when.joined
     ]
-    return tuple(sorted((one for one in found if one.day.year == year), key=lambda one: one.day))
+    return tuple(sorted(found, key=lambda one: one.day))
 
 
 def theme_days(year: int) -> set[date]:
@@ -190,16 +171,18 @@ def test_each_festival_and_each_solar_term_has_its_say() -> None:
 
 
 def test_a_key_is_its_file() -> None:
-    from prompts.campaigns import FOLDER, read
-
     assert all(read(path).key == path.stem for path in FOLDER.glob("*.toml"))
 
 
-@pytest.mark.parametrize(("key", "turns", "beats"), [
-    ("weekly-lesson", 52, 1), ("night-talk", 8, 1), ("member-day", 12, 2), ("live-day", 6, 3),
-])  # fmt: skip
-def test_turns_are_whole(key: str, turns: int, beats: int) -> None:
-    assert Counter(line.turn for line in PACKS[key].lines) == dict.fromkeys(range(1, turns + 1), beats)
+@pytest.mark.parametrize(
+    ("key", "turns", "beats"),
+    [("weekly-lesson", 52, 1), ("night-talk", 8, 1), ("member-day", 12, 2), ("live-day", 5, 3)],
+)
+def test_each_turn_comes_in_a_year_and_says_as_much_as_the_others(key: str, turns: int, beats: int) -> None:
+    per_turn = Counter(line.turn for line in PACKS[key].lines)
+    assert (len(per_turn), set(per_turn.values())) == (turns, {beats})
+    for year in YEARS:
+        assert {one.line.turn for one in of_year(year) if one.pack.key == key} == set(per_turn)
 
 
 def test_a_new_leader_hears_one_thing_on_each_of_seven_days() -> None:
@@ -279,8 +262,8 @@ def test_no_trade_on_the_day_of_mourning() -> None:
     (day,) = (line for line in PACKS["festival-qingming"].lines if line.offset == 0)
     assert not TRADE.search(day.title + day.text + day.other)
     for year in YEARS:
-        said_then = [one.pack.key for one in said(year, "groups") if one.day == marked(year)["qingming"]]
-        assert said_then == ["festival-qingming"]
+        own = next(one.day for one in said(year, "groups") if one.line is day)
+        assert [one.pack.key for one in said(year, "groups") if one.day == own] == ["festival-qingming"]
 
 
 # ---------------------------------------------------------------- the checks can fail
@@ -291,10 +274,13 @@ def test_bad_wording_is_noticed(text: str) -> None:
     assert BANNED.search(text)
 
 
-def test_the_days_are_those_of_the_calendar() -> None:
-    assert list(anchors(When(nth="5/4/sat"), "", 2027)) == [date(2027, 5, 22)]
-    assert list(anchors(When(nth="5/last/mon"), "", 2027)) == [date(2027, 5, 31)]
-    assert list(anchors(When(festival="chunjie"), "", 2027)) == [date(2027, 2, 6)]
-    assert list(anchors(When(), "liqiu", 2027)) == []  # 七夕 falls on that day and is said instead
-    assert len(list(anchors(When(weekly="mon"), "", 2027))) == 52
-    assert len(list(anchors(When(monthly=28, months=(3, 6)), "", 2027))) == 2
+def test_what_is_read_is_the_year_as_it_comes() -> None:
+    """A known year: Spring Festival on 6 February, and no 立秋, since 七夕 has its day."""
+    year = {(one.pack.key, one.line.offset): one.day for one in said(2027, "groups")}
+    assert year["festival-chunjie", 0] == date(2027, 2, 6)
+    assert year["new-year-goods", -12] == date(2027, 1, 25)
+    assert year["neighbour-games", 0] == date(2027, 5, 22)
+    assert [one.line.title for one in said(2027, "groups") if one.day == date(2027, 8, 8)] == [
+        "七夕，做道他爱的",
+        "会员日 · 聊聊冻货",
+    ]

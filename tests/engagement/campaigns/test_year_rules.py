@@ -67,6 +67,13 @@ def test_two_lines_on_one_day_and_unknown_festivals_are_refused() -> None:
         days({"festival": "nothing"})
 
 
+def test_a_solar_term_whose_day_a_festival_has_is_left_out_that_year() -> None:
+    terms = ({"festival": "lichun"}, {"festival": "liqiu"})
+    assert days({}, *terms, year=2026) == ["2026-02-04", "2026-08-07"]
+    assert days({}, *terms, year=2027) == ["2027-02-04"]
+    assert days({"festival": "liqiu"}, year=2027) == []
+
+
 def test_a_course_towards_a_day_knows_its_peak() -> None:
     found = rules.year_of(pack({"day": "06-18"}, {"day": -3, "phase": "warm"}, {"day": 1}), 2027)
     assert [one.peak for one in found] == [date(2027, 6, 18), None]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from engagement.kernel import Outgoing
 from knowledge import lifecycle
 from storage.documents import Question
 from storage.engine import Session
@@ -82,6 +83,34 @@ def test_another_answer_and_back(office: Office) -> None:
     assert office.press(WANG, done, "kb_out").key == "curation.out"
     difference = office.say(WANG, "差异 1")
     assert difference.key == "curation.diff_empty"
+
+
+def test_what_was_asked_is_over_once_something_else_was_said(office: Office) -> None:
+    """
+    改答案 几点提货 → 现在答…… → 每天…… → 写进草稿了 → （随口一句）：不是答案
+    改答案 几点提货 → 现在答…… → 知识库 → （随口一句）：不是答案
+    """
+
+    def sent(message: Outgoing) -> Outgoing:
+        office.stage._remember(message, WANG)
+        return message
+
+    sent(office.say(WANG, "改答案 几点提货"))
+    done = sent(office.say(WANG, "每天 15:00 到 19:00。"))
+    assert done.key == "curation.drafted"
+    assert office.say(WANG, "明天上午有人来修冰柜").key != "curation.drafted", "it was answered"
+    sent(office.say(WANG, "改答案 几点提货"))
+    sent(office.say(WANG, "知识库"))
+    assert office.say(WANG, "明天上午有人来修冰柜").key != "curation.drafted", "something else was said"
+
+
+def test_facts_of_a_group_are_shown_by_name(office: Office) -> None:
+    entry = {"id": "f.hours", "question": "几点能取", "answer": "取货时间：{pickup_hours}。", "facts": ["pickup_hours"]}
+    plain = {"answer_without_facts": "取货时间问团长。", "aliases": ["几点取货"]}
+    office.send(WANG, "资料.jsonl", json.dumps({**entry, **plain}, ensure_ascii=False))
+    office.press(SUN, office.say(SUN, "发布 2"), "kb_go")
+    told = shown(office.say(WANG, "改答案 几点能取"))
+    assert "〔提货时间〕" in told and "{" not in told, told
 
 
 def test_phrasings_merge_and_split(office: Office) -> None:
