@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
 import subprocess
 import time
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,9 @@ from tests import postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadGroupScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,6 +65,26 @@ def _made_once() -> None:
     databases.wait_for_the_disk(wanted=False)
     databases.run_every_migration(wanted=False)
     starter.keep()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling | None:
+    """Keep the modules of a group (`pytestmark = pytest.mark.xdist_group(…)`) on one worker: they share what is dear.
+
+    xdist 3.8 notes the group in a field that pytest 9.2 no longer reads; its groups fell apart without a word.
+    """
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByModule(LoadGroupScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid.partition("::")[0]) or nodeid
+
+    return ByModule(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@cache
+def _group(module: str) -> str:
+    found = re.search(r'xdist_group\("([^"]+)"\)', (ROOT / module).read_text("utf-8"))
+    return found[1] if found is not None else ""
 
 
 @pytest.hookimpl(trylast=True)
@@ -152,6 +177,29 @@ def data_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def started_dir(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder as a first start leaves it: the rows and vectors of the starter base. Made once a run and copied.
+
+    For tests of a server that are about a chat program; how a server takes the base in is for the browser's tests.
+    """
+    from filelock import FileLock
+
+    base = tmp_path_factory.getbasetemp()
+    ready = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "started"
+    with FileLock(f"{ready}.lock", timeout=110):
+        if not ready.exists():
+            from bot.main import open_program
+            from bot.settings import Settings
+
+            making = ready.with_name("starting")
+            shutil.rmtree(making, ignore_errors=True)
+            open_program(making, Settings(), seed=True, gated=False, drawn=False).close()
+            making.rename(ready)
+    shutil.copytree(ready, data_dir, dirs_exist_ok=True)
+    return data_dir
 
 
 @pytest.fixture(scope="session")

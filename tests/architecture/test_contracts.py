@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("contracts")
 ROOT = Path(__file__).resolve().parents[2]
 SLICE = ("manifest", "handlers", "jobs", "service", "tables", "rules")
 TREE = {
@@ -113,9 +114,24 @@ CASES = [
 ]
 
 
-def _plant(folder: Path, module: str = "", line: str = "") -> set[str]:
-    """Write the tree with one more import, and return the names of the contracts that break."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+LINT = """
+import os, sys
+from importlinter.cli import lint_imports_command
+for folder in sys.argv[1:]:
+    child = os.fork()
+    if child == 0:
+        os.chdir(folder)
+        sys.path.insert(0, folder)
+        for stream in (1, 2):
+            os.dup2(os.open("said", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), stream)
+        lint_imports_command(["--no-cache", "--no-logo"])
+    os.waitpid(child, 0)
+"""
+"""One start of import-linter looks at every tree, each in a process of its own."""
+
+
+def _plant(folder: Path, module: str = "", line: str = "") -> None:
+    """Write the tree with one more import."""
     text = (ROOT / "pyproject.toml").read_text()
     (folder / "pyproject.toml").write_text(text[text.index("[tool.importlinter]") :])
     for package, modules in TREE.items():
@@ -126,27 +142,40 @@ def _plant(folder: Path, module: str = "", line: str = "") -> set[str]:
             path.parent.mkdir(exist_ok=True)
             lines = [ALLOWED.get(f"{package}/{name}", ""), line if module == f"{package}/{name}" else ""]
             path.write_text("\n".join(lines) + "\n")
-    run = subprocess.run(
-        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    verdicts = dict(re.findall(r"^(.+?) (KEPT|BROKEN)", run.stdout, flags=re.MULTILINE))
+
+
+def _broken(said: str) -> set[str]:
+    """Names of the contracts that broke; each has its verdict."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    verdicts = dict(re.findall(r"^(.+?) (KEPT|BROKEN)", said, flags=re.MULTILINE))
     names = {contract["name"] for contract in contracts}
-    assert names <= verdicts.keys(), run.stdout + run.stderr
+    assert names <= verdicts.keys(), said
     return {name for name in names if verdicts[name] == "BROKEN"}
 
 
-def test_there_are_nine_contracts_and_a_clean_tree_keeps_them(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def linted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
+    """Planted import → what import-linter said of the tree that has it."""
+    folders = {("", ""): tmp_path_factory.mktemp("clean")}
+    folders |= {
+        planted: tmp_path_factory.mktemp("tree") for plants in VIOLATIONS.values() for planted in plants.values()
+    }
+    for planted, folder in folders.items():
+        _plant(folder, *planted)
+    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
+    subprocess.run([sys.executable, "-c", LINT, *map(str, folders.values())], env=environment, check=True)
+    return {planted: (folder / "said").read_text("utf-8") for planted, folder in folders.items()}
+
+
+def test_there_are_nine_contracts_and_a_clean_tree_keeps_them(linted: dict[tuple[str, str], str]) -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     assert len(contracts) == 9
     assert VIOLATIONS.keys() == {contract["name"] for contract in contracts}
-    assert _plant(tmp_path) == set()
+    assert _broken(linted["", ""]) == set()
 
 
 @pytest.mark.parametrize(("module", "line", "contract"), CASES)
-def test_a_planted_violation_is_caught(tmp_path: Path, module: str, line: str, contract: str) -> None:
-    assert contract in _plant(tmp_path, module, line)
+def test_a_planted_violation_is_caught(
+    linted: dict[tuple[str, str], str], module: str, line: str, contract: str
+) -> None:
+    assert contract in _broken(linted[module, line])

@@ -21,7 +21,7 @@ HEAVY = (
         "onnxruntime",
         "openai",
     ),
-    *("pdfplumber", "playwright", "sqlalchemy", "telegram", "tornado", "uvicorn", "wechatpy"),
+    *("pdfplumber", "playwright", "pydantic", "sqlalchemy", "sqlmodel", "telegram", "tornado", "uvicorn", "wechatpy"),
 )
 
 

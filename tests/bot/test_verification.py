@@ -15,6 +15,8 @@ from bot.settings import Settings
 from bot.verification import Check, verify
 from tests.bot.scripts import at, create, play
 
+pytestmark = pytest.mark.xdist_group("verify")
+
 RAISE = "DROP TRIGGER IF EXISTS ledger_entry_no_update; DROP TRIGGER IF EXISTS audit_no_update;"
 _A_DOCUMENT = "INSERT INTO document (id, name, title, scope, owner, created_at) VALUES (901, 'a', '', 'all', '', 0);"
 _A_VERSION = (

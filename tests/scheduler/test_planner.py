@@ -259,7 +259,8 @@ def test_the_due_query_uses_the_partial_index(town: Callable[..., Town]) -> None
 
 
 def test_five_thousand_due_are_planned_within_the_writer_s_patience(town: Callable[..., Town]) -> None:
-    """No writer function above 50 ms (120 ms here: the machine of a test run is shared), all within some seconds."""
+    """No writer function above 50 ms (120 ms of the processor here: the machine of a test run is shared), all within some
+    seconds of it."""
     here = town()
     here.add(5000)
     while here.database.write_now(lambda s: schedules.ensure(s, here.jobs, MORNING)):
@@ -268,17 +269,17 @@ def test_five_thousand_due_are_planned_within_the_writer_s_patience(town: Callab
     planned = 0
 
     def one(session: Session) -> planner.Tick:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         result = planner.tick(session, here.jobs, at(8))
-        spans.append(time.perf_counter() - begun)
+        spans.append(time.thread_time() - begun)
         return result
 
-    begun = time.perf_counter()
+    begun = time.process_time()
     more = True
     while more:
         tick = here.database.write_now(one)
         planned, more = planned + tick.pending, tick.more
-    took = time.perf_counter() - begun
+    took = time.process_time() - begun
     median = sorted(spans)[len(spans) // 2]
     print(f"5,000 planned in {took:.2f} s, longest function {max(spans) * 1000:.0f} ms, median {median * 1000:.0f} ms")
     assert planned == 5000

@@ -197,19 +197,19 @@ def test_bare_words() -> None:
 
 
 def test_it_is_quick() -> None:
-    """Under 1 ms for an answer; long pastes of digits and letters do not blow up."""
+    """Under 1 ms of the processor for an answer; long pastes of digits and letters do not blow up."""
     text = "我家腌了两坛泡菜，第一坛放了花椒和一点白酒，酸得掉牙，孩子爱吃。" * 3
     dotted = ("1 3 8 " * 100, "a.b-c." * 100, "w w w . " * 60, "1" * 2000, "1 " * 1000, "a." * 1000)
     for sample in (text, "加我" * 150, "栋1单元2室" * 60, *dotted):
         best = 1.0
         for _ in range(10):
-            start = time.perf_counter()
+            start = time.thread_time()
             rules.inspect(sample, WORDS)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.thread_time() - start)
         assert best < 0.02, (sample[:12], best)
     best = 1.0
     for _ in range(200):
-        start = time.perf_counter()
+        start = time.thread_time()
         rules.inspect(text[:60], WORDS)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.thread_time() - start)
     assert best < 0.001
