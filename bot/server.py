@@ -170,7 +170,7 @@ class Server:
     async def _listen(self) -> None:
         """Take the command line's `kb` requests, for this process owns the directory."""
         from bot import control
-        from knowledge import requests, sweeping
+        from knowledge import requests, scratch, sweeping
 
         answering = self.program.answering
         if answering is None:
@@ -184,6 +184,7 @@ class Server:
         await asyncio.to_thread(
             sweeping.sweep, answering.database, before=self.program.clock.now() - timedelta(hours=1)
         )
+        await asyncio.to_thread(scratch.sweep)
 
         server = await control.listen(self.program.directory, {"kb": handle})
 

@@ -5,9 +5,6 @@ Source: F69, F117, LAW (erasure).
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -36,7 +33,8 @@ class Erased:
 def erase(database: Database, identity: int, hand: Hand, now: datetime) -> Erased:
     """Takes every version of a document out for good; from the first transaction on nobody is answered from it.
 
-    Cut off in the middle, it is done when it is called again; the index lets go of the vectors with its next ``fill``.
+    Cut off in the middle, it is done when it is called again or by the next ``sweep`` of a start; the index lets go of the
+    vectors with its next ``fill``.
 
     Args:
         database: Several short transactions.
@@ -47,8 +45,8 @@ def erase(database: Database, identity: int, hand: Hand, now: datetime) -> Erase
     Raises:
         KnowledgeRefusal: no such document, or nothing of it is left.
     """
-    versions, chunks = database.write_now(lambda session: _hide(session, identity, hand, now))
-    with _wiped(database):
+    with sweeping.wiped(database):
+        versions, chunks = database.write_now(lambda session: _hide(session, identity, hand, now))
         sweeping.sweep(database, document=identity)
     return Erased(identity, versions, chunks)
 
@@ -84,28 +82,3 @@ def _hide(session: Session, identity: int, hand: Hand, now: datetime) -> tuple[i
         chunks=chunks,
     )
     return versions, chunks
-
-
-@contextmanager
-def _wiped(database: Database) -> Iterator[None]:
-    """Within it SQLite writes over what it deletes; at the end its log, which still has the words, is emptied."""
-    if database.dialect != "sqlite":
-        yield
-        return
-    database.write_now(lambda session: session.connection().exec_driver_sql("PRAGMA secure_delete=ON").close())
-    try:
-        yield
-    finally:
-        database.write_now(lambda session: session.connection().exec_driver_sql("PRAGMA secure_delete=OFF").close())
-        _empty_log(str(database.write_engine.url.database))
-
-
-def _empty_log(path: str) -> None:
-    """Moves the log into the database as far as readers let it; what they hold goes with the next checkpoint."""
-    connection = sqlite3.connect(path, timeout=5)
-    try:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.OperationalError:
-        pass
-    finally:
-        connection.close()

@@ -6,13 +6,12 @@ Source: F69, FAULTS D5.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowledge import web
+from knowledge import scratch, web
 from knowledge.errors import KnowledgeRefusal
 
 if TYPE_CHECKING:
@@ -52,8 +51,8 @@ def page(url: str, settings: DocumentSettings | None) -> Iterator[tuple[Path, st
     """
     address = url.strip().partition("#")[0]
     fetched = web.fetch(address, allowed(settings, address))
-    with tempfile.TemporaryDirectory(prefix="tuantuan-page-") as folder:
-        path = fetched.save(Path(folder))
+    with scratch.folder() as folder:
+        path = fetched.save(folder)
         # A page without a title is called by its file, so that has to be a name that people can read.
         shown = _UNFIT.sub(" ", fetched.name.removesuffix(fetched.suffix)).strip(" .")[:60]
         yield path.rename(path.with_name(f"{shown or 'page'}{fetched.suffix}")), address[:NAME_MOST]
