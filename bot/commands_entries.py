@@ -18,6 +18,9 @@ Document = Annotated[str, typer.Option("--document", help="Which document, where
 Scope = Annotated[str, typer.Option("--scope", help="all | region:ID | group:ID")]
 Plain = Annotated[str, typer.Option("--plain", help="The answer where a group lacks a fact that it names")]
 Number = Annotated[str, typer.Argument(metavar="ID")]
+Text = Annotated[str, typer.Argument(metavar="ANSWER")]
+Phrasings = Annotated[list[str], typer.Argument(metavar="PHRASING…")]
+NewId = Annotated[str, typer.Option("--id", help="Id of the new entry; made of the question when empty")]
 
 
 def _say(key: str, **values: object) -> None:
@@ -65,7 +68,7 @@ def show(entry: Entry, data: Data = Path("data"), document: Document = "", json_
 @entry_app.command("phrase", help=texts().raw("kb_entries.entry_phrase"))
 def phrase(
     entry: Entry,
-    phrasings: Annotated[list[str], typer.Argument(metavar="PHRASING…")],
+    phrasings: Phrasings,
     data: Data = Path("data"),
     old: Annotated[str, typer.Option("--instead", help="The phrasing that it takes the place of")] = "",
     remove: Annotated[bool, typer.Option("--remove", help="Take these out")] = False,
@@ -81,7 +84,7 @@ def phrase(
 @entry_app.command("answer", help=texts().raw("kb_entries.entry_answer"))
 def answer(
     entry: Entry,
-    text: Annotated[str, typer.Argument(metavar="ANSWER")],
+    text: Text,
     data: Data = Path("data"),
     plain: Plain = "",
     document: Document = "",
@@ -94,12 +97,12 @@ def answer(
 
 @entry_app.command("new", help=texts().raw("kb_entries.entry_new"))
 def new(
-    text: Annotated[str, typer.Argument(metavar="ANSWER")],
-    phrasings: Annotated[list[str], typer.Argument(metavar="QUESTION…")],
+    text: Text,
+    phrasings: Phrasings,
     data: Data = Path("data"),
     plain: Plain = "",
     scope: Scope = "all",
-    identity: Annotated[str, typer.Option("--id", help="Its id; made of the question when empty")] = "",
+    identity: NewId = "",
     by: By = "",
     json_: AsJson = False,
 ) -> None:
@@ -124,11 +127,11 @@ def merge(
 @entry_app.command("split", help=texts().raw("kb_entries.entry_split"))
 def split(
     entry: Entry,
-    text: Annotated[str, typer.Argument(metavar="ANSWER")],
-    phrasings: Annotated[list[str], typer.Argument(metavar="PHRASING…")],
+    text: Text,
+    phrasings: Phrasings,
     data: Data = Path("data"),
     plain: Plain = "",
-    identity: Annotated[str, typer.Option("--id", help="Id of the new entry")] = "",
+    identity: NewId = "",
     by: By = "",
     json_: AsJson = False,
 ) -> None:
