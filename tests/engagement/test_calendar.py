@@ -213,3 +213,15 @@ def test_a_festival_has_its_first_day_of_the_year_unless_another_one_outshines_i
     assert calendar.festival_day("muqinjie", 2027) == date(2027, 5, 9)
     with pytest.raises(ValueError, match="no festival 'none'"):
         calendar.festival_day("none", 2027)
+
+
+@pytest.mark.parametrize("year", [2026, 2033])
+def test_the_festivals_of_a_year_are_those_of_its_days(year: int) -> None:
+    """2033 has a leap month in its eleventh, which many tables get wrong."""
+    first: dict[str, date] = {}
+    for number in range(366):
+        day = date(year, 1, 1) + timedelta(days=number)
+        if day.year == year and calendar.festival(day):
+            first.setdefault(calendar.festival(day), day)
+    found = {name: calendar.festival_day(name, year) for name in calendar.FESTIVALS}
+    assert {name: day for name, day in found.items() if day is not None} == first
