@@ -49,6 +49,8 @@ START_FIRST = 8.0
 """Seconds that the rest of a start has the processor for itself before the vector index is opened."""
 OPENING = 10.0
 """Seconds that a first question waits for the index at most; then keywords answer it."""
+SURE = 2.0
+"""Log-odds above the floor at which a question need not be looked at for wrong characters: six in seven of clean ones."""
 PASSAGE_FLOOR = 2.0
 """Log-odds above the entries' own floor that a passage needs: long texts share characters with anything."""
 
@@ -274,7 +276,8 @@ class KnowledgeBase:
         near = catalogue.nearest(self._near(asked, vector, own))
         seen = catalogue.entries.seen(sight)
         ranked = retriever.rank(catalogue.entries, words, near, seen)
-        repair = catalogue.entries.speller.repaired(asked)
+        sure = bool(ranked) and confidence.log_odds(ranked[0]) >= self._floors.answer + SURE
+        repair = None if sure else catalogue.entries.speller.repaired(asked)
         if repair is not None:
             alike = near if self._remote else catalogue.nearest(self._near(repair.text, None, own))
             ranked = spelling.merged(ranked, retriever.rank(catalogue.entries, repair.text, alike, seen), repair)

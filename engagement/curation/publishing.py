@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -176,6 +176,10 @@ def drop_button(ctx: Context) -> Sequence[Reply]:
             Button(f"kb_drop:{identity}.{version}.1", "curation.button_drop_sure"),
             Button("kb_stay:0", "curation.button_stay"),
         ]
+        if somebody_else(chosen, who):
+            buttons[0] = replace(buttons[0], label="curation.button_return")
+            values["who"] = access.hand_name(ctx.session, chosen.created_by, ctx.incoming.channel)
+            return [Reply("curation.return_sure", values, buttons=buttons)]
         return [Reply("curation.drop_sure", values, buttons=buttons)]
     if chosen.archived_at is None:
         lifecycle.archive(ctx.session, identity, version, who.hand, ctx.now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ _FACT = re.compile(r"\{([a-z_]+)\}")
 _ABOVE = " \u203a "
 """Stands between the headings of a passage."""
 CHANGES_SHOWN = 6
+AROUND = 16
+"""Characters around a change that are shown with it."""
 CHANGE_MOST = 160
 """Characters of one change that are shown."""
 
@@ -113,11 +115,30 @@ def _line(kind: str, name: str, what: str = "") -> Mapping[str, object]:
     return {"line": said}
 
 
-def _what(one: Changed) -> str:
-    from knowledge import comparing
+def edited(pieces: Iterable[tuple[str, str]]) -> str:
+    """Say in a line what became of a text: 开到晚上（九点→十点）, with a little of what stands around it."""
+    said, known = texts(), list(pieces)
+    line, at = "", 0
+    while at < len(known):
+        what, text = known[at]
+        following = known[at + 1] if at + 1 < len(known) else ("", "")
+        if {what, following[0]} == {"-", "+"}:
+            gone, new = (text, following[1]) if what == "-" else (following[1], text)
+            line += said.fill("curation.edited_into", {"old": gone, "new": new})
+            at += 1
+        elif what in ("-", "+"):
+            line += said.fill(f"curation.edited_{'out' if what == '-' else 'in'}", {"text": text})
+        else:
+            head = text[:AROUND] if at else ""
+            tail = text[-AROUND:] if at + 1 < len(known) else ""
+            line += text if len(text) <= len(head) + len(tail) else f"{head}…{tail}"
+        at += 1
+    return " ".join(line.split())
 
+
+def _what(one: Changed) -> str:
     said = texts()
-    parts = [cut(comparing.marked(pieces), CHANGE_MOST) for pieces in (one.title, one.body, one.plain) if pieces]
+    parts = [cut(edited(pieces), CHANGE_MOST) for pieces in (one.title, one.body, one.plain) if pieces]
     if one.asked_new:
         parts.append(said.fill("curation.change_asked_new", {"count": len(one.asked_new), "first": one.asked_new[0]}))
     if one.asked_gone:

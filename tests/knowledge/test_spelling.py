@@ -50,13 +50,18 @@ def test_a_sign_that_sounds_alike_is_put_back(typed: str, meant: str, changes: i
         "明天天气怎么样",  # words that the base lacks and everybody uses
         "退款了吗退款了吗",
         "鼍",
-        "天然气怎么换",  # a word of another trade, and one of three characters
-        "房价几天退",
-        "公务员几点关门",
     ],
 )
 def test_what_is_right_is_left_alone(typed: str) -> None:
     assert _speller(*TEXTS).repaired(typed) is None
+
+
+def test_a_word_of_another_trade_and_a_long_word_stay() -> None:
+    speller = _speller(*TEXTS, "几点起怎么算", "七点起怎么办", "九点起怎么拿", "源几点关门", "源几点开门", "菜源几点有")
+    assert speller.repaired("添然气怎么换") == Repair("添然起怎么换", 1)  # no word: 气 becomes the base's 起
+    assert speller.repaired("天然气怎么换") is None
+    assert speller.repaired("公务员几点关门") is None
+    assert speller.repaired("误员几点关门") == Repair("误源几点关门", 1)
 
 
 def test_a_text_in_other_words_is_not_misspelt() -> None:

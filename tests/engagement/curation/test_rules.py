@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from engagement.curation import rules
+from engagement.curation import rules, words
 from engagement.curation.rules import Caption, Days
 
 TODAY = date(2026, 12, 1)
@@ -119,3 +119,20 @@ def test_it_need_not_be_looked_through_again(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "90天", "12-31", "不知道"])
 def test_it_is_to_be_looked_through(text: str) -> None:
     assert not rules.ends_review(text)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "line"),
+    [
+        ([(" ", "开到晚上"), ("-", "九点"), ("+", "十点"), (" ", "。")], "开到晚上（九点→十点）。"),
+        ([("+", "周日"), ("-", "周六"), (" ", "不送")], "（周六→周日）不送"),
+        ([(" ", "不收钱"), ("-", "，每人一杯")], "不收钱（去掉：，每人一杯）"),
+        ([("+", "今天"), (" ", "不收钱")], "（加上：今天）不收钱"),
+        (
+            [("-", "二"), (" ", "三" * 60), ("+", "四")],
+            f"（去掉：二）{'三' * 16}…{'三' * 16}（加上：四）",
+        ),
+    ],
+)
+def test_a_change_is_a_line_that_people_read(pieces: list[tuple[str, str]], line: str) -> None:
+    assert words.edited(pieces) == line
