@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import atexit
+import queue
 import shutil
 import sqlite3
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from pydantic import SecretStr
-from sqlalchemy import Engine, event, inspect
+from sqlalchemy import Dialect, Engine, create_engine, event, inspect
+from sqlalchemy.util import LRUCache
 from sqlmodel import SQLModel
 
-from storage import engine, migrate
-from storage.engine import Database, DatabaseSettings, open_database
+from storage import engine, migrate, writer
+from storage.engine import Database, DatabaseSettings, Session, open_database
 
 FILE = "tuantuan.db"
 _open: weakref.WeakSet[Database] = weakref.WeakSet()
@@ -48,8 +52,21 @@ def watch_databases() -> None:
 _durable = engine._sqlite_engine
 
 
+_compiled: LRUCache[Any, Any] = LRUCache(4000)
+
+
+@cache
+def _dialect() -> Dialect:
+    """The dialect of all hasty engines, for what has been compiled once is found again by its dialect."""
+    made = create_engine("sqlite://")
+    with made.connect():
+        return made.dialect
+
+
 def _hasty(path: Path, *, writer: bool) -> Engine:
     made = _durable(path, writer=writer)
+    made.dialect = _dialect()
+    made._compiled_cache = _compiled
 
     @event.listens_for(made, "connect")
     def _never_waits(raw: Any, _record: Any) -> None:
@@ -65,6 +82,38 @@ def wait_for_the_disk(wanted: bool) -> None:
     the product asks of SQLite is tested with the wait (tests/storage/test_engine.py).
     """
     engine._sqlite_engine = _durable if wanted else _hasty
+
+
+class _AtOnce(writer.ThreadWriter):
+    """The writer without its thread: whoever calls runs his function himself, in the same batch of one."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._connection = engine.connect()
+        self._session = Session(self._connection)
+        self._door = threading.Lock()
+        self._closed = False
+        self.commits = 0
+        self.functions = 0
+        self._queue = queue.SimpleQueue()
+
+    def _put(self, queued: writer._Queued) -> bool:
+        with self._door:
+            if not self._closed:
+                self._batch(self._connection, self._session, queued)
+            return not self._closed
+
+    def close(self) -> None:
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                self._session.close()
+                self._connection.close()
+
+
+def open_at_once(folder: Path) -> Database:
+    """Open a database on SQLite for a test that does one thing after another: nothing waits for another thread."""
+    with patch.object(writer, "ThreadWriter", _AtOnce):
+        return open_database(folder)
 
 
 _every_migration = migrate.upgrade

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,10 +26,10 @@ from engagement.feature import Feature, GroupView, JobSpec, Occurrence, Planned
 from engagement.kernel import Event, Incoming, Kind, Outgoing, Place
 from prompts.loader import texts
 from storage import outbox
-from storage.engine import Database, Session, open_database
+from storage.engine import Database, Session
 from storage.groups import Group, Identity, Member
 from storage.ledger import Entry
-from tests.databases import FILE, closed, with_tables
+from tests.databases import FILE, closed, open_at_once, with_tables
 
 
 def at(text: str) -> datetime:
@@ -87,7 +88,7 @@ class Stage:
             button=button,
             media=media,
         )
-        handled = asyncio.run(self._handle(incoming))
+        handled = _loop().run_until_complete(self._handle(incoming))
         assert handled.outcome in {"done", "refused", "repeated"}, handled
         mine = [queued.message for queued in handled.queued]
         self.said += mine
@@ -100,7 +101,7 @@ class Stage:
         now = self.clock.now()
         number = f"m{next(self._ids)}"
         incoming = Incoming(event, "play", number, Place.GROUP, "g1", who, now, now, sender_name=who, **more)
-        handled = asyncio.run(self._handle(incoming))
+        handled = _loop().run_until_complete(self._handle(incoming))
         assert handled.outcome == "done", handled
         return [queued.message for queued in handled.queued]
 
@@ -194,6 +195,14 @@ class Stage:
         self.database.write_now(change)
 
 
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One for all stages: to make one takes as long as to answer."""
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
+
+
 def shown(message: Outgoing) -> str:
     """The text as the local channel shows it."""
     return render(message, PLAY).text
@@ -216,7 +225,7 @@ def open_stage(
         return _set(stage, leader)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_bytes(_scene(frozenset(SQLModel.metadata.tables), _Cast(tuple(features)), start, leader))
-    stage = _stage(open_database(folder), features, start)
+    stage = _stage(open_at_once(folder), features, start)
     stage.group_id = 1
     next(stage._ids)
     return stage

@@ -17,12 +17,16 @@ from sqlmodel import SQLModel
 from sqlmodel import select as pick
 
 from engagement.feature import Command, Feature, PersonalData
+from engagement.campaigns import service as campaigns
+from engagement.campaigns.tables import Beat, Plan
 from engagement.invites.tables import InviteCode
 from engagement.kernel import Event, Kind, Outgoing
 from engagement.members.tables import Lookalike
 from engagement.registry import FEATURES
+from prompts import campaigns as campaign_packs
 from prompts.loader import texts
 from storage.documents import Chunk, Document, DocumentVersion
+from storage.engine import Session
 from storage.groups import Group, Member, RoleGrant
 from storage.inbox import Inbox
 from tests.engagement.stage import Stage, keys, open_stage, shown
@@ -79,11 +83,14 @@ def contents(stage: Stage, without: tuple[str, ...] = PLUMBING) -> dict[str, lis
 
 
 def stored(stage: Stage, without: tuple[str, ...] = PLUMBING) -> dict[str, list[Any]]:
-    """The same as the file has it, to see whether anything has changed; ten times quicker."""
-    tables = [table.name for table in SQLModel.metadata.sorted_tables if table.name not in without]
-    return stage.database.read_now(
-        lambda s: {name: list(s.connection().exec_driver_sql(f'SELECT * FROM "{name}"').fetchall()) for name in tables}
-    )
+    """The same as the file has it, to see whether anything has changed; a hundred times quicker."""
+    tables = [name for name in SQLModel.metadata.tables if name not in without]
+
+    def read(session: Session) -> dict[str, list[Any]]:
+        raw: Any = session.connection().connection.dbapi_connection
+        return {name: raw.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables}
+
+    return stage.database.read_now(read)
 
 
 # ---------------------------------------------------------------- what is declared
@@ -280,7 +287,7 @@ def _advertise(stage: Stage) -> None:
 
 def _grant(stage: Stage) -> None:
     person = stage.person(CANARY)
-    stage.database.write_now(lambda s: s.add(RoleGrant(person_id=person, role="staff", granted_at=stage.clock.now())))
+    stage.database.write_now(lambda s: s.merge(RoleGrant(person_id=person, role="staff", granted_at=stage.clock.now())))
 
 
 def _nothing(stage: Stage) -> None:
@@ -433,6 +440,44 @@ def _curate(stage: Stage) -> None:
     stage.database.write_now(make)
 
 
+def _calendar(stage: Stage) -> tuple[int, int]:
+    """A campaign that somebody else wrote, and its only day: 2026-12-20."""
+
+    def make(session: Session) -> tuple[int, int]:
+        plan = session.exec(pick(Plan).where(Plan.key == "sample:2026")).first()
+        if plan is None:
+            table = {"key": "sample", "name": "样例活动", "form": "event", "slogan": "样例", "when": {"day": "12-20"}}
+            beat = {"at": "10:00", "title": "样例", "text": "样例"}
+            pack = campaign_packs.parse(table | {"beat": [beat]}, "sample.toml")
+            plan = campaigns.plan(session, pack, 2026, stage.clock.now())
+        return plan.id or 0, session.exec(pick(Beat.id).where(Beat.plan_id == plan.id)).one() or 0
+
+    return stage.database.write_now(make)
+
+
+def _approve(stage: Stage) -> None:
+    """CANARY is of the staff and approves a campaign."""
+    number, _ = _calendar(stage)
+    if stage.database.read_now(lambda s: s.get_one(Plan, number).stage) == "draft":
+        _grant(stage)
+        assert keys(stage.say(CANARY, f"批准 {number}", private=True)) == ["campaigns.approved"]
+
+
+def _reword(stage: Stage) -> None:
+    """CANARY leads the group and has words of his own for a campaign."""
+    stage.say("周团长", f"设团长 {CANARY}")
+    number, beat = _calendar(stage)
+
+    def approve(session: Session) -> None:
+        plan = session.get_one(Plan, number)
+        if plan.stage == "draft":
+            campaigns.approve(session, plan, None, stage.clock.now())
+
+    stage.database.write_now(approve)
+    (asked,) = stage.say(CANARY, "", button=f"cal_word:{beat}.{stage.group_id}", private=True)
+    assert keys(stage.say(CANARY, f"{CANARY}家先来", quoting=asked, private=True)) == ["campaigns.word_kept"]
+
+
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "identity": (_nothing, CANARY),
     "role_grant": (_grant, "staff"),
@@ -466,6 +511,8 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "document_version": (_curate, '"document": "规则"'),
     "dialog_turn": (_wonder, f"{CANARY}能养吗"),
     "feedback": (_thumb, '"verdict": 1'),
+    "calendar_plan": (_approve, "样例活动"),
+    "wording": (_reword, f"{CANARY}家先来"),
     "proposal": (_correct, f"到{CANARY}家门口的架子上拿"),
 }
 """Table → how a person named CANARY gets a row in it, and what the export must show then.

@@ -207,7 +207,7 @@ ZHOU, LI = 7, 8
 
 
 @pytest.mark.timeout(180)
-async def test_the_same_on_telegram(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_same_on_telegram(started_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Privacy mode is on, and the leader has never spoken to the bot: it cannot write first, so the group says how."""
     async with FakeTelegram(privacy=True) as telegram:
         settings = {
@@ -224,7 +224,7 @@ async def test_the_same_on_telegram(data_dir: Path, capsys: pytest.CaptureFixtur
             await asyncio.sleep(0.5)
             return str(found[-1].text)
 
-        async with serving(data_dir, settings) as bot:
+        async with serving(started_dir, settings) as bot:
             began, steps = time.monotonic(), 0
             await telegram.add_bot(GROUP, ZHOU, title="阳光花园", name="周团长")
             steps += 1

@@ -47,7 +47,7 @@ def stamped(telegram: FakeTelegram, chat: int, number: int) -> bool:
     )
 
 
-async def test_a_morning_in_a_group_by_webhook(data_dir: Path) -> None:
+async def test_a_morning_in_a_group_by_webhook(started_dir: Path) -> None:
     """
     周团长把团团拉进群                → 团团打招呼，私聊告诉团长怎么设置
     李阿姨：签到                     → +5；平台重发、乱序、断线都只算一次
@@ -58,7 +58,7 @@ async def test_a_morning_in_a_group_by_webhook(data_dir: Path) -> None:
     port = free_port()
     async with (
         FakeTelegram(privacy=False) as telegram,
-        serving(data_dir, settings(telegram, "webhook", port), port=port) as bot,
+        serving(started_dir, settings(telegram, "webhook", port), port=port) as bot,
     ):
         assert telegram.webhook == f"http://127.0.0.1:{port}/telegram/webhook"
         assert (telegram.secret, set(telegram.allowed)) == (
@@ -133,7 +133,7 @@ def make_topic_due(data: Path, *, only_look: bool = False) -> bool:
         return database.execute("UPDATE schedule SET next_at = ? WHERE kind = 'topic'", (moment,)).rowcount == 1
 
 
-async def test_polling_goes_on_where_it_was_and_the_topic_comes_out(data_dir: Path) -> None:
+async def test_polling_goes_on_where_it_was_and_the_topic_comes_out(started_dir: Path) -> None:
     """
     周团长把团团拉进群；李阿姨：签到；机器人被重启，平台把她那条又给一遍
     李阿姨：积分                          → 还是 5
@@ -143,7 +143,7 @@ async def test_polling_goes_on_where_it_was_and_the_topic_comes_out(data_dir: Pa
     async with FakeTelegram(privacy=False) as telegram:
         telegram.chat(TUAN)
         telegram.webhook = "http://old.example"
-        async with serving(data_dir, settings(telegram, "polling", 0)):
+        async with serving(started_dir, settings(telegram, "polling", 0)):
             assert telegram.webhook == ""
             await telegram.add_bot(GROUP, TUAN, title="阳光花园", admin=True, name="周团长")
             await telegram.wait_for(lambda: telegram.sent(GROUP) and telegram.sent(TUAN), 30)
@@ -156,13 +156,13 @@ async def test_polling_goes_on_where_it_was_and_the_topic_comes_out(data_dir: Pa
         telegram.pending = [update]
         before = len(telegram.sent(GROUP))
         # The schedules of a new group are made at the first beat after a start, at the latest.
-        async with serving(data_dir, settings(telegram, "polling", 0)) as bot:
+        async with serving(started_dir, settings(telegram, "polling", 0)) as bot:
             assert "5" in await balance(telegram, GROUP, LI)
             assert len(telegram.sent(GROUP)) == before + 1, "the repetition was not answered again"
-            await telegram.wait_for(lambda: make_topic_due(data_dir, only_look=True), 60)
+            await telegram.wait_for(lambda: make_topic_due(started_dir, only_look=True), 60)
             telegram.fail("sendMessage", too_many(1), chat=GROUP)
             telegram.fail("sendMessage", drop(), chat=GROUP)
-            make_topic_due(data_dir)
+            make_topic_due(started_dir)
             await telegram.wait_for(lambda: len(telegram.sent(GROUP)) > before + 1, 60)
             topic = telegram.sent(GROUP)[before + 1]
             assert "话题" in topic.text

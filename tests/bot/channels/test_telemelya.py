@@ -111,7 +111,7 @@ async def _healthy(client: httpx.AsyncClient, process: asyncio.subprocess.Proces
         await asyncio.sleep(0.1)
 
 
-async def test_points_and_a_question_in_private(emulator_python: str, data_dir: Path) -> None:
+async def test_points_and_a_question_in_private(emulator_python: str, started_dir: Path) -> None:
     """
     李阿姨在群里：签到
     李阿姨私聊：积分                     → 5 积分
@@ -125,7 +125,7 @@ async def test_points_and_a_question_in_private(emulator_python: str, data_dir: 
 
     async with (
         listening(with_secret) as proxy,
-        emulator(emulator_python, data_dir.parent / "telemelya.log") as (
+        emulator(emulator_python, started_dir.parent / "telemelya.log") as (
             telegram,
             url,
         ),
@@ -137,7 +137,7 @@ async def test_points_and_a_question_in_private(emulator_python: str, data_dir: 
             "BOT_TELEGRAM__WEBHOOK_URL": f"http://127.0.0.1:{proxy}",
             "BOT_TELEGRAM__SECRET": SECRET,
         }
-        async with serving(data_dir, settings, port=bot_port) as served:
+        async with serving(started_dir, settings, port=bot_port) as served:
             group = Chat(-1001, "阳光花园", "supergroup")
             update = {"update_id": 20_000_000} | message_update(group, person(LI, "李阿姨"), "签到")
             poster = Poster(f"http://127.0.0.1:{proxy}/")
