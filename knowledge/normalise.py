@@ -61,6 +61,11 @@ _STAMMER = re.compile(r"([^\W\d_a-z])\1{2,}|([a-z])\2{3,}|([^\w\s])\3+|([\u4e00-
 _PARTICLES = re.compile(r"(?<=.{3})(?:[啊呀哈哇呗咯啵喔哦噢噻撒嘞哩咧喽哟诶欸嘿]|的说)+$")
 """What dialects and moods put at the end; 吗 不 没 呢 stay, for they ask."""
 
+_BESIDES = re.compile(
+    r"^除(?:了|去)[^,。?!]{1,10}?(?:以外|之外|外)?[,\s]*(?=(?:你|我|咱|他|她|它)?们?(?:还|别的|其他))"
+)
+"""「除了签到你还能干点啥」 asks for all but checking in."""
+
 
 class _Converter(Protocol):
     def convert(self, text: str) -> str: ...
@@ -107,5 +112,5 @@ def question(text: str) -> str:
     whole = canonical(_MENTION.sub(" ", text))[:MAX_QUERY]
     plain = _PICTURE.sub(" ", whole)
     plain = _STAMMER.sub(r"\1\2\3\4", plain if plain.strip() else whole)
-    bare = _TRIM.sub("", _TAIL.sub("", _LEAD.sub("", plain)))
+    bare = _BESIDES.sub("", _TRIM.sub("", _TAIL.sub("", _LEAD.sub("", plain))))
     return amounts.alike(bare if len(bare) >= 2 else _TRIM.sub("", plain))[:MAX_QUERY]

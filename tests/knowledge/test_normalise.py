@@ -161,3 +161,16 @@ def test_homophones_sound_alike_and_everyday_words_mean_alike() -> None:
     assert tokens.sounds(tokens.pieces("千到")) == tokens.sounds(tokens.pieces("签到"))
     assert set(thesaurus.meanings("菌子咋卖")) & set(thesaurus.meanings("蘑菇怎么卖"))
     assert "=积分" not in thesaurus.meanings("等了十分钟")
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("除了签到还能怎么得分", "还能怎么得分"),
+        ("团长你好，除了周末之外，其他时间能提吗", "其他时间能提吗"),
+        ("除夕还送货吗", "除夕还送货吗"),
+        ("除了这个", "除了这个"),
+    ],
+)
+def test_what_is_set_aside_is_not_asked_for(typed: str, asked: str) -> None:
+    assert question(typed) == asked
