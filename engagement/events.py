@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 
@@ -142,6 +142,35 @@ class LeaderWrote:
     """
 
     text: str
+
+
+@dataclass(slots=True)
+class Worded:
+    """A leader, or somebody of the staff, wants something said in a push to come: a subscriber says what is wrong with it.
+
+    Like :class:`Posted` it carries an answer back, before the words are kept.
+
+    Attributes:
+        group_id: where it will be said; 0 = in no one group.
+        doubtful: words, and what can be said instead of each.
+        forbidden: words that are on a list.
+    """
+
+    group_id: int
+    text: str
+    doubtful: list[tuple[str, str]] = field(default_factory=list)
+    forbidden: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """Somebody's words quoted a message of ours and were taken by the slice that said it: no command, and no question.
+
+    Attributes:
+        message_id: the channel's id of the quoted message, in the chat in which it was quoted.
+    """
+
+    message_id: str
 
 
 @dataclass(frozen=True, slots=True)

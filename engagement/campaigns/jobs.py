@@ -13,7 +13,7 @@ from sqlmodel import select as pick
 from engagement.campaigns import rules, service
 from engagement.campaigns.tables import Beat, Plan
 from engagement.feature import GroupView, Occurrence, Planned
-from engagement.kernel import Card, Kind, Reply
+from engagement.kernel import Button, Card, Kind, Reply
 from prompts import packs
 from prompts.loader import texts
 from storage import wordings
@@ -96,12 +96,17 @@ def message(mine: Said, day: date) -> Reply:
     card = None
     if mine.beat.poster:
         values: dict[str, object] = {"name": mine.plan.name, "slogan": mine.plan.slogan, "title": mine.title}
+        values["phase"] = mine.beat.phase
         if mine.peak is not None:
-            values |= {"date": _date(mine.peak), "left": max(0, (mine.peak - day).days)}
+            left = (mine.peak - day).days
+            values |= {"date": mine.peak.isoformat(), "left": max(0, left), "today": left == 0}
         card = Card("campaign", values)
+    buttons = ()
+    if mine.beat.phase and mine.plan.audience == "groups":
+        buttons = (Button(f"cal_in:{mine.plan.id}", "campaigns.button_in", {"name": mine.plan.name}, optional=True),)
     key = "campaigns.lesson" if mine.plan.audience == "leaders" else "campaigns.beat"
     said = {"name": mine.plan.name, "title": mine.title, "body": list(mine.lines)}
-    return Reply(key, said, kind=Kind.PUSH, subject=f"campaign:{mine.plan.id}", card=card)
+    return Reply(key, said, kind=Kind.PUSH, subject=f"campaign:{mine.plan.id}", card=card, buttons=buttons)
 
 
 def preview(session: Session, plan: Plan, beat: Beat, view: GroupView, day: date) -> Reply:
@@ -167,7 +172,6 @@ def said(session: Session, occurrences: Sequence[Occurrence]) -> Mapping[tuple[i
 
 def _filled(plan: Plan, beat: Beat, view: GroupView, day: date, own: str, leader: str) -> Said:
     """Choose the words and fill them in; a group that has all of it later counts down to a later day."""
-    ready = beat.other if beat.other and rules.is_second(plan.key, view.id) else beat.text
     peak = day + (beat.peak - beat.local_day) if beat.peak is not None else None
     figures = rules.figures(
         name=plan.name,
@@ -179,7 +183,18 @@ def _filled(plan: Plan, beat: Beat, view: GroupView, day: date, own: str, leader
         leader=view.facts.get("leader_name") or leader,
         facts=view.facts,
     )
-    return Said(plan, beat, "".join(packs.fill(beat.title, figures)), packs.fill(own or ready, figures), peak)
+    return Said(
+        plan,
+        beat,
+        "".join(packs.fill(beat.title, figures)),
+        packs.fill(own or ready(plan, beat, view.id), figures),
+        peak,
+    )
+
+
+def ready(plan: Plan, beat: Beat, group_id: int) -> str:
+    """Return which of a beat's wordings a group gets that has none of its own, not filled in."""
+    return beat.other if beat.other and rules.is_second(plan.key, group_id) else beat.text
 
 
 def slot(beat: Beat) -> str:

@@ -1,13 +1,113 @@
-"""活动: the calendar of campaigns."""
+"""活动: the calendar of campaigns, and who decides what about them."""
 
 from __future__ import annotations
 
-from engagement.campaigns import jobs, service
+from engagement.campaigns import control, editing, handlers, jobs, kinds, privacy, progress, service, words
+from engagement.campaigns.charge import ROLES
+from engagement.campaigns.choices import CHANGE, KIND, NIGHT
 from engagement.campaigns.rules import GRACE_MINUTES
-from engagement.feature import Feature, JobSpec
+from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData
+
+_LEADER = frozenset({"leader"})
+
+
+def _numbered(
+    name: str, said: tuple[str, ...], numbered: tuple[str, ...], handler: Handler, roles: frozenset[str]
+) -> Command:
+    """Return a command about one campaign: 「不参加 3」, in private only; alone it says how."""
+    return Command(f"campaigns.{name}", said, handler, numbered=numbered, needs_group=False, roles=roles, consent=False)
+
+
+COMMANDS = (
+    Command(
+        "campaigns.calendar",
+        ("活动", "活动日历", "最近活动", "活动安排"),
+        handlers.calendar_,
+        numbered=("活动",),
+        slash=("events",),
+        needs_group=False,
+        consent=False,
+        help="campaigns.help_calendar",
+    ),
+    _numbered("leave", ("不参加活动",), ("不参加", "退出活动"), handlers.leave, _LEADER),
+    _numbered("join", ("重新参加活动",), ("参加", "参加活动"), handlers.join, _LEADER),
+    _numbered("move", ("活动换日子",), ("换日子",), handlers.move, _LEADER),
+    Command(
+        "campaigns.unwanted",
+        (*words.kind_words(words.WANT_NOT), "不要的活动"),
+        kinds.typed,
+        slash=("unwanted",),
+        roles=_LEADER,
+        consent=False,
+        help="campaigns.help_unwanted",
+    ),
+    Command("campaigns.wanted", words.kind_words(words.WANT), kinds.typed, roles=_LEADER, consent=False),
+    Command(
+        "campaigns.night",
+        ("深夜福利", "深夜福利开", "深夜福利关", "打开深夜福利", "关闭深夜福利"),
+        kinds.night,
+        slash=("night",),
+        roles=_LEADER,
+        consent=False,
+        help="campaigns.help_night",
+    ),
+    Command(
+        "campaigns.course",
+        ("课程", "新手课程", "七天课程"),
+        kinds.course,
+        slash=("course",),
+        roles=_LEADER,
+        consent=False,
+        help="campaigns.help_course",
+    ),
+    _numbered("drafts", ("活动草稿", "待批准活动"), ("活动草稿",), control.drafts, ROLES),
+    _numbered("approve", ("批准活动",), ("批准", "批准活动"), control.approve, ROLES),
+    _numbered("back", ("退回活动",), ("退回", "退回活动"), control.back, ROLES),
+    _numbered("progress", ("活动进度",), ("活动进度",), progress.show, ROLES),
+    _numbered("pause", ("暂停这个活动",), ("暂停活动",), handlers.pause, ROLES | _LEADER),
+    _numbered("resume", ("恢复这个活动",), ("恢复活动",), handlers.resume, ROLES | _LEADER),
+    _numbered("cancel", ("取消活动", "取消这个活动"), ("取消活动",), handlers.cancel, ROLES | _LEADER),
+)
+
+BUTTONS: dict[str, Handler] = {
+    "cal_show": handlers.show_button,
+    "cal_leave": handlers.leave_button,
+    "cal_join": handlers.join_button,
+    "cal_move": handlers.move_button,
+    "cal_shift": handlers.shift_button,
+    "cal_try": handlers.trial,
+    "cal_kinds": kinds.page_button,
+    "cal_kind": kinds.button,
+    "cal_night": kinds.night_button,
+    "cal_dark": kinds.night_switch,
+    "cal_words": editing.begin,
+    "cal_word": editing.ask_button,
+    "cal_reset": editing.reset_button,
+    "cal_keep": editing.keep_button,
+    "cal_draft": control.show_button,
+    "cal_trial": control.trial,
+    "cal_approve": control.approve,
+    "cal_back": control.back,
+    "cal_pause": control.pause,
+    "cal_resume": control.resume,
+    "cal_cancel": control.cancel,
+    "cal_end": control.end,
+    "cal_progress": progress.show,
+}
 
 FEATURE = Feature(
     name="campaigns",
+    commands=COMMANDS,
+    buttons=BUTTONS,
+    quotes={"cal_word": editing.said},
+    asks=frozenset({"cal_word"}),
+    plain=frozenset({*BUTTONS, "cal_word"}),
+    undos={
+        CHANGE: handlers.undo_choice,
+        KIND: kinds.undo_kind,
+        NIGHT: kinds.undo_night,
+        editing.CHANGE: editing.undo_words,
+    },
     jobs=(
         JobSpec(
             service.GROUPS, 0, jobs.plan_groups, GRACE_MINUTES, rhythm=service.rhythm_of(service.GROUPS), merges=True
@@ -27,6 +127,22 @@ FEATURE = Feature(
             GRACE_MINUTES,
             unasked=False,
             rhythm=service.rhythm_of(service.LEADERS),
+        ),
+    ),
+    personal_data=(
+        PersonalData(
+            "calendar_plan",
+            ("written_by", "written_at", "approved_by", "approved_at"),
+            "campaigns.purpose_plans",
+            privacy.export_plans,
+            privacy.erase_plans,
+        ),
+        PersonalData(
+            "wording",
+            ("written_by", "written_at", "text"),
+            "campaigns.purpose_wordings",
+            privacy.export_wordings,
+            privacy.erase_wordings,
         ),
     ),
     help="campaigns.help",

@@ -32,7 +32,7 @@ _COMMONEST = 3
 _HEADINGS: Mapping[str, tuple[frozenset[str], tuple[str, ...]]] = {
     name: (frozenset(slices.split()), tuple(first.split()))
     for name, slices, first in (
-        ("day", "leader topic theme", "leader.today topic.tomorrow leader.undo"),
+        ("day", "leader topic theme campaigns", "leader.today topic.tomorrow leader.undo"),
         ("people", "faq members moderation invites", "faq.waiting members.newcomers moderation.waiting"),
         ("points", "points checkin households", "points.give checkin.double checkin.freeze"),
         ("group", "announcements groups", "announcements.announce groups.settings groups.pause"),

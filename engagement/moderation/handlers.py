@@ -7,7 +7,7 @@ from functools import partial
 
 from engagement import actions
 from engagement.errors import Refusal
-from engagement.events import DayLookedAt, LeaderWrote, Posted
+from engagement.events import DayLookedAt, LeaderWrote, Posted, Worded
 from engagement.feature import Context, Handler
 from engagement.kernel import Button, Kind, Place, Reply, one_line, row_id
 from engagement.moderation import appeals, claims, grievances, lists, rules, service
@@ -63,6 +63,13 @@ def on_leader_wrote(ctx: Context, wrote: LeaderWrote) -> Sequence[Reply]:
     if ctx.incoming.place is Place.DM:
         return [Reply("moderation.claims", {"rows": rows})]
     return [Reply("moderation.claims", {"rows": rows}, kind=Kind.DM, to=ctx.actor.person_id)]
+
+
+def on_worded(ctx: Context, worded: Worded) -> Sequence[Reply]:
+    """Say what the lists forbid in words for a push to come, and which of them the advertising law does not let stand."""
+    worded.forbidden += rules.listed(worded.text, lists.holding(ctx.session, worded.group_id))
+    worded.doubtful += [(one.word, one.instead) for one in claims.find(worded.text, known.claims())]
+    return []
 
 
 def _why(reason: str) -> str:

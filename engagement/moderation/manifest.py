@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engagement.events import DayLookedAt, LeaderWrote, Posted
+from engagement.events import DayLookedAt, LeaderWrote, Posted, Worded
 from engagement.feature import Command, Feature, JobSpec, PersonalData
 from engagement.moderation import grievances, handlers, jobs, service
 
@@ -59,6 +59,7 @@ FEATURE = Feature(
     events={
         Posted: handlers.on_posted,
         LeaderWrote: handlers.on_leader_wrote,
+        Worded: handlers.on_worded,
         DayLookedAt: handlers.glance,
     },
     undos={handlers.DECISION: handlers.undo_decision, handlers.WORD: handlers.undo_word},

@@ -181,6 +181,17 @@ def inspect(text: str, words: Sequence[Lexicon] = (), activity: str = "") -> tup
     return tuple(sorted(found, key=lambda one: (one.start, -one.end)))
 
 
+def listed(text: str, words: Sequence[Lexicon]) -> Sequence[str]:
+    """Return the words of lists that stand in a text, as they were written, each once."""
+    folded = fold(text)
+    found: dict[str, None] = {}
+    for one in words:
+        for _, start, end in _hits(folded, one):
+            first, last = folded.original(*folded.unbared(start, end))
+            found[text[first:last]] = None
+    return list(found)
+
+
 _SCORED = {"advert": Category.ADVERT, "insult": Category.INSULT}
 """Kinds of signals that are a category of their own; the others are grave words."""
 _LAUGH = 4

@@ -16,15 +16,16 @@ from sqlalchemy import func, select
 from sqlmodel import SQLModel
 from sqlmodel import select as pick
 
-from engagement.feature import Command, Feature, PersonalData
 from engagement.campaigns import service as campaigns
 from engagement.campaigns.tables import Beat, Plan
+from engagement.feature import Command, Feature, PersonalData
 from engagement.invites.tables import InviteCode
 from engagement.kernel import Event, Kind, Outgoing
 from engagement.members.tables import Lookalike
 from engagement.registry import FEATURES
 from prompts import campaigns as campaign_packs
 from prompts.loader import texts
+from storage import wordings
 from storage.documents import Chunk, Document, DocumentVersion
 from storage.engine import Session
 from storage.groups import Group, Member, RoleGrant
@@ -464,18 +465,12 @@ def _approve(stage: Stage) -> None:
 
 
 def _reword(stage: Stage) -> None:
-    """CANARY leads the group and has words of his own for a campaign."""
-    stage.say("周团长", f"设团长 {CANARY}")
-    number, beat = _calendar(stage)
-
-    def approve(session: Session) -> None:
-        plan = session.get_one(Plan, number)
-        if plan.stage == "draft":
-            campaigns.approve(session, plan, None, stage.clock.now())
-
-    stage.database.write_now(approve)
-    (asked,) = stage.say(CANARY, "", button=f"cal_word:{beat}.{stage.group_id}", private=True)
-    assert keys(stage.say(CANARY, f"{CANARY}家先来", quoting=asked, private=True)) == ["campaigns.word_kept"]
+    """The group has CANARY's own words for a campaign; tests/engagement/campaigns/test_chat_words.py has the dialogue."""
+    _, beat = _calendar(stage)
+    person = stage.person(CANARY)
+    stage.database.write_now(
+        lambda s: wordings.write(s, f"beat:{beat}", "group:1", f"{CANARY}家先来", person, stage.clock.now())
+    )
 
 
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {

@@ -1,0 +1,369 @@
+"""活动, 课程 and what a leader presses under them: arguments → choices → reply.
+
+Source: F27, F37, F41, F42.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from engagement import actions, rooms
+from engagement.campaigns import choices, control, jobs, progress, rules, words
+from engagement.campaigns.choices import Coming, Here
+from engagement.campaigns.tables import Beat, Plan
+from engagement.errors import Refusal
+from engagement.feature import Context
+from engagement.kernel import Button, Place, Reply, row_id
+from prompts.loader import texts
+from storage.groups import Group
+
+SHOWN = 12
+BUTTONS = 4
+PAGE = 8
+_PAST = 2
+"""Days that are over and stand above the next one."""
+
+
+def calendar_(ctx: Context) -> Sequence[Reply]:
+    """活动: what comes in the next 14 days; with a number, in private, that one. The staff see what is theirs."""
+    number, _ = words.numbered(ctx.argument)
+    private = ctx.incoming.place is Place.DM
+    staff = control.over_groups(ctx)
+    if private and not ctx.actor.leader and rooms.led(ctx):
+        rooms.find_led(ctx)
+    if number and private:
+        return _one(ctx, number, staff=staff)
+    if private and staff and not ctx.actor.leader:
+        return progress.running(ctx)
+    return [_calendar(ctx, leads=ctx.actor.leader and private)]
+
+
+def _one(ctx: Context, number: int, *, staff: bool) -> Sequence[Reply]:
+    """Show one: as the leader's own group has it, or else as the staff do."""
+    if not staff:
+        return [_shown(ctx, _mine(ctx, number))]
+    if ctx.actor.leader:
+        try:
+            return [_shown(ctx, _mine(ctx, number))]
+        except Refusal:
+            pass
+    return control.show(ctx, number)
+
+
+def _calendar(ctx: Context, *, leads: bool) -> Reply:
+    group = choices.view(ctx)
+    found = [
+        one
+        for one in choices.coming(ctx.session, group, ctx.now)
+        if leads or (one.here.plan.audience == "groups" and one.here.enabled and one.here.state == "running")
+    ]
+    values = {
+        "group": group.name,
+        "rows": [_row(one, group, leads=leads) for one in found[:SHOWN]],
+        "more": len(found) - SHOWN,
+        "off": words.named_forms(words.off_forms(choices.own(ctx.here.settings))),
+    }
+    tails = ["campaigns.list_more"] if len(found) > SHOWN else []
+    buttons: list[Button] = []
+    if leads:
+        tails += ["campaigns.list_off"] if values["off"] else []
+        tails += ["campaigns.list_how"] if found else []
+        plans = {one.here.plan.id: one.here.plan for one in found}
+        buttons = [
+            Button(f"cal_show:{number}.{group.id}", "campaigns.button_show", {"number": number, "name": plan.name})
+            for number, plan in list(plans.items())[:BUTTONS]
+        ]
+        buttons += [
+            Button(f"cal_kinds:{group.id}", "campaigns.button_kinds"),
+            Button(f"cal_night:{group.id}", "campaigns.button_night"),
+        ]
+    key = ("campaigns.list" if leads else "campaigns.list_here") if found else "campaigns.list_none"
+    return Reply(key, values, tails, buttons=buttons)
+
+
+def _row(one: Coming, group: Group, *, leads: bool) -> Mapping[str, object]:
+    plan = one.here.plan
+    row: dict[str, object] = {
+        "number": plan.id,
+        "day": words.day(one.day),
+        "time": words.clock(one.at, group.zone),
+        "name": plan.name,
+        "title": _title(one.beat, plan),
+        "mark": "",
+    }
+    if not leads:
+        return row
+    marks = [
+        mark
+        for mark, holds in (
+            ("not_mine", not one.here.enabled),
+            ("paused", one.here.state == "paused"),
+            ("private", plan.audience == "leaders"),
+        )
+        if holds
+    ]
+    return {**row, "mark": texts().raw(f"campaigns.mark_{marks[0]}") if marks else ""}
+
+
+def _title(beat: Beat, plan: Plan) -> str:
+    """Return what a line says of a beat: its title, or its campaign's slogan when the title only says the name again."""
+    return plan.slogan if beat.title == plan.name and plan.slogan else beat.title
+
+
+# ---------------------------------------------------------------- one of them
+
+
+def show_button(ctx: Context) -> Sequence[Reply]:
+    """One of the list, or a further page of it."""
+    number, group, *page = words.reference(ctx.text, 3 if ctx.text.count(".") == 2 else 2)
+    rooms.lead(ctx, group)
+    return [_shown(ctx, _mine(ctx, number), page[0] if page else None)]
+
+
+def _mine(ctx: Context, number: int) -> Here:
+    rooms.lead(ctx)
+    return choices.find(ctx.session, number, choices.view(ctx))
+
+
+def _shown(ctx: Context, here: Here, page: int | None = None, told: Sequence[str] = ()) -> Reply:
+    """Show a campaign with every day of it, what has become of it here, and what can be done."""
+    group, plan = choices.view(ctx), here.plan
+    everything = choices.beats(ctx.session, here, group)
+    next_one = next((place for place, one in enumerate(everything) if one.at > ctx.now), len(everything))
+    start = max(0, min(next_one - _PAST, len(everything) - PAGE)) if page is None else min(page, len(everything))
+    became = choices.states(ctx.session, plan, group.id or 0)
+    rows = [
+        {
+            "day": words.day(one.day),
+            "time": words.clock(one.at, group.zone),
+            "phase": texts().raw(f"campaigns.phase_{one.beat.phase}") if one.beat.phase else "",
+            "title": one.beat.title,
+            "state": _became(one, became.get(one.day), ctx),
+        }
+        for one in everything[start : start + PAGE]
+    ]
+    values: dict[str, object] = {
+        "number": plan.id,
+        "name": plan.name,
+        "form": words.kind_name(plan.form),
+        "slogan": plan.slogan,
+        "group": group.name,
+        "rows": rows,
+        "count": len(everything),
+        "left": len(everything) - next_one,
+        "shift": abs(here.shift),
+    }
+    tails = ["campaigns.one_some"] if len(rows) < len(everything) else []
+    if here.shift and not plan.joined:
+        tails.append("campaigns.one_later" if here.shift > 0 else "campaigns.one_earlier")
+    if jobs.is_off(plan, ctx.here.settings):
+        tails.append("campaigns.one_night" if plan.night else "campaigns.one_kind_off")
+        values["kind"] = words.named_forms([plan.form])
+    else:
+        tails.append(f"campaigns.one_{_state(here)}" if next_one < len(everything) else "campaigns.one_over")
+    buttons = _buttons(ctx, here, everything, next_one)
+    if start + PAGE < len(everything):
+        buttons.append(Button(f"cal_show:{plan.id}.{group.id}.{start + PAGE}", "campaigns.button_page"))
+    return Reply("campaigns.one", values, (*told, *tails), buttons=buttons)
+
+
+def _state(here: Here) -> str:
+    if here.state != "running":
+        return here.state
+    if not here.enabled:
+        return "left"
+    return "private" if here.plan.audience == "leaders" else "running"
+
+
+def _buttons(ctx: Context, here: Here, everything: Sequence[Coming], next_one: int) -> list[Button]:
+    """Offer what can still be done with what is left of a campaign."""
+    at = f"{here.plan.id}.{ctx.here.id}"
+    if next_one >= len(everything) or here.state not in ("running", "paused"):
+        return []
+    if not here.enabled:
+        return [Button(f"cal_join:{at}", "campaigns.button_join")]
+    found = [Button(f"cal_leave:{at}", "campaigns.button_leave")]
+    if here.plan.form not in words.FIXED and not here.plan.joined and not next_one:
+        found.append(Button(f"cal_move:{at}", "campaigns.button_move"))
+    found.append(Button(f"cal_try:{at}.{everything[next_one].beat.id}", "campaigns.button_try"))
+    if here.plan.audience == "groups":
+        found.append(Button(f"cal_words:{at}", "campaigns.button_words"))
+    return found
+
+
+def _became(one: Coming, known: tuple[str, str] | None, ctx: Context) -> str:
+    if known is None:
+        return texts().raw("campaigns.became_missed") if one.at <= ctx.now else ""
+    state, why = known
+    if state in ("skipped", "failed", "unknown") and why:
+        return texts().fill("campaigns.became_because", {"reason": words.reason(why)})
+    return texts().raw(f"campaigns.became_{state}")
+
+
+# ---------------------------------------------------------------- 不参加, 换日子
+
+
+def _typed(ctx: Context, how: str) -> tuple[Here, str]:
+    """Read a campaign's number and what follows it.
+
+    Raises:
+        Refusal: ``how`` when there is no number.
+    """
+    number, rest = words.numbered(ctx.argument)
+    if not number:
+        raise Refusal(how)
+    return _mine(ctx, number), rest
+
+
+def leave(ctx: Context) -> Sequence[Reply]:
+    """不参加 3."""
+    return [_part(ctx, _typed(ctx, "campaigns.leave_how")[0], on=False)]
+
+
+def join(ctx: Context) -> Sequence[Reply]:
+    """参加 3."""
+    return [_part(ctx, _typed(ctx, "campaigns.join_how")[0], on=True)]
+
+
+def _pressed(ctx: Context) -> Here:
+    number, group = words.reference(ctx.text, 2)
+    rooms.lead(ctx, group)
+    return _mine(ctx, number)
+
+
+def leave_button(ctx: Context) -> Sequence[Reply]:
+    """The button 不参加."""
+    return [_part(ctx, _pressed(ctx), on=False)]
+
+
+def join_button(ctx: Context) -> Sequence[Reply]:
+    """The button 参加."""
+    return [_part(ctx, _pressed(ctx), on=True)]
+
+
+def _part(ctx: Context, here: Here, *, on: bool) -> Reply:
+    values = {"name": here.plan.name, "number": here.plan.id, "group": ctx.here.name}
+    if here.state not in ("running", "paused"):
+        raise Refusal("campaigns.over", **values)
+    if here.enabled == on:
+        return Reply("campaigns.takes_part" if on else "campaigns.left_already", values)
+    before = choices.take_part(ctx, here, on=on)
+    undo = actions.note(
+        ctx, choices.CHANGE, before, "campaigns.did_join" if on else "campaigns.did_leave", {"plan": here.plan.name}
+    )
+    off = on and jobs.is_off(here.plan, ctx.here.settings)
+    values["kind"] = words.named_forms([here.plan.form])
+    tails = ["campaigns.joined_night" if here.plan.night else "campaigns.joined_off"] if off else []
+    return Reply("campaigns.joined" if on else "campaigns.left", values, tails, buttons=[undo])
+
+
+def move(ctx: Context) -> Sequence[Reply]:
+    """换日子 3 晚 1 天; without a word how far, every way is offered."""
+    here, rest = _typed(ctx, "campaigns.move_how")
+    if not rest:
+        return [_ways(ctx, here)]
+    days = words.moved(rest)
+    if days is None:
+        raise Refusal("campaigns.move_how")
+    return [_moved(ctx, here, days)]
+
+
+def move_button(ctx: Context) -> Sequence[Reply]:
+    """The button 换日子."""
+    return [_ways(ctx, _pressed(ctx))]
+
+
+def shift_button(ctx: Context) -> Sequence[Reply]:
+    """By so many days."""
+    number, group, place = words.reference(ctx.text, 3)
+    rooms.lead(ctx, group)
+    return [_moved(ctx, _mine(ctx, number), place - rules.MOST_SHIFT)]
+
+
+def _ways(ctx: Context, here: Here) -> Reply:
+    group = choices.view(ctx)
+    found = choices.shifts(ctx.session, here, group, ctx.now)
+    first = choices.beats(ctx.session, here, group)[0]
+    buttons = []
+    for days in found:
+        day = words.day(first.beat.local_day + timedelta(days=days))
+        key = "campaigns.button_own_days" if not days else f"campaigns.button_{'later' if days > 0 else 'earlier'}"
+        at = f"{here.plan.id}.{group.id}.{days + rules.MOST_SHIFT}"
+        buttons.append(Button(f"cal_shift:{at}", key, {"days": abs(days), "day": day}))
+    values = {"name": here.plan.name, "day": words.day(first.day), "count": rules.MOST_SHIFT, "group": group.name}
+    return Reply("campaigns.move_which", values, buttons=buttons)
+
+
+def _moved(ctx: Context, here: Here, days: int) -> Reply:
+    if days == here.shift:
+        raise Refusal("campaigns.moved_already", name=here.plan.name, number=here.plan.id)
+    before = choices.move(ctx, here, days)
+    now = choices.find(ctx.session, here.plan.id or 0, choices.view(ctx))
+    values = {"name": here.plan.name, "number": here.plan.id, "group": ctx.here.name, "days": abs(days)}
+    values["day"] = words.day(choices.beats(ctx.session, now, choices.view(ctx))[0].day)
+    undo = actions.note(ctx, choices.CHANGE, before, "campaigns.did_move", {"plan": here.plan.name})
+    return Reply("campaigns.moved", values, buttons=[undo])
+
+
+def undo_choice(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
+    """Take part, or have the days, as before."""
+    here = choices.find(ctx.session, row_id(str(before.get("plan"))), choices.view(ctx))
+    values = {"name": here.plan.name, "number": here.plan.id, "group": ctx.here.name}
+    shift = before.get("shift")
+    if isinstance(shift, int):
+        choices.move(ctx, here, shift)
+        return [Reply("campaigns.moved_back", values)]
+    on = before.get("on") is True
+    choices.take_part(ctx, here, on=on)
+    return [Reply("campaigns.joined" if on else "campaigns.left", values)]
+
+
+# ---------------------------------------------------------------- 暂停活动 3
+
+
+def pause(ctx: Context) -> Sequence[Reply]:
+    """暂停活动 3: for everybody by the staff; a leader's own group takes no part."""
+    return control.pause(ctx) if control.over_groups(ctx) else leave(ctx)
+
+
+def resume(ctx: Context) -> Sequence[Reply]:
+    """恢复活动 3."""
+    return control.resume(ctx) if control.over_groups(ctx) else join(ctx)
+
+
+def cancel(ctx: Context) -> Sequence[Reply]:
+    """取消活动 3: the staff are asked once more; a leader's own group takes no part."""
+    return control.cancel(ctx) if control.over_groups(ctx) else leave(ctx)
+
+
+# ---------------------------------------------------------------- 试发
+
+
+def trial(ctx: Context) -> Sequence[Reply]:
+    """The button 试发给我: just what the group will read, in private; the next day of it is a further button."""
+    number, group, beat_id = words.reference(ctx.text, 3)
+    rooms.lead(ctx, group)
+    if ctx.incoming.place is not Place.DM:
+        raise Refusal("guard.private_only")
+    here = _mine(ctx, number)
+    everything = choices.beats(ctx.session, here, choices.view(ctx))
+    place = next((place for place, one in enumerate(everything) if one.beat.id == beat_id), None)
+    if place is None:
+        raise Refusal("guard.old_button")
+    one = everything[place]
+    shown = jobs.preview(ctx.session, here.plan, one.beat, ctx.here, one.day)
+    values = {
+        **shown.values,
+        "when": words.day(one.day),
+        "time": words.clock(one.at, ctx.here.zone),
+        "group": ctx.here.name,
+    }
+    at = f"{number}.{ctx.here.id}"
+    buttons = [Button(f"cal_word:{beat_id}.{ctx.here.id}", "campaigns.button_words")]
+    if here.plan.audience == "leaders" or one.at <= ctx.now:
+        buttons = []
+    if place + 1 < len(everything):
+        buttons.append(Button(f"cal_try:{at}.{everything[place + 1].beat.id}", "campaigns.button_try_next"))
+    key = "campaigns.trial_private" if here.plan.audience == "leaders" else "campaigns.trial"
+    return [Reply(key, values, [shown.key, *shown.tails], buttons=buttons, card=shown.card)]

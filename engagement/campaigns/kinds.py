@@ -1,0 +1,213 @@
+"""不要节气, 深夜福利 and 课程: whole kinds of campaigns that a leader wants or not, and the lessons that are for himself.
+
+Source: F37, F41, F42.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlmodel import col
+from sqlmodel import select as pick
+
+from engagement import actions, rooms
+from engagement.campaigns import choices, jobs, words
+from engagement.campaigns.choices import Coming
+from engagement.campaigns.tables import Plan
+from engagement.errors import Refusal
+from engagement.feature import Context
+from engagement.kernel import Button, Place, Reply
+from prompts.loader import texts
+
+LESSON = "lesson"
+_FORMS = list(words.KINDS.values())
+
+
+def typed(ctx: Context) -> Sequence[Reply]:
+    """不要节气, 要节气."""
+    found = words.kind(ctx.text)
+    if found is None:
+        return [_page(ctx)]
+    return [_set(ctx, *found)]
+
+
+def page_button(ctx: Context) -> Sequence[Reply]:
+    """Every kind with its switch."""
+    (group,) = words.reference(ctx.text, 1)
+    rooms.lead(ctx, group)
+    return [_page(ctx)]
+
+
+def _page(ctx: Context) -> Reply:
+    group = rooms.lead(ctx)
+    off = words.off_forms(choices.own(group.settings))
+    buttons = [
+        Button(
+            f"cal_kind:{number}.{int(form in off)}.{group.id}",
+            "campaigns.button_want" if form in off else "campaigns.button_want_not",
+            {"kind": word},
+        )
+        for number, (word, form) in enumerate(words.KINDS.items())
+    ]
+    values = {"group": group.name, "off": words.named_forms(off)}
+    return Reply("campaigns.kinds" if off else "campaigns.kinds_all", values, buttons=buttons)
+
+
+def button(ctx: Context) -> Sequence[Reply]:
+    """One kind, on or off."""
+    number, on, group = words.reference(ctx.text, 3)
+    rooms.lead(ctx, group)
+    if number >= len(_FORMS) or on > 1:
+        raise Refusal("guard.old_button")
+    return [_set(ctx, _FORMS[number], on=on == 1)]
+
+
+def _set(ctx: Context, form: str, on: bool) -> Reply:
+    """Switch a kind in the group; one that only leaders read, where this one reads it."""
+    present = rooms.lead(ctx).id
+    if form in words.TO_LEADERS and ctx.incoming.place is Place.DM:
+        rooms.lead(ctx, min((one.id or 0 for one in rooms.led(ctx)), default=0))
+    values = {"kind": words.named_forms([form]), "group": ctx.here.name}
+    if on != (form in words.off_forms(choices.own(ctx.here.settings))):
+        reply = Reply("campaigns.wanted_already" if on else "campaigns.unwanted_already", values)
+    else:
+        before = choices.want(ctx, form, on=on)
+        did = "campaigns.did_want" if on else "campaigns.did_want_not"
+        undo = actions.note(ctx, choices.KIND, before, did, {"kind": values["kind"]})
+        personal = "_private" if form in words.TO_LEADERS else ""
+        reply = Reply(f"campaigns.{'wanted' if on else 'unwanted'}{personal}", values, buttons=[undo])
+    rooms.step_into(ctx, present)
+    return reply
+
+
+def undo_kind(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
+    """Want a kind, or not, as before."""
+    form, on = str(before.get("form")), before.get("on") is True
+    choices.want(ctx, form, on=on)
+    values = {"kind": words.named_forms([form]), "group": ctx.here.name}
+    return [Reply("campaigns.wanted_again" if on else "campaigns.unwanted_again", values)]
+
+
+# ---------------------------------------------------------------- 深夜福利
+
+
+def night(ctx: Context) -> Sequence[Reply]:
+    """深夜福利, 深夜福利 开, 深夜福利 关."""
+    rooms.lead(ctx)
+    on = words.switch(ctx.text)
+    return [_night_page(ctx) if on is None else _night(ctx, on)]
+
+
+def night_button(ctx: Context) -> Sequence[Reply]:
+    """What it is, and the switch."""
+    (group,) = words.reference(ctx.text, 1)
+    rooms.lead(ctx, group)
+    return [_night_page(ctx)]
+
+
+def night_switch(ctx: Context) -> Sequence[Reply]:
+    """The switch."""
+    on, group = words.reference(ctx.text, 2)
+    rooms.lead(ctx, group)
+    return [_night(ctx, on == 1)]
+
+
+def _is_open(ctx: Context) -> bool:
+    return choices.own(ctx.here.settings).get("night") is True
+
+
+def _night_page(ctx: Context) -> Reply:
+    opened = _is_open(ctx)
+    switch = Button(
+        f"cal_dark:{int(not opened)}.{ctx.here.id}",
+        "campaigns.button_night_off" if opened else "campaigns.button_night_on",
+    )
+    return Reply(
+        "campaigns.night_is" if opened else "campaigns.night_is_not", {"group": ctx.here.name}, buttons=[switch]
+    )
+
+
+def _night(ctx: Context, on: bool) -> Reply:
+    values: dict[str, object] = {"group": ctx.here.name}
+    if on == _is_open(ctx):
+        return Reply("campaigns.night_open_already" if on else "campaigns.night_closed_already", values)
+    before = choices.open_night(ctx, on=on)
+    undo = actions.note(ctx, choices.NIGHT, before, "campaigns.did_night_on" if on else "campaigns.did_night_off")
+    tails = []
+    if on and (first := next((one for one in _coming(ctx) if one.here.plan.night), None)) is not None:
+        values |= {"day": words.day(first.day), "time": words.clock(first.at, ctx.here.zone)}
+        tails = ["campaigns.night_first"]
+    return Reply("campaigns.night_opened" if on else "campaigns.night_closed", values, tails, buttons=[undo])
+
+
+def _coming(ctx: Context) -> Sequence[Coming]:
+    return choices.coming(ctx.session, choices.view(ctx), ctx.now)
+
+
+def undo_night(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
+    """Open the late evening, or close it, as before."""
+    on = before.get("on") is True
+    choices.open_night(ctx, on=on)
+    return [Reply("campaigns.night_opened" if on else "campaigns.night_closed", {"group": ctx.here.name})]
+
+
+# ---------------------------------------------------------------- 课程
+
+
+def course(ctx: Context) -> Sequence[Reply]:
+    """课程: which of a new leader's first days came, and the lesson of every week."""
+    group = rooms.lead(ctx)
+    row = choices.view(ctx)
+    values: dict[str, object] = {"group": group.name, "rows": []}
+    days = _first_days(ctx)
+    became = choices.states(ctx.session, days[0].here.plan, group.id) if days else {}
+    for number, one in enumerate(days, start=1):
+        state = became.get(one.day, ("coming" if one.at > ctx.now else "missed", ""))[0]
+        done = state if state in ("sent", "coming") else "missed"
+        title = {"number": number, "title": one.beat.title, "day": words.day(one.day)}
+        rows = values["rows"]
+        assert isinstance(rows, list)
+        rows.append({**title, "state": texts().raw(f"campaigns.course_{done}")})
+    values["count"] = sum(one.at <= ctx.now for one in days)
+    values["days"] = len(days)
+    off = LESSON in words.off_forms(choices.own(_reading(ctx)))
+    weekly = [one for one in choices.coming(ctx.session, row, ctx.now) if _is_weekly(one)]
+    tails = ["campaigns.weekly_off" if off else "campaigns.weekly_none"]
+    if not off and weekly:
+        first = weekly[0]
+        values |= {"next": words.day(first.day), "time": words.clock(first.at, group.zone), "title": first.beat.title}
+        tails = ["campaigns.weekly_next"]
+    key = "campaigns.course" if days else "campaigns.course_over"
+    switch = Button(
+        f"cal_kind:{_FORMS.index(LESSON)}.{int(off)}.{group.id}",
+        "campaigns.button_want" if off else "campaigns.button_want_not",
+        {"kind": words.named_forms([LESSON])},
+    )
+    return [Reply(key, values, tails, buttons=[switch])]
+
+
+def _is_weekly(one: Coming) -> bool:
+    plan = one.here.plan
+    return plan.form == LESSON and not plan.joined and one.here.enabled
+
+
+def _reading(ctx: Context) -> Mapping[str, object]:
+    """Return the settings of the group for which the leader reads what is for all leaders: the oldest that he leads."""
+    led = sorted(rooms.led(ctx), key=lambda one: one.id or 0)
+    return (led[0].settings or {}) if led else ctx.here.settings
+
+
+def _first_days(ctx: Context) -> Sequence[Coming]:
+    """Return the days of a new leader's course in the group, of which it has none when it came long before."""
+    plans = ctx.session.exec(
+        pick(Plan).where(col(Plan.joined), Plan.form == LESSON, Plan.stage == "approved").order_by(col(Plan.id))
+    ).all()
+    group = choices.view(ctx)
+    for plan in plans:
+        try:
+            here = choices.find(ctx.session, plan.id or 0, group)
+        except Refusal:
+            continue
+        if here.enabled and not jobs.is_off(plan, group.settings or {}):
+            return choices.beats(ctx.session, here, group)
+    return ()
