@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 
+from sqlalchemy import or_
 from sqlmodel import col, func, select, update
 
 from knowledge.errors import KnowledgeRefusal
 from storage import audit
 from storage.documents import Chunk, Document, DocumentVersion, Finding, raise_counter
 from storage.engine import Session
-from storage.groups import RoleGrant
+from storage.groups import Group, RoleGrant
 
 EDITORS = ("staff", "admin")
 """Roles that answer for the knowledge; where two persons have one, a publish takes two of them."""
@@ -99,12 +100,18 @@ def needs_second(session: Session, chosen: DocumentVersion, hand: Hand) -> bool:
     """Whether somebody else has to publish this: it is the hand's own work, and there are two who could."""
     if hand.person_id is None or chosen.created_by_id != hand.person_id:
         return False
-    return editors(session) >= 2
+    return editors(session, session.get_one(Document, chosen.document_id).scope) >= 2
 
 
-def editors(session: Session) -> int:
-    """How many persons could publish."""
-    persons = select(func.count(func.distinct(RoleGrant.person_id))).where(col(RoleGrant.role).in_(EDITORS))
+def editors(session: Session, scope: str = "all") -> int:
+    """How many persons could publish what is of a scope: those of another region are not among them."""
+    kind, _, name = scope.partition(":")
+    number = int(name) if name.isdecimal() else 0
+    region = session.exec(select(Group.region_id).where(Group.id == number)).first() if kind == "group" else number
+    everywhere = or_(col(RoleGrant.role) == "admin", col(RoleGrant.region_id).is_(None))
+    persons = select(func.count(func.distinct(RoleGrant.person_id))).where(
+        col(RoleGrant.role).in_(EDITORS), or_(everywhere, col(RoleGrant.region_id) == region) if region else everywhere
+    )
     return session.exec(persons).one()
 
 

@@ -13,6 +13,7 @@ from engagement.registry import FEATURES
 from scheduler import planner
 from storage.campaigns import Delivery
 from storage.engine import Session
+from storage.groups import RoleGrant
 from tests.engagement.curation.office import SUN, WANG, Office, closed, open_office
 from tests.engagement.curation.test_files import RULES, RULES_NEW
 from tests.engagement.stage import at, placeholders_match, shown
@@ -132,3 +133,26 @@ def test_who_publishes_or_drops_his_own_is_told_nothing(office: Office) -> None:
     assert "curation.button_drop" in [one.label for one in told.buttons]
     assert office.press(WANG, told, "kb_drop").key == "curation.dropped"
     assert due(office, "2026-12-01T09:30") == []
+
+
+def test_who_is_alone_in_his_region_publishes_himself(office: Office) -> None:
+    """Staff of another region could not look at it, so nobody would ever publish it."""
+    from storage.groups import Region
+
+    def regions(session: Session) -> tuple[int, int]:
+        for row in session.exec(select(RoleGrant)):
+            session.delete(row)
+        made = [Region(name="东区"), Region(name="西区")]
+        session.add_all(made)
+        session.flush()
+        return made[0].id or 0, made[1].id or 0
+
+    east, west = office.stage.database.write_now(regions)
+    office.grant(LI, region=east)
+    office.grant(SUN, region=west)
+    (told,) = office.send(LI, ONE, RULES)
+    assert "curation.next_draft" in told.tails
+    assert office.press(LI, office.say(LI, "发布 1"), "kb_go").key == "curation.published"
+    office.grant(WANG, region=east)
+    (told,) = office.send(LI, ONE, RULES_NEW)
+    assert "curation.needs_second" in told.tails
