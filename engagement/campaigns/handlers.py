@@ -255,7 +255,7 @@ def _part(ctx: Context, here: Here, *, on: bool) -> Reply:
     off = on and jobs.is_off(here.plan, ctx.here.settings)
     values["kind"] = words.named_forms([here.plan.form])
     tails = ["campaigns.joined_night" if here.plan.night else "campaigns.joined_off"] if off else []
-    return Reply("campaigns.joined" if on else "campaigns.left", values, tails, buttons=[undo])
+    return Reply("campaigns.part_on" if on else "campaigns.part_off", values, tails, buttons=[undo])
 
 
 def move(ctx: Context) -> Sequence[Reply]:
@@ -316,7 +316,7 @@ def undo_choice(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
         return [Reply("campaigns.moved_back", values)]
     on = before.get("on") is True
     choices.take_part(ctx, here, on=on)
-    return [Reply("campaigns.joined" if on else "campaigns.left", values)]
+    return [Reply("campaigns.part_on" if on else "campaigns.part_off", values)]
 
 
 # ---------------------------------------------------------------- 暂停活动 3
