@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engagement import calendar, easy, guards, rooms
 from engagement.errors import Hushed, Refusal
-from engagement.events import Used
+from engagement.events import Quoted, Used
 from engagement.feature import DO, Actor, Command, Context, Feature, Fetch, GroupView, Handler, Slow
 from engagement.kernel import Event, Incoming, Kind, Place, Reply
 from storage import identities
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a message is for: a slice's handler, and the command if it was one."""
+    """What a message is for: a slice's handler, and the command if it was one; ``quoted``: it is the quoted message's."""
 
     feature: Feature
     handler: Handler | Slow
     command: Command | None = None
     argument: str = ""
     consent: bool = True
+    quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,8 @@ class Dispatcher:
         """
         if ctx.actor.steps is not None:
             ctx.emit(Used(target.command.name if target.command is not None else target.feature.name))
+        if target.quoted and ctx.incoming.reply_to:
+            ctx.emit(Quoted(ctx.incoming.reply_to))
         if ctx.actor.elder:
             replies = [easy.shortened(one) if _is_private(ctx, one) else one for one in replies]
         signed = [Said(target.feature.name, reply) for reply in self._placed(ctx, target, replies)]
@@ -275,7 +278,7 @@ def quote_target(features: Sequence[Feature], subject: str, text: str = "") -> T
             passes_on = feature.passes_on.get(prefix)
             if passes_on is not None and passes_on(text):
                 return None
-            return Target(feature, handler, consent=prefix not in feature.plain)
+            return Target(feature, handler, consent=prefix not in feature.plain, quoted=True)
     return None
 
 

@@ -101,7 +101,7 @@ def message(mine: Said, day: date) -> Reply:
             left = (mine.peak - day).days
             values |= {"date": mine.peak.isoformat(), "left": max(0, left), "today": left == 0}
         card = Card("campaign", values)
-    buttons = ()
+    buttons: tuple[Button, ...] = ()
     if mine.beat.phase and mine.plan.audience == "groups":
         buttons = (Button(f"cal_in:{mine.plan.id}", "campaigns.button_in", {"name": mine.plan.name}, optional=True),)
     key = "campaigns.lesson" if mine.plan.audience == "leaders" else "campaigns.beat"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from engagement.campaigns import control, editing, handlers, jobs, kinds, privacy, progress, service, words
+from engagement.campaigns import control, echoes, editing, handlers, jobs, kinds, privacy, progress, service, words
 from engagement.campaigns.charge import ROLES
 from engagement.campaigns.choices import CHANGE, KIND, NIGHT
-from engagement.campaigns.rules import GRACE_MINUTES
+from engagement.campaigns.rules import GRACE_MINUTES, asks
+from engagement.events import Quoted
 from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData
 
 _LEADER = frozenset({"leader"})
@@ -93,13 +94,16 @@ BUTTONS: dict[str, Handler] = {
     "cal_cancel": control.cancel,
     "cal_end": control.end,
     "cal_progress": progress.show,
+    "cal_in": echoes.pressed,
 }
 
 FEATURE = Feature(
     name="campaigns",
     commands=COMMANDS,
     buttons=BUTTONS,
-    quotes={"cal_word": editing.said},
+    quotes={"cal_word": editing.said, "campaign": echoes.heard},
+    passes_on={"campaign": asks},
+    events={Quoted: echoes.on_quoted},
     asks=frozenset({"cal_word"}),
     plain=frozenset({*BUTTONS, "cal_word"}),
     undos={
@@ -143,6 +147,13 @@ FEATURE = Feature(
             "campaigns.purpose_wordings",
             privacy.export_wordings,
             privacy.erase_wordings,
+        ),
+        PersonalData(
+            "calendar_echo",
+            ("member_id", "answers", "first_at"),
+            "campaigns.purpose_echoes",
+            echoes.export_echoes,
+            echoes.erase_echoes,
         ),
     ),
     help="campaigns.help",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,6 +17,10 @@ MOST_SHIFT = 3
 """Days by which a leader may move a campaign, either way."""
 ANSWERED_DAYS = 3
 """How long after its last beat an answer still counts for a campaign."""
+_ASKS = re.compile(
+    r"[?\uff1f]|[吗么呢]\W*$|怎么|几点|几号|什么时候|在哪|哪里|哪儿|多少|多久|能不能|可不可以|可以吗|为什么|谁负责"
+    r"|退款|退货|没到|没收到|少发|报名费"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,20 @@ def _festival(name: str, year: int) -> Iterator[tuple[int, date]]:
 def is_second(plan_key: str, group_id: int) -> bool:
     """Say whether a group gets the other wording: half of the groups, the same ones for a whole campaign."""
     return blake2s(f"{plan_key}:{group_id}".encode(), digest_size=2).digest()[0] % 2 == 1
+
+
+def still_counts(last_day: date, shift: int, today: date) -> bool:
+    """Say whether what answers a campaign on a group's local day still counts for it.
+
+    Args:
+        last_day: of its beats, before the group's shift.
+    """
+    return today <= last_day + timedelta(days=shift + ANSWERED_DAYS)
+
+
+def asks(text: str) -> bool:
+    """Say whether words that quote a campaign's message are a question, and no answer to it."""
+    return bool(_ASKS.search(text))
 
 
 def figures(

@@ -26,6 +26,7 @@ from engagement.registry import FEATURES
 from prompts import campaigns as campaign_packs
 from prompts.loader import texts
 from storage import wordings
+from storage.campaigns import Campaign, Delivery
 from storage.documents import Chunk, Document, DocumentVersion
 from storage.engine import Session
 from storage.groups import Group, Member, RoleGrant
@@ -425,6 +426,26 @@ def _correct(stage: Stage) -> None:
     assert keys(stage.say(CANARY, f"不对，是到{CANARY}家门口的架子上拿", quoting=answer)) == ["faq.correction_taken"]
 
 
+def _answer_a_campaign(stage: Stage) -> None:
+    """CANARY presses the button under a campaign."""
+
+    def make(session: Session) -> int:
+        now, day = stage.clock.now(), stage.clock.now().date()
+        campaign = Campaign(key="样例", kind="calendar", created_at=now)
+        session.add(campaign)
+        session.flush()
+        plan = Plan(key="样例", name="样例", form="own", campaign_id=campaign.id, first_day=day, last_day=day, written_at=now)
+        session.add(plan)
+        session.flush()
+        row: dict[str, Any] = {"campaign_id": campaign.id, "group_id": stage.group_id, "local_date": day}
+        session.add(Delivery(**row, shard="", state="sent", due_at=now, expires_at=now))
+        session.flush()
+        return plan.id or 0
+
+    plan = stage.database.write_now(make)
+    stage.say(CANARY, "", button=f"cal_in:{plan}")
+
+
 def _curate(stage: Stage) -> None:
     """CANARY brought a document."""
     person = stage.person(CANARY)
@@ -508,6 +529,7 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "feedback": (_thumb, '"verdict": 1'),
     "calendar_plan": (_approve, "样例活动"),
     "wording": (_reword, f"{CANARY}家先来"),
+    "calendar_echo": (_answer_a_campaign, '"answers": 1'),
     "proposal": (_correct, f"到{CANARY}家门口的架子上拿"),
 }
 """Table → how a person named CANARY gets a row in it, and what the export must show then.
