@@ -103,7 +103,7 @@ class _Round:
     gate: RateGate
     conduct: Conduct
     resend: frozenset[str]
-    merging: frozenset[str]
+    merging: Sequence[str]
     result: Delivered
 
     @property
@@ -131,7 +131,7 @@ async def deliver(
     """
     resend = frozenset(job.kind for job in jobs if job.resend_ambiguous)
     me = conduct.me
-    merging = frozenset(job.kind for job in jobs if job.merges)
+    merging = tuple(job.kind for job in jobs if job.merges)
     work = _Round(clock, senders, database, gate, conduct, resend, merging, Delivered())
     resent, unknown = await database.write(
         lambda session: rows.resolve_orphans(session, shard, me, clock.now(), resend, AMBIGUOUS_ATTEMPTS)

@@ -8,7 +8,7 @@ Source: ADR-0004.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -230,11 +230,12 @@ def due(session: Session, shard: str, now: datetime) -> list[Due]:
     return [Due(*row) for row in session.rows(_DUE, shard=shard, now=micros(now))]
 
 
-def take(session: Session, due: Due, me: str, now: datetime, merging: Collection[str] = ()) -> Taken | None:
+def take(session: Session, due: Due, me: str, now: datetime, merging: Sequence[str] = ()) -> Taken | None:
     """Take a row for sending: the compare-and-set that keeps everybody else from it.
 
     Args:
-        merging: kinds whose pushes to one group go out together: what waits of them is taken along.
+        merging: kinds whose pushes to one group go out together: what waits of them is taken along. A quote of the message
+            is about that of its parts whose kind stands first here: the day's topic is answered so, a campaign need not be.
 
     Returns:
         None when somebody else has it, it has expired, its campaign is paused or cancelled, or its group is gone.
@@ -251,7 +252,7 @@ def take(session: Session, due: Due, me: str, now: datetime, merging: Collection
         message = replace(message, channel=channel, account=account, conversation=external_id)
     along: list[int] = []
     if due.kind in merging and _stands_alone(message):
-        message, along = _with_others(session, message, int(group_id), due.id, me, now, merging)
+        message, along = _with_others(session, message, int(group_id), due, me, now, merging)
     return Taken(due.id, due.kind, int(group_id), message, int(attempts), instant(expires_at), tuple(along))
 
 
@@ -261,20 +262,25 @@ def _stands_alone(message: Outgoing) -> bool:
 
 
 def _with_others(
-    session: Session, message: Outgoing, group_id: int, first: int, me: str, now: datetime, merging: Collection[str]
+    session: Session, message: Outgoing, group_id: int, first: Due, me: str, now: datetime, merging: Sequence[str]
 ) -> tuple[Outgoing, list[int]]:
     along: list[int] = []
+    about = merging.index(first.kind)
     for row, kind in session.rows(_WAITING, group_id=group_id, now=micros(now)):
-        if kind not in merging or row == first:
+        if kind not in merging or row == first.id:
             continue
         taken = session.row(_TAKE, row=row, me=me, now=micros(now))
         if taken is None:
             continue
         other = Outgoing.load(taken[0])
-        session.run(_CARRIED, row=row, by=first)
+        session.run(_CARRIED, row=row, by=first.id)
         along.append(int(row))
+        subject = message.subject
+        if other.subject and merging.index(kind) < about:
+            subject, about = other.subject, merging.index(kind)
         message = replace(
             message,
+            subject=subject,
             more=(*message.more, Section(other.key, other.values, other.tails)),
             buttons=(*message.buttons, *other.buttons),
             card=message.card or other.card,

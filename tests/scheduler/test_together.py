@@ -164,6 +164,17 @@ async def test_what_is_due_within_an_hour_goes_out_as_one_message_and_costs_one(
     assert len(here.phone.sent) == 4
 
 
+async def test_a_quote_of_what_a_campaign_carries_is_an_answer_to_the_topic(town: Callable[..., Town]) -> None:
+    """The campaign at 10:20 comes first and takes the topic of 10:30 along; what people quote is answered as the topic."""
+    here = town(job("topic", TEN + 30, merges=True), own())
+    here.add(1)
+    begin(here, "spring")
+    await here.advance(at(11))
+    (message,) = here.phone.sent
+    assert titles(message) == ["spring 11-23", f"t{DAY}"]
+    assert message.subject == "topic:1"
+
+
 async def test_what_waits_for_the_end_of_quiet_hours_goes_out_together(town: Callable[..., Town]) -> None:
     here = town(job("topic", 7 * 60, merges=True, grace_minutes=300), job("own2", 8 * 60 + 30, merges=True))
     here.add(1, quiet_from=22 * 60, quiet_to=9 * 60)
