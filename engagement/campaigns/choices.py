@@ -64,11 +64,8 @@ def _in_scope(plan: Plan, group: Group) -> bool:
     return plan.scope in ("all", f"group:{group.id}", f"region:{group.region_id}")
 
 
-def _here(session: Session, plan: Plan, state: str, group: Group) -> Here | None:
+def _as_had(plan: Plan, state: str, row: Schedule | None) -> Here | None:
     """Return a plan as a group has it; None when what counts from the beginning is over for it."""
-    row = session.exec(
-        pick(Schedule).where(Schedule.campaign_id == plan.campaign_id, Schedule.group_id == group.id)
-    ).first()
     if row is not None:
         return Here(plan, state, row.shift_days, row.enabled)
     return None if plan.joined else Here(plan, state, 0, True)
@@ -84,7 +81,10 @@ def find(session: Session, plan_id: int, group: Group) -> Here:
     campaign = session.get(Campaign, plan.campaign_id) if plan is not None and plan.campaign_id is not None else None
     if plan is None or campaign is None or plan.stage != "approved" or not _in_scope(plan, group):
         raise Refusal("campaigns.unknown", number=plan_id)
-    found = _here(session, plan, campaign.state, group)
+    row = session.exec(
+        pick(Schedule).where(Schedule.campaign_id == plan.campaign_id, Schedule.group_id == group.id)
+    ).first()
+    found = _as_had(plan, campaign.state, row)
     if found is None:
         raise Refusal("campaigns.unknown", number=plan_id)
     return found
@@ -114,14 +114,33 @@ def coming(session: Session, group: Group, now: datetime, within: timedelta = AH
         )
         .order_by(col(Plan.id))
     ).all()
+    mine = {plan.id: (plan, state) for plan, state in plans if _in_scope(plan, group) and not _is_off(plan, group)}
+    schedules = {
+        one.campaign_id: one
+        for one in session.exec(
+            pick(Schedule).where(
+                Schedule.group_id == group.id,
+                col(Schedule.campaign_id).in_([plan.campaign_id for plan, _ in mine.values()]),
+            )
+        )
+    }
+    near = (col(Beat.local_day) >= first) & (col(Beat.local_day) <= last)
+    begun = [number for number, (plan, _) in mine.items() if plan.joined]
+    rows = session.exec(pick(Beat).where(col(Beat.plan_id).in_(list(mine)), near | col(Beat.plan_id).in_(begun))).all()
     found: list[Coming] = []
-    for plan, state in plans:
-        if not _in_scope(plan, group) or jobs.is_off(plan, group.settings or {}):
+    for beat in rows:
+        plan, state = mine[beat.plan_id]
+        here = _as_had(plan, state, schedules.get(plan.campaign_id or 0))
+        if here is None:
             continue
-        here = _here(session, plan, state, group)
-        if here is not None:
-            found.extend(one for one in beats(session, here, group) if now < one.at <= now + within)
+        ((day, at),) = rhythm.instants([(beat.local_day, beat.minute)], here.shift, group.zone)
+        if now < at <= now + within:
+            found.append(Coming(here, beat, day, at))
     return sorted(found, key=lambda one: (one.at, one.here.plan.id or 0))
+
+
+def _is_off(plan: Plan, group: Group) -> bool:
+    return jobs.is_off(plan, group.settings or {})
 
 
 def states(session: Session, plan: Plan, group_id: int) -> Mapping[date, tuple[str, str]]:

@@ -18,7 +18,8 @@ from engagement.kernel import Button, Place, Reply, row_id
 from prompts.loader import texts
 from storage.groups import Group
 
-SHOWN = 12
+SHOWN = 10
+LESSONS = 4
 BUTTONS = 4
 PAGE = 8
 _PAST = 2
@@ -53,23 +54,25 @@ def _one(ctx: Context, number: int, *, staff: bool) -> Sequence[Reply]:
 
 def _calendar(ctx: Context, *, leads: bool) -> Reply:
     group = choices.view(ctx)
-    found = [
-        one
-        for one in choices.coming(ctx.session, group, ctx.now)
-        if leads or (one.here.plan.audience == "groups" and one.here.enabled and one.here.state == "running")
-    ]
-    values = {
+    everything = choices.coming(ctx.session, group, ctx.now)
+    found = [one for one in everything if one.here.plan.audience == "groups"]
+    if not leads:
+        found = [one for one in found if one.here.enabled and one.here.state == "running"]
+    lessons = [one for one in everything if leads and one.here.plan.audience == "leaders" and not one.here.plan.joined]
+    values: dict[str, object] = {
         "group": group.name,
         "rows": [_row(one, group, leads=leads) for one in found[:SHOWN]],
         "more": len(found) - SHOWN,
-        "off": words.named_forms(words.off_forms(choices.own(ctx.here.settings))),
+        "lessons": [_row(one, group, leads=True) for one in lessons[:LESSONS]],
     }
     tails = ["campaigns.list_more"] if len(found) > SHOWN else []
     buttons: list[Button] = []
     if leads:
+        values["off"] = words.named_forms(words.off_forms(choices.own(ctx.here.settings)))
+        tails += ["campaigns.list_lessons"] if lessons else []
         tails += ["campaigns.list_off"] if values["off"] else []
-        tails += ["campaigns.list_how"] if found else []
-        plans = {one.here.plan.id: one.here.plan for one in found}
+        tails += ["campaigns.list_how"] if found or lessons else []
+        plans = {one.here.plan.id: one.here.plan for one in (*found, *lessons)}
         buttons = [
             Button(f"cal_show:{number}.{group.id}", "campaigns.button_show", {"number": number, "name": plan.name})
             for number, plan in list(plans.items())[:BUTTONS]
@@ -99,7 +102,6 @@ def _row(one: Coming, group: Group, *, leads: bool) -> Mapping[str, object]:
         for mark, holds in (
             ("not_mine", not one.here.enabled),
             ("paused", one.here.state == "paused"),
-            ("private", plan.audience == "leaders"),
         )
         if holds
     ]
