@@ -141,6 +141,12 @@ _UNKNOWN = Prepared(
     update(_D).where(_ROW, _MINE).values(state="unknown", reason=bindparam("why")).returning(_D.c.id),
 )
 _ALIVE = select(_H.c.executor).where(_H.c.beat_at > bindparam("fresh"))
+_CARRIER = _D.alias("carrier_row")
+# Rows of this process that nobody here is sending: one that goes along in another shard's message is being sent.
+_LEFT = (_D.c.sender == bindparam("me")) & ~exists().where(
+    _CARRIER.c.id == _D.c.carrier, _CARRIER.c.state == "sending", _CARRIER.c.sender == bindparam("me")
+)
+_DEAD = (_D.c.sender != bindparam("me")) & _D.c.sender.not_in(_ALIVE)
 _ORPHANS = Prepared(
     "delivery.orphans",
     select(_D.c.id, _C.c.kind, _D.c.attempts)
@@ -148,7 +154,7 @@ _ORPHANS = Prepared(
     .where(
         _D.c.shard == bindparam("shard"),
         _D.c.state == "sending",
-        or_(_D.c.sender == bindparam("me"), _D.c.sender.not_in(_ALIVE)),
+        or_(_LEFT, _DEAD),
     ),
 )
 _ORPHAN_AGAIN = Prepared(
@@ -174,7 +180,7 @@ _SHARDS = Prepared(
             & (_D.c.expires_at >= bindparam("now"))
             & (_C.c.state == "running")
             & (_G.c.state == "active"),
-            (_D.c.state == "sending") & or_(_D.c.sender == bindparam("me"), _D.c.sender.not_in(_ALIVE)),
+            (_D.c.state == "sending") & or_(_LEFT, _DEAD),
         ),
     )
     .group_by(_SHARD)
@@ -251,12 +257,12 @@ def take(session: Session, due: Due, me: str, now: datetime, merging: Sequence[s
         # The group has become a supergroup, or changed its bot, since it was planned.
         message = replace(message, channel=channel, account=account, conversation=external_id)
     along: list[int] = []
-    if due.kind in merging and _stands_alone(message):
+    if due.kind in merging and stands_alone(message):
         message, along = _with_others(session, message, int(group_id), due, me, now, merging)
     return Taken(due.id, due.kind, int(group_id), message, int(attempts), instant(expires_at), tuple(along))
 
 
-def _stands_alone(message: Outgoing) -> bool:
+def stands_alone(message: Outgoing) -> bool:
     """Say whether a message to a group could as well be a part of another one: it neither edits nor quotes."""
     return message.kind is Kind.PUSH and message.place is Place.GROUP and not message.reply_to
 
@@ -316,7 +322,8 @@ def resolve_orphans(
     """Decide about rows that were being sent when their process died.
 
     Args:
-        me: rows of this process count too: nobody here is sending them, or this shard would be running already.
+        me: rows of this process count too: nobody here is sending them, or this shard would be running already; but not
+            those that go along in a message of another shard that is on its way.
         resend: kinds that are sent again; the others become ``unknown`` for review.
         most_attempts: a row tried so often is not sent again either.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from sqlmodel import col, select
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Button, Card, Kind, Outcome, Outgoing, Receipt, Reply
 from engagement.rhythm import Moment, Rhythm, next_instant
+from scheduler.delivery import Conduct, deliver
 from storage.campaigns import Campaign, Fire, Schedule
 from storage.engine import Session
 from storage.groups import Group, GroupDay
@@ -232,3 +234,28 @@ async def test_days_that_were_changed_meanwhile_are_passed_over(
     monkeypatch.setitem(DAYS, "spring", [(DAY + timedelta(days=1), TEN)])
     await here.advance(at(23) + timedelta(days=3))
     assert [(one.local_date, one.state) for one in here.deliveries()] == [(date(2026, 11, 24), "sent")]
+
+
+async def test_what_goes_along_in_another_shard_s_message_is_not_taken_for_left_behind(
+    town: Callable[..., Town],
+) -> None:
+    """Two shards are driven at once by one process; a row of the second one is on its way in a message of the first."""
+    here = town(
+        job("topic", TEN, merges=True, grace_minutes=300), job("own2", TEN + 90, merges=True, grace_minutes=300)
+    )
+    here.add(3, quiet_from=22 * 60, quiet_to=12 * 60)
+    await here.run()
+    await here.run(at(10))
+    await here.run(at(11, 30))
+    first, second = sorted({row.shard for row in here.deliveries()})
+    here.clock.set(at(12))
+    here.phone.takes = 0.1
+    conduct = Conduct(me="town", concurrency=3)
+
+    async def drive(shard: str, later: float) -> None:
+        await asyncio.sleep(later)
+        await deliver(shard, here.clock, here.senders, here.database, here.gate, here.jobs, conduct)
+
+    await asyncio.gather(drive(first, 0), drive(second, 0.05))
+    assert [len(one.more) for one in here.phone.tried] == [1, 1, 1]
+    assert here.states() == [("sent", "")] * 6
