@@ -162,6 +162,13 @@ def began(session: Session, here: Here, group_id: int) -> bool:
     return any(state not in _NOT_GONE for state, _ in states(session, here.plan, group_id).values())
 
 
+def is_over(session: Session, here: Here, group: Group, now: datetime) -> bool:
+    """Say whether nothing of a plan is to come in a group, and nothing of it waits to go out."""
+    if any(one.at > now for one in beats(session, here, group)):
+        return False
+    return not any(state == "pending" for state, _ in states(session, here.plan, group.id or 0).values())
+
+
 def shifts(session: Session, here: Here, group: Group, now: datetime) -> Sequence[int]:
     """Return the days by which a group may have a plan earlier or later, other than now.
 

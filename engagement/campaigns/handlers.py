@@ -246,7 +246,7 @@ def join_button(ctx: Context) -> Sequence[Reply]:
 
 def _part(ctx: Context, here: Here, *, on: bool) -> Reply:
     values = {"name": here.plan.name, "number": here.plan.id, "group": ctx.here.name}
-    if here.state not in ("running", "paused"):
+    if here.state not in ("running", "paused") or choices.is_over(ctx.session, here, choices.view(ctx), ctx.now):
         raise Refusal("campaigns.over", **values)
     if here.enabled == on:
         return Reply("campaigns.takes_part" if on else "campaigns.left_already", values)
