@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,8 +169,8 @@ class Server:
         self._warming = asyncio.create_task(self.program.pictures.warm(), name="pictures")
 
     async def _listen(self) -> None:
-        """Take the command line's `kb` requests, for this process owns the directory."""
-        from bot import control
+        """Take the command line's `kb` and `push test` requests, for this process owns the directory and the channels."""
+        from bot import control, trial
         from knowledge import requests, scratch, sweeping
 
         answering = self.program.answering
@@ -186,7 +187,9 @@ class Server:
         )
         await asyncio.to_thread(scratch.sweep)
 
-        server = await control.listen(self.program.directory, {"kb": handle})
+        server = await control.listen(
+            self.program.directory, {"kb": handle, "push": partial(trial.handle, self.program)}
+        )
 
         async def close() -> None:
             server.close()

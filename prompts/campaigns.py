@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,23 @@ _DATE = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _NTH = re.compile(r"(1[0-2]|[1-9])/([1-4]|last)/(mon|tue|wed|thu|fri|sat|sun)")
 _NAMED = re.compile(r"\{([^{}]*)\}")
 _WAYS = ("day", "festival", "nth", "monthly", "weekly", "joined")
+
+
+class Flaw(BadPack):
+    """One thing that is wrong with a file.
+
+    Attributes:
+        what: a fixed word.
+        where: the file's name, and which part of it.
+        values: what was found, and what would be right.
+    """
+
+    def __init__(self, what: str, where: str, said: str, **values: object) -> None:
+        """Say it in a sentence that begins with the place."""
+        super().__init__(f"{where}: {said}")
+        self.what = what
+        self.where = where
+        self.values = values
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,50 +156,54 @@ class Pack:
 def _text(table: Mapping[str, Any], name: str, most: int, where: str, *, needed: bool = True) -> str:
     value = table.get(name, "")
     if not isinstance(value, str) or (needed and not value.strip()):
-        raise BadPack(f"{where}: {name} is missing or no text")
+        raise Flaw("missing", where, f"{name} is missing or no text", field=name)
     value = value.strip()
     if len(value) > most:
-        raise BadPack(f"{where}: {name} has {len(value)} characters, {most} at most")
+        said = f"{name} has {len(value)} characters, {most} at most"
+        raise Flaw("too_long", where, said, field=name, length=len(value), most=most)
     for found in _NAMED.findall(value):
         if found not in PLACEHOLDERS:
-            raise BadPack(f"{where}: {name} names {{{found}}}, which nobody knows")
+            said = f"{name} names {{{found}}}, which nobody knows"
+            raise Flaw("unknown_name", where, said, field=name, found=found)
     return value
 
 
 def _whole(table: Mapping[str, Any], name: str, low: int, high: int, where: str, default: int) -> int:
     value = table.get(name, default)
     if type(value) is not int or not low <= value <= high:
-        raise BadPack(f"{where}: {name} must be a whole number in {low} … {high}")
+        said = f"{name} must be a whole number in {low} … {high}"
+        raise Flaw("no_number", where, said, field=name, low=low, high=high)
     return value
 
 
 def _flag(table: Mapping[str, Any], name: str, where: str) -> bool:
     value = table.get(name, False)
     if type(value) is not bool:
-        raise BadPack(f"{where}: {name} must be true or false")
+        raise Flaw("no_flag", where, f"{name} must be true or false", field=name)
     return value
 
 
 def _of(table: Mapping[str, Any], name: str, among: Sequence[str], where: str, default: str = "") -> str:
     value = table.get(name, default)
     if value not in among:
-        raise BadPack(f"{where}: {name} must be one of {', '.join(one or 'nothing' for one in among)}")
+        known = ", ".join(one or "nothing" for one in among)
+        raise Flaw("no_choice", where, f"{name} must be one of {known}", field=name, known=list(filter(None, among)))
     return str(value)
 
 
 def _strange(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
     if odd := sorted(set(table) - set(known)):
-        raise BadPack(f"{where}: {odd[0]} is no field of it")
+        raise Flaw("strange", where, f"{odd[0]} is no field of it", field=odd[0], known=list(known))
 
 
 def _when(table: object, where: str) -> When:
     if not isinstance(table, dict):
-        raise BadPack(f"{where}: [when] is missing")
+        raise Flaw("no_when", where, "[when] is missing")
     _strange(table, (*_WAYS, "months", "cycle"), f"{where}, when")
     ways = [name for name in _WAYS if name in table]
     months = table.get("months", [])
     if not isinstance(months, list) or not all(type(one) is int and 1 <= one <= 12 for one in months):
-        raise BadPack(f"{where}, when: months must be whole numbers in 1 … 12")
+        raise Flaw("bad_months", f"{where}, when", "months must be whole numbers in 1 … 12")
     when = When(
         day=str(table.get("day", "")),
         festival=str(table.get("festival", "")),
@@ -194,25 +215,26 @@ def _when(table: object, where: str) -> When:
         cycle=_flag(table, "cycle", f"{where}, when"),
     )
     if len(ways) > 1 or (when.day and not _DATE.fullmatch(when.day)) or (when.nth and not _NTH.fullmatch(when.nth)):
-        raise BadPack(f'{where}, when: say one of day = "MM-DD", festival, nth = "6/3/sat", monthly = 8, weekly')
+        said = 'say one of day = "MM-DD", festival, nth = "6/3/sat", monthly = 8, weekly'
+        raise Flaw("bad_when", f"{where}, when", said)
     if (when.months or when.cycle) and not (when.monthly or when.weekly):
-        raise BadPack(f"{where}, when: months and cycle belong to monthly or weekly")
+        raise Flaw("bad_cycle", f"{where}, when", "months and cycle belong to monthly or weekly")
     return when
 
 
 def _line(table: object, when: When, audience: str, where: str) -> Line:
     if not isinstance(table, dict):
-        raise BadPack(f"{where}: no table")
+        raise Flaw("no_table", where, "no table")
     _strange(table, ("title", "text", "other", "day", "at", "phase", "festival", "turn", "poster"), where)
     at = _TIME.fullmatch(str(table.get("at", "")))
     if at is None:
-        raise BadPack(f'{where}: at must be a time such as "10:00"')
+        raise Flaw("bad_time", where, 'at must be a time such as "10:00"')
     turn = _whole(table, "turn", 1, 60, where, 0) if "turn" in table else 0
     if bool(turn) != when.cycle:
-        raise BadPack(f"{where}: turn belongs to a campaign with cycle, and every beat of one has it")
+        raise Flaw("bad_turn", where, "turn belongs to a campaign with cycle, and every beat of one has it")
     festival = str(table.get("festival", ""))
     if not festival and not any(getattr(when, name) for name in _WAYS):
-        raise BadPack(f"{where}: neither the campaign nor the beat says when")
+        raise Flaw("no_day", where, "neither the campaign nor the beat says when")
     most = MOST_TEXT[audience]
     return Line(
         title=_text(table, "title", MOST_TITLE, where),
@@ -227,6 +249,28 @@ def _line(table: object, when: When, audience: str, where: str) -> Line:
     )
 
 
+def _head(table: Mapping[str, Any], where: str) -> Pack:
+    """Read everything but the beats."""
+    _strange(table, ("key", "name", "form", "slogan", "audience", "night", "when", "beat"), where)
+    key = str(table.get("key", ""))
+    if not _KEY.fullmatch(key) or len(key) > 40:
+        raise Flaw("bad_key", where, "key must be small letters, figures and hyphens, at most 40")
+    audience = _of(table, "audience", tuple(MOST_TEXT), where, "groups")
+    when = _when(table.get("when", {}), where)
+    if not isinstance(table.get("beat"), list) or not table["beat"]:
+        raise Flaw("no_beats", where, "it has no [[beat]]")
+    return Pack(
+        key=key,
+        name=_text(table, "name", MOST_NAME, where),
+        form=_of(table, "form", FORMS, where),
+        slogan=_text(table, "slogan", MOST_SLOGAN, where),
+        when=when,
+        lines=(),
+        audience=audience,
+        night=_flag(table, "night", where),
+    )
+
+
 def parse(table: Mapping[str, Any], where: str) -> Pack:
     """Turn a decoded file into a campaign.
 
@@ -234,40 +278,53 @@ def parse(table: Mapping[str, Any], where: str) -> Pack:
         where: the file's name, for the message.
 
     Raises:
-        BadPack: a field is missing, unknown, too long, of the wrong type or out of bounds, or a text names what nobody
-            knows.
+        Flaw: a field is missing, unknown, too long, of the wrong type or out of bounds, or a text names what nobody knows.
     """
-    _strange(table, ("key", "name", "form", "slogan", "audience", "night", "when", "beat"), where)
-    key = str(table.get("key", ""))
-    if not _KEY.fullmatch(key) or len(key) > 40:
-        raise BadPack(f"{where}: key must be small letters, figures and hyphens, at most 40")
-    audience = _of(table, "audience", tuple(MOST_TEXT), where, "groups")
-    when = _when(table.get("when", {}), where)
+    pack = _head(table, where)
+    lines = (_line(row, pack.when, pack.audience, f"{where}, beat {n}") for n, row in enumerate(table["beat"], start=1))
+    return replace(pack, lines=tuple(lines))
+
+
+def flaws(table: Mapping[str, Any], where: str) -> Sequence[Flaw]:
+    """Return what is wrong with a file, where :func:`parse` raises the first of it: one of its head, and one of each beat."""
+    found = []
+    try:
+        _head(table, where)
+    except Flaw as flaw:
+        found.append(flaw)
     rows = table.get("beat")
-    if not isinstance(rows, list) or not rows:
-        raise BadPack(f"{where}: it has no [[beat]]")
-    return Pack(
-        key=key,
-        name=_text(table, "name", MOST_NAME, where),
-        form=_of(table, "form", FORMS, where),
-        slogan=_text(table, "slogan", MOST_SLOGAN, where),
-        when=when,
-        lines=tuple(_line(row, when, audience, f"{where}, beat {n}") for n, row in enumerate(rows, start=1)),
-        audience=audience,
-        night=_flag(table, "night", where),
-    )
+    audience = "leaders" if table.get("audience") == "leaders" else "groups"
+    try:
+        when = _when(table.get("when", {}), where)
+    except Flaw:
+        return found
+    for n, row in enumerate(rows if isinstance(rows, list) else (), start=1):
+        try:
+            _line(row, when, audience, f"{where}, beat {n}")
+        except Flaw as flaw:
+            found.append(flaw)
+    return found
+
+
+def decode(path: Path) -> Mapping[str, Any]:
+    """Read a file's fields, whatever they are.
+
+    Raises:
+        Flaw: it is no TOML, or no UTF-8.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Flaw("no_toml", path.name, str(error), error=str(error)) from error
 
 
 def read(path: Path) -> Pack:
     """Read one file.
 
     Raises:
-        BadPack: see :func:`parse`; or it is no TOML, or no UTF-8.
+        Flaw: see :func:`parse`; or it is no TOML, or no UTF-8.
     """
-    try:
-        return parse(tomllib.loads(path.read_text("utf-8")), path.name)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadPack(f"{path.name}: {error}") from error
+    return parse(decode(path), path.name)
 
 
 def read_all(folder: Path) -> tuple[Pack, ...]:

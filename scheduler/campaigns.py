@@ -1,54 +1,40 @@
-"""Looking at pushes and stopping them: what would be sent, how far it has come, pause, resume, cancel.
+"""Campaigns in figures, and stopping them: how far each has come, how long it still takes, pause, resume, cancel.
 
-Source: F27; ADR-0004.
+Source: F27, F98; ADR-0004; FAULTS F5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import func
-from sqlmodel import col, select
+from sqlalchemy import func, literal_column, select, update
+from sqlmodel import col
+from sqlmodel import select as pick
 
-from engagement.calendar import instant_of, local_day
-from engagement.feature import GroupView, JobSpec, Occurrence
-from engagement.kernel import Outgoing
-from scheduler import planner, rows, schedules
-from scheduler.planner import Verdict
-from scheduler.schedules import zone_of
+from engagement.feature import JobSpec
+from scheduler import rows
 from storage.campaigns import Campaign, Delivery, Schedule
-from storage.engine import Database, Session
+from storage.engine import Session
 from storage.groups import Group
 
-LONGEST = timedelta(days=62)
-_AT_ONCE = 200
+_D = Delivery.__table__  # type: ignore[attr-defined]
+_S = Schedule.__table__  # type: ignore[attr-defined]
+_C = Campaign.__table__  # type: ignore[attr-defined]
+_G = Group.__table__  # type: ignore[attr-defined]
 _MOVES = {
     "pause": ({"running", "paused"}, "paused"),
     "resume": ({"running", "paused", "cancelled"}, "running"),
     "cancel": ({"running", "paused", "cancelled"}, "cancelled"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """One push that was sent, is on its way, would be sent, or would be skipped.
-
-    Attributes:
-        state: a delivery's state; ``planned`` when it would be sent; ``skipped`` when it would not.
-        at: when it goes out; after ``due_at`` when quiet hours delay it.
-        message: what it says; None when it is skipped, or sent already (its body is erased then).
-    """
-
-    campaign: str
-    group: GroupView
-    local_date: date
-    due_at: datetime
-    at: datetime
-    state: str
-    reason: str = ""
-    message: Outgoing | None = None
+_MINUTE = timedelta(minutes=1)
+_NEAR_IDS = 20_000
+"""What was sent in the last minute lies among so many rows before the oldest one that waits."""
+_ENOUGH = 10
+"""Messages from which a pace can be told."""
+_SHORTEST = 5.0
+"""Seconds from which a pace can be told."""
 
 
 @dataclass(slots=True)
@@ -63,155 +49,62 @@ class Standing:
 
     key: str
     kind: str
+    name: str
     state: str
     counts: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     next_at: datetime | None = None
 
 
-class _Undo(Exception):
-    """Carries what was foreseen out of a transaction that must leave nothing behind."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What of a campaign is still to go out, and when that will be done.
 
-    def __init__(self, found: list[Foreseen]) -> None:
-        super().__init__("undo")
-        self.found = found
-
-
-def foresee(database: Database, jobs: Sequence[JobSpec], first: date, last: date, now: datetime) -> list[Foreseen]:
-    """Return what is pushed on local days in [first, last], in the order in which it goes out.
-
-    The planner itself runs, at the instants to come, in transactions that are undone: budgets, quiet hours and what the
-    slices say are what they will be if nothing changes until then. Few groups at a time, so that no writer waits. What a
-    slice sends once is shown where it has rows.
-
-    Raises:
-        ValueError: ``last`` is before ``first``, or more than 62 days after it.
+    Attributes:
+        ready: messages that wait for nothing but their turn; what goes out together is one.
+        queue: messages of all campaigns that go out through the same bots until the last of ``ready`` has gone.
+        pace: messages a second, of those bots together, measured over the last minute; None when too few went out.
+        measured_over: seconds that ``pace`` was measured over.
+        floor: seconds that ``queue`` takes at least, at the rate that the bots are allowed; None where nothing limits them.
+        seconds: still needed for ``ready``, as things go; None when nobody can say.
+        later: messages that wait for an instant (quiet hours, a platform's pause).
+        later_from, later_until: the first and the last of those instants.
+        too_late: messages among ``ready`` whose time will be over before their turn comes.
+        held: messages that do not move, because the campaign is paused.
+        driven: a process lives that sends.
     """
-    if not first <= last <= first + LONGEST:
-        raise ValueError("the range of days is empty or longer than 62 days")
-    daily = schedules.daily(jobs)
-    groups = database.read_now(
-        lambda s: list(s.exec(select(Group.id).where(Group.state == "active").order_by(col(Group.id))).all())
-    )
-    step = max(1, _AT_ONCE // (len(daily) * ((last - first).days + 1) or 1))
-    found: list[Foreseen] = []
-    for start in range(0, len(groups), step):
-        some = [one for one in groups[start : start + step] if one is not None]
 
-        def rehearse(session: Session, some: Sequence[int] = some) -> None:
-            raise _Undo(_rehearse(session, daily, some, first, last, now))
+    ready: int = 0
+    queue: int = 0
+    pace: float | None = None
+    measured_over: float = 0.0
+    floor: float | None = None
+    seconds: float | None = None
+    later: int = 0
+    later_from: datetime | None = None
+    later_until: datetime | None = None
+    too_late: int = 0
+    held: int = 0
+    driven: bool = False
 
-        try:
-            database.write_now(rehearse)
-        except _Undo as undo:
-            found.extend(undo.found)
-    found.extend(database.read_now(lambda s: _sent_once(s, {job.kind for job in jobs if job.once}, first, last)))
-    return sorted(found, key=lambda one: (one.at, one.group.id, one.campaign))
-
-
-def _rehearse(
-    session: Session, jobs: Sequence[JobSpec], group_ids: Sequence[int], first: date, last: date, now: datetime
-) -> list[Foreseen]:
-    ids = schedules.campaigns(session, jobs, now)
-    states = dict(session.exec(select(Campaign.id, Campaign.state)).all())
-    views = [
-        GroupView.of(one)
-        for one in session.exec(select(Group).where(col(Group.id).in_(group_ids)).order_by(col(Group.id))).all()
-    ]
-    rows_there = {
-        (one.campaign_id, one.group_id): one
-        for one in session.exec(select(Schedule).where(col(Schedule.group_id).in_(group_ids))).all()
-    }
-    past = {
-        (one.campaign_id, one.group_id, one.local_date): one
-        for one in session.exec(
-            select(Delivery).where(
-                col(Delivery.group_id).in_(group_ids), Delivery.local_date >= first, Delivery.local_date <= last
-            )
-        ).all()
-    }
-    found: list[Foreseen] = []
-    ahead: dict[datetime, list[Verdict]] = {}
-    for view in views:
-        for job in jobs:
-            schedule = rows_there.get((ids[job.kind], view.id))
-            for due, day in _days(view, job, schedule, first, last):
-                there = past.get((ids[job.kind], view.id, day))
-                if there is not None:
-                    found.append(_as_it_is(job.kind, view, there))
-                elif (schedule is None or schedule.next_at is None or schedule.next_at > due) and due < now:
-                    continue  # of a time before the group came, or a day on which the slice had nothing to say
-                elif states.get(ids[job.kind]) in {"paused", "cancelled"}:
-                    found.append(Foreseen(job.kind, view, day, due, due, "skipped", str(states[ids[job.kind]])))
-                elif schedule is not None and not schedule.enabled:
-                    found.append(Foreseen(job.kind, view, day, due, due, "skipped", "off"))
-                else:
-                    grace = timedelta(minutes=job.grace_minutes if schedule is None else schedule.grace_minutes)
-                    verdict = Verdict(Occurrence(view, ids[job.kind], day, due), job, due + grace)
-                    ahead.setdefault(max(due, now), []).append(verdict)
-    for moment in sorted(ahead):
-        decided = planner.decide(session, ahead[moment], [], moment)
-        found.extend(_as_it_will_be(session, verdict, moment) for verdict in decided if verdict.state)
-    return found
-
-
-def _sent_once(session: Session, kinds: Collection[str], first: date, last: date) -> list[Foreseen]:
-    if not kinds:
-        return []
-    rows_there = session.exec(
-        select(Delivery, Campaign.key, Group)
-        .join(Campaign, col(Campaign.id) == col(Delivery.campaign_id))
-        .join(Group, col(Group.id) == col(Delivery.group_id))
-        .where(col(Campaign.kind).in_(kinds), Delivery.local_date >= first, Delivery.local_date <= last)
-    ).all()
-    return [_as_it_is(key, GroupView.of(group), row) for row, key, group in rows_there]
-
-
-def _days(
-    view: GroupView, job: JobSpec, schedule: Schedule | None, first: date, last: date
-) -> Iterator[tuple[datetime, date]]:
-    minute = job.minute if schedule is None else schedule.local_minute
-    zone = zone_of(view.zone)
-    for n in range((last - first).days + 1):
-        day = first + timedelta(days=n)
-        due = instant_of(day, minute, zone)
-        if local_day(due, zone) == day:
-            yield due, day
-
-
-def _as_it_is(kind: str, view: GroupView, row: Delivery) -> Foreseen:
-    message = Outgoing.load(row.body) if row.body else None
-    at = row.sent_at or row.not_before or row.due_at
-    return Foreseen(kind, view, row.local_date, row.due_at, at, row.state, row.reason, message)
-
-
-def _as_it_will_be(session: Session, verdict: Verdict, moment: datetime) -> Foreseen:
-    one = verdict.occurrence
-    message = planner.addressed(session, verdict)
-    return Foreseen(
-        verdict.spec.kind,
-        one.group,
-        one.local_date,
-        one.due_at,
-        verdict.not_before or moment,
-        "planned" if verdict.state == "pending" else verdict.state,
-        verdict.reason,
-        message,
-    )
+    @property
+    def open(self) -> int:
+        """Messages that have not gone out yet."""
+        return self.ready + self.later + self.held
 
 
 def standings(session: Session, key: str = "") -> list[Standing]:
     """Return every campaign in figures, or the one of a key (an empty list when there is none)."""
-    wanted = select(Campaign).order_by(col(Campaign.id))
+    wanted = pick(Campaign).order_by(col(Campaign.id))
     if key:
         wanted = wanted.where(Campaign.key == key)
     found: dict[int, Standing] = {
-        campaign.id: Standing(campaign.key, campaign.kind, campaign.state)
+        campaign.id: Standing(campaign.key, campaign.kind, campaign.name, campaign.state)
         for campaign in session.exec(wanted).all()
         if campaign.id is not None
     }
     counted = session.exec(
-        select(Delivery.campaign_id, Delivery.state, Delivery.reason, func.count()).group_by(
+        pick(Delivery.campaign_id, Delivery.state, Delivery.reason, func.count()).group_by(
             col(Delivery.campaign_id), Delivery.state, Delivery.reason
         )
     ).all()
@@ -224,7 +117,7 @@ def standings(session: Session, key: str = "") -> list[Standing]:
             standing.reasons[f"{state}:{reason}"] = count
     coming: Mapping[int, datetime | None] = dict(
         session.exec(
-            select(Schedule.campaign_id, func.min(Schedule.next_at))
+            pick(Schedule.campaign_id, func.min(Schedule.next_at))
             .where(col(Schedule.enabled))
             .group_by(col(Schedule.campaign_id))
         ).all()
@@ -234,7 +127,124 @@ def standings(session: Session, key: str = "") -> list[Standing]:
     return list(found.values())
 
 
-def move(session: Session, key: str, how: str, now: datetime) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A pending row."""
+
+    id: int
+    mine: bool
+    bot: tuple[str, str]
+    message: tuple[int, ...]
+    not_before: datetime | None
+    expires_at: datetime
+
+
+def progress(
+    session: Session, jobs: Sequence[JobSpec], rates: Mapping[str, float], now: datetime, key: str = ""
+) -> Progress:
+    """Return how much of a campaign, or of all, is still to go out, and how long that takes.
+
+    Args:
+        rates: channel → messages a second that one bot may send; a channel without a limit is absent.
+        key: the campaign's; empty = all.
+    """
+    merging = {job.kind for job in jobs if job.merges}
+    waiting: list[_Waiting] = []
+    held: set[tuple[int, ...]] = set()
+    for row, campaign, kind, state, group, recipient, channel, account, not_before, expires_at in session.execute(
+        select(_D.c.id, _C.c.key, _C.c.kind, _C.c.state, _D.c.group_id, _D.c.recipient, _G.c.channel, _G.c.account)
+        .add_columns(_D.c.not_before, _D.c.expires_at)
+        .join(_C, _C.c.id == _D.c.campaign_id)
+        .join(_G, _G.c.id == _D.c.group_id)
+        # Written out, so that the partial index on open rows is recognised.
+        .where(literal_column("delivery.state IN ('pending', 'sending')"), _G.c.state == "active")
+        .where(_D.c.expires_at >= now)
+        .order_by(_D.c.id)
+    ):
+        mine = not key or campaign == key
+        message = (group,) if kind in merging and not recipient else (group, recipient, row)
+        if state == "running":
+            waiting.append(_Waiting(row, mine, (channel, account), message, not_before, expires_at))
+        elif state == "paused" and mine:
+            held.add(message)
+    ready = [one for one in waiting if one.not_before is None or one.not_before <= now]
+    turn = [one for one in ready if one.mine]
+    coming = [one for one in waiting if one.mine and one.not_before is not None and one.not_before > now]
+    instants = [one.not_before for one in coming if one.not_before is not None]
+    if not waiting:
+        return Progress(held=len(held), driven=bool(rows.alive(session, now)))
+    bots = {one.bot for one in (*turn, *coming)}
+    ready = [one for one in ready if one.bot in bots]
+    sent, over = _lately(session, waiting[0].id, bots, now)
+    driven = bool(rows.alive(session, now))
+    pace = sent / over if sent >= _ENOUGH and over >= _SHORTEST else None
+    queue, floor = _queue(ready, turn, rates)
+    seconds = _needed(queue, floor, pace) if driven or pace else None
+    each = seconds / queue if seconds is not None and queue else 0.0
+    return Progress(
+        ready=len({one.message for one in turn}),
+        queue=queue,
+        pace=pace,
+        measured_over=over,
+        floor=floor,
+        seconds=seconds if turn else 0.0,
+        later=len({one.message for one in coming}),
+        later_from=min(instants, default=None),
+        later_until=max(instants, default=None),
+        too_late=_too_late(ready, turn, each, now),
+        held=len(held),
+        driven=driven,
+    )
+
+
+def _lately(session: Session, oldest: int, bots: Collection[tuple[str, str]], now: datetime) -> tuple[int, float]:
+    """Return how many messages bots sent in the last minute, and over how many seconds of it they did."""
+    found = [
+        sent_at
+        for channel, account, sent_at in session.execute(
+            select(_G.c.channel, _G.c.account, _D.c.sent_at)
+            .join(_G, _G.c.id == _D.c.group_id)
+            .where(_D.c.id > oldest - _NEAR_IDS, _D.c.state == "sent", _D.c.carrier.is_(None))
+            .where(_D.c.sent_at > now - _MINUTE)
+        )
+        if (channel, account) in bots
+    ]
+    return len(found), (now - min(found)).total_seconds() if found else 0.0
+
+
+def _queue(ready: Sequence[_Waiting], turn: Sequence[_Waiting], rates: Mapping[str, float]) -> tuple[int, float | None]:
+    """Return how many messages go out until the last of ``turn``, and the seconds that the slowest bot needs at least."""
+    last: dict[tuple[str, str], int] = {}
+    for one in turn:
+        last[one.bot] = one.id
+    before: dict[tuple[str, str], set[tuple[int, ...]]] = {bot: set() for bot in last}
+    for one in ready:
+        if one.id <= last.get(one.bot, 0):
+            before[one.bot].add(one.message)
+    floors = [len(found) / rates[bot[0]] for bot, found in before.items() if rates.get(bot[0])]
+    return sum(len(found) for found in before.values()), max(floors, default=None)
+
+
+def _needed(queue: int, floor: float | None, pace: float | None) -> float | None:
+    if pace is None:
+        return floor
+    return max(queue / pace, floor or 0.0)
+
+
+def _too_late(ready: Sequence[_Waiting], turn: Sequence[_Waiting], each: float, now: datetime) -> int:
+    """Count the messages whose time is over before they come, when each takes so many seconds."""
+    mine = {one.id for one in turn}
+    place = {message: n for n, message in enumerate(dict.fromkeys(one.message for one in ready))}
+    return len(
+        {
+            one.message
+            for one in ready
+            if one.id in mine and one.expires_at < now + timedelta(seconds=each * place[one.message])
+        }
+    )
+
+
+def move(session: Session, key: str, how: str, now: datetime, jobs: Sequence[JobSpec] = ()) -> str | None:
     """Pause, resume or cancel a campaign; each may be taken back by ``resume``.
 
     A pause holds from the next row on: delivery looks before each send. What its grace outlives goes out after a resume,
@@ -242,17 +252,22 @@ def move(session: Session, key: str, how: str, now: datetime) -> str | None:
 
     Args:
         how: ``pause``, ``resume`` or ``cancel``.
+        jobs: the kinds of push; those with a rhythm have their days worked out again after a cancel.
 
     Returns:
         The new state; None when there is no such campaign, or it is finished.
     """
     allowed, state = _MOVES[how]
-    campaign = session.exec(select(Campaign).where(Campaign.key == key)).first()
+    campaign = session.exec(pick(Campaign).where(Campaign.key == key)).first()
     if campaign is None or campaign.state not in allowed:
         return None
+    rhythmic = any(job.kind == campaign.kind and job.rhythm is not None for job in jobs)
+    if campaign.state == "cancelled" and how == "resume" and rhythmic:
+        session.execute(update(_S).where(_S.c.campaign_id == campaign.id).values(next_at=None))
     campaign.state = state
     session.add(campaign)
     session.flush()
     if how == "cancel":
-        rows.expire(session, now)
+        while rows.expire(session, now) == rows.EXPIRE_AT_ONCE:
+            pass
     return state

@@ -23,6 +23,8 @@ from storage.errors import Unreadable
 from storage.statements import Prepared
 
 T = TypeVar("T")
+NAME = "tuantuan.db"
+"""The SQLite file in a data directory."""
 SAVEPOINT = "one"
 """Stands at the beginning of every function of the writer."""
 
@@ -211,7 +213,7 @@ def open_database(directory: Path, settings: DatabaseSettings | None = None) -> 
     url = settings.url.get_secret_value()
     if not url:
         directory.mkdir(parents=True, exist_ok=True)
-        path = directory / "tuantuan.db"
+        path = directory / NAME
         return _opened(_sqlite_engine(path, writer=True), _sqlite_engine(path, writer=False), 1)
     parsed = make_url(url).set(drivername="postgresql+psycopg")
     serializable = sqlmodel.create_engine(

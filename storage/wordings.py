@@ -1,6 +1,7 @@
 """Other words for a region or a group: what staff or a leader say instead of a ready text.
 
-A slot names the ready text (``beat:17``, ``month:11:opening``); the nearest scope wins: a group's own, then its region's.
+A slot names the ready text (``beat:17``, ``month:11:opening``); the nearest scope wins: a group's own, then its region's,
+then everybody's.
 
 Source: F27.
 """
@@ -22,7 +23,7 @@ class Wording(SQLModel, table=True):
     """A scope's own words for a slot.
 
     Attributes:
-        scope: ``region:ID`` or ``group:ID``.
+        scope: ``all``, ``region:ID`` or ``group:ID``.
         text: with the same placeholders as the ready text.
     """
 
@@ -48,9 +49,19 @@ def own(session: Session, slots: Collection[str], group_ids: Collection[int]) ->
     found: dict[tuple[str, int], str] = {}
     for slot in slots:
         for group, region in regions.items():
-            text = words.get((slot, f"group:{group}")) or words.get((slot, f"region:{region}"))
+            scopes = (f"group:{group}", f"region:{region}", "all")
+            text = next((words[slot, scope] for scope in scopes if (slot, scope) in words), "")
             if text and group is not None:
                 found[slot, group] = text
+    return found
+
+
+def of_slots(session: Session, slots: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+    """Return slot → scope → words, of slots for which anybody has other words."""
+    found: dict[str, dict[str, str]] = {}
+    wanted = select(Wording).where(col(Wording.slot).in_(slots)).order_by(col(Wording.scope))
+    for row in session.exec(wanted).all():
+        found.setdefault(row.slot, {})[row.scope] = row.text
     return found
 
 

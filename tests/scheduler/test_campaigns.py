@@ -11,6 +11,7 @@ from sqlmodel import select
 from engagement.feature import Occurrence, Planned
 from engagement.kernel import Reply
 from scheduler import campaigns
+from scheduler.foresight import TooMuch, foresee
 from storage.campaigns import Campaign
 from storage.engine import Session
 from tests.scheduler.community import EIGHT, Town, job
@@ -43,7 +44,7 @@ async def test_what_is_foreseen_is_what_happens(town: Callable[..., Town]) -> No
     here = busy(town)
     await here.run()
     before = here.clock.now()
-    found = campaigns.foresee(here.database, here.jobs, DAY + timedelta(days=1), DAY + timedelta(days=8), before)
+    found = foresee(here.database, here.jobs, DAY + timedelta(days=1), DAY + timedelta(days=8), before).pushes
     assert here.deliveries() == []
     assert here.unasked() == {}
     await here.advance(at(0, 0, DAY + timedelta(days=11)))
@@ -63,9 +64,9 @@ async def test_what_is_foreseen_is_what_happens(town: Callable[..., Town]) -> No
     }
     assert foreseen == really
     assert {reason for _, reason, _ in really.values()} == {"", "budget", "quiet", "rest"}
-    afterwards = campaigns.foresee(
+    afterwards = foresee(
         here.database, here.jobs, DAY + timedelta(days=1), DAY + timedelta(days=8), here.clock.now()
-    )
+    ).pushes
     assert {(one.campaign, one.group.id, one.local_date): (one.state, one.reason) for one in afterwards} == {
         key: value[:2] for key, value in really.items()
     }
@@ -78,7 +79,7 @@ def campaigns_of(session: Session) -> list[Campaign]:
 def test_an_empty_installation_foresees_from_the_defaults_and_leaves_no_trace(town: Callable[..., Town]) -> None:
     """Groups that no tick has seen yet."""
     here = busy(town)
-    found = campaigns.foresee(here.database, here.jobs, DAY, DAY, here.clock.now())
+    found = foresee(here.database, here.jobs, DAY, DAY, here.clock.now()).pushes
     assert {one.campaign for one in found} == {"topic", "theme", "early", "night", "more"}
     assert here.schedules() == []
     assert here.database.read_now(campaigns_of) == []
@@ -87,8 +88,8 @@ def test_an_empty_installation_foresees_from_the_defaults_and_leaves_no_trace(to
 def test_a_range_of_days_is_checked(town: Callable[..., Town]) -> None:
     here = town()
     for last in (DAY - timedelta(days=1), DAY + timedelta(days=63)):
-        with pytest.raises(ValueError, match="62"):
-            campaigns.foresee(here.database, here.jobs, DAY, last, here.clock.now())
+        with pytest.raises(TooMuch):
+            foresee(here.database, here.jobs, DAY, last, here.clock.now())
 
 
 async def test_pause_resume_cancel(town: Callable[..., Town]) -> None:
@@ -100,7 +101,7 @@ async def test_pause_resume_cancel(town: Callable[..., Town]) -> None:
         return here.database.write_now(lambda s: campaigns.move(s, "topic", how, here.clock.now()))
 
     assert move("pause") == "paused"
-    (one,) = campaigns.foresee(here.database, here.jobs, DAY, DAY, here.clock.now())[:1]
+    one, *_ = foresee(here.database, here.jobs, DAY, DAY, here.clock.now()).pushes
     assert (one.state, one.reason) == ("skipped", "paused")
     await here.run(at(8))
     assert here.states() == [("pending", "")] * 2

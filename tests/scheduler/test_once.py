@@ -12,6 +12,7 @@ from sqlmodel import select
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outcome, Receipt, Reply
 from scheduler import campaigns, schedules
+from scheduler.foresight import foresee
 from storage.campaigns import Campaign, Schedule
 from storage.engine import Session
 from tests.scheduler.community import Town, job
@@ -88,7 +89,7 @@ async def test_the_rehearsal_shows_what_was_sent_and_invents_nothing(town: Calla
     await here.run(at(11))
     write(here, "news", NOON, [1])
     await here.run(NOON)
-    found = campaigns.foresee(here.database, here.jobs, DAY, DAY + timedelta(days=3), here.clock.now())
+    found = foresee(here.database, here.jobs, DAY, DAY + timedelta(days=3), here.clock.now()).pushes
     assert [(one.campaign, one.state) for one in found if one.campaign.startswith("news")] == [("news:1", "sent")]
     (standing,) = here.database.read_now(lambda s: campaigns.standings(s, "news:1"))
     assert standing.counts == {"sent": 1}
