@@ -112,7 +112,6 @@ def run(stage: Stage, moment: str, phone: Phone | None = None) -> list[Outgoing]
     conduct = Conduct(me="scene", concurrency=1)
     for earlier in (1, 0):  # the schedules are there before they are due
         stage.clock.set(at(moment) - timedelta(minutes=earlier))
-        told.sent.clear()
         asyncio.run(run_due(stage.database, jobs, stage.clock, {"play": told}, gate.no_gate(), conduct))
     return list(told.sent)
 

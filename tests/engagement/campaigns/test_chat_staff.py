@@ -1,0 +1,175 @@
+"""What the staff and the managers of a region type about the calendar: drafts, approval, pauses, cancelling, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from engagement.campaigns.words import Pace
+from storage.audit import AuditRow
+from storage.campaigns import Campaign, Delivery
+from storage.engine import Session
+from storage.groups import Region
+from tests.engagement.campaigns import scene
+from tests.engagement.campaigns.scene import COURSE, LEADER, LESSON, MEMBER_DAY, dm, labels, press, run
+from tests.engagement.stage import Stage, keys, shown
+
+ANN, BOB, EAST = "安运营", "波运营", "东区经理"
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Two of the staff, a manager of the east with one group there, and three drafts: one written by ANN."""
+    opened = scene.scene(tmp_path, LESSON, approved=False)
+    opened.database.write_now(lambda s: s.add(Region(name="东区")))
+    scene.grant(opened, ANN)
+    scene.grant(opened, BOB)
+    scene.grant(opened, EAST, "manager", 1)
+    scene.elsewhere(opened, "东区一群", 1)
+    scene.plan(opened, MEMBER_DAY, by=opened.person(ANN), approved=False)
+    scene.plan(opened, COURSE, scope="region:1", approved=False)
+    yield opened
+    opened.database.close()
+
+
+def campaign(stage: Stage) -> str:
+    return stage.database.read_now(lambda s: s.exec(select(Campaign.state)).first()) or ""
+
+
+def test_drafts_with_who_wrote_them_and_all_their_words(stage: Stage) -> None:
+    found = dm(stage, "活动草稿", who=ANN)
+    assert [row["number"] for row in found.values["rows"]] == [3, 1, 2]  # type: ignore[attr-defined]
+    assert "会员日｜6 月 18 日（周五）到 6 月 22 日（周二）｜所有群｜安运营" in shown(found)
+    one = press(stage, found, "campaigns.button_show", who=ANN)
+    assert one.key == "campaigns.plan" and "第 1 天" in shown(one)
+    assert labels(one) == ["button_approve", "button_try", "button_page"]
+    assert press(stage, one, "campaigns.button_page", who=ANN).values["rows"][0]["place"] == 5  # type: ignore[index]
+    words = dm(stage, "活动 2", who=BOB)
+    assert "{group}聊聊米，热线 {hotline}。\n一袋吃多久？" in shown(words)
+    trial = press(stage, words, "campaigns.button_try", who=BOB)
+    assert trial.key == "campaigns.trial" and "「阳光花园一期」会看到" in shown(trial) and trial.card is not None
+
+
+def test_who_wrote_it_leaves_the_approval_to_a_colleague(stage: Stage) -> None:
+    assert dm(stage, "批准 2", who=ANN).key == "campaigns.second_person"
+    assert "button_approve" not in labels(dm(stage, "活动 2", who=ANN))
+    assert dm(stage, button="cal_approve:2", who=ANN).key == "campaigns.second_person"
+    done = dm(stage, "批准 2", who=BOB)
+    assert done.key == "campaigns.approved" and done.values["groups"] == 2
+    assert dm(stage, "批准 2", who=BOB).key == "campaigns.approved_already"
+    assert press(stage, done, "campaigns.button_back", who=BOB).key == "campaigns.drafted"
+    assert scene.stage_of(stage, 2) == "draft"
+    assert dm(stage, "退回 2", who=BOB).key == "campaigns.draft_already"
+    actions = stage.database.read_now(lambda s: [one.action for one in s.exec(select(AuditRow))])
+    assert actions[-2:] == ["calendar.approved", "calendar.withdrawn"]
+
+
+def test_alone_one_approves_ones_own(tmp_path: Path) -> None:
+    stage = scene.scene(tmp_path)
+    scene.grant(stage, ANN)
+    scene.plan(stage, MEMBER_DAY, by=stage.person(ANN), approved=False)
+    assert dm(stage, "批准 1", who=ANN).key == "campaigns.approved"
+
+
+def test_what_has_begun_is_not_withdrawn_but_paused(stage: Stage) -> None:
+    dm(stage, "批准 2", who=BOB)
+    run(stage, "2027-06-18T10:00")
+    assert dm(stage, "退回 2", who=BOB).key == "campaigns.begun"
+    paused = dm(stage, "暂停活动 2", who=BOB)
+    assert paused.key == "campaigns.paused" and campaign(stage) == "paused"
+    assert dm(stage, "暂停活动 2", who=BOB).key == "campaigns.already_paused"
+    assert dm(stage, "活动 2", who=LEADER).tails == ("campaigns.one_paused",)
+    assert run(stage, "2027-06-22T10:00") == []
+    resumed = press(stage, paused, "campaigns.button_resume", who=BOB)
+    assert resumed.key == "campaigns.resumed_paused"
+    assert dm(stage, "恢复活动 2", who=BOB).key == "campaigns.already_running"
+    assert len(run(stage, "2027-06-22T10:05")) == 2  # within its time of grace
+
+
+def test_a_cancelling_is_asked_once_more(stage: Stage) -> None:
+    dm(stage, "批准 2", who=BOB)
+    sure = dm(stage, "取消活动 2", who=BOB)
+    assert sure.key == "campaigns.cancel_sure" and sure.values["groups"] == 2 and campaign(stage) == "running"
+    done = press(stage, sure, "campaigns.button_end", who=BOB)
+    assert done.key == "campaigns.cancelled" and campaign(stage) == "cancelled"
+    assert run(stage, "2027-06-18T10:00") == []
+    assert dm(stage, "取消活动 2", who=BOB).key == "campaigns.already_cancelled"
+    assert dm(stage, "活动 2", who=LEADER).tails == ("campaigns.one_cancelled",)
+    assert press(stage, done, "campaigns.button_resume", who=BOB).key == "campaigns.resumed_cancelled"
+    assert len(run(stage, "2027-06-22T10:00")) == 2
+
+
+def test_progress_in_figures_reasons_and_time(stage: Stage) -> None:
+    assert dm(stage, "活动进度 2", who=BOB).key == "campaigns.still_draft"
+    dm(stage, "批准 2", who=BOB)
+    assert dm(stage, "活动进度 2", who=BOB).tails == ("campaigns.progress_none",)
+    stage.change(settings={"calendar": {"off": ["member_day"]}})
+    run(stage, "2027-06-18T10:00")
+    said = dm(stage, "活动进度 2", who=BOB)
+    assert "6 月 18 日（周五）：已发 1 条，在等 0 条，没发 1 条。\n没发的：团长关掉了这一类 1。" in shown(said)
+    assert "下一次：6 月 22 日（周二）10:00。" in shown(said)
+
+    def waits(session: Session) -> None:
+        for row in session.exec(select(Delivery)):
+            row.state, row.reason, row.not_before = "pending", "", None
+            session.add(row)
+        row.not_before = stage.clock.now() + timedelta(hours=2)
+
+    stage.database.write_now(waits)
+    later = dm(stage, "活动进度 2", who=BOB)
+    assert "在等 2 条" in shown(later) and "其中 1 条在等免打扰过去，最晚 12:00 发。" in shown(later)
+    assert "campaigns.progress_eta" in later.tails  # one went out in the last minute
+    stage.clock.set(stage.clock.now() + timedelta(minutes=2))
+    slow = press(stage, later, "campaigns.button_again_look", who=BOB)
+    assert "campaigns.progress_slow" in slow.tails
+    dm(stage, "暂停活动 2", who=BOB)
+    assert "campaigns.progress_paused" in dm(stage, "活动进度 2", who=BOB).tails
+
+
+def test_what_runs(stage: Stage) -> None:
+    assert dm(stage, "活动进度", who=BOB).key == "campaigns.running_none"
+    for number in (1, 2, 3):
+        dm(stage, f"批准 {number}", who=BOB)
+    found = dm(stage, "活动", who=BOB)
+    assert [row["number"] for row in found.values["rows"]] == [1, 2, 3]  # type: ignore[attr-defined]
+    assert dm(stage, "活动草稿", who=BOB).key == "campaigns.drafts_none"
+
+
+def test_a_manager_looks_after_one_region(stage: Stage) -> None:
+    found = dm(stage, "活动草稿", who=EAST)
+    assert [row["number"] for row in found.values["rows"]] == [3, 1, 2]  # type: ignore[attr-defined]
+    assert dm(stage, "批准 2", who=EAST).key == "campaigns.not_yours"
+    assert dm(stage, "批准 3", who=EAST).key == "campaigns.approved_joined"
+    assert labels(dm(stage, "活动 2", who=EAST)) == ["button_try"]
+    dm(stage, "批准 2", who=BOB)
+    run(stage, "2027-06-18T10:00")
+    assert dm(stage, "活动进度 2", who=EAST).values["sent"] == 1  # of the two groups that have it
+    for words in ("暂停活动 2", "取消活动 2", "退回 2"):
+        assert dm(stage, words, who=EAST).key == "campaigns.not_yours"
+    (west,) = scene.plan(stage, scene.TERMS, scope="group:1")
+    assert dm(stage, f"活动进度 {west}", who=EAST).key == "campaigns.unknown_plan"
+
+
+def test_a_manager_without_a_region_and_somebody_without_a_role(stage: Stage) -> None:
+    scene.grant(stage, "新经理", "manager")
+    assert dm(stage, "活动草稿", who="新经理").key == "campaigns.no_region"
+    for words in ("活动草稿", "批准 2", "退回 2", "活动进度 2"):
+        assert dm(stage, words, who=LEADER).key == "guard.staff_only"
+    for button in ("cal_approve:2", "cal_end:2", "cal_pause:2", "cal_progress:2", "cal_draft:2.0", "cal_trial:2.1"):
+        assert dm(stage, button=button, who=LEADER).key == "guard.staff_only"
+    assert keys(stage.say(BOB, "活动草稿")) == ["guard.private_only"]
+
+
+@pytest.mark.parametrize("text", ["批准活动", "退回活动", "暂停这个活动", "恢复这个活动", "取消活动"])
+def test_without_a_number_it_says_how(stage: Stage, text: str) -> None:
+    assert dm(stage, text, who=BOB).key.endswith("_how")
+
+
+def test_how_long_it_takes_is_said_only_where_it_is_known() -> None:
+    assert Pace(0, 0, 60).left == 0
+    assert Pace(10, 0, 60).left is None
+    assert Pace(300, 100, 60).left == 180
