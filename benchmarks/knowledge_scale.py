@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import random
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -155,10 +156,12 @@ def measure(folder: Path, entries: int, groups: int) -> dict[str, Any]:
 
     database = open_database(folder)
     migrate.upgrade(database)
+    chance = random.Random(SEED)
     rows = list(made_up(entries + PER_DOCUMENT))
-    rows, spare = rows[:entries], rows[entries:]
     for start in range(0, entries, PER_DOCUMENT):
         put_in(database, f"made-{start}", "all", rows[start : start + PER_DOCUMENT])
+    asked = [(_slips(row["question"], chance), row["id"]) for row in chance.sample(rows[:entries], min(ASKED, entries))]
+    rows = rows[entries:]  # what is measured is the base's memory, not this program's
     own = _words()["own"]
     for group in range(1, groups + 1):
         texts = [
@@ -171,8 +174,6 @@ def measure(folder: Path, entries: int, groups: int) -> dict[str, Any]:
     opened = time.perf_counter() - started
     keywords_mb = resident_megabytes(os.getpid())
     answering.base.patient = False
-    chance = random.Random(SEED)
-    asked = [(_slips(row["question"], chance), row["id"]) for row in chance.sample(rows, min(ASKED, entries))]
     started = time.perf_counter()
     answering.reload()
     filled = time.perf_counter() - started
@@ -196,8 +197,10 @@ def measure(folder: Path, entries: int, groups: int) -> dict[str, Any]:
         near = catalogue.nearest(answering.base.index.near(vector, 48, catalogue.own(Scope(group=mine).sight(NOW))))
         seen = catalogue.entries.seen(Scope(group=mine).sight(NOW))
         found["neighbours_in_sight"] = sum(bool(seen is None or seen[catalogue.entries.place(one)]) for one in near)
-    found["edit"] = _edit(answering, folder, spare)
+    found["edit"] = _edit(answering, folder, rows)
+    answering.reload()
     found["rss_mb"] = round(resident_megabytes(os.getpid()), 1)
+    found["most_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, 1)
     answering.close()
     database.close()
     return found

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from knowledge import embedding, tokens
+from knowledge import embedding
 from knowledge.arrays import Ragged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from knowledge.lexical import Asked
     from knowledge.postings import Postings, Vocabulary
 
 _BOTH = re.compile(r"(.)[不没]\1|有没有|是不是|是否|能否|可否|会否")
@@ -61,13 +62,13 @@ class Spoken:
         return Spoken(self.words.joined(other.words), self.lengths.joined(other.lengths))
 
 
-def spoken(vocabulary: Vocabulary, texts: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Cuts the comparable phrasings of one item; returns its words and lengths (``Spoken``). New words get numbers."""
+def spoken(vocabulary: Vocabulary, texts: Sequence[Asked]) -> tuple[list[int], list[int]]:
+    """Words and lengths (``Spoken``) of the phrasings of one item; new words get numbers."""
     words: list[int] = []
     lengths: list[int] = []
     for text in texts:
-        numbers = [vocabulary.number(word) for word in tokens.words(text)]
-        lengths.append(-len(numbers) - 1 if negated(text) else len(numbers))
+        numbers = [vocabulary.number(word) for word in text.words]
+        lengths.append(-len(numbers) - 1 if negated(text.text) else len(numbers))
         words.extend(numbers)
     return words, lengths
 

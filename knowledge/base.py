@@ -20,6 +20,7 @@ import numpy as np
 
 from knowledge import concerns, confidence, embedding, judge, model, normalise, retriever, spelling
 from knowledge.answer import Answer, Candidate, Decision, Passage, Prepared, Scope, Sight, fill, lacking
+from knowledge.arrays import give_back
 from knowledge.catalogue import Catalogue, Shelf
 from knowledge.confidence import Floors
 from knowledge.errors import ModelFault
@@ -170,6 +171,7 @@ class KnowledgeBase:
                 self._keeper.keep(Kept(catalogue.lexicon, tallies, self._floors, self._calibrated_on))
             self._settled = catalogue.counter
             self.degraded = False
+        give_back()
 
     def _settle_later(self, delay: float = 0.0) -> None:
         """Fills the index beside the answers; a change that comes meanwhile is found by the next question."""

@@ -17,6 +17,7 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -83,21 +84,23 @@ class Keeper:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._held: Kept | None = None
+        self._held: tuple[bytes, tuple[ref[Tally], ...]] | None = None
 
     def open(self) -> Kept:
         """What was kept; nothing where there is no file that can be used."""
-        self._held = load(self._folder)
+        found = load(self._folder)
+        if found is not None:
+            self._held = _names(found)
+            return found
         lexicon = Lexicon()
-        return self._held or Kept(lexicon, (Tally.none(lexicon), Tally.none(lexicon)), Floors(), b"")
+        return Kept(lexicon, (Tally.none(lexicon), Tally.none(lexicon)), Floors(), b"")
 
     def keep(self, now: Kept) -> None:
         """Writes the file anew, at once or not at all, unless it is as it should be.
 
         Where the disk will not have it, the old one goes too: it may hold what is no longer published.
         """
-        held = self._held
-        if held is not None and held.fingerprint == now.fingerprint and _same(held.tallies, now.tallies):
+        if self._held == _names(now):
             return
         path, part = self._folder / NAME, self._folder / f"{NAME}.part"
         self._held = None
@@ -105,15 +108,16 @@ class Keeper:
             with part.open("wb") as file:
                 np.savez(file, **_arrays(now))
             part.replace(path)
-            self._held = now
+            self._held = _names(now)
         except OSError as error:
             _LOG.warning("knowledge.words_not_kept", extra={"reason": type(error).__name__})
             part.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
 
 
-def _same(tallies: tuple[Tally, Tally], others: tuple[Tally, Tally]) -> bool:
-    return all(one is other for one, other in zip(tallies, others, strict=True))
+def _names(kept: Kept) -> tuple[bytes, tuple[ref[Tally], ...]]:
+    """What tells two states apart, without holding on to the older one."""
+    return kept.fingerprint, tuple(ref(tally) for tally in kept.tallies)
 
 
 def load(folder: Path) -> Kept | None:

@@ -48,7 +48,14 @@ class Piles:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question cut into tokens, once for every index that is asked."""
+    """A question, or a text that is to be counted, cut into tokens.
+
+    Attributes:
+        text: as it was.
+        pieces: characters and runs of Latin letters or digits.
+        grams: pieces in ones and twos, meanings in ones and pairs, words of other trades.
+        sounds: in ones and twos.
+    """
 
     text: str
     pieces: list[str]
@@ -60,23 +67,17 @@ class Asked:
 
 
 def asked(question: str) -> Asked:
-    """Cuts a question in question form."""
-    pieces = tokens.pieces(question)
+    """Cuts a question in question form, or a comparable text that is to be counted."""
+    pieces, meanings, foreign = tokens.pieces(question), thesaurus.meanings(question), thesaurus.foreign(question)
     return Asked(
         question,
         pieces,
         tokens.words(question),
-        _grams(question),
+        tokens.grams(pieces) + meanings + thesaurus.pairs(meanings) + foreign,
         tokens.grams(tokens.sounds(pieces)),
-        thesaurus.meanings(question),
-        thesaurus.foreign(question),
+        meanings,
+        foreign,
     )
-
-
-def _grams(text: str) -> list[str]:
-    """Characters in ones and twos; meanings in ones and twos."""
-    found = thesaurus.meanings(text)
-    return tokens.grams(tokens.pieces(text)) + found + thesaurus.pairs(found) + thesaurus.foreign(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,14 @@ class Lexicon:
         Args:
             parts: Comparable texts with their weights: every phrasing of an entry 1, its answer less.
         """
-        units = [(tokens.pieces(text), weight) for text, weight in parts]
+        return self.count([(asked(text), weight) for text, weight in parts])
+
+    def count(self, parts: Sequence[tuple[Asked, float]]) -> Analysed:
+        """The same of texts that are cut already."""
         return Analysed(
-            self.words.learn([(tokens.words(text), weight) for text, weight in parts]),
-            self.characters.learn([(_grams(text), weight) for text, weight in parts]),
-            self.sounds.learn([(tokens.grams(tokens.sounds(unit)), weight) for unit, weight in units]),
+            self.words.learn([(text.words, weight) for text, weight in parts]),
+            self.characters.learn([(text.grams, weight) for text, weight in parts]),
+            self.sounds.learn([(text.sounds, weight) for text, weight in parts]),
         )
 
 

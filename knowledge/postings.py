@@ -13,6 +13,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,13 +83,18 @@ class Vocabulary:
         """Counts of a text made of weighted parts that is to be found; new tokens get numbers."""
         counts: dict[str, float] = {}
         for weight in dict.fromkeys(weight for _, weight in parts):
-            alike: Counter[str] = Counter()
-            for units, own in parts:
-                if own == weight:
-                    alike.update(units)
-            for unit, times in alike.items():
-                counts[unit] = counts.get(unit, 0.0) + times * weight
-        return counted({self.number(unit): times for unit, times in counts.items()})
+            alike = Counter(chain.from_iterable(units for units, own in parts if own == weight))
+            if not counts and weight == 1:
+                counts = dict(alike)
+            else:
+                for unit, times in alike.items():
+                    counts[unit] = counts.get(unit, 0.0) + times * weight
+        for unit in counts:
+            if unit not in self._ids:
+                self.number(unit)
+        size = len(counts)
+        ids = np.fromiter(map(self._ids.__getitem__, counts), np.int32, size)
+        return Counted(ids, np.fromiter(counts.values(), np.float32, size))
 
     def look(self, units: Sequence[str]) -> tuple[Counted, int]:
         """Counts of a question, and how many of its different tokens no text has ever had."""

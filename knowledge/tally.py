@@ -19,6 +19,7 @@ from knowledge.alignment import Spoken, spoken
 from knowledge.arrays import Ragged
 from knowledge.index import digest
 from knowledge.lexical import LexicalIndex, Lexicon, Piles
+from knowledge.lexical import asked as cut
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def key_of(question: str) -> int:
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) if key else 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Tally:
     """What is counted, for n items; immutable.
 
@@ -153,15 +154,15 @@ class Heap:
         if known < len(self):
             self._again(known)
             return
-        asked = [normalise.comparable(text) for text in said]
-        told = normalise.comparable(body)
-        parts = [(text, 1.0) for text in (asked or [normalise.comparable(title)])]
+        asked = [cut(normalise.comparable(text)) for text in said]
+        told = cut(normalise.comparable(body))
+        parts = [(text, 1.0) for text in (asked or [cut(normalise.comparable(title))])]
         parts.append((told, ANSWER_WEIGHT if kind == "entry" else 1.0))
-        kinds = evidence.held(told)
+        kinds = evidence.held(told.text)
         for text in asked:
-            kinds |= evidence.wanted(text)
+            kinds |= evidence.wanted(text.text)
         keys = (key_of(normalise.question(text)) for text in said)
-        self.piles.add(self._lexicon.learn(parts))
+        self.piles.add(self._lexicon.count(parts))
         words, lengths = spoken(self._lexicon.words, asked)
         self._marks += mark
         self._kinds.append(kinds)
