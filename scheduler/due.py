@@ -5,7 +5,7 @@ Source: ADR-0004.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Select, literal_column, select
 
 from engagement import rhythm
-from engagement.calendar import local_day, next_due
-from engagement.feature import GroupView, Occurrence
+from engagement.calendar import local_day, next_due, quiet_ends
+from engagement.feature import GroupView, JobSpec, Occurrence
 from engagement.rhythm import Moment
 from scheduler.schedules import zone_of
 from storage.campaigns import Campaign, Schedule
@@ -77,22 +77,35 @@ def due_schedules(session: Session, now: datetime, limit: int) -> list[DueSchedu
     return _read(session, _DUE.where(_S.c.next_at <= now).limit(limit))
 
 
+def told_at(group: GroupView, spec: JobSpec, now: datetime) -> datetime:
+    """Return when a group is told what is planned at ``now``: then, or at the end of its quiet hours."""
+    if spec.ignores_quiet or group.quiet_from == group.quiet_to:
+        return now
+    return quiet_ends(now, zone_of(group.zone), group.quiet_from, group.quiet_to)
+
+
 def companions(
-    session: Session, due: Sequence[DueSchedule], kinds: Collection[str], now: datetime
+    session: Session, due: Sequence[DueSchedule], merging: Mapping[str, JobSpec], now: datetime
 ) -> list[DueSchedule]:
-    """Return what is due in the same groups within ``TOGETHER`` of something that is due now, and may be said with it.
+    """Return what comes due in the same groups within ``TOGETHER`` of a message that is planned now, and may be said with it.
 
     Args:
-        kinds: those that merge.
+        merging: kinds that merge.
     """
-    first: dict[int, datetime] = {}
+    until: dict[int, datetime] = {}
     for row in due:
-        if row.kind in kinds:
-            first[row.group.id] = min(first.get(row.group.id, row.next_at), row.next_at)
-    if not first:
+        spec = merging.get(row.kind)
+        if spec is None:
+            continue
+        told = told_at(row.group, spec, now)
+        if told <= row.next_at + row.grace:
+            until[row.group.id] = min(until.get(row.group.id, told + TOGETHER), told + TOGETHER)
+    if not until:
         return []
-    soon = _DUE.where(_S.c.group_id.in_(first), _S.c.kind.in_(kinds), _S.c.next_at > now, _S.c.next_at < now + TOGETHER)
-    return [row for row in _read(session, soon) if row.next_at < first[row.group.id] + TOGETHER]
+    soon = _DUE.where(
+        _S.c.group_id.in_(until), _S.c.kind.in_(merging), _S.c.next_at > now, _S.c.next_at < max(until.values())
+    )
+    return [row for row in _read(session, soon) if row.next_at < until[row.group.id]]
 
 
 def _read(session: Session, wanted: Select[Any]) -> list[DueSchedule]:

@@ -23,19 +23,19 @@ import structlog
 from sqlalchemy import bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from engagement.calendar import next_due, quiet_ends
+from engagement.calendar import local_day, next_due
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outgoing, Reply
 from engagement.rhythm import Moment
 from scheduler.addressing import outgoing
 from scheduler.due import (
-    TOGETHER,
     DueSchedule,
     companions,
     due_schedules,
     occurrences,
     only_occurrence,
     own_occurrences,
+    told_at,
 )
 from scheduler.schedules import zone_of
 from storage.campaigns import Delivery, Fire, Schedule
@@ -112,7 +112,7 @@ def tick(session: Session, jobs: Sequence[JobSpec], now: datetime, limit: int = 
     result = Tick(schedules=len(found), more=len(found) == limit)
     if not found:
         return result
-    found += companions(session, found, {job.kind for job in jobs if job.merges}, now)
+    found += companions(session, found, {job.kind: job for job in jobs if job.merges}, now)
     ways = _Ways(session, specs, found, now)
     moves: dict[Key, dict[str, object]] = {}
     idle: list[dict[str, object]] = []
@@ -200,7 +200,7 @@ def decide(session: Session, latest: list[Verdict], missed: list[Verdict], now: 
                     one.state = "failed" if planned.skip == "bug" else "skipped"
                     one.reason = planned.skip[:40]
     told = [verdict for verdict in [*open_, *further] if verdict.spec.unasked and _is_heard_by_the_group(verdict)]
-    _budget(session, told)
+    _budget(session, told, now)
     return [verdict for verdict in [*missed, *latest, *further] if _key(verdict.occurrence) in claimed]
 
 
@@ -237,7 +237,7 @@ def _in_time(verdict: Verdict, now: datetime) -> bool:
     if verdict.spec.ignores_quiet or group.quiet_from == group.quiet_to:
         return True
     zone = zone_of(group.zone)
-    start = quiet_ends(now, zone, group.quiet_from, group.quiet_to)
+    start = told_at(group, verdict.spec, now)
     if start > now:
         verdict.not_before = start
         if start > verdict.expires_at:
@@ -288,33 +288,35 @@ def _is_heard_by_the_group(verdict: Verdict) -> bool:
     return verdict.state == "pending" and verdict.reply is not None and verdict.reply.kind not in (Kind.DM, Kind.EDIT)
 
 
-def _budget(session: Session, verdicts: Sequence[Verdict]) -> None:
-    """Count unasked messages against each group's day, in the same transaction; what is over it is skipped."""
+def _budget(session: Session, verdicts: Sequence[Verdict], now: datetime) -> None:
+    """Count unasked messages against the day on which the group is told, in the same transaction; what is over it is skipped.
+
+    That is another day than the one that a push is for, when quiet hours hold it back or when it goes along with an earlier one.
+    """
     if not verdicts:
         return
-    days = {(verdict.occurrence.group.id, verdict.occurrence.local_date) for verdict in verdicts}
+    told = [(verdict, verdict.not_before or now) for verdict in verdicts]
+    days = [(one.occurrence.group.id, local_day(at, zone_of(one.occurrence.group.zone))) for one, at in told]
     counted: dict[tuple[int, date], int] = {
         (group, day): unasked
         for group, day, unasked in session.connection().execute(
             select(_GD.c.group_id, _GD.c.local_date, _GD.c.unasked).where(
-                tuple_(_GD.c.group_id, _GD.c.local_date).in_(days)
+                tuple_(_GD.c.group_id, _GD.c.local_date).in_(set(days))
             )
         )
     }
     added: dict[tuple[int, date], int] = {}
-    begun: dict[tuple[int, date], datetime] = {}
-    for verdict in sorted(verdicts, key=lambda one: one.occurrence.due_at):
-        group = verdict.occurrence.group
-        key = (group.id, verdict.occurrence.local_date)
-        due = verdict.occurrence.due_at
-        if verdict.spec.merges and key in begun and due < begun[key] + TOGETHER:
+    begun: set[tuple[int, datetime]] = set()
+    for (verdict, at), key in sorted(zip(told, days, strict=True), key=lambda one: one[0][0].occurrence.due_at):
+        merges = verdict.spec.merges and verdict.reply is not None and not verdict.reply.quotes
+        if merges and (key[0], at) in begun:
             continue  # it is said in the same message as the one before
-        if counted.get(key, 0) + added.get(key, 0) >= group.daily_budget:
+        if counted.get(key, 0) + added.get(key, 0) >= verdict.occurrence.group.daily_budget:
             verdict.state, verdict.reason, verdict.reply = "skipped", "budget", None
             continue
         added[key] = added.get(key, 0) + 1
-        if verdict.spec.merges:
-            begun[key] = due
+        if merges:
+            begun.add((key[0], at))
     if added:
         dialect: Any = postgresql if session.dialect_name == "postgresql" else sqlite
         insert = dialect.insert(_GD)

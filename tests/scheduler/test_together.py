@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import col, select
 
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Button, Card, Kind, Outcome, Outgoing, Receipt, Reply
 from engagement.rhythm import Moment, Rhythm, next_instant
 from scheduler.delivery import Conduct, deliver
-from storage.campaigns import Campaign, Fire, Schedule
+from storage.campaigns import Campaign, Delivery, Fire, Schedule
 from storage.engine import Session
 from storage.groups import Group, GroupDay
 from tests.scheduler.community import Town, job
@@ -240,15 +241,15 @@ async def test_what_goes_along_in_another_shard_s_message_is_not_taken_for_left_
     town: Callable[..., Town],
 ) -> None:
     """Two shards are driven at once by one process; a row of the second one is on its way in a message of the first."""
-    here = town(
-        job("topic", TEN, merges=True, grace_minutes=300), job("own2", TEN + 90, merges=True, grace_minutes=300)
-    )
-    here.add(3, quiet_from=22 * 60, quiet_to=12 * 60)
+    here = town(job("topic", TEN, merges=True), job("own2", TEN, merges=True))
+    here.add(3)
     await here.run()
-    await here.run(at(10))
-    await here.run(at(11, 30))
-    first, second = sorted({row.shard for row in here.deliveries()})
-    here.clock.set(at(12))
+    here.clock.set(at(10))
+    await here.plan()
+    # As when they were planned one after the other.
+    second = update(Delivery).where(col(Delivery.campaign_id) == 2).values(shard="second")
+    here.database.write_now(lambda s: s.execute(second))
+    first = next(row.shard for row in here.deliveries() if row.shard != "second")
     here.phone.takes = 0.1
     conduct = Conduct(me="town", concurrency=3)
 
@@ -256,6 +257,59 @@ async def test_what_goes_along_in_another_shard_s_message_is_not_taken_for_left_
         await asyncio.sleep(later)
         await deliver(shard, here.clock, here.senders, here.database, here.gate, here.jobs, conduct)
 
-    await asyncio.gather(drive(first, 0), drive(second, 0.05))
+    await asyncio.gather(drive(first, 0), drive("second", 0.05))
     assert [len(one.more) for one in here.phone.tried] == [1, 1, 1]
     assert here.states() == [("sent", "")] * 6
+
+
+async def test_what_comes_within_an_hour_of_the_end_of_quiet_hours_is_said_then(town: Callable[..., Town]) -> None:
+    """
+    07:00 topic, quiet until 09:00, 09:40 theme → at 09:00 one message; 10:10 another one by itself
+    """
+    here = town(
+        job("topic", 7 * 60, merges=True, grace_minutes=300),
+        job("own2", 9 * 60 + 40, merges=True),
+        job("own3", 10 * 60 + 10, merges=True),
+    )
+    here.add(1, quiet_from=22 * 60, quiet_to=9 * 60, daily_budget=2)
+    await here.advance(at(12))
+    assert [(len(one.more)) for one in here.phone.sent] == [1, 0]
+    assert [row.sent_at for row in here.deliveries()] == [at(9), at(9), at(10, 10)]
+    assert here.unasked() == {(1, DAY): 2}
+
+
+async def test_what_is_too_late_at_the_end_of_quiet_hours_brings_nothing_forward(town: Callable[..., Town]) -> None:
+    here = town(job("late", 7 * 60, merges=True, grace_minutes=30), job("own2", 9 * 60 + 40, merges=True))
+    here.add(1, quiet_from=22 * 60, quiet_to=9 * 60)
+    await here.advance(at(12))
+    assert [(row.state, row.sent_at) for row in here.deliveries()] == [("skipped", None), ("sent", at(9, 40))]
+
+
+async def test_the_budget_is_that_of_the_day_on_which_the_group_is_told(town: Callable[..., Town]) -> None:
+    """Held back over midnight by quiet hours: it is the new day's message, and the new day has only so many."""
+    here = town(job("evening", 22 * 60 + 30, grace_minutes=720), job("morning", 9 * 60), job("noon", 12 * 60))
+    here.add(1, quiet_from=22 * 60, quiet_to=8 * 60, daily_budget=2)
+    await here.advance(at(13, 0, DAY + timedelta(days=1)))
+    told = [(row.local_date.day, row.state, row.reason, row.sent_at) for row in here.deliveries()]
+    tomorrow = DAY + timedelta(days=1)
+    assert told == [
+        (23, "sent", "", at(9)),
+        (23, "sent", "", at(12)),
+        (23, "sent", "", at(8, 0, tomorrow)),
+        (24, "sent", "", at(9, 0, tomorrow)),
+        (24, "skipped", "budget", None),
+    ]
+    assert here.unasked() == {(1, DAY): 2, (1, tomorrow): 2}
+
+
+async def test_a_push_in_the_night_and_one_that_waits_for_the_morning_are_two_messages(
+    town: Callable[..., Town],
+) -> None:
+    here = town(
+        job("late", 22 * 60 + 10, merges=True, grace_minutes=720),
+        job("night", 22 * 60 + 30, merges=True, ignores_quiet=True),
+    )
+    here.add(1, quiet_from=22 * 60, quiet_to=8 * 60, daily_budget=1)
+    await here.advance(at(8, 30, DAY + timedelta(days=1)))
+    assert len(here.phone.sent) == 2
+    assert here.unasked() == {(1, DAY): 1, (1, DAY + timedelta(days=1)): 1}
