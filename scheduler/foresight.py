@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
 from sqlmodel import col, select
 
 from engagement import rhythm
-from engagement.calendar import instant_of, local_day, quiet_ends
+from engagement.calendar import instant_of, local_day
 from engagement.feature import GroupView, JobSpec, Occurrence
 from engagement.kernel import Outgoing, Place
 from scheduler import planner, rows, schedules
@@ -282,14 +282,14 @@ class _Rehearsal:
 
     def _when(self, coming: Sequence[Verdict]) -> Iterator[tuple[datetime, Verdict]]:
         """Yield when each of a group's occurrences is planned: what merges comes with the first that is told within the hour."""
-        begun = until = datetime.min.replace(tzinfo=UTC)
+        begun = until = self.now
         for verdict in sorted(coming, key=lambda one: one.occurrence.due_at):
             moment = max(verdict.occurrence.due_at, self.now)
             if verdict.spec.merges:
                 if moment >= until:
-                    told = _told_at(verdict, moment)
+                    told = told_at(verdict.occurrence.group, verdict.spec, moment)
                     begun, until = moment, told + TOGETHER if told <= verdict.expires_at else moment
-                moment = begun if moment < until else moment
+                moment = begun
             yield moment, verdict
 
     def _will_be(self, verdict: Verdict, moment: datetime) -> None:
@@ -336,13 +336,6 @@ class _Rehearsal:
                 )
             ).all()
         }
-
-
-def _told_at(verdict: Verdict, moment: datetime) -> datetime:
-    group = verdict.occurrence.group
-    if verdict.spec.ignores_quiet or group.quiet_from == group.quiet_to:
-        return moment
-    return quiet_ends(moment, zone_of(group.zone), group.quiet_from, group.quiet_to)
 
 
 def _numbered(pushes: Sequence[Foreseen]) -> list[Foreseen]:
