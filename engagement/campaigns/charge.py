@@ -162,13 +162,13 @@ class Progress:
     """How far a campaign is, in the groups that somebody looks after.
 
     Attributes:
-        day: the latest local day on which it came due; None = it has not.
+        day: the latest of its days that came due, before groups' shifts; None = none has.
         sent, waiting, called_off: messages of that day; who waits for quiet hours to end is among those that wait.
         later: how many of them wait for quiet hours (or the platform), until ``until`` at the latest.
         left_out: reason → messages that were not sent, the commonest first.
         pace: how fast those that wait for their turn go out.
         next_at: when it is due next.
-        before: messages that went out on earlier days.
+        before: messages that went out for earlier days.
     """
 
     day: date | None
@@ -186,12 +186,18 @@ class Progress:
 def progress(session: Session, plan: Plan, mine: Charge, now: datetime) -> Progress:
     """Return how far a campaign is; of what counts from each group's beginning all days together."""
     its = and_(col(Delivery.campaign_id) == plan.campaign_id, mine.groups())
-    rows = session.execute(
-        select(col(Delivery.local_date), col(Delivery.state), col(Delivery.reason), func.count())
+    shift = func.coalesce(col(Schedule.shift_days), 0)
+    of_group = and_(
+        col(Schedule.campaign_id) == col(Delivery.campaign_id), col(Schedule.group_id) == col(Delivery.group_id)
+    )
+    found = session.execute(
+        select(col(Delivery.local_date), shift, col(Delivery.state), col(Delivery.reason), func.count())
         .join(Group, col(Group.id) == col(Delivery.group_id))
+        .outerjoin(Schedule, of_group)
         .where(its)
-        .group_by(col(Delivery.local_date), col(Delivery.state), col(Delivery.reason))
+        .group_by(col(Delivery.local_date), shift, col(Delivery.state), col(Delivery.reason))
     ).all()
+    rows = [(there - timedelta(days=by), state, why, count) for there, by, state, why, count in found]
     day = max((one[0] for one in rows), default=None)
     counts: dict[str, int] = {}
     reasons: dict[str, int] = {}

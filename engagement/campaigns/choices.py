@@ -162,6 +162,11 @@ def began(session: Session, here: Here, group_id: int) -> bool:
     return any(state not in _NOT_GONE for state, _ in states(session, here.plan, group_id).values())
 
 
+def may_move(plan: Plan) -> bool:
+    """Say whether a plan's days are a matter of taste: no festival's, and not what leaders read or count from a beginning."""
+    return plan.form not in words.FIXED and not plan.joined and plan.audience == "groups"
+
+
 def is_over(session: Session, here: Here, group: Group, now: datetime) -> bool:
     """Say whether nothing of a plan is to come in a group, and nothing of it waits to go out."""
     if any(one.at > now for one in beats(session, here, group)):
@@ -173,9 +178,9 @@ def shifts(session: Session, here: Here, group: Group, now: datetime) -> Sequenc
     """Return the days by which a group may have a plan earlier or later, other than now.
 
     Raises:
-        Refusal: ``campaigns.fixed``, ``campaigns.begun_here`` or ``campaigns.over``.
+        Refusal: ``campaigns.fixed``, ``campaigns.begun_here`` or ``campaigns.move_late``.
     """
-    if here.plan.form in words.FIXED or here.plan.joined:
+    if not may_move(here.plan):
         raise Refusal("campaigns.fixed", name=here.plan.name, number=here.plan.id)
     if began(session, here, group.id or 0):
         raise Refusal("campaigns.begun_here", name=here.plan.name, number=here.plan.id)
@@ -188,7 +193,7 @@ def shifts(session: Session, here: Here, group: Group, now: datetime) -> Sequenc
         and rhythm.next_instant([(first.local_day, first.minute)], days, group.zone, now) is not None
     ]
     if not found:
-        raise Refusal("campaigns.over", name=here.plan.name, number=here.plan.id)
+        raise Refusal("campaigns.move_late", name=here.plan.name, number=here.plan.id)
     return found
 
 

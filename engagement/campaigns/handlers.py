@@ -133,7 +133,7 @@ def _shown(ctx: Context, here: Here, page: int | None = None, told: Sequence[str
     group, plan = choices.view(ctx), here.plan
     everything = choices.beats(ctx.session, here, group)
     next_one = next((place for place, one in enumerate(everything) if one.at > ctx.now), len(everything))
-    start = max(0, min(next_one - _PAST, len(everything) - PAGE)) if page is None else min(page, len(everything))
+    start = max(0, next_one - _PAST) if page is None else min(page, len(everything))
     became = choices.states(ctx.session, plan, group.id or 0)
     rows = [
         {
@@ -186,7 +186,7 @@ def _buttons(ctx: Context, here: Here, everything: Sequence[Coming], next_one: i
     if not here.enabled:
         return [Button(f"cal_join:{at}", "campaigns.button_join")]
     found = [Button(f"cal_leave:{at}", "campaigns.button_leave")]
-    if here.plan.form not in words.FIXED and not here.plan.joined and not next_one:
+    if choices.may_move(here.plan) and not next_one:
         found.append(Button(f"cal_move:{at}", "campaigns.button_move"))
     found.append(Button(f"cal_try:{at}.{everything[next_one].beat.id}", "campaigns.button_try"))
     if here.plan.audience == "groups":

@@ -138,6 +138,8 @@ def test_a_festivals_day_and_the_first_days_cannot_be_moved(stage: Stage) -> Non
     assert dm(stage, "换日子 3 晚 1 天").key == "campaigns.fixed"
     run(stage, "2027-06-10T12:01")
     assert dm(stage, "换日子 6").key == "campaigns.fixed"
+    assert dm(stage, "换日子 4").key == "campaigns.fixed"
+    assert dm(stage, "换日子 5").key == "campaigns.move_late"  # its first Friday was on the 4th
     assert "button_move" not in labels(dm(stage, "活动 3"))
 
 

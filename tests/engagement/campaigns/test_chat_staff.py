@@ -110,7 +110,7 @@ def test_progress_in_figures_reasons_and_time(stage: Stage) -> None:
     stage.change(settings={"calendar": {"off": ["member_day"]}})
     run(stage, "2027-06-18T10:00")
     said = dm(stage, "活动进度 2", who=BOB)
-    assert "6 月 18 日（周五）：已发 1 条，在等 0 条，没发 1 条。\n没发的：团长关掉了这一类 1。" in shown(said)
+    assert "6 月 18 日（周五）那条：已发 1 条，在等 0 条，没发 1 条。\n没发的：团长关掉了这一类 1。" in shown(said)
     assert "下一次：6 月 22 日（周二）10:00。" in shown(said)
 
     def waits(session: Session) -> None:
@@ -128,6 +128,14 @@ def test_progress_in_figures_reasons_and_time(stage: Stage) -> None:
     assert "campaigns.progress_slow" in slow.tails
     dm(stage, "暂停活动 2", who=BOB)
     assert "campaigns.progress_paused" in dm(stage, "活动进度 2", who=BOB).tails
+
+
+def test_a_group_that_has_it_later_counts_for_the_same_day(stage: Stage) -> None:
+    dm(stage, "批准 2", who=BOB)
+    dm(stage, "换日子 2 晚 1 天")
+    run(stage, "2027-06-18T10:00")
+    run(stage, "2027-06-19T10:00")
+    assert "6 月 18 日（周五）那条：已发 2 条" in shown(dm(stage, "活动进度 2", who=BOB))
 
 
 def test_what_runs(stage: Stage) -> None:
