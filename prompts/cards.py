@@ -109,6 +109,7 @@ SHAPES: Mapping[str, Shape] = {
         "next_points": 0,
         "topic": "",
     },
+    "campaign": {"name": "", "slogan": "", "title": "", "phase": "", "date": _Day, "left": 0, "today": False},
     "poster": {"group": "", "inviter": "", "link": _Link, "line": "", "code": "", "points": 0, "days": 0},
 }
 """Card → value → what it is: ``""`` words, ``0`` a whole number, ``[…]`` a list of such."""

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import threading
+import time
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -46,10 +47,13 @@ def values(name: str, word: str) -> dict[str, Any]:
         "board": {"rows": [{"name": word, "points": 9}] * 3, "begin": "2026-11-15", "end": "2026-11-21"},
         "milestone": {"kind": "streak", "days": 30, "points": 25, "balance": 1280, "date": "2026-11-21"},
         "poster": {"link": LINK},
+        "campaign": {"phase": "warm", "date": "2026-11-28", "left": 7},
     }
     found = cases[name]
     words = {key: word for key, kind in cards.SHAPES[name].items() if kind == ""}
-    return {**words, **found} | ({"kind": "streak"} if name == "milestone" else {})
+    return {**words, **found} | (
+        {"kind": "streak"} if name == "milestone" else {"phase": "warm"} if name == "campaign" else {}
+    )
 
 
 class Shape(HTMLParser):
@@ -242,6 +246,44 @@ def test_values_of_a_wrong_kind_count_as_empty() -> None:
     assert '<div class="p">−60</div>' in cards.page("statement", {"month": 2, "rows": [{"points": "-60"}]})
     assert "+0" not in page
     assert cards.page("board", {"rows": [5, None, {"name": None, "points": "x"}], "begin": "yesterday"})
+
+
+CAMPAIGN = {"name": "邻里运动会", "slogan": "走两步也算", "title": "动一动", "date": "2027-05-22", "left": 9}
+
+
+def test_a_campaign_shows_its_phase_in_words_and_colours_and_how_far_off_the_day_is() -> None:
+    found = {phase: cards.page("campaign", {**CAMPAIGN, "phase": phase}) for phase in ("warm", "peak", "last", "")}
+    colours = {phase: re.findall(r"linear-gradient\(135deg, (#\w+)", page)[-1] for phase, page in found.items()}
+    assert len(set(colours.values())) == 4
+    said = {phase: re.sub("<[^>]*>", " ", page.partition("<body>")[2]).split() for phase, page in found.items()}
+    assert [one[0] for one in said.values()] == ["快到了", "正当时", "还在进行", "邻里运动会"]
+    shown = "邻里运动会 走两步也算 动一动 5月22日 2027年 · 星期六 还有 9 天 团团助手 和邻居一起，人多热闹"
+    assert said["warm"][1:] == shown.split()
+    assert "动一动" in cards.page("campaign", CAMPAIGN, plain=True)
+    today = cards.page("campaign", {**CAMPAIGN, "left": 0, "today": True})
+    assert ">今天<" in today and "还有" not in today
+    assert "还有" not in cards.page("campaign", {**CAMPAIGN, "left": 0})
+    assert 'class="rule"' not in cards.page("campaign", {"name": "一年"}), "nothing to count towards"
+
+
+def test_the_longest_words_of_a_campaign_stand_on_one_line_each() -> None:
+    """What the calendar allows is never cut, only set smaller; what is longer still ends with an ellipsis."""
+    longest = {"name": "长" * 14, "slogan": "一二三四五" * 6, "title": "题" * 16}
+    page = cards.page("campaign", {**CAMPAIGN, **longest})
+    assert all(f">{word}</span>" in page for word in longest.values())
+    assert "题…" in cards.page("campaign", {**CAMPAIGN, "title": "题" * 40})
+    assert size(cards.draw("campaign", {**CAMPAIGN, **longest})) == size(cards.draw("campaign", CAMPAIGN))
+
+
+def test_a_campaign_is_drawn_in_a_tenth_of_a_second() -> None:
+    """Of the processor's time, the best of three: other work on the machine does not count."""
+    cards.draw("campaign", CAMPAIGN)
+    took = []
+    for left in (1, 2, 3):
+        begin = time.process_time()
+        cards.draw("campaign", {**CAMPAIGN, "left": left})
+        took.append(time.process_time() - begin)
+    assert min(took) < 0.1, took
 
 
 def test_the_code_can_be_read_from_the_poster() -> None:
