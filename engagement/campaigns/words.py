@@ -43,7 +43,7 @@ ON, OFF = "开", "关"  # zh: what leaders type
 
 _REFERENCE = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,4}")
 _NUMBERED = re.compile(r"#?\s*([0-9]{1,9})(?:[\s,，:：]+(.*))?", re.DOTALL)
-_MOVE = re.compile(r"(早|提前|晚|推迟|延后)\s*([0-9]{1,2}|[一二两三])\s*天?")
+_MOVE = re.compile(r"(?:(早|提前)|晚|推迟|延后)\s*([0-9]{1,2}|[一二两三])\s*天?")
 _MOVE_BACK = re.compile(r"原来|原日子|不换|不动|照旧|改回去?")
 _DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3}  # zh: numerals
 _NAMED = re.compile(r"\{([^{}]*)\}")
@@ -102,7 +102,7 @@ def moved(text: str) -> int | None:
     if found is None:
         return None
     days = _DIGITS.get(found[2]) or int(found[2])
-    return -days if found[1] in "提前早" else days
+    return -days if found[1] else days
 
 
 # ---------------------------------------------------------------- own words
