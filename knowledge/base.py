@@ -89,6 +89,7 @@ class KnowledgeBase:
         self._settled: int | None = None
         self._lock = threading.Lock()
         self._settling = threading.Lock()
+        self._keeping = threading.Lock()
         self._filling: threading.Thread | None = None
         self._needed = threading.Event()
         self._closed = False
@@ -141,6 +142,13 @@ class KnowledgeBase:
             self._floors, self._calibrated_on = found.floors, found.fingerprint
         return self._reader
 
+    def _keep(self) -> None:
+        """Writes down what is counted of the newest catalogue, if that is not what the file says."""
+        with self._keeping:
+            newest = self.catalogue
+            tallies = newest.entries.tally, newest.passages.tally
+            self._keeper.keep(Kept(newest.lexicon, tallies, self._floors, self._calibrated_on))
+
     def preview(self, session: Session, instead: Mapping[int, int | None]) -> tuple[Catalogue, Floors]:
         """What would answer if other versions were published (``Reader.read``); what answers now stays as it is."""
         with self._lock:
@@ -153,6 +161,7 @@ class KnowledgeBase:
         """
         catalogue = self._refresh(session)
         self._calibrate(catalogue)
+        self._keep()
         self._settle_later(START_FIRST)
 
     def _settle(self, progress: Callable[[int, int], None] | None = None) -> None:
@@ -167,8 +176,7 @@ class KnowledgeBase:
                 self.index.fill(catalogue.texts, progress, limited=catalogue.limited)
             finally:  # words that are no longer published leave the file, whatever becomes of the vectors
                 self._calibrate(catalogue)
-                tallies = catalogue.entries.tally, catalogue.passages.tally
-                self._keeper.keep(Kept(catalogue.lexicon, tallies, self._floors, self._calibrated_on))
+                self._keep()
             self._settled = catalogue.counter
             self.degraded = False
         give_back()
