@@ -16,7 +16,10 @@ def _numbered(
     name: str, said: tuple[str, ...], numbered: tuple[str, ...], handler: Handler, roles: frozenset[str]
 ) -> Command:
     """Return a command about one campaign: 「不参加 3」, in private only; alone it says how."""
-    return Command(f"campaigns.{name}", said, handler, numbered=numbered, needs_group=False, roles=roles, consent=False)
+    with_number = tuple(dict.fromkeys((*numbered, *said)))
+    return Command(
+        f"campaigns.{name}", said, handler, numbered=with_number, needs_group=False, roles=roles, consent=False
+    )
 
 
 COMMANDS = (
@@ -61,13 +64,13 @@ COMMANDS = (
         consent=False,
         help="campaigns.help_course",
     ),
-    _numbered("drafts", ("活动草稿", "待批准活动"), ("活动草稿",), control.drafts, ROLES),
-    _numbered("approve", ("批准活动",), ("批准", "批准活动"), control.approve, ROLES),
-    _numbered("back", ("退回活动",), ("退回", "退回活动"), control.back, ROLES),
-    _numbered("progress", ("活动进度",), ("活动进度",), progress.show, ROLES),
+    _numbered("drafts", ("活动草稿", "待批准活动"), (), control.drafts, ROLES),
+    _numbered("approve", ("批准活动",), ("批准",), control.approve, ROLES),
+    _numbered("back", ("退回活动",), ("退回",), control.back, ROLES),
+    _numbered("progress", ("活动进度",), (), progress.show, ROLES),
     _numbered("pause", ("暂停这个活动",), ("暂停活动",), handlers.pause, ROLES | _LEADER),
     _numbered("resume", ("恢复这个活动",), ("恢复活动",), handlers.resume, ROLES | _LEADER),
-    _numbered("cancel", ("取消活动", "取消这个活动"), ("取消活动",), handlers.cancel, ROLES | _LEADER),
+    _numbered("cancel", ("取消活动", "取消这个活动"), (), handlers.cancel, ROLES | _LEADER),
 )
 
 BUTTONS: dict[str, Handler] = {

@@ -20,6 +20,8 @@ from engagement.feature import Command
 from engagement.kernel import Outgoing
 from engagement.registry import FEATURES
 from storage.actions import LeaderAction
+from tests.engagement.campaigns import scene
+from tests.engagement.campaigns.test_year_rules import pack
 from tests.engagement.stage import Stage, keys, open_stage
 
 LEADER = "周团长"
@@ -49,6 +51,7 @@ READS = {
     "moderation.waiting",
     "announcements.progress",
     "announcements.running",
+    "campaigns.course",
     "curation.list",
     "curation.show",
     "curation.diff",
@@ -97,9 +100,16 @@ OWN = {
     "points.take": ("加分 王姐 20 帮忙搬货", " 王姐 20 发错了"),
     "checkin.topic_stop": ("新增打卡 健身", " 健身"),
     "topic.kind": ("明日话题", " 亲子"),
+    "campaigns.wanted": ("不要节气", ""),
+    "campaigns.night": ("明日话题", " 开"),
+    "campaigns.move": ("明日话题", " 1 晚 1 天"),
+    "campaigns.join": ("不参加活动 1", " 1"),
+    "campaigns.resume": ("不参加活动 1", " 1"),
+    **{f"campaigns.{act}": ("明日话题", " 1") for act in ("leave", "pause", "cancel")},
 }
 """Command → what has to be said before it, and what follows it."""
-PRIVATE = {"moderation.words"}
+_ABOUT_ONE = {f"campaigns.{act}" for act in ("leave", "join", "move", "pause", "resume", "cancel")}
+PRIVATE = {"moderation.words", *_ABOUT_ONE}
 """Works in private only."""
 ABOUT_SOMEBODY = {"leader.mute", "leader.unmute", "groups.leader", "groups.unleader"}
 """What the leader reads under 「撤销」 names somebody, in private."""
@@ -107,6 +117,7 @@ LEAVES = {
     "checkin.topic_add": {"chat_group"},  # stopped, not gone: check-ins may point at it
     "topic.kind": {"chat_group"},  # mixed, said in so many words
     "checkin.freeze": {"chat_group"},  # a bound up to which pauses are looked for
+    **{name: {"schedule"} for name in _ABOUT_ONE},  # made before its time; it says what it would say anyway
 }
 """Tables in which a trace stays after the way back, that changes nothing for anybody."""
 
@@ -118,6 +129,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     opened.say(LEADER, "签到")
     # Tomorrow's topic is written down when it is first looked at; the private chat is open.
     opened.say(LEADER, "明日话题", private=True)
+    scene.plan(opened, pack({"day": "12-20"}))
     yield opened
     opened.database.close()
 
@@ -175,7 +187,7 @@ def undo_of(messages: list[Outgoing]) -> str:
 @BY_NAME
 def test_it_shows_or_asks_or_can_be_taken_back(stage: Stage, command: Command) -> None:
     if command.name in OWN:
-        stage.say(LEADER, OWN[command.name][0])
+        stage.say(LEADER, OWN[command.name][0], private=command.name in PRIVATE)
     acted = False
     for text in attempts(command):
         before, noted_before = contents(stage), noted(stage)
