@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from bot.channels.telegram_api import NOT_MODIFIED, receipt_of, seconds_of
+from bot.channels.telegram_pictures import Uploads
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class TelegramSender:
         self._bot = bot
         self._render = render
         self._pictures = pictures
+        self._uploads = Uploads(bot)
         self._no_preview = LinkPreviewOptions(is_disabled=True)
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -246,7 +248,7 @@ class TelegramSender:
         if not message.picture or self._pictures is None or Path(message.picture).name != message.picture:
             return None
         path = self._pictures / message.picture
-        return partial(self._bot.send_photo, _chat(message), path) if path.is_file() else None
+        return partial(self._uploads.send, _chat(message), path) if path.is_file() else None
 
     @staticmethod
     def _error() -> type[TelegramError]:

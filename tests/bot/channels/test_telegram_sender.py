@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from bot.channels import telegram_pictures
 from bot.channels.telegram import TelegramSender, TelegramSettings, build_bot
 from bot.rendering import TELEGRAM, Choice, Rendered, render
 from engagement.kernel import Document, Kind, Outcome, Outgoing, Place, Receipt
 from prompts.cards import draw
 from tests.platforms.telegram import FakeTelegram, Limits, answer, delay, drop, too_many
+from tests.platforms.telegram.server import Upload
 
 GROUP = -1001
 
@@ -120,6 +122,71 @@ async def test_a_picture_with_words_under_it(telegram: FakeTelegram, bench: Benc
         telegram.log.clear()
         assert (await bench.send(message(picture=name))).outcome is Outcome.SENT
         assert [d.method for d in telegram.log] == ["sendMessage"]
+
+
+def uploads(telegram: FakeTelegram) -> list[bool]:
+    """Of each picture that was sent, whether it came as a file; else it was named by its id."""
+    return [isinstance(d.params["photo"], Upload) for d in telegram.log if d.method == "sendPhoto" and d.status == 200]
+
+
+async def test_a_poster_of_fifty_groups_is_uploaded_once(telegram: FakeTelegram, bench: Bench) -> None:
+    """Eight sends at a time begin together: the others wait for the first one's upload."""
+    telegram.limits = Limits.none()
+    groups = [telegram.add_group(-2000 - number).id for number in range(50)]
+    (bench.pictures / "poster.png").write_bytes(draw("campaign", {"name": "邻里运动会"}))
+    telegram.fail("sendPhoto", delay(0.2))
+    sender = TelegramSender(bench.bot, worded("**来**"), bench.pictures)
+    queue = iter(groups)
+
+    async def drive() -> list[Outcome]:
+        return [(await sender.send(message(Kind.PUSH, group, picture="poster.png"))).outcome for group in queue]
+
+    outcomes = [one for some in await asyncio.gather(*(drive() for _ in range(8))) for one in some]
+    assert outcomes == [Outcome.SENT] * 50
+    assert uploads(telegram).count(True) == 1
+    assert len(telegram.sent()) == 50 and len(telegram.photos) == 1
+    await sender.send(message(Kind.PUSH, groups[0], picture="poster.png"))
+    (bench.pictures / "other.png").write_bytes(draw("campaign", {"name": "年货节"}))
+    await sender.send(message(Kind.PUSH, groups[1], picture="other.png"))
+    assert uploads(telegram)[-2:] == [False, True]
+
+
+async def test_an_id_that_telegram_has_forgotten_is_uploaded_anew(telegram: FakeTelegram, bench: Bench) -> None:
+    (bench.pictures / "poster.png").write_bytes(draw("campaign", {"name": "邻里运动会"}))
+    sender = TelegramSender(bench.bot, worded("来"), bench.pictures)
+    await sender.send(message(picture="poster.png"))
+    telegram.photos.clear()
+    assert (await sender.send(message(picture="poster.png"))).outcome is Outcome.SENT
+    assert (await sender.send(message(picture="poster.png"))).outcome is Outcome.SENT
+    assert uploads(telegram) == [True, True, False]
+    # A group that takes no photos has its words; the others keep the id.
+    telegram.fail("sendPhoto", answer(400, "Bad Request: not enough rights to send photos to the chat"))
+    await sender.send(message(picture="poster.png"))
+    await sender.send(message(picture="poster.png"))
+    assert uploads(telegram) == [True, True, False, False]
+    assert [d.method for d in telegram.log[-2:]] == ["sendMessage", "sendPhoto"]
+
+
+async def test_nobody_waits_long_for_the_upload_of_another(
+    telegram: FakeTelegram, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first upload hangs; the second send takes its time out of nobody's, and the known pictures are few."""
+    monkeypatch.setattr(telegram_pictures, "PATIENCE", 0.1)
+    monkeypatch.setattr(telegram_pictures, "MOST_KNOWN", 1)
+    for name in ("a.png", "b.png"):
+        (bench.pictures / name).write_bytes(draw("campaign", {"name": name}))
+    telegram.fail("sendPhoto", delay(1.0))
+    sender = TelegramSender(bench.bot, worded("来"), bench.pictures)
+    slow = asyncio.create_task(sender.send(message(picture="a.png")))
+    await asyncio.sleep(0.05)
+    begin = asyncio.get_running_loop().time()
+    await sender.send(message(picture="a.png"))
+    assert asyncio.get_running_loop().time() - begin < 0.9
+    assert (await slow).outcome is Outcome.SENT
+    assert uploads(telegram) == [True, True]
+    for name in ("b.png", "a.png"):
+        await sender.send(message(picture=name))
+    assert uploads(telegram)[2:] == [True, True], "only the last one is known"
 
 
 async def test_a_picture_that_is_not_taken_leaves_the_words(telegram: FakeTelegram, bench: Bench) -> None:

@@ -102,6 +102,8 @@ class FakeTelegram:
         self.files: dict[str, bytes] = {}
         """file_id → what people sent; getFile does not tell the size of those in `unsized`."""
         self.unsized: set[str] = set()
+        self.photos: dict[str, tuple[int, int]] = {}
+        """file_id → width and height of what bots uploaded; one that is taken away is refused from then on."""
         self.allowed: tuple[str, ...] = USUAL
         self.pending: list[dict[str, Any]] = []
         self.hook: Callable[[str, dict[str, Any]], Fault | None] | None = None
@@ -404,6 +406,16 @@ class FakeTelegram:
         size = {} if name in self.unsized else {"file_size": len(self.files[name])}
         return {"file_id": name, "file_unique_id": name, "file_path": f"voice/{name}", **size}
 
+    def _photo(self, photo: object) -> tuple[str, tuple[int, int]]:
+        """Return the id and the size of a picture that is uploaded, or was before."""
+        if isinstance(photo, Upload) or not isinstance(photo, str):
+            name = f"photo{next(self._numbers)}"
+            self.photos[name] = _picture(photo)
+            return name, self.photos[name]
+        if photo not in self.photos:
+            raise Refused(400, "Bad Request: wrong file identifier/HTTP URL specified")
+        return photo, self.photos[photo]
+
     def _room(self, chat: int) -> Chat:
         room = self.chats.get(chat)
         if room is None:
@@ -435,8 +447,8 @@ class FakeTelegram:
         elif method == "sendDocument":
             message["document"] = {"file_id": "f", "file_unique_id": "u"}
         else:
-            width, height = _picture(params.get("photo"))
-            message["photo"] = [{"file_id": "f", "file_unique_id": "u", "width": width, "height": height}]
+            name, (width, height) = self._photo(params.get("photo"))
+            message["photo"] = [{"file_id": name, "file_unique_id": name, "width": width, "height": height}]
         if method != "sendMessage":
             message["caption"] = entry.text
         room.messages[entry.message_id] = message
