@@ -4,7 +4,7 @@ A campaign's moments are the same for all groups; a group's shift moves them, an
 counts from the day on which a group began has moments from the calendar's ``EPOCH`` on, and that day's distance to it as
 shift.
 
-Source: F27; ADR-0004.
+Source: F27; ADR-0014.
 """
 
 from __future__ import annotations

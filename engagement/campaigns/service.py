@@ -3,7 +3,7 @@
 A plan is a draft until somebody approves it; then it is a campaign in storage/campaigns.py, and its schedules are made a
 few days before they are needed. Nothing here sends: the planner asks :mod:`engagement.campaigns.jobs` on the day.
 
-Source: F27-F31; ADR-0004.
+Source: F27-F31; ADR-0014.
 """
 
 from __future__ import annotations
