@@ -8,6 +8,7 @@ from engagement.feature import Context
 from engagement.kernel import Kind, Reply
 from engagement.theme import rules, service, words
 from prompts.packs import Month
+from storage import wordings
 
 
 def _figures(ctx: Context, month: Month) -> Mapping[str, object]:
@@ -30,7 +31,9 @@ def show_month(ctx: Context) -> Sequence[Reply]:
     beat = rules.beat_of(month, ctx.today)
     if beat is None:
         return [Reply("theme.month", values, ["theme.month_end"])]
-    values |= {"title": beat.title, "body": words.lines(beat.text, figures)}
+    slot = rules.slot(month, rules.Part("beat", beat))
+    text = wordings.own(ctx.session, [slot], [ctx.here.id]).get((slot, ctx.here.id)) or beat.text
+    values |= {"title": beat.title, "body": words.lines(text, figures)}
     return [Reply("theme.month", values, ["theme.month_beat", "theme.month_end"])]
 
 

@@ -10,6 +10,7 @@ from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Reply
 from engagement.theme import rules, service, words
 from prompts.packs import Month
+from storage import wordings
 from storage.engine import Session
 
 _Key = tuple[int, str]
@@ -40,6 +41,8 @@ def plan_theme(session: Session, occurrences: Sequence[Occurrence], now: datetim
         if (part := rules.part_of(service.month_of(one.local_date), one.local_date, joined[one.group.id]))
     ]
     leaders = service.leader_names(session, [one.group.id for one, _ in speaking])
+    slots = {rules.slot(service.month_of(one.local_date), part) for one, part in speaking}
+    own = wordings.own(session, slots, {one.group.id for one, _ in speaking})
     closing = [one for one, part in speaking if part.kind == "closing"]
     totals = service.totals(session, _keys(closing))
     most = max((service.month_of(one.local_date).challenge.top for one in closing), default=0)
@@ -48,14 +51,16 @@ def plan_theme(session: Session, occurrences: Sequence[Occurrence], now: datetim
     for one, part in speaking:
         month = service.month_of(one.local_date)
         values = dict(words.figures(month, one.group.name, leaders.get(one.group.id, "")))
+        text = own.get((rules.slot(month, part), one.group.id), "")
         if part.kind == "closing":
             key = (one.group.id, rules.month_key(one.local_date))
-            planned.append(_closing(one, month, values, totals.get(key), places.get(key, ())))
+            closing_text = text or month.closing
+            planned.append(_closing(one, month, closing_text, values, totals.get(key), places.get(key, ())))
         elif part.beat is not None:
-            shown = {"title": part.beat.title, "body": words.lines(part.beat.text, values)}
+            shown = {"title": part.beat.title, "body": words.lines(text or part.beat.text, values)}
             planned.append(_push(one, "theme.beat", shown))
         elif part.kind == "opening":
-            shown = {"name": month.name, "body": words.lines(month.opening, values)}
+            shown = {"name": month.name, "body": words.lines(text or month.opening, values)}
             planned.append(_push(one, "theme.opening", shown))
         else:
             values |= {"name": month.name, "slogan": month.slogan, "challenge": month.challenge.name}
@@ -66,6 +71,7 @@ def plan_theme(session: Session, occurrences: Sequence[Occurrence], now: datetim
 def _closing(
     one: Occurrence,
     month: Month,
+    text: str,
     values: Mapping[str, object],
     total: service.Totals | None,
     places: Sequence[service.Place],
@@ -75,7 +81,7 @@ def _closing(
     top = month.challenge.top
     winners = [place for place in places if place.place <= top]
     others = [place for place in places if place.place > top and place.completed]
-    body = words.lines(month.closing, {**values, **words.closing_figures(total, winners)})
+    body = words.lines(text, {**values, **words.closing_figures(total, winners)})
     shown = {"name": month.name, "body": body, "others": words.listed("theme.name", others)}
     return _push(one, "theme.closing", shown, ["theme.closing_others"] if others else [])
 

@@ -51,6 +51,11 @@ class Part:
     beat: Beat | None = None
 
 
+def slot(month: Month, part: Part) -> str:
+    """Return the name under which a region or a group keeps its own words for a part of a month."""
+    return f"month:{month.month}:{part.kind}" + (f":{part.beat.day}" if part.beat is not None else "")
+
+
 def part_of(month: Month, day: date, joined: date) -> Part | None:
     """Return what the theme says on a local day, or None on the other days.
 
