@@ -23,6 +23,7 @@ from engagement.kernel import Sender
 from scheduler import due, planner, rows, schedules
 from scheduler.delivery import DEFAULT, Conduct, deliver
 from scheduler.gate import RateGate
+from scheduler.watch import Watch
 from storage.engine import Database, Session
 
 log = structlog.get_logger("scheduler.clock")
@@ -30,22 +31,29 @@ log = structlog.get_logger("scheduler.clock")
 _ROUNDS = 100
 
 
-async def plan_due(database: Database, jobs: Sequence[JobSpec], now: datetime, *, mend: bool = True) -> planner.Tick:
+async def plan_due(
+    database: Database, jobs: Sequence[JobSpec], now: datetime, *, mend: bool = True, watch: Watch | None = None
+) -> planner.Tick:
     """Bring schedules up to date, plan everything that is due, and close what has expired.
 
-    Each transaction is short, so that other writers come in between.
+    Each transaction is short, so that other writers come in between; where nothing is due there is none.
 
     Args:
         mend: look for groups without schedules, changed zones and the like; live this is done every few seconds only.
+        watch: what is known about them from the last time; None = look at all of them.
 
     Returns:
         The sums over all transactions.
     """
-    if mend and not await database.read(lambda session: schedules.is_settled(session, jobs, now)):
-        while await database.write(lambda session: schedules.ensure(session, jobs, now)):
-            pass
+    if mend:
+        unsettled = schedules.unsettled if watch is None else watch.unsettled
+        # One kind after the other: each transaction looks at every group for the kinds that it is given.
+        for job in await database.read(lambda session: unsettled(session, jobs, now)):
+            while await database.write(partial(schedules.ensure, jobs=(job,), now=now)):
+                pass
     total = planner.Tick()
-    shard, rows_in_shard, more = "", 0, True
+    shard, rows_in_shard = "", 0
+    more, expired = await database.read(lambda session: (due.is_any(session, now), rows.is_any_expired(session, now)))
     while more:
         one = await database.write(partial(planner.tick, jobs=jobs, now=now, shard=shard))
         rows_in_shard += one.pending
@@ -56,8 +64,8 @@ async def plan_due(database: Database, jobs: Sequence[JobSpec], now: datetime, *
         for reason, count in one.skipped.items():
             total.skipped[reason] = total.skipped.get(reason, 0) + count
         more = one.more
-    while await database.write(lambda session: rows.expire(session, now)) == rows.EXPIRE_AT_ONCE:
-        pass
+    while expired:
+        expired = await database.write(lambda session: rows.expire(session, now)) == rows.EXPIRE_AT_ONCE
     if total.schedules:
         log.info("tick.planned", schedules=total.schedules, pending=total.pending, skipped=total.skipped)
     return total
@@ -80,11 +88,11 @@ async def run_due(
     """Plan and send everything that is due at the clock's present, without any engine (``play``, tests)."""
     await plan_due(database, jobs, clock.now())
     for _ in range(_ROUNDS):
-        due = await database.read(lambda session: rows.due_shards(session, conduct.me, clock.now()))
-        if not due:
+        found = await database.read(lambda session: rows.due_shards(session, conduct.me, clock.now()))
+        if not found:
             return
         progress = 0
-        for shard, _epoch in due:
+        for shard, _epoch in found:
             result = await deliver(shard, clock, senders, database, gate, jobs, conduct)
             progress += sum(
                 count

@@ -36,6 +36,7 @@ from scheduler import rows
 from scheduler.clock import Ticker, plan_due
 from scheduler.delivery import CONCURRENCY, Conduct, deliver
 from scheduler.gate import RateGate
+from scheduler.watch import Watch
 from storage.engine import Database
 
 log = structlog.get_logger("scheduler.engine")
@@ -112,6 +113,7 @@ class Engine:
         self._fruitless: dict[str, float] = {}
         self._stalled: dict[str, float] = {}
         self._times = _Times()
+        self._watch = Watch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dbos: Any = None
 
@@ -153,7 +155,7 @@ class Engine:
         mend = time.monotonic() - self._times.mend >= MEND_SECONDS
         if mend:
             self._times.mend = time.monotonic()
-        await plan_due(self.parts.database, self.parts.jobs, now, mend=mend)
+        await plan_due(self.parts.database, self.parts.jobs, now, mend=mend, watch=self._watch)
         await self._see_to_shards(now)
         if time.monotonic() - self._times.prune >= PRUNE_SECONDS:
             self._times.prune = time.monotonic()

@@ -352,6 +352,11 @@ def next_epoch(session: Session, shard: str, before: int) -> None:
     session.run(_NEXT_EPOCH, in_shard=shard, before=before)
 
 
+def is_any_expired(session: Session, now: datetime) -> bool:
+    """Say whether :func:`expire` would find something."""
+    return session.row(_EXPIRED, now=micros(now), most=1) is not None
+
+
 def expire(session: Session, now: datetime, most: int = EXPIRE_AT_ONCE) -> int:
     """Close pending rows that will not be sent any more, each with its reason; returns how many.
 

@@ -117,14 +117,16 @@ def campaigns(session: Session, jobs: Sequence[JobSpec], now: datetime) -> dict[
     return {job.kind: int(there[job.kind]) for job in jobs}
 
 
-def is_settled(session: Session, jobs: Sequence[JobSpec], now: datetime) -> bool:
-    """Say whether :func:`ensure` would find nothing to do; reads only."""
+def unsettled(session: Session, jobs: Sequence[JobSpec], now: datetime) -> list[JobSpec]:
+    """Return the jobs for which :func:`ensure` would find something to do; reads only."""
     there = dict(session.rows(_CAMPAIGNS))
-    return all(
-        job.kind in there
-        and not session.rows(_WRONG, campaign_id=there[job.kind], farthest=micros(now + FARTHEST), most=1)
+    farthest = micros(now + FARTHEST)
+    found = [
+        job
         for job in daily(jobs)
-    ) and all(job.rhythm.settled(session, now) for job in jobs if job.rhythm is not None)
+        if job.kind not in there or session.rows(_WRONG, campaign_id=there[job.kind], farthest=farthest, most=1)
+    ]
+    return found + [job for job in jobs if job.rhythm is not None and not job.rhythm.settled(session, now)]
 
 
 def ensure(session: Session, jobs: Sequence[JobSpec], now: datetime, most: int = 500) -> int:
