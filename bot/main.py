@@ -35,6 +35,7 @@ from knowledge import speech
 from prompts import campaigns
 from prompts.loader import texts
 from scheduler import clock as clock_work
+from scheduler import posters
 from scheduler.delivery import Conduct
 from scheduler.gate import RateGate, Rates, open_gate
 from storage import actions, inbox, migrate, outbox
@@ -220,6 +221,11 @@ class Program:
 
         await self.database.write(forget)
         await self.pictures.prune(now)
+
+    async def draw_early(self) -> None:
+        """Draw the pictures that pushes go out with in the next minutes."""
+        wanted = await self.database.read(lambda session: posters.coming(session, self.jobs, self.clock.now()))
+        await self.pictures.early(wanted)
 
     async def plan_year(self) -> None:
         """Plan the ready campaigns of this year and in time those of the next one, one a transaction, once a day."""

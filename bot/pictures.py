@@ -3,7 +3,8 @@
 Drawing happens in a process of its own that is asked over a pipe, one card after the other, from one thread: the event loop
 never waits, and a card that takes longer than ``DRAW_SECONDS``, or brings the process down, is a message without a picture.
 
-Files are named after what is on them, so a repeated send finds its picture; they are forgotten after ``KEEP_DAYS``.
+Files are named after what is on them, so a repeated send finds its picture, and what thousands of groups get is drawn once;
+they are forgotten after ``KEEP_DAYS``. What will be needed soon is drawn before its time, behind what is being sent.
 
 Source: ADR-0012.
 """
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -41,7 +43,9 @@ REST_SECONDS = 60.0
 """How long nothing is drawn after ``FAILURES`` cards in a row failed."""
 FAILURES = 3
 MOST_WAITING = 4
-"""Cards waiting for the brush; with more, messages go out without, for words that come late help nobody."""
+"""Different cards waiting for the brush; with more, messages go out without, for words that come late help nobody."""
+MOST_EARLY = 20
+"""Cards that one call of :meth:`Pictures.early` draws at most."""
 MOST_AHEAD = 200
 """Cards that a replay may be ahead of the brush."""
 LARGEST_REQUEST = 32 * 1024
@@ -171,7 +175,7 @@ class Pictures:
         self._replay = replay
         self._easel = easel or Easel(seconds=START_SECONDS if replay else DRAW_SECONDS)
         self._hand = ThreadPoolExecutor(1, "pictures")
-        self._waiting = 0
+        self._drawing: dict[str, asyncio.Future[str]] = {}
         self._ahead: deque[Future[str]] = deque()
         self._failures = 0
         self._rest_until = 0.0
@@ -183,15 +187,46 @@ class Pictures:
             return message
         if self._replay:
             return await self._promised(message, card)
-        if self._waiting >= MOST_WAITING:
-            log.warning("pictures.not_drawn", card=card.name, why="queue")
-            return message
-        self._waiting += 1
-        try:
-            name = await asyncio.get_running_loop().run_in_executor(self._hand, self._file, card)
-        finally:
-            self._waiting -= 1
+        name = cards.address(card.name, card.values)
+        if not self._found(name):
+            if name not in self._drawing and len(self._drawing) >= MOST_WAITING:
+                log.warning("pictures.not_drawn", card=card.name, why="queue")
+                return message
+            name = await self._drawn(name, card)
         return replace(message, picture=name) if name else message
+
+    async def early(self, wanted: Iterable[Card]) -> int:
+        """Draw what will be needed soon, one card after the other, so that a send waits for one of them at most.
+
+        Returns:
+            How many were drawn; no more than ``MOST_EARLY``, and none while the brush rests.
+        """
+        drawn = 0
+        for name, card in {cards.address(card.name, card.values): card for card in wanted}.items():
+            if drawn == MOST_EARLY or self._replay or time.monotonic() < self._rest_until:
+                break
+            if not self._found(name):
+                drawn += bool(await self._drawn(name, card))
+        return drawn
+
+    def _found(self, name: str) -> bool:
+        """Say whether a card is drawn already; it is needed, so it is kept."""
+        now = self._clock.now().timestamp()
+        try:
+            os.utime(self.folder / name, (now, now))
+        except OSError:
+            return False
+        return True
+
+    async def _drawn(self, name: str, card: Card) -> str:
+        """Draw a card, or wait for who is drawing the same one."""
+        drawing = self._drawing.get(name)
+        if drawing is None:
+            drawing = asyncio.get_running_loop().run_in_executor(self._hand, self._file, card)
+            self._drawing[name] = drawing
+            drawing.add_done_callback(lambda _: self._drawing.pop(name, None))
+        # Who gives up waiting takes the picture from nobody else.
+        return await asyncio.shield(drawing)
 
     async def _promised(self, message: Outgoing, card: Card) -> Outgoing:
         try:

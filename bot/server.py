@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("bot.server")
 FLUSH_SECONDS = 5.0
+EARLY_SECONDS = 30.0
 DRAIN_SECONDS = 10.0
 _SHIFT_FILE = "clock.json"
 
@@ -166,7 +167,7 @@ class Server:
             gc.freeze()
             gc.enable()
         self.ready = True
-        self._warming = asyncio.create_task(self.program.pictures.warm(), name="pictures")
+        self._warming = asyncio.create_task(self._paint(), name="pictures")
 
     async def _listen(self) -> None:
         """Take the command line's `kb` and `push test` requests, for this process owns the directory and the channels."""
@@ -232,6 +233,18 @@ class Server:
                 await self.program.plan_year()
             except OSError as error:
                 log.warning("flush.failed", kind=type(error).__name__)
+
+    async def _paint(self) -> None:
+        """Have the brush ready; where pushes are sent, draw before their hour what they go out with."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        await self.program.pictures.warm()
+        while self.role != "web":
+            try:
+                await self.program.draw_early()
+            except (OSError, SQLAlchemyError) as error:
+                log.warning("pictures.not_early", kind=type(error).__name__)
+            await asyncio.sleep(EARLY_SECONDS)
 
     async def stop(self) -> None:
         """Receive no more, finish what was received, let go."""

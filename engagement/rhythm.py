@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from engagement.calendar import instant_of
 
 if TYPE_CHECKING:
+    from engagement.feature import Occurrence
+    from engagement.kernel import Card
     from storage.engine import Session
 
 Moment: TypeAlias = tuple[date, int]
@@ -31,11 +33,13 @@ class Rhythm:
         moments: campaign ids → the moments of each, ascending, no day twice.
         mend: (session, now, until, most, group ids or None) → how many schedules it made or mended until then; 0 = all is well.
         settled: whether ``mend`` would touch nothing; reads only.
+        cards: the pictures that some occurrences will be said with, to be drawn before their time; reads only.
     """
 
     moments: Callable[[Session, Collection[int]], Mapping[int, Sequence[Moment]]]
     mend: Callable[[Session, datetime, datetime, int, Collection[int] | None], int]
     settled: Callable[[Session, datetime], bool]
+    cards: Callable[[Session, Sequence[Occurrence]], Sequence[Card]] = lambda _session, _occurrences: ()
 
 
 def instants(moments: Sequence[Moment], shift: int, zone_name: str) -> Iterator[tuple[date, datetime]]:

@@ -109,6 +109,14 @@ def message(mine: Said, day: date) -> Reply:
     return Reply(key, said, kind=Kind.PUSH, subject=f"campaign:{mine.plan.id}", card=card, buttons=buttons)
 
 
+def posters(session: Session, occurrences: Sequence[Occurrence]) -> Sequence[Card]:
+    """Return the pictures that some occurrences will be said with."""
+    found = said(session, occurrences)
+    days = {(one.campaign_id, one.group.id): one.local_date for one in occurrences}
+    made = (message(mine, days[key]).card for key, mine in found.items())
+    return [card for card in made if card is not None]
+
+
 def preview(session: Session, plan: Plan, beat: Beat, view: GroupView, day: date) -> Reply:
     """Return what a group, or its leaders, would read of a beat on a local day, whatever its stage."""
     own = wordings.own(session, [slot(beat)], [view.id])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engagement.campaigns import control, echoes, editing, handlers, jobs, kinds, privacy, progress, service, words
 from engagement.campaigns.charge import ROLES
 from engagement.campaigns.choices import CHANGE, KIND, NIGHT
 from engagement.campaigns.rules import GRACE_MINUTES, asks
 from engagement.events import Quoted
 from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData
+from engagement.rhythm import Rhythm
 
 _LEADER = frozenset({"leader"})
 
@@ -20,6 +23,11 @@ def _numbered(
     return Command(
         f"campaigns.{name}", said, handler, numbered=with_number, needs_group=False, roles=roles, consent=False
     )
+
+
+def _rhythm(kind: str) -> Rhythm:
+    """Return when a kind of push is due, and what pictures it goes with."""
+    return replace(service.rhythm_of(kind), cards=jobs.posters)
 
 
 COMMANDS = (
@@ -116,16 +124,14 @@ FEATURE = Feature(
         editing.CHANGE: editing.undo_words,
     },
     jobs=(
-        JobSpec(
-            service.GROUPS, 0, jobs.plan_groups, GRACE_MINUTES, rhythm=service.rhythm_of(service.GROUPS), merges=True
-        ),
+        JobSpec(service.GROUPS, 0, jobs.plan_groups, GRACE_MINUTES, rhythm=_rhythm(service.GROUPS), merges=True),
         JobSpec(
             service.NIGHT,
             0,
             jobs.plan_groups,
             GRACE_MINUTES,
             ignores_quiet=True,
-            rhythm=service.rhythm_of(service.NIGHT),
+            rhythm=_rhythm(service.NIGHT),
         ),
         JobSpec(
             service.LEADERS,
@@ -133,7 +139,7 @@ FEATURE = Feature(
             jobs.plan_leaders,
             GRACE_MINUTES,
             unasked=False,
-            rhythm=service.rhythm_of(service.LEADERS),
+            rhythm=_rhythm(service.LEADERS),
         ),
     ),
     personal_data=(

@@ -100,6 +100,60 @@ async def test_the_same_card_is_drawn_once(hung: Callable[..., Pictures]) -> Non
     assert len(brush.asked) == 1
 
 
+def slowly(card: Card) -> bytes:
+    time.sleep(0.03)
+    return b"PNG"
+
+
+async def test_what_thousands_get_is_drawn_once_and_nobody_goes_without(hung: Callable[..., Pictures]) -> None:
+    """More sends at once than cards may wait: they all wait for the same one, and later ones find it there."""
+    brush = Brush(slowly)
+    pictures = hung(brush)
+    begun = [asyncio.create_task(pictures(message())) for _ in range(50)]
+    await asyncio.sleep(0.01)
+    begun[0].cancel()  # who gives up takes it from nobody
+    found = await asyncio.gather(*begun[1:])
+    assert {one.picture for one in found} == {cards.address(BOARD.name, BOARD.values)}
+    assert (await pictures(message())).picture
+    assert len(brush.asked) == 1
+
+
+async def test_what_is_needed_soon_is_drawn_before(
+    hung: Callable[..., Pictures], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_EARLY", 3)
+    brush = Brush(lambda card: b"" if card.name == "nothing" else b"PNG")
+    pictures = hung(brush)
+    some = [Card("nothing"), *(Card("board", {"group": f"{number}"}) for number in range(5))]
+    assert await pictures.early([*some, *some]) == 3
+    assert brush.asked == some[:4]
+    assert await pictures.early(some) == 2
+    assert await pictures.early(some) == 0
+    asked = len(brush.asked)
+    assert all([(await pictures(message(one))).picture for one in some[1:]])
+    assert len(brush.asked) == asked, "the sends find them drawn"
+
+
+async def test_a_send_waits_for_one_card_that_is_drawn_early(hung: Callable[..., Pictures]) -> None:
+    brush = Brush(slowly)
+    pictures = hung(brush)
+    early = asyncio.create_task(pictures.early([Card("board", {"group": f"{number}"}) for number in range(10)]))
+    await asyncio.sleep(0.01)
+    assert (await pictures(message())).picture
+    assert brush.asked.index(BOARD) <= 2
+    assert await early == 10
+
+
+async def test_a_brush_that_rests_draws_nothing_early(hung: Callable[..., Pictures]) -> None:
+    def broken(card: Card) -> bytes:
+        raise Broken("crash")
+
+    brush = Brush(broken)
+    pictures = hung(brush)
+    assert await pictures.early([Card("board", {"group": f"{number}"}) for number in range(9)]) == 0
+    assert len(brush.asked) == module.FAILURES
+
+
 @pytest.mark.parametrize(
     ("program", "why"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,7 +16,9 @@ from engagement.campaigns.manifest import FEATURE
 from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
 from engagement.kernel import Outgoing
+from prompts import cards
 from prompts.campaigns import Pack
+from scheduler import posters
 from storage import wordings
 from storage.campaigns import Campaign, Schedule
 from storage.engine import Session
@@ -101,6 +104,24 @@ async def test_a_campaign_is_said_on_its_days_with_what_each_group_knows(town: T
     await town.run(at("2027-06-27T00:00"))
     await town.run(at("2027-06-27T00:01"))
     assert town.database.read_now(lambda s: s.exec(select(Campaign.state)).one()) == "finished"
+
+
+async def test_the_posters_that_will_be_drawn_are_those_that_are_sent(town: Town) -> None:
+    """What is asked for ten minutes before is letter by letter what goes out: the same file."""
+    town.add(3)
+    lines = tuple(replace(one, poster=True) for one in EVENT.lines)
+    planned(town, replace(EVENT, lines=lines))
+    await town.advance(at("2027-06-18T09:55"))
+    before = len(town.phone.sent)
+    wanted = town.database.read_now(lambda s: posters.coming(s, FEATURE.jobs, town.clock.now()))
+    assert len(wanted) == 1
+    await town.advance(at("2027-06-18T10:05"))
+    sent = town.phone.sent[before:]
+    assert {cards.address(one.card.name, one.card.values) for one in sent if one.card} == {
+        cards.address(wanted[0].name, wanted[0].values)
+    }
+    assert len(sent) == 3
+    assert [button.key for button in sent[0].buttons] == ["cal_in:1"]
 
 
 async def test_a_draft_says_nothing_and_an_approved_one_is_withdrawn_before_it_begins_only(town: Town) -> None:
