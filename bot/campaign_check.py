@@ -22,7 +22,9 @@ _PLACE = re.compile(r", beat (\d+)$")
 _LINE = re.compile(r"line (\d+)")
 _STOPS = frozenset({"word", "link"})
 _LISTED = frozenset({"insults", "threats"})
-"""What no group may read: words of the lists, and links, which a leader sends himself; the rest is a guess, and only told."""
+"""What no group may read: words of the lists, and links, which a leader sends himself."""
+_TOLD = frozenset({"word", "link", "personal"})
+"""Kinds of findings that are told; what else there is are guesses about how neighbours talk to each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ def of_words(text: str, lexicons: Sequence[Lexicon]) -> list[tuple[str, bool]]:
     for one in wording.find(text, claims()):
         found[texts().fill("push.flaw_claim", {"word": one.word, "instead": one.instead})] = False
     for finding in rules.inspect(text, lexicons):
+        if finding.category.value not in _TOLD and finding.kind not in _LISTED:
+            continue
         found[_listed(text, finding)] = finding.category.value in _STOPS or finding.kind in _LISTED
     for scanned in scanning.look(text):
         if scanned.kind != "ad_law" and scanned.severity == "block":

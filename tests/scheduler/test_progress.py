@@ -47,8 +47,8 @@ def sent_at_pace(here: Town, seconds: float, *, first: int, count: int) -> None:
     here.database.write_now(write)
 
 
-async def waiting(town: Callable[..., Town], groups: int = 60, **changes: object) -> Town:
-    here = town(job(**changes))
+async def waiting(town: Callable[..., Town], groups: int = 60) -> Town:
+    here = town(job())
     here.add(groups)
     await here.plan()
     here.clock.set(at(8))
