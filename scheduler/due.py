@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Select, bindparam, literal_column, select
 
-from engagement import rhythm
-from engagement.calendar import local_day, next_due, quiet_ends
+from engagement import calendar, rhythm
 from engagement.feature import GroupView, JobSpec, Occurrence
 from engagement.rhythm import Moment
 from scheduler.schedules import zone_of
@@ -27,6 +27,11 @@ LOOK_BACK = timedelta(days=7)
 """After a downtime, older occurrences than this leave no row."""
 TOGETHER = timedelta(hours=1)
 """What several campaigns say to a group within an hour is said at once, with the first of them."""
+
+# Thousands of groups have the same zone, minute and quiet hours, and are planned in one second.
+local_day = lru_cache(maxsize=1024)(calendar.local_day)
+next_due = lru_cache(maxsize=1024)(calendar.next_due)
+quiet_ends = lru_cache(maxsize=1024)(calendar.quiet_ends)
 
 _S = Schedule.__table__  # type: ignore[attr-defined]
 _C = Campaign.__table__  # type: ignore[attr-defined]

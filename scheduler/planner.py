@@ -23,7 +23,6 @@ import structlog
 from sqlalchemy import bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from engagement.calendar import local_day, next_due
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outgoing, Reply
 from engagement.rhythm import Moment
@@ -32,6 +31,8 @@ from scheduler.due import (
     DueSchedule,
     companions,
     due_schedules,
+    local_day,
+    next_due,
     occurrences,
     only_occurrence,
     own_occurrences,
