@@ -143,15 +143,17 @@ def _is_off(plan: Plan, group: Group) -> bool:
     return jobs.is_off(plan, group.settings or {})
 
 
-def states(session: Session, plan: Plan, group_id: int) -> Mapping[date, tuple[str, str]]:
-    """Return local day → what became of a plan's message in a group, and why; sent if anybody there has it."""
-    rows = session.exec(
-        pick(Delivery)
-        .where(Delivery.campaign_id == plan.campaign_id, Delivery.group_id == group_id)
-        .order_by(col(Delivery.id))
-    )
+def states(session: Session, plan: Plan, group_id: int, person_id: int | None = None) -> Mapping[date, tuple[str, str]]:
+    """Return local day → what became of a plan's message in a group, and why; sent if anybody there has it.
+
+    Args:
+        person_id: only what was for this person, of what leaders read in private.
+    """
+    wanted = pick(Delivery).where(Delivery.campaign_id == plan.campaign_id, Delivery.group_id == group_id)
+    if person_id is not None:
+        wanted = wanted.where(col(Delivery.recipient).in_([0, person_id]))
     found: dict[date, tuple[str, str]] = {}
-    for one in rows:
+    for one in session.exec(wanted.order_by(col(Delivery.id))):
         if found.get(one.local_date, ("",))[0] != "sent":
             found[one.local_date] = one.state, one.reason
     return found

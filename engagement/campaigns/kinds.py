@@ -158,17 +158,15 @@ def course(ctx: Context) -> Sequence[Reply]:
     """课程: which of a new leader's first days came, and the lesson of every week."""
     group = rooms.lead(ctx)
     row = choices.view(ctx)
-    values: dict[str, object] = {"group": group.name, "rows": []}
     days = _first_days(ctx)
-    became = choices.states(ctx.session, days[0].here.plan, group.id) if days else {}
+    became = choices.states(ctx.session, days[0].here.plan, group.id, ctx.actor.person_id) if days else {}
+    rows = []
     for number, one in enumerate(days, start=1):
-        state = became.get(one.day, ("coming" if one.at > ctx.now else "missed", ""))[0]
-        done = state if state in ("sent", "coming") else "missed"
-        title = {"number": number, "title": one.beat.title, "day": words.day(one.day)}
-        rows = values["rows"]
-        assert isinstance(rows, list)
-        rows.append({**title, "state": texts().raw(f"campaigns.course_{done}")})
-    values["count"] = sum(one.at <= ctx.now for one in days)
+        state = "sent" if became.get(one.day, ("",))[0] == "sent" else "coming" if one.at > ctx.now else "missed"
+        told = "" if state == "coming" else texts().raw(f"campaigns.course_{state}")
+        rows.append({"number": number, "title": one.beat.title, "day": words.day(one.day), "state": told})
+    values: dict[str, object] = {"group": group.name, "rows": rows}
+    values["count"] = sum(state == "sent" for state, _ in became.values())
     values["days"] = len(days)
     off = LESSON in words.off_forms(choices.own(_reading(ctx)))
     weekly = [one for one in choices.coming(ctx.session, row, ctx.now) if _is_weekly(one)]
