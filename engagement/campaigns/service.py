@@ -20,7 +20,7 @@ from sqlmodel import select as pick
 
 from engagement import calendar, rhythm
 from engagement.calendar import EPOCH
-from engagement.campaigns import rules
+from engagement.campaigns import rules, standing
 from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
 from engagement.rhythm import Moment, Rhythm
@@ -205,12 +205,8 @@ def moments(session: Session, campaign_ids: Collection[int]) -> Mapping[int, Seq
 
 def settled(session: Session, now: datetime, kind: str) -> bool:
     """Say whether every schedule of a kind that is needed soon is there and right; reads only."""
-    if _over(session, now, kind):
-        return False
-    for one in _near(session, now, now + SOON, kind):
-        if session.execute(_unscheduled(one, now, None, 1)).first() is not None or _belated(session, one, now, None):
-            return False
-    return True
+    since, until = (now - LINGERS).date(), (now + SOON + _SLACK).date()
+    return standing.is_settled(session, kind, now, since=since, until=until, new_since=now - _NEW)
 
 
 def mend(
