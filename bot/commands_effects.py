@@ -44,7 +44,8 @@ def effects(
         return
     for line in _table([_row(one) for one in found]):
         _out(line)
-    for one in found if campaign else [one for one in found if one.comparison]:
+    telling = [one for one in found if one.comparison is not None and one.comparison.verdict != "few"]
+    for one in found if campaign else telling:
         for line in told(one, missed=bool(campaign)):
             _out(line)
     if any(one.audience == "groups" for one in found):
@@ -153,7 +154,7 @@ def _variants(one: Comparison, own_words: int) -> dict[str, Any]:
         "difference": round(one.difference, 4),
         "interval_95": interval,
         "verdict": one.verdict,
-        "text": _compared(one)[-1],
+        "text": _compared(one)[-1].strip(),
     }
 
 

@@ -73,7 +73,7 @@ class Effect:
         answers: how often they did.
         messages: sent for it; what was said along in another one's message cost none and stands in ``along``.
         missed: delivery state → reason → rows that were not sent; ``pending`` has no reason.
-        comparison: of two wordings; None where it had one.
+        comparison: of two wordings; None where it had one, or no group has read the two yet.
         own_words: groups left out of it, since they read words of their own.
     """
 
@@ -194,7 +194,7 @@ def _effect(session: Session, plan: Plan, campaign: Campaign, now: datetime) -> 
                 found.own_words += 1
             elif members.get(group):
                 shares[second].append(answered.get(group, 0) / members[group])
-        found.comparison = compare(*shares)
+        found.comparison = compare(*shares) if any(shares) else None
     return found
 
 

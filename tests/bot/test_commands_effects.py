@@ -80,7 +80,7 @@ def test_in_words(played: Path) -> None:
     result = run(played, "邻里节")
     assert result.exit_code == 0, result.output
     head, row, *more = result.stdout.splitlines()
-    assert head.split() == ["活动", "群", "认得的人", "参加", "参与率", "回应", "占消息", "没到"]
+    assert head.split() == ["活动", "群", "认得的人", "参加", "参与率", "回应", "占消息", "没发出"]
     assert row.split() == ["邻里节", "24", "240", "72", "30.0%", "72", "24", "1"]
     assert "    没推成 1：机器人已不在群里" in more
     assert any(line.startswith("    B 比 A ") and line.endswith("：还看不出谁更好") for line in more)
@@ -94,6 +94,7 @@ def test_for_a_program(played: Path) -> None:
     assert one["missed"] == {"failed": {"gone": 1}}
     low, high = one["comparison"]["interval_95"]
     assert low < one["comparison"]["difference"] < high
+    assert one["comparison"]["text"].startswith("B 比 A ")
     assert one in json.loads(run(played, "--json").stdout)["campaigns"]
 
 
