@@ -177,6 +177,15 @@ def test_every_kind_is_asked_by_itself(town: Town, pack: Pack, kind: str) -> Non
 
 
 @LOCAL
+def test_what_counts_from_the_beginning_is_for_new_groups(town: Town) -> None:
+    town.clock.set(JUNE + timedelta(days=20))
+    planned(town, COURSE)
+    assert set(agree(town).values()) == {0}
+    town.add(1)
+    assert agree(town)[service.LEADERS] == 1
+
+
+@LOCAL
 def test_all_along_a_campaign_both_agree(town: Town) -> None:
     """From weeks before to after its end; a course counts for groups that are new."""
     planned(town, EVENT, NIGHT, LESSON, COURSE)
