@@ -28,6 +28,16 @@ _D = Delivery.__table__  # type: ignore[attr-defined]
 _S = Schedule.__table__  # type: ignore[attr-defined]
 _C = Campaign.__table__  # type: ignore[attr-defined]
 _G = Group.__table__  # type: ignore[attr-defined]
+_FIRST = (
+    select(func.min(_D.c.id))
+    .join(_C, _C.c.id == _D.c.campaign_id)
+    # Written out, so that the partial index on waiting rows is recognised.
+    .where(literal_column("delivery.state = 'pending'"), _D.c.recipient == 0, _C.c.state == "running")
+    # Not the bare column: SQLite would walk the whole table in that order instead of the few that wait.
+    .group_by(literal_column("delivery.campaign_id + 0"), _D.c.local_date)
+    .order_by(func.min(_D.c.id))
+    .limit(MOST)
+)
 
 
 def coming(session: Session, jobs: Sequence[JobSpec], now: datetime) -> list[Card]:
@@ -37,17 +47,7 @@ def coming(session: Session, jobs: Sequence[JobSpec], now: datetime) -> list[Car
 
 def _waiting(session: Session) -> list[Card]:
     """Of each campaign's day that waits, the first message's card; the others of it nearly always have the same one."""
-    first = (
-        select(func.min(_D.c.id))
-        .join(_C, _C.c.id == _D.c.campaign_id)
-        # Written out, so that the partial index on open rows is recognised.
-        .where(literal_column("delivery.state IN ('pending', 'sending')"))
-        .where(_D.c.state == "pending", _D.c.recipient == 0, _C.c.state == "running")
-        .group_by(_D.c.campaign_id, _D.c.local_date)
-        .order_by(func.min(_D.c.id))
-        .limit(MOST)
-    )
-    numbers = [number for (number,) in session.execute(first)]
+    numbers = [number for (number,) in session.execute(_FIRST)]
     bodies = session.execute(select(_D.c.body).where(_D.c.id.in_(numbers), _D.c.body != "").order_by(_D.c.id))
     found = (Outgoing.load(body).card for (body,) in bodies)
     return [card for card in found if card is not None]

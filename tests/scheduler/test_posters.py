@@ -7,10 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import text
+from sqlalchemy.dialects import sqlite
 from sqlmodel import select
 
 from engagement.feature import JobSpec, Occurrence
 from engagement.kernel import Card
+from scheduler import posters
 from scheduler.posters import MOST, coming
 from storage.campaigns import Schedule
 from storage.engine import Session
@@ -87,3 +90,12 @@ async def test_kinds_without_pictures_have_none(town: Callable[..., Town]) -> No
     begin(here, "spring")
     await here.run(at(10, 15))
     assert cards(here) == []
+
+
+async def test_a_year_of_sent_rows_costs_nothing(town: Callable[..., Town]) -> None:
+    """Only the few rows that wait are read, by their index."""
+    here = town(with_cards())
+    wanted = posters._FIRST.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    plan = here.database.read_now(lambda s: [row[3] for row in s.execute(text(f"EXPLAIN QUERY PLAN {wanted}"))])
+    assert any("ix_delivery_waiting" in step for step in plan), plan
+    assert not any("autoindex_delivery" in step for step in plan), plan
