@@ -175,10 +175,14 @@ def restore(
 
 @app.command(help=texts().raw("cli.bench"))
 def bench(
-    name: Annotated[str, typer.Argument(help="checkin | seed | webhook | start | month | cards | knowledge | all")],
+    name: Annotated[
+        str,
+        typer.Argument(help="checkin | webhook | start | month | cards | knowledge | planner | pushes | seed | all"),
+    ],
     data: Data = Path("data"),
     groups: Annotated[int, typer.Option(min=0, help=texts().raw("cli.bench_groups"))] = 0,
     residents: Annotated[int, typer.Option(min=1, help=texts().raw("cli.bench_residents"))] = 1000,
+    rate: Annotated[float, typer.Option(min=0, max=1000, help=texts().raw("cli.bench_rate"))] = 0.0,
     short: bool = False,
     as_json: AsJson = False,
 ) -> None:
@@ -195,7 +199,9 @@ def bench(
     if runner is None or not hasattr(runner, "run"):
         raise fail("no_bench", name=name)
     try:
-        result = runner.run(data=data, groups=groups, residents=residents, short=short)
+        result = runner.run(
+            data=data, groups=groups, residents=residents, short=short, **({"rate": rate} if rate else {})
+        )
     except ValueError as error:
         raise fail("bad_bench", why=error) from error
     _out(json.dumps(result, ensure_ascii=False) if as_json else json.dumps(result, ensure_ascii=False, indent=2))

@@ -31,8 +31,18 @@ log = structlog.get_logger("scheduler.clock")
 _ROUNDS = 100
 
 
+async def _go_on() -> None:
+    """Do nothing else meanwhile."""
+
+
 async def plan_due(
-    database: Database, jobs: Sequence[JobSpec], now: datetime, *, mend: bool = True, watch: Watch | None = None
+    database: Database,
+    jobs: Sequence[JobSpec],
+    now: datetime,
+    *,
+    mend: bool = True,
+    watch: Watch | None = None,
+    meanwhile: Callable[[], Awaitable[None]] = _go_on,
 ) -> planner.Tick:
     """Bring schedules up to date, plan everything that is due, and close what has expired.
 
@@ -41,6 +51,7 @@ async def plan_due(
     Args:
         mend: look for groups without schedules, changed zones and the like; live this is done every few seconds only.
         watch: what is known about them from the last time; None = look at all of them.
+        meanwhile: awaited between transactions while there is more to do: what is planned need not wait for it.
 
     Returns:
         The sums over all transactions.
@@ -50,7 +61,7 @@ async def plan_due(
         # One kind after the other: each transaction looks at every group for the kinds that it is given.
         for job in await database.read(lambda session: unsettled(session, jobs, now)):
             while await database.write(partial(schedules.ensure, jobs=(job,), now=now)):
-                pass
+                await meanwhile()
     total = planner.Tick()
     shard, rows_in_shard = "", 0
     more, expired = await database.read(lambda session: (due.is_any(session, now), rows.is_any_expired(session, now)))
@@ -64,6 +75,8 @@ async def plan_due(
         for reason, count in one.skipped.items():
             total.skipped[reason] = total.skipped.get(reason, 0) + count
         more = one.more
+        if more:
+            await meanwhile()
     while expired:
         expired = await database.write(lambda session: rows.expire(session, now)) == rows.EXPIRE_AT_ONCE
     if total.schedules:

@@ -177,6 +177,11 @@ async def _one(work: _Round, due: rows.Due) -> str:
     work.result.add("along", len(taken.along))
     if taken.message.card is not None:
         taken = replace(taken, message=await work.conduct.illustrate(taken.message))
+    if work.conduct.stopping():
+        # Nothing was said yet; if another process has taken it for dead meanwhile, nothing changes.
+        now = work.clock.now()
+        await work.database.write(lambda session: _again(session, work, taken, now, "waiting"))
+        return "waiting"
     receipt = await _send(sender, taken)
     outcome = await _settle(work, taken, receipt)
     if outcome == "moved":

@@ -21,7 +21,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import blake2s
 from pathlib import Path
@@ -49,6 +49,8 @@ SHARDS_AT_ONCE = 2
 """Times the sends in flight per shard: what one kill can double at most. Enough for 27 sends a second of 0.5 s each."""
 POLLING_SECONDS = 0.25
 HEARTBEAT_SECONDS = 5.0
+STALE_AFTER = rows.DEAD_AFTER / 2
+"""Without a heartbeat for so long, a process sends nothing until it has given one: its rows may be another one's by now."""
 MEND_SECONDS = 10.0
 FRUITLESS_SECONDS = 30.0
 """How long a shard that could do nothing (its channel is not connected here) is left alone."""
@@ -94,6 +96,7 @@ class _Times:
 
     beat: float = float("-inf")
     mend: float = float("-inf")
+    seen: float = float("-inf")
     prune: float = field(default_factory=time.monotonic)
 
 
@@ -113,6 +116,7 @@ class Engine:
         self._fruitless: dict[str, float] = {}
         self._stalled: dict[str, float] = {}
         self._times = _Times()
+        self._beaten = datetime.min.replace(tzinfo=UTC)
         self._watch = Watch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dbos: Any = None
@@ -149,24 +153,41 @@ class Engine:
         """One tick: heartbeat, plan, and see that every shard with something due is being driven."""
         if self._stopping:
             return
-        now = self.parts.clock.now()
-        if time.monotonic() - self._times.beat >= HEARTBEAT_SECONDS:
-            await self._heartbeat(now)
+        await self._keep_beating()
         mend = time.monotonic() - self._times.mend >= MEND_SECONDS
         if mend:
             self._times.mend = time.monotonic()
-        await plan_due(self.parts.database, self.parts.jobs, now, mend=mend, watch=self._watch)
+        parts, now = self.parts, self.parts.clock.now()
+        await plan_due(parts.database, parts.jobs, now, mend=mend, watch=self._watch, meanwhile=self._meanwhile)
         await self._see_to_shards(now)
         if time.monotonic() - self._times.prune >= PRUNE_SECONDS:
             self._times.prune = time.monotonic()
             await asyncio.to_thread(self._prune, now)
 
+    async def _meanwhile(self) -> None:
+        """While much is being planned: say that we live, and let go out what is planned already."""
+        if not self._stopping and time.monotonic() - self._times.seen >= POLLING_SECONDS:
+            await self._keep_beating()
+            await self._see_to_shards(self.parts.clock.now())
+
+    async def _keep_beating(self) -> None:
+        if time.monotonic() - self._times.beat >= HEARTBEAT_SECONDS or self._is_out_of_date():
+            await self._heartbeat(self.parts.clock.now())
+
     async def _heartbeat(self, now: datetime) -> None:
         await self.parts.database.write(lambda session: rows.beat(session, self.me, now))
         self._times.beat = time.monotonic()
+        self._beaten = now
+
+    def _is_out_of_date(self) -> bool:
+        """Say whether others may soon take this process for dead: it was frozen, or its machine slept.
+
+        By the wall clock, which goes on meanwhile; a clock that was set shows the same, and then one heartbeat mends it.
+        """
+        return not timedelta() <= self.parts.clock.now() - self._beaten < STALE_AFTER
 
     async def _see_to_shards(self, now: datetime) -> None:
-        moment = time.monotonic()
+        moment = self._times.seen = time.monotonic()
         due = await self.parts.database.read(lambda session: rows.due_shards(session, self.me, now))
         wanted = [
             (shard, epoch)
@@ -212,7 +233,12 @@ class Engine:
         self._idle.clear()
         try:
             parts = self.parts
-            conduct = Conduct(self.me, parts.concurrency, stopping=lambda: self._stopping, illustrate=parts.illustrate)
+            conduct = Conduct(
+                self.me,
+                parts.concurrency,
+                stopping=lambda: self._stopping or self._is_out_of_date(),
+                illustrate=parts.illustrate,
+            )
             result = await deliver(shard, parts.clock, parts.senders, parts.database, parts.gate, parts.jobs, conduct)
         finally:
             self._active.discard(shard)
