@@ -30,6 +30,7 @@ LONGEST_FOR_FEW = timedelta(days=400)
 FEW = 5
 """A range longer than ``LONGEST`` is looked at for so many groups at most."""
 _AT_ONCE = 2000
+_Days: TypeAlias = tuple[date, date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +111,30 @@ def foresee(
         if group_ids is not None:
             wanted = wanted.where(col(Group.id).in_(group_ids))
         groups = [one for one in undone(engine, lambda s: list(s.exec(wanted).all())) if one is not None]
-        step = max(1, _AT_ONCE // (max(1, len(jobs)) * ((last - first).days + 1)))
-        for start in range(0, len(groups), step):
-            some = groups[start : start + step]
+        for begin, end in _windows(first, last, now) if database.dialect == "postgresql" else [(first, last)]:
+            step = max(1, _AT_ONCE // (max(1, len(jobs)) * ((end - begin).days + 1)))
+            for start in range(0, len(groups), step):
 
-            def rehearse(session: Session, some: Sequence[int] = some) -> Foresight:
-                prepare(session)
-                return _Rehearsal(session, jobs, some, first, last, now).run()
+                def rehearse(
+                    session: Session, some: Sequence[int] = groups[start : start + step], of: _Days = (begin, end)
+                ) -> Foresight:
+                    prepare(session)
+                    return _Rehearsal(session, jobs, some, *of, now).run()
 
-            found = undone(engine, rehearse)
-            result.pushes.extend(found.pushes)
-            result.unasked.update(found.unasked)
+                found = undone(engine, rehearse)
+                result.pushes.extend(found.pushes)
+                result.unasked.update(found.unasked)
     result.pushes = _numbered(sorted(result.pushes, key=lambda one: (one.at, one.group.id, one.along, one.due_at)))
     return result
+
+
+def _windows(first: date, last: date, now: datetime) -> Iterator[_Days]:
+    """Yield the days that the live planner works on by themselves: what it wants to write must not wait for a whole year."""
+    near = now.date() + timedelta(days=2)
+    if first <= near < last:
+        yield first, near
+        first = near + timedelta(days=1)
+    yield first, last
 
 
 _Key: TypeAlias = tuple[int, int]

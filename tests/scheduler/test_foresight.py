@@ -12,6 +12,7 @@ import pytest
 from sqlmodel import select
 
 from engagement.kernel import Kind, Reply
+from scheduler import campaigns
 from scheduler.foresight import FEW, TooMuch, foresee
 from storage.campaigns import Campaign, Schedule
 from storage.engine import Session
@@ -228,3 +229,30 @@ async def test_what_is_to_come_once_is_foreseen(town: Callable[..., Town]) -> No
     here.database.write_now(write)
     (one,) = foresee(here.database, here.jobs, DAY, WEEK, here.clock.now()).pushes
     assert (one.campaign, one.state, one.at) == ("news:1", "planned", at(12, 0, DAY))
+
+
+async def test_on_postgresql_nothing_is_left_behind_and_nobody_waits(
+    town: Callable[..., Town], postgres_url: str
+) -> None:
+    """There it is the database itself, in a transaction that is rolled back; a live writer works beside it."""
+    here = town(job(), own(), url=postgres_url)
+    (group,) = here.add(1)
+    begin(here, "spring")
+    seen: list[float] = []
+
+    def meanwhile(_session: Session) -> None:
+        begun = time.perf_counter()
+        here.database.write_now(lambda s: s.add(Campaign(key=f"other{len(seen)}", kind="x", created_at=here.clock.now())))
+        seen.append(time.perf_counter() - begun)
+
+    found = foresee(here.database, here.jobs, DAY, DAY + timedelta(days=300), here.clock.now(), [group], meanwhile)
+    assert [one.campaign for one in found.pushes if one.kind == "own"] == ["spring", "spring"]
+    assert len(found.pushes) == 303
+    assert max(seen) < 5
+    assert here.schedules() == []
+    assert here.deliveries() == []
+    assert here.unasked() == {}
+    await here.advance(at(23, 0, DAY))
+    assert [state for state, _ in here.states()] == ["sent", "sent"]
+    progress = here.database.read_now(lambda s: campaigns.progress(s, here.jobs, {}, here.clock.now()))
+    assert progress.open == 0
