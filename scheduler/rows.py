@@ -281,12 +281,10 @@ def _with_others(
         other = Outgoing.load(taken[0])
         session.run(_CARRIED, row=row, by=first.id)
         along.append(int(row))
-        subject = message.subject
         if other.subject and merging.index(kind) < about:
-            subject, about = other.subject, merging.index(kind)
+            message, about = replace(message, subject=other.subject), merging.index(kind)
         message = replace(
             message,
-            subject=subject,
             more=(*message.more, Section(other.key, other.values, other.tails)),
             buttons=(*message.buttons, *other.buttons),
             card=message.card or other.card,
