@@ -131,7 +131,7 @@ def said(ctx: Context) -> Sequence[Reply]:
         return [_taken(ctx, one, text, row_id(digest))]
     except Refusal as no:
         # The question stays open under the refusal: what is sent next is an answer to it.
-        values = {**no.values, "name": one.here.plan.name, "group": ctx.here.name}
+        values = {"name": one.here.plan.name, "group": ctx.here.name, **no.values}
         return [Reply(no.key, values, subject=_subject(one.beat, ctx.here.id, 0))]
 
 
@@ -169,7 +169,10 @@ def _changed(ctx: Context, one: Coming, text: str, told: str, did: str) -> Reply
     buttons = [Button(f"cal_reset:{at}", "campaigns.button_reset")] if text else []
     buttons.append(Button(f"cal_word:{at}", "campaigns.button_again"))
     values = {**shown.values, "day": words.day(one.day), "group": ctx.here.name}
-    return Reply(told, values, [shown.key, *shown.tails], buttons=[*buttons, undo], card=shown.card)
+    body = shown.values["body"]
+    hidden = isinstance(body, list) and len(body) < len(text.splitlines())
+    tails = [shown.key, *shown.tails, *(["campaigns.word_hidden"] if hidden else [])]
+    return Reply(told, values, tails, buttons=[*buttons, undo], subject=words.DONE, card=shown.card)
 
 
 def _note(ctx: Context, beat: Beat) -> None:
@@ -190,7 +193,7 @@ def reset_button(ctx: Context) -> Sequence[Reply]:
 
 def _reset(ctx: Context, one: Coming) -> Reply:
     if not _own(ctx, one.beat):
-        return Reply("campaigns.word_ready_already", {"group": ctx.here.name})
+        return Reply("campaigns.word_ready_already", {"group": ctx.here.name}, subject=words.DONE)
     return _changed(ctx, one, "", "campaigns.word_ready", "campaigns.did_reset")
 
 
@@ -200,7 +203,7 @@ def keep_button(ctx: Context) -> Sequence[Reply]:
 
 
 def _kept(ctx: Context, one: Coming) -> Reply:
-    return Reply("campaigns.word_unchanged", {"number": one.here.plan.id, "group": ctx.here.name}, subject="cal_done:")
+    return Reply("campaigns.word_unchanged", {"number": one.here.plan.id, "group": ctx.here.name}, subject=words.DONE)
 
 
 def undo_words(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:

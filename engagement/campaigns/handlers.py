@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from engagement import actions, rooms
-from engagement.campaigns import choices, control, jobs, progress, rules, words
+from engagement.campaigns import choices, control, jobs, kinds, progress, rules, words
 from engagement.campaigns.choices import Coming, Here
 from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
@@ -58,7 +58,7 @@ def _calendar(ctx: Context, *, leads: bool) -> Reply:
     found = [one for one in everything if one.here.plan.audience == "groups"]
     if not leads:
         found = [one for one in found if one.here.enabled and one.here.state == "running"]
-    lessons = [one for one in everything if leads and one.here.plan.audience == "leaders" and not one.here.plan.joined]
+    lessons = kinds.lessons(ctx) if leads else []
     values: dict[str, object] = {
         "group": group.name,
         "rows": [_row(one, group, leads=leads) for one in found[:SHOWN]],
@@ -68,11 +68,11 @@ def _calendar(ctx: Context, *, leads: bool) -> Reply:
     tails = ["campaigns.list_more"] if len(found) > SHOWN else []
     buttons: list[Button] = []
     if leads:
-        values["off"] = words.named_forms(words.off_forms(choices.own(ctx.here.settings)))
+        values["off"] = words.named_forms(kinds.off(ctx))
         tails += ["campaigns.list_lessons"] if lessons else []
         tails += ["campaigns.list_off"] if values["off"] else []
         tails += ["campaigns.list_how"] if found or lessons else []
-        plans = {one.here.plan.id: one.here.plan for one in (*found, *lessons)}
+        plans = {one.here.plan.id: one.here.plan for one in found}
         buttons = [
             Button(f"cal_show:{number}.{group.id}", "campaigns.button_show", {"number": number, "name": plan.name})
             for number, plan in list(plans.items())[:BUTTONS]
@@ -82,7 +82,7 @@ def _calendar(ctx: Context, *, leads: bool) -> Reply:
             Button(f"cal_night:{group.id}", "campaigns.button_night"),
         ]
     key = ("campaigns.list" if leads else "campaigns.list_here") if found else "campaigns.list_none"
-    return Reply(key, values, tails, buttons=buttons)
+    return Reply(key, values, tails, buttons=buttons, subject=words.DONE if leads else "")
 
 
 def _row(one: Coming, group: Group, *, leads: bool) -> Mapping[str, object]:
@@ -167,7 +167,7 @@ def _shown(ctx: Context, here: Here, page: int | None = None, told: Sequence[str
     buttons = _buttons(ctx, here, everything, next_one)
     if start + PAGE < len(everything):
         buttons.append(Button(f"cal_show:{plan.id}.{group.id}.{start + PAGE}", "campaigns.button_page"))
-    return Reply("campaigns.one", values, (*told, *tails), buttons=buttons)
+    return Reply("campaigns.one", values, (*told, *tails), buttons=buttons, subject=words.DONE)
 
 
 def _state(here: Here) -> str:

@@ -82,7 +82,7 @@ def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datet
         told = [
             person
             for person in leaders.get(one.group.id, ())
-            if mine.plan.joined or mine.plan.scope != "all" or first.get(person) == one.group.id
+            if mine.plan.scope != "all" or first.get(person) == one.group.id
         ]
         if not told:
             planned.append(Planned(one, skip="no_address"))

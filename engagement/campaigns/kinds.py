@@ -16,8 +16,9 @@ from engagement.campaigns.choices import Coming
 from engagement.campaigns.tables import Plan
 from engagement.errors import Refusal
 from engagement.feature import Context
-from engagement.kernel import Button, Place, Reply
+from engagement.kernel import Button, Reply
 from prompts.loader import texts
+from storage.groups import Group
 
 LESSON = "lesson"
 _FORMS = list(words.KINDS.values())
@@ -40,17 +41,17 @@ def page_button(ctx: Context) -> Sequence[Reply]:
 
 def _page(ctx: Context) -> Reply:
     group = rooms.lead(ctx)
-    off = words.off_forms(choices.own(group.settings))
+    out = off(ctx)
     buttons = [
         Button(
-            f"cal_kind:{number}.{int(form in off)}.{group.id}",
-            "campaigns.button_want" if form in off else "campaigns.button_want_not",
+            f"cal_kind:{number}.{int(form in out)}.{group.id}",
+            "campaigns.button_want" if form in out else "campaigns.button_want_not",
             {"kind": word},
         )
         for number, (word, form) in enumerate(words.KINDS.items())
     ]
-    values = {"group": group.name, "off": words.named_forms(off)}
-    return Reply("campaigns.kinds" if off else "campaigns.kinds_all", values, buttons=buttons)
+    values = {"group": group.name, "off": words.named_forms(out)}
+    return Reply("campaigns.kinds" if out else "campaigns.kinds_all", values, buttons=buttons)
 
 
 def button(ctx: Context) -> Sequence[Reply]:
@@ -62,11 +63,28 @@ def button(ctx: Context) -> Sequence[Reply]:
     return [_set(ctx, _FORMS[number], on=on == 1)]
 
 
+def off(ctx: Context) -> frozenset[str]:
+    """Return the kinds that the acting leader does not want: in the group, and of what he reads himself."""
+    here = words.off_forms(choices.own(ctx.here.settings)) - words.TO_LEADERS
+    return here | (words.off_forms(choices.own(_reading(ctx).settings or {})) & words.TO_LEADERS)
+
+
+def lessons(ctx: Context) -> Sequence[Coming]:
+    """Return what the acting leader will be sent in private; a new leader's first days stand under 课程."""
+    coming = choices.coming(ctx.session, _reading(ctx), ctx.now)
+    return [one for one in coming if one.here.plan.audience == "leaders" and not one.here.plan.joined]
+
+
+def _reading(ctx: Context) -> Group:
+    """Return the group for which the leader reads what is for leaders: the oldest that he leads."""
+    return min(rooms.led(ctx), key=lambda one: one.id or 0, default=choices.view(ctx))
+
+
 def _set(ctx: Context, form: str, on: bool) -> Reply:
     """Switch a kind in the group; one that only leaders read, where this one reads it."""
     present = rooms.lead(ctx).id
-    if form in words.TO_LEADERS and ctx.incoming.place is Place.DM:
-        rooms.lead(ctx, min((one.id or 0 for one in rooms.led(ctx)), default=0))
+    if form in words.TO_LEADERS:
+        rooms.lead(ctx, _reading(ctx).id or 0)
     values = {"kind": words.named_forms([form]), "group": ctx.here.name}
     if on != (form in words.off_forms(choices.own(ctx.here.settings))):
         reply = Reply("campaigns.wanted_already" if on else "campaigns.unwanted_already", values)
@@ -156,10 +174,10 @@ def undo_night(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
 
 def course(ctx: Context) -> Sequence[Reply]:
     """课程: which of a new leader's first days came, and the lesson of every week."""
-    group = rooms.lead(ctx)
-    row = choices.view(ctx)
-    days = _first_days(ctx)
-    became = choices.states(ctx.session, days[0].here.plan, group.id, ctx.actor.person_id) if days else {}
+    rooms.lead(ctx)
+    group = _reading(ctx)
+    days = _first_days(ctx, group)
+    became = choices.states(ctx.session, days[0].here.plan, group.id or 0, ctx.actor.person_id) if days else {}
     rows = []
     for number, one in enumerate(days, start=1):
         state = "sent" if became.get(one.day, ("",))[0] == "sent" else "coming" if one.at > ctx.now else "missed"
@@ -168,39 +186,26 @@ def course(ctx: Context) -> Sequence[Reply]:
     values: dict[str, object] = {"group": group.name, "rows": rows}
     values["count"] = sum(state == "sent" for state, _ in became.values())
     values["days"] = len(days)
-    off = LESSON in words.off_forms(choices.own(_reading(ctx)))
-    weekly = [one for one in choices.coming(ctx.session, row, ctx.now) if _is_weekly(one)]
-    tails = ["campaigns.weekly_off" if off else "campaigns.weekly_none"]
-    if not off and weekly:
-        first = weekly[0]
-        values |= {"next": words.day(first.day), "time": words.clock(first.at, group.zone), "title": first.beat.title}
+    is_off = LESSON in off(ctx)
+    tails = ["campaigns.weekly_off" if is_off else "campaigns.weekly_none"]
+    weekly = next((one for one in lessons(ctx) if one.here.plan.form == LESSON and one.here.enabled), None)
+    if weekly is not None:
+        values |= {"next": words.day(weekly.day), "time": words.clock(weekly.at, group.zone)}
+        values["title"] = weekly.beat.title
         tails = ["campaigns.weekly_next"]
-    key = "campaigns.course" if days else "campaigns.course_over"
     switch = Button(
-        f"cal_kind:{_FORMS.index(LESSON)}.{int(off)}.{group.id}",
-        "campaigns.button_want" if off else "campaigns.button_want_not",
+        f"cal_kind:{_FORMS.index(LESSON)}.{int(is_off)}.{ctx.here.id}",
+        "campaigns.button_want" if is_off else "campaigns.button_want_not",
         {"kind": words.named_forms([LESSON])},
     )
-    return [Reply(key, values, tails, buttons=[switch])]
+    return [Reply("campaigns.course" if days else "campaigns.course_over", values, tails, buttons=[switch])]
 
 
-def _is_weekly(one: Coming) -> bool:
-    plan = one.here.plan
-    return plan.form == LESSON and not plan.joined and one.here.enabled
-
-
-def _reading(ctx: Context) -> Mapping[str, object]:
-    """Return the settings of the group for which the leader reads what is for all leaders: the oldest that he leads."""
-    led = sorted(rooms.led(ctx), key=lambda one: one.id or 0)
-    return (led[0].settings or {}) if led else ctx.here.settings
-
-
-def _first_days(ctx: Context) -> Sequence[Coming]:
+def _first_days(ctx: Context, group: Group) -> Sequence[Coming]:
     """Return the days of a new leader's course in the group, of which it has none when it came long before."""
     plans = ctx.session.exec(
         pick(Plan).where(col(Plan.joined), Plan.form == LESSON, Plan.stage == "approved").order_by(col(Plan.id))
     ).all()
-    group = choices.view(ctx)
     for plan in plans:
         try:
             here = choices.find(ctx.session, plan.id or 0, group)

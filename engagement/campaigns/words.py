@@ -19,6 +19,8 @@ from prompts.campaigns import MOST_TEXT, PLACEHOLDERS
 from prompts.loader import texts
 
 MOST_LINES = 8
+DONE = "cal_done:"
+"""Subject of what ends the dialogue about own words: what is said next is no answer to its question."""
 KINDS = {  # zh: what leaders type
     "节气": "terms",
     "节日": "festival",

@@ -19,7 +19,7 @@ from scheduler import gate
 from scheduler.clock import run_due
 from scheduler.delivery import Conduct
 from storage.engine import Session
-from storage.groups import Group, RoleGrant
+from storage.groups import Group, Member, RoleGrant
 from tests.engagement.campaigns.test_year_rules import pack
 from tests.engagement.stage import Stage, at, open_stage
 from tests.scheduler.community import Phone
@@ -132,6 +132,12 @@ def press(stage: Stage, message: Outgoing, label: str, who: str = LEADER) -> Out
 def labels(message: Outgoing) -> list[str]:
     """The text keys of the labels."""
     return [one.label.removeprefix("campaigns.") for one in message.buttons]
+
+
+def lead(stage: Stage, who: str, group: int) -> None:
+    """Make somebody a leader of another group."""
+    row = Member(group_id=group, person_id=stage.person(who), name=who, role="leader", joined_at=stage.clock.now())
+    stage.database.write_now(lambda s: s.add(row))
 
 
 def elsewhere(stage: Stage, name: str, region: int | None = None) -> int:

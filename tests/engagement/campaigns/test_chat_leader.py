@@ -51,7 +51,7 @@ def test_the_next_14_days_and_what_is_only_for_the_leader(stage: Stage) -> None:
     assert rows(said) == [(1, "聊聊米"), (3, "t1"), (1, "上周的米")]
     assert "**1**" not in shown(said) and "1｜6 月 18 日（周五）10:00｜会员日：聊聊米" in shown(said)
     assert rows(said, "lessons") == [(4, "一课"), (4, "一课")]
-    assert labels(said)[:3] == ["button_show"] * 3
+    assert labels(said) == ["button_show", "button_show", "button_kinds", "button_night"]
 
 
 def test_neighbours_see_what_comes_and_no_button(stage: Stage) -> None:
@@ -191,6 +191,22 @@ def test_the_first_days_and_the_lesson_of_the_week(stage: Stage) -> None:
     assert [one.key for one in run(stage, "2027-06-13T09:40")] == ["campaigns.lesson"]  # the first days go on
     assert [one.values["title"] for one in run(stage, "2027-06-14T10:00")] == ["第 4 步"]
     assert dm(stage, "课程").tails == ("campaigns.weekly_off",)
+
+
+def test_who_leads_two_groups_reads_and_switches_lessons_for_the_first(stage: Stage) -> None:
+    """The second group's list shows what comes privately too; 不要每周一课 there is kept where it is read."""
+    second = scene.elsewhere(stage, "二期")
+    scene.lead(stage, LEADER, second)
+    dm(stage, button=f"group:{second}")
+    assert rows(dm(stage, "活动"), "lessons") == [(4, "一课"), (4, "一课")]
+    off = dm(stage, "不要每周一课")
+    assert settings(stage)["calendar"] == {"off": ["lesson"]}  # type: ignore[index]
+    said = dm(stage, "活动")
+    assert said.values["group"] == "二期" and said.values["lessons"] == []
+    assert "不要的：每周一课" in shown(said)
+    assert [one.conversation for one in run(stage, "2027-06-11T09:40")] == [LEADER]  # the first days come once
+    assert dm(stage, "课程").values["count"] == 1
+    assert dm(stage, button=off.buttons[0].key).key == "campaigns.wanted_again"
 
 
 def test_a_group_of_long_ago_has_no_first_days(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_the_ready_words_again(stage: Stage) -> None:
 def test_what_cannot_stand_is_said_and_the_question_stays_open(stage: Stage, text: str, key: str) -> None:
     no = dm(stage, text, quoting=asked(stage))
     assert no.key == key and kept(stage) == []
-    assert "{days_left}" in shown(no) or key != "campaigns.word_unknown"
+    assert ("{phone}" in shown(no) and "{days_left}" in shown(no)) or key != "campaigns.word_unknown"
     assert dm(stage, "这样行", quoting=no).key == "campaigns.word_kept"
 
 
@@ -118,6 +119,18 @@ def test_a_neighbour_s_words_under_a_question_are_nobody_s(stage: Stage) -> None
     assert keys(stage.say("李阿姨", "改成我的", quoting=question, private=True))[0].startswith("guard.")
     assert keys(stage.say(LEADER, "", button=f"cal_words:1.{stage.group_id}")) == ["guard.private_only"]
     assert kept(stage) == []
+
+
+def test_in_private_the_next_words_are_the_answer_and_what_follows_is_none(stage: Stage) -> None:
+    """The question came last: its answer need not quote it. When it is answered, words are words again."""
+    stage._remember(asked(stage), LEADER)
+    done = dm(stage, "找{leader}，电话 {hotline}。\n不用引用也行")
+    assert done.key == "campaigns.word_kept"
+    assert done.tails == ("campaigns.beat", "campaigns.word_hidden")  # no hotline is known
+    stage._remember(done, LEADER)
+    stage.clock.set(stage.clock.now() + timedelta(seconds=1))
+    assert dm(stage, "今天天气真好").key.startswith("faq.")
+    assert len(kept(stage)) == 1
 
 
 def test_every_variable_has_a_word() -> None:
