@@ -12,8 +12,10 @@ SECRET_LENGTH = 32
 _LOCAL_ONLY = ("sim", "terminal")
 CHANNELS = ("telegram", "wechat", "wecom", "web", "sim", "terminal")
 
+ROLES = ("all", "web", "worker")
 
-def problems(settings: Settings, channels: list[str]) -> list[str]:
+
+def problems(settings: Settings, channels: list[str], role: str = "all") -> list[str]:
     """Return keys of texts (``doctor.…``) that say why the program must not start so; empty = it may.
 
     Source: CONTRACT (serve), LAW (transfer abroad).
@@ -22,6 +24,10 @@ def problems(settings: Settings, channels: list[str]) -> list[str]:
     production = settings.mode is Mode.PRODUCTION
     if any(channel not in CHANNELS for channel in channels) or not channels:
         found.append("doctor.unknown_channel")
+    if role not in ROLES:
+        found.append("doctor.unknown_role")
+    elif role != "all" and not settings.database.url.get_secret_value():
+        found.append("doctor.role_needs_postgresql")
     if any(channel in ("wechat", "wecom") for channel in channels):
         found.append("doctor.not_yet")
     if "telegram" in channels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import sys
@@ -28,6 +29,7 @@ from bot.voice import Ear
 from engagement.campaigns import service as plans
 from engagement.clocks import Clock, Movable, SetClock, SystemClock
 from engagement.dispatch import Dispatcher
+from engagement.errors import Refusal
 from engagement.feature import Fetch, FollowUp, JobSpec
 from engagement.kernel import Incoming, Sender, in_words
 from engagement.registry import FEATURES
@@ -239,7 +241,9 @@ class Program:
 
         local = self.settings.mode is Mode.LOCAL
         for pack, year in await self.database.read(missing):
-            await self.database.write(partial(plans.load, pack=pack, year=year, now=now, approved=local))
+            # Another process may have planned it in the same moment.
+            with contextlib.suppress(Refusal):
+                await self.database.write(partial(plans.load, pack=pack, year=year, now=now, approved=local))
 
     def close(self) -> None:
         """Finish and let go."""

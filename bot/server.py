@@ -53,13 +53,18 @@ class MovedClock(ShiftedClock):
 
 
 class Server:
-    """The running program with its channels."""
+    """The running program with its channels.
+
+    A ``web`` receives and answers, a ``worker`` plans and delivers what nobody asked for, ``all`` does both. What an earlier
+    process received and did not answer is a ``web``'s: a living one may be at work on it.
+    """
 
     def __init__(self, program: Program, channels: list[str], role: str) -> None:
         """Wire; :meth:`start` begins."""
         self.program = program
         self.channels = channels
         self.role = role
+        self.receives = role != "worker"
         self.ready = False
         self._stops: list[Any] = []
         self.refusal: Refusal | None = None
@@ -125,12 +130,15 @@ class Server:
                 program.pictures.folder,
             )
             self._telegram = channel
+            if self.receives:
+                routes.extend(channel.routes())
             program.senders[channel.name] = channel.sender
             program.dispatcher.sources[channel.name] = channel.fetch
             program.gateway.drafts[channel.name] = channel.sender
             if program.gateway.ear is not None:
                 program.gateway.ear.sources[channel.name] = channel.fetch
-            routes.extend(channel.routes())
+        if not self.receives:
+            return routes
         if "terminal" in self.channels:
             from bot.pages import terminal
 
@@ -145,10 +153,11 @@ class Server:
     async def start(self) -> None:
         """Begin: what an earlier process left, the channels, the beat."""
         program = self.program
-        await program.pump.resume()
-        await program.courier.resume()
+        if self.receives:
+            await program.pump.resume()
+            await program.courier.resume()
         if self._telegram is not None:
-            me = await self._telegram.start(slash_commands(program))
+            me = await (self._telegram.start(slash_commands(program)) if self.receives else self._telegram.connect())
             if me.username:
                 program.dispatcher.doors[(self._telegram.name, me.account)] = f"https://t.me/{me.username}?start="
             self._stops.append(self._telegram.stop)
@@ -280,14 +289,14 @@ def run(directory: Path, channels: list[str], role: str) -> int:
     # On a desk the addresses must stay in sight; a server in earnest says what it does.
     quiet = channels_are_local(channels) and "log_level" not in settings.model_fields_set
     logs.set_up(level="WARNING" if quiet else settings.log_level)
-    wrong = diagnosis.problems(settings, channels)
+    wrong = diagnosis.problems(settings, channels, role)
     if wrong:
         for key in wrong:
             sys.stderr.write(texts().raw(key) + "\n")
         return 2
     local = settings.mode is Mode.LOCAL
     directory.mkdir(parents=True, exist_ok=True)
-    clock: Movable | None = MovedClock(directory) if local and channels_are_local(channels) else None
+    clock: Movable | None = MovedClock(directory) if local and role == "all" and channels_are_local(channels) else None
     try:
         program = open_program(directory, settings, clock=clock, seed=True)
     except Busy:

@@ -98,12 +98,22 @@ class TelegramChannel:
         Raises:
             Refusal: the token is wrong, Telegram cannot be reached, or it refuses the webhook's address.
         """
-        self.me = await connect(self._bot, self.settings)
+        await self.connect()
+        assert self.me is not None
         await _announce(self._bot, self.settings)
         await _show(self._bot, commands)
         if self.settings.mode is Mode.POLLING:
             poller = Poller(self._bot, self.me, self._receive, self._clock, self.sender.answer)
             self._polling = asyncio.create_task(poller.run(), name="telegram polling")
+        return self.me
+
+    async def connect(self) -> Me:
+        """Ask who we are, and no more: enough for sending, while another process takes the updates.
+
+        Raises:
+            Refusal: the token is wrong, or Telegram cannot be reached.
+        """
+        self.me = await connect(self._bot, self.settings)
         return self.me
 
     async def stop(self) -> None:
