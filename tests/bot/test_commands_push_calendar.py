@@ -292,7 +292,7 @@ def test_a_preview_is_what_the_channel_shows(played: Path) -> None:
     refused(played, "preview", "year-gala:2026", "1", "--group", "nowhere", words="没有这个群")
     refused(played, "preview", "year-gala:2026", "1", "--group", "1", "--channel", "fax", words="fax")
     night = run("preview", "night-talk:2026", "1", "--group", "1", data=played)
-    assert "关掉了这一类" in night.stdout
+    assert "没有打开" in night.stdout
     course = as_json(played, "preview", "first-week", "1", "--group", "1")
     assert course["day"] == "2026-12-02", "counted from the group's own beginning"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlmodel import select
@@ -15,7 +17,7 @@ from scheduler import campaigns, rows
 from scheduler.campaigns import Progress
 from scheduler.delivery import Conduct, deliver
 from storage.campaigns import Campaign, Delivery
-from storage.engine import Session
+from storage.engine import Session, open_database
 from tests.scheduler.community import EIGHT, Town, job
 from tests.scheduler.test_planner import at
 from tests.scheduler.test_together import begin, own
@@ -153,12 +155,13 @@ async def test_a_cancelled_campaign_that_goes_on_makes_nothing_up(town: Callable
     assert here.schedules()[0].next_at is None
 
 
-async def test_a_pause_holds_within_a_second_while_messages_flow(town: Callable[..., Town]) -> None:
-    """400 groups, eight sends at a time of 20 ms each; the pause comes from another session, as from the command line."""
+async def test_a_pause_holds_within_a_second_while_messages_flow(town: Callable[..., Town], data_dir: Path) -> None:
+    """400 groups, eight sends at a time of 20 ms each; the pause comes over another connection, as from `push pause`."""
     here = await waiting(town, groups=400)
     begun: list[float] = []
+    flowing = threading.Event()
+    asked: list[float] = []
     paused: list[float] = []
-    flowing = asyncio.Event()
 
     def answer(_message: Outgoing) -> Receipt:
         begun.append(time.monotonic())
@@ -174,13 +177,18 @@ async def test_a_pause_holds_within_a_second_while_messages_flow(town: Callable[
         for shard, _ in here.database.read_now(lambda s: rows.due_shards(s, "town", here.clock.now())):
             await deliver(shard, here.clock, here.senders, here.database, here.gate, here.jobs, conduct)
 
-    async def stop() -> None:
-        await flowing.wait()
-        now = here.clock.now()
-        assert await here.database.write(lambda s: campaigns.move(s, "topic", "pause", now)) == "paused"
-        paused.append(time.monotonic())
+    def stop() -> None:
+        beside = open_database(Path(str(here.database.read_engine.url.database)).parent)
+        try:
+            flowing.wait(30)
+            asked.append(time.monotonic())
+            assert beside.write_now(lambda s: campaigns.move(s, "topic", "pause", at(8))) == "paused"
+            paused.append(time.monotonic())
+        finally:
+            beside.close()
 
-    await asyncio.gather(drive(), stop())
+    await asyncio.gather(drive(), asyncio.to_thread(stop))
+    assert max(begun) - asked[0] < 1.0
     later = [moment for moment in begun if moment > paused[0]]
     assert len(later) <= 8, "only what was in flight"
     assert max(later, default=paused[0]) - paused[0] < 1.0
