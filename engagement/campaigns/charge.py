@@ -186,7 +186,7 @@ class Progress:
 def progress(session: Session, plan: Plan, mine: Charge, now: datetime) -> Progress:
     """Return how far a campaign is; of what counts from each group's beginning all days together."""
     its = and_(col(Delivery.campaign_id) == plan.campaign_id, mine.groups())
-    shift = func.coalesce(col(Schedule.shift_days), 0)
+    shift = col(Schedule.shift_days)
     of_group = and_(
         col(Schedule.campaign_id) == col(Delivery.campaign_id), col(Schedule.group_id) == col(Delivery.group_id)
     )
@@ -197,7 +197,7 @@ def progress(session: Session, plan: Plan, mine: Charge, now: datetime) -> Progr
         .where(its)
         .group_by(col(Delivery.local_date), shift, col(Delivery.state), col(Delivery.reason))
     ).all()
-    rows = [(there - timedelta(days=by), state, why, count) for there, by, state, why, count in found]
+    rows = [(there - timedelta(days=by or 0), state, why, count) for there, by, state, why, count in found]
     day = max((one[0] for one in rows), default=None)
     counts: dict[str, int] = {}
     reasons: dict[str, int] = {}

@@ -62,9 +62,9 @@ COURSE = pack(
 )
 
 
-def scene(folder: Path, *packs: Pack, scope: str = "all", by: str = "", approved: bool = True) -> Stage:
+def scene(folder: Path, *packs: Pack, scope: str = "all", by: str = "", approved: bool = True, url: str = "") -> Stage:
     """Open a stage on which these campaigns run, numbered from 1 in their order."""
-    stage = open_stage(folder, FEATURES, NOW, leader=LEADER)
+    stage = open_stage(folder, FEATURES, NOW, leader=LEADER, url=url)
     stage.say(LEADER, "帮助", private=True)
     if by:
         stage.say(by, "帮助")

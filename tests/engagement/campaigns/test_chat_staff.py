@@ -172,6 +172,21 @@ def test_a_manager_without_a_region_and_somebody_without_a_role(stage: Stage) ->
     assert keys(stage.say(BOB, "活动草稿")) == ["guard.private_only"]
 
 
+def test_the_same_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    stage = scene.scene(tmp_path, MEMBER_DAY, LESSON, COURSE, url=postgres_url)
+    scene.grant(stage, BOB)
+    assert len(dm(stage, "活动").values["rows"]) == 2  # type: ignore[arg-type]
+    dm(stage, "换日子 1 晚 1 天")
+    run(stage, "2027-06-19T10:00")
+    assert dm(stage, "课程").values["count"] == 0
+    assert dm(stage, "活动", who=BOB).values["count"] == 3
+    assert dm(stage, "活动进度 1", who=BOB).values["sent"] == 1
+    assert dm(stage, "活动进度 3", who=BOB).key == "campaigns.progress"
+    assert dm(stage, "不参加 1").key == "campaigns.part_off"
+    assert dm(stage, "取消活动 1", who=BOB).values["groups"] == 0
+    stage.database.close()
+
+
 @pytest.mark.parametrize("text", ["批准活动", "退回活动", "暂停这个活动", "恢复这个活动", "取消活动"])
 def test_without_a_number_it_says_how(stage: Stage, text: str) -> None:
     assert dm(stage, text, who=BOB).key.endswith("_how")
