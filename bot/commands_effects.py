@@ -17,6 +17,8 @@ from prompts.loader import texts
 if TYPE_CHECKING:
     from engagement.campaigns.effects import Comparison, Effect
 
+MANY = 5
+"""From so many comparisons on it is said that one may be chance."""
 _COLUMNS = ("name", "groups", "members", "participants", "share", "answers", "messages", "missed")
 _MISSED = ("skipped", "failed", "unknown", "cancelled", "pending", "sending")
 
@@ -48,6 +50,8 @@ def effects(
     for one in found if campaign else telling:
         for line in told(one, missed=bool(campaign)):
             _out(line)
+    if not campaign and len(telling) >= MANY:
+        _out(_text("many", count=len(telling)))
     if any(one.audience == "groups" for one in found):
         _out(texts().raw("push.effects_known"))
 

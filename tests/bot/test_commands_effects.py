@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from bot import commands_effects
 from bot import play as playing
 from bot.commands_effects import told
 from bot.commands_push import app
@@ -85,6 +86,13 @@ def test_in_words(played: Path) -> None:
     assert "    没推成 1：机器人已不在群里" in more
     assert any(line.startswith("    B 比 A ") and line.endswith("：还看不出谁更好") for line in more)
     assert not any("还没结束" in line for line in more)
+
+
+def test_many_comparisons_come_with_a_warning(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "一共比了" not in run(played).stdout
+    monkeypatch.setattr(commands_effects, "MANY", 1)
+    assert "一共比了 1 个活动" in run(played).stdout
+    assert "一共比了" not in run(played, "邻里节").stdout
 
 
 def test_for_a_program(played: Path) -> None:
