@@ -17,6 +17,7 @@ from engagement.campaigns.manifest import FEATURE
 from engagement.campaigns.rules import is_second
 from engagement.campaigns.tables import Beat, Echo, Plan
 from engagement.kernel import Outcome, Outgoing, Receipt
+from scheduler import posters
 from storage import wordings
 from storage.engine import Session
 from storage.groups import Member, Person
@@ -129,6 +130,18 @@ async def test_groups_are_compared_by_the_wording_that_they_read(town: Town) -> 
     assert mine.verdict == "b" and mine.low is not None and mine.high is not None
     assert mine.low < 0.3 < mine.high
     assert mine.high - mine.low < 0.1
+
+
+async def test_on_postgresql_the_figures_are_the_same(tmp_path: Any, postgres_url: str) -> None:
+    jobs = [*FEATURE.jobs]
+    town = Town(database_at(tmp_path, postgres_url), *jobs, start=START)
+    try:
+        await test_groups_are_compared_by_the_wording_that_they_read(town)
+        assert town.database.read_now(lambda s: effects.meant(s, "fair")) is not None
+        town.clock.set(at("2027-06-16T09:55"))
+        assert town.database.read_now(lambda s: posters.coming(s, jobs, town.clock.now())) == []
+    finally:
+        town.database.close()
 
 
 def test_a_campaign_is_found_by_what_people_call_it(town: Town) -> None:
