@@ -1,22 +1,27 @@
 """The starter knowledge base, read, counted and indexed once a process: every program that a test starts takes it in.
 
-Only what depends on nothing but the content is kept: what the loaders made of a file that ships, and of a large set of
-phrasings their counted words, the floors and the folder of vectors. The rows are written and read each time.
+Only what depends on nothing but the content is kept: what the loaders made of a file that ships, the rows that they became,
+and of a large set of phrasings their counted words, the floors and the folder of vectors. The first time in each process is
+the real one; a directory that is not as empty as that one was gets the real one too.
 """
 
 from __future__ import annotations
 
 import atexit
+import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy
+from sqlmodel import SQLModel
 
-from knowledge import loaders
+from knowledge import ingest, loaders
 from knowledge.base import KnowledgeBase
 from knowledge.catalogue import Catalogue
 from knowledge.confidence import Floors
@@ -26,8 +31,10 @@ from knowledge.lexical import LexicalIndex, Lexicon
 from knowledge.postings import Vocabulary
 from knowledge.reading import Reader
 from knowledge.tally import Tally
+from storage import audit
+from storage.columns import micros
 from storage.documents import Phrasing
-from storage.engine import Session
+from storage.engine import Database, Session
 
 SHIPPED = Path(__file__).resolve().parents[1] / "prompts" / "knowledge"
 LARGE = 5000
@@ -40,10 +47,28 @@ _read = loaders._in_child
 _fill = VectorIndex.fill
 _catalogue = Reader.read
 _calibrate = KnowledgeBase._calibrate
+_seed = ingest.seed
 _known: dict[tuple[Path, int, int], loaders.Measured] = {}
 _folders: dict[str, tuple[tuple[_Wanted, _Wanted], Path]] = {}
 _counted: list[tuple[Lexicon, tuple[Tally, Tally]]] = []
 _settled: dict[bytes, Floors] = {}
+_Rows = dict[str, list[tuple[Any, ...]]]
+_seeded: dict[tuple[object, ...], _Seeded] = {}
+
+
+@dataclass(frozen=True)
+class _Seeded:
+    """What taking the starter base in changed.
+
+    Attributes:
+        before: the rows, as they stand in the file, of every table that was written.
+        after: the rows that were not there before.
+    """
+
+    at: datetime
+    before: _Rows
+    after: _Rows
+    added: Sequence[ingest.Added]
 
 
 def keep() -> None:
@@ -52,6 +77,12 @@ def keep() -> None:
     VectorIndex.fill = _fill_once  # type: ignore[method-assign]
     Reader.read = _count_once  # type: ignore[method-assign]
     KnowledgeBase._calibrate = _calibrate_once  # type: ignore[method-assign]
+    ingest.seed = _seed_once
+
+
+def seed_each_time(wanted: bool) -> None:
+    """Say whether the files are taken in anew each time, for tests of just that."""
+    ingest.seed = _seed if wanted else _seed_once
 
 
 def _read_once(path: Path, progress: _Progress | None) -> loaders.Measured:
@@ -63,6 +94,53 @@ def _read_once(path: Path, progress: _Progress | None) -> loaders.Measured:
     if key not in _known:
         _known[key] = _read(path, progress)
     return _known[key]
+
+
+def _seed_once(
+    database: Database, *, now: datetime, publish: bool = True, progress: Callable[[str], None] | None = None
+) -> list[ingest.Added]:
+    if database.dialect != "sqlite" or progress is not None:
+        return _seed(database, now=now, publish=publish, progress=progress)
+    stats = [(path, path.stat()) for path in sorted(ingest.STARTER.rglob("*"))]
+    key = (publish, tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
+    tables = tuple(SQLModel.metadata.tables)
+    known = _seeded.get(key)
+    if known is None:
+        before = database.read_now(lambda session: _rows(session, tables))
+        added = _seed(database, now=now, publish=publish)
+        after = database.read_now(lambda session: _rows(session, tables))
+        written = [name for name in tables if before[name] != after[name]]
+        _seeded[key] = _Seeded(
+            now,
+            {name: before[name] for name in written},
+            {name: [row for row in after[name] if row not in set(before[name])] for name in written},
+            added,
+        )
+        return added
+    if database.read_now(lambda session: _rows(session, tuple(known.before))) != known.before:
+        return _seed(database, now=now, publish=publish)
+    database.write_now(lambda session: _write(session, known, now))
+    return list(known.added)
+
+
+def _rows(session: Session, tables: Sequence[str]) -> _Rows:
+    raw: Any = session.connection().connection.dbapi_connection
+    return {name: raw.execute(f'SELECT * FROM "{name}"').fetchall() for name in tables}
+
+
+def _write(session: Session, known: _Seeded, now: datetime) -> None:
+    """Write the rows as if they had been made now; acts are recorded anew, for their chain holds the instant."""
+    raw: Any = session.connection().connection.dbapi_connection
+    then, instant = micros(known.at), micros(now)
+    for table in SQLModel.metadata.sorted_tables:
+        rows = known.after.get(table.name, [])
+        if table.name == audit.AuditRow.__tablename__:
+            for _, _, actor, group, action, details, _ in rows:
+                audit.record(session, at=now, actor_id=actor, group_id=group, action=action, **json.loads(details))
+        elif rows:
+            dated = [tuple(instant if value == then else value for value in row) for row in rows]
+            places = ", ".join("?" * len(rows[0]))
+            raw.executemany(f'INSERT OR REPLACE INTO "{table.name}" VALUES ({places})', dated)
 
 
 def _count_once(self: Reader, session: Session, instead: Mapping[int, int | None] | None = None) -> Catalogue:
