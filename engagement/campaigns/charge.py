@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy import Boolean, ColumnElement, and_, func, literal_column, select, true
 from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement import calendar
-from engagement.campaigns import service
-from engagement.campaigns.tables import Plan
+from engagement.campaigns import rules, service
+from engagement.campaigns.tables import Beat, Plan
 from engagement.campaigns.words import Pace
 from engagement.errors import Refusal
 from engagement.feature import Context
@@ -28,6 +28,10 @@ ROLES = frozenset({"staff", "manager", "admin"})
 _MEASURED = 60
 """Seconds of which the pace is measured."""
 _WAITING = ("pending", "sending")
+_SLACK = rules.MOST_SHIFT + 2
+"""Days by which a group may have a message earlier than others, in whatever zone."""
+_OPEN = literal_column("delivery.state IN ('pending', 'sending')", Boolean)
+"""Written out, so that the partial index is recognised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,6 @@ class Progress:
         left_out: reason → messages that were not sent, the commonest first.
         pace: how fast those that wait for their turn go out.
         next_at: when it is due next.
-        before: messages that went out for earlier days.
     """
 
     day: date | None
@@ -180,19 +183,44 @@ class Progress:
     left_out: Sequence[tuple[str, int]]
     pace: Pace
     next_at: datetime | None
-    before: int
+
+
+def waiting(session: Session, plan: Plan, mine: Charge) -> int:
+    """Count the messages of a plan that wait to go out."""
+    # With nothing added SQLite would go through every message that the campaign ever had.
+    its = (col(Delivery.campaign_id) + 0) == plan.campaign_id
+    return session.exec(pick(func.count()).select_from(Delivery).where(_OPEN, its, _inside(mine))).one()
+
+
+def _inside(mine: Charge) -> ColumnElement[bool]:
+    """Return the condition on deliveries to the groups looked after."""
+    return true() if mine.regions is None else col(Delivery.group_id).in_(pick(Group.id).where(mine.groups()))
+
+
+def _since(session: Session, plan: Plan, now: datetime) -> date:
+    """Return the day from which on a plan's latest message, and no more than the one before it, may stand in groups."""
+    near = calendar.local_day(now, service.HOME) + timedelta(days=_SLACK)
+    days = session.exec(
+        pick(Beat).where(Beat.plan_id == plan.id, Beat.local_day <= near).order_by(col(Beat.local_day).desc()).limit(3)
+    ).all()
+    first = days[-1].local_day if days and not plan.joined else calendar.EPOCH
+    return first - timedelta(days=rules.MOST_SHIFT)
 
 
 def progress(session: Session, plan: Plan, mine: Charge, now: datetime) -> Progress:
     """Return how far a campaign is; of what counts from each group's beginning all days together."""
-    its = and_(col(Delivery.campaign_id) == plan.campaign_id, mine.groups())
-    shift = col(Schedule.shift_days)
+    its = and_(
+        col(Delivery.campaign_id) == plan.campaign_id,
+        col(Delivery.local_date) >= _since(session, plan, now),
+        _inside(mine),
+    )
     of_group = and_(
         col(Schedule.campaign_id) == col(Delivery.campaign_id), col(Schedule.group_id) == col(Delivery.group_id)
     )
+    shift = col(Schedule.shift_days)
     found = session.execute(
         select(col(Delivery.local_date), shift, col(Delivery.state), col(Delivery.reason), func.count())
-        .join(Group, col(Group.id) == col(Delivery.group_id))
+        .select_from(Delivery)
         .outerjoin(Schedule, of_group)
         .where(its)
         .group_by(col(Delivery.local_date), shift, col(Delivery.state), col(Delivery.reason))
@@ -201,25 +229,20 @@ def progress(session: Session, plan: Plan, mine: Charge, now: datetime) -> Progr
     day = max((one[0] for one in rows), default=None)
     counts: dict[str, int] = {}
     reasons: dict[str, int] = {}
-    before = 0
     for there, state, why, count in rows:
         if there != day and not plan.joined:
-            before += count if state == "sent" else 0
             continue
         counts[state] = counts.get(state, 0) + count
         if state in ("skipped", "failed", "unknown"):
             reasons[why or state] = reasons.get(why or state, 0) + count
-    waits = and_(its, col(Delivery.state).in_(_WAITING))
     later, until = session.exec(
         pick(func.count(), func.max(Delivery.not_before))
         .select_from(Delivery)
-        .join(Group, col(Group.id) == col(Delivery.group_id))
-        .where(waits, col(Delivery.not_before) > now)
+        .where(its, _OPEN, col(Delivery.not_before) > now)
     ).one()
     recent = session.exec(
         pick(func.count())
         .select_from(Delivery)
-        .join(Group, col(Group.id) == col(Delivery.group_id))
         .where(its, col(Delivery.sent_at) > now - timedelta(seconds=_MEASURED), col(Delivery.sent_at) <= now)
     ).one()
     waiting = sum(counts.get(state, 0) for state in _WAITING)
@@ -231,9 +254,8 @@ def progress(session: Session, plan: Plan, mine: Charge, now: datetime) -> Progr
         later=later,
         until=until,
         left_out=sorted(reasons.items(), key=lambda one: (-one[1], one[0])),
-        pace=Pace(waiting - later, recent, _MEASURED),
+        pace=Pace(max(0, waiting - later), recent, _MEASURED),
         next_at=_next(session, plan, mine),
-        before=before,
     )
 
 

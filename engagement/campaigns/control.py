@@ -252,7 +252,7 @@ def pause(ctx: Context) -> Sequence[Reply]:
     if campaign.state != "running":
         return [Reply(f"campaigns.already_{campaign.state}", values, buttons=acts_of(ctx, plan, campaign.state))]
     _move(ctx, plan, campaign, "paused", "paused")
-    values["waiting"] = charge.progress(ctx.session, plan, mine, ctx.now).waiting
+    values["waiting"] = charge.waiting(ctx.session, plan, mine)
     tails = ["campaigns.paused_waiting"] if values["waiting"] else []
     return [
         Reply("campaigns.paused", values, tails, buttons=[Button(f"cal_resume:{plan.id}", "campaigns.button_resume")])
@@ -276,9 +276,8 @@ def cancel(ctx: Context) -> Sequence[Reply]:
     values = values_of(ctx, plan)
     if campaign.state == "cancelled":
         return [Reply("campaigns.already_cancelled", values, buttons=acts_of(ctx, plan, "cancelled"))]
-    done = charge.progress(ctx.session, plan, mine, ctx.now)
-    values |= {"waiting": done.waiting, "groups": charge.reach(ctx.session, plan, mine)}
-    tails = ["campaigns.cancel_waiting"] if done.waiting else []
+    values |= {"waiting": charge.waiting(ctx.session, plan, mine), "groups": charge.reach(ctx.session, plan, mine)}
+    tails = ["campaigns.cancel_waiting"] if values["waiting"] else []
     buttons = [
         Button(f"cal_end:{plan.id}", "campaigns.button_end"),
         Button(f"cal_progress:{plan.id}", "campaigns.button_stay"),

@@ -9,14 +9,14 @@ from engagement.campaigns.charge import ROLES
 from engagement.campaigns.choices import CHANGE, KIND, NIGHT
 from engagement.campaigns.rules import GRACE_MINUTES, asks
 from engagement.events import Quoted
-from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData
+from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData, Slow
 from engagement.rhythm import Rhythm
 
 _LEADER = frozenset({"leader"})
 
 
 def _numbered(
-    name: str, said: tuple[str, ...], numbered: tuple[str, ...], handler: Handler, roles: frozenset[str]
+    name: str, said: tuple[str, ...], numbered: tuple[str, ...], handler: Handler | Slow, roles: frozenset[str]
 ) -> Command:
     """Return a command about one campaign: 「不参加 3」, in private only; alone it says how."""
     with_number = tuple(dict.fromkeys((*numbered, *said)))
@@ -35,6 +35,7 @@ COMMANDS = (
         "campaigns.calendar",
         ("活动", "活动日历", "最近活动", "活动安排"),
         handlers.calendar_,
+        asked="shown",
         numbered=("活动",),
         slash=("events",),
         needs_group=False,
@@ -75,13 +76,13 @@ COMMANDS = (
     _numbered("drafts", ("活动草稿", "待批准活动"), (), control.drafts, ROLES),
     _numbered("approve", ("批准活动",), ("批准",), control.approve, ROLES),
     _numbered("back", ("退回活动",), ("退回",), control.back, ROLES),
-    _numbered("progress", ("活动进度",), (), progress.show, ROLES),
+    _numbered("progress", ("活动进度",), (), progress.SHOW, ROLES),
     _numbered("pause", ("暂停这个活动",), ("暂停活动",), handlers.pause, ROLES | _LEADER),
     _numbered("resume", ("恢复这个活动",), ("恢复活动",), handlers.resume, ROLES | _LEADER),
     _numbered("cancel", ("取消活动", "取消这个活动"), (), handlers.cancel, ROLES | _LEADER),
 )
 
-BUTTONS: dict[str, Handler] = {
+BUTTONS: dict[str, Handler | Slow] = {
     "cal_show": handlers.show_button,
     "cal_leave": handlers.leave_button,
     "cal_join": handlers.join_button,
@@ -104,7 +105,7 @@ BUTTONS: dict[str, Handler] = {
     "cal_resume": control.resume,
     "cal_cancel": control.cancel,
     "cal_end": control.end,
-    "cal_progress": progress.show,
+    "cal_progress": progress.SHOW,
     "cal_in": echoes.pressed,
 }
 

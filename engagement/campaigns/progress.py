@@ -15,7 +15,7 @@ from engagement import calendar
 from engagement.campaigns import charge, control, service, words
 from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
-from engagement.feature import Context
+from engagement.feature import Context, Slow
 from engagement.kernel import Button, Reply
 from prompts.loader import texts
 from storage.campaigns import Campaign
@@ -23,8 +23,8 @@ from storage.campaigns import Campaign
 REASONS = 5
 
 
-def show(ctx: Context) -> Sequence[Reply]:
-    """活动进度 3; without a number, what runs."""
+def _prepared(ctx: Context) -> Sequence[Reply]:
+    """Count, outside of the writer: a campaign of a year has many rows."""
     mine = charge.charge(ctx)
     number, _ = words.numbered(ctx.argument)
     if not ctx.incoming.button and not number:
@@ -43,11 +43,23 @@ def show(ctx: Context) -> Sequence[Reply]:
     return [Reply("campaigns.progress", values, tails, buttons=buttons)]
 
 
+async def _counted(replies: Sequence[Reply]) -> Sequence[Reply]:
+    return replies
+
+
+def _shown(_ctx: Context, replies: Sequence[Reply]) -> Sequence[Reply]:
+    return replies
+
+
+SHOW = Slow(_prepared, _counted, _shown)
+"""活动进度 3; without a number, what runs."""
+
+
 def _figures(values: dict[str, object], plan: Plan, done: charge.Progress) -> Sequence[str]:
     """Say what went out, what waits, and what did not go out for which reason."""
     if done.day is None:
         return ["campaigns.progress_none"]
-    values |= {"day": words.day(done.day), "sent": done.sent, "waiting": done.waiting, "before": done.before}
+    values |= {"day": words.day(done.day), "sent": done.sent, "waiting": done.waiting}
     values["left_out"] = sum(count for _, count in done.left_out)
     values["called_off"] = done.called_off
     told: dict[str, int] = {}
@@ -60,7 +72,6 @@ def _figures(values: dict[str, object], plan: Plan, done: charge.Progress) -> Se
     tails = ["campaigns.progress_all" if plan.joined else "campaigns.progress_day"]
     tails += ["campaigns.progress_why"] if done.left_out else []
     tails += ["campaigns.progress_off"] if done.called_off else []
-    tails += ["campaigns.progress_before"] if done.before else []
     return tails
 
 
