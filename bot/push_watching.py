@@ -1,10 +1,11 @@
-"""``push status --watch``: the figures again every second, until nothing waits any more or somebody has seen enough."""
+"""``push status --watch``: the figures again every second, until nothing waits or comes soon, or somebody has seen enough."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot.push_terminal import out, show
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from scheduler.campaigns import Progress, Standing
 
 SECONDS = 1.0
+SOON = timedelta(minutes=10)
+"""What is due within this time is waited for."""
 Look = Callable[[], "tuple[list[Standing], Progress]"]
 
 
@@ -32,6 +35,7 @@ def follow(
         pause: how to wait, in seconds.
     """
     drawn: Sequence[str] = ()
+    waited = False
     try:
         while True:
             found, progress = look()
@@ -40,13 +44,19 @@ def follow(
             else:
                 drawn = _draw(lines(found, progress), drawn)
             sys.stdout.flush()
-            if not progress.open:
+            waited = waited or bool(progress.open)
+            if not progress.open and not _comes_soon(found):
                 break
             pause(SECONDS)
     except KeyboardInterrupt:
         return
     if for_programs is None:
-        out(texts().raw("push.watched"))
+        out(texts().raw("push.watched" if waited else "push.watched_nothing"))
+
+
+def _comes_soon(found: Sequence[Standing]) -> bool:
+    soon = datetime.now(UTC) + SOON
+    return any(one.next_at is not None and one.next_at < soon for one in found)
 
 
 def _draw(lines: Sequence[str], before: Sequence[str]) -> Sequence[str]:

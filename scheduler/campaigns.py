@@ -172,7 +172,7 @@ def progress(
     coming = [one for one in waiting if one.mine and one.not_before is not None and one.not_before > now]
     instants = [one.not_before for one in coming if one.not_before is not None]
     if not waiting:
-        return Progress(held=len(held), driven=bool(rows.alive(session, now)))
+        return Progress(seconds=0.0, held=len(held), driven=bool(rows.alive(session, now)))
     bots = {one.bot for one in (*turn, *coming)}
     ready = [one for one in ready if one.bot in bots]
     sent, over = _lately(session, waiting[0].id, bots, now)

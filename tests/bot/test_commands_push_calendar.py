@@ -21,7 +21,7 @@ from bot.settings import Settings
 from engagement.kernel import Outcome, Outgoing, Receipt
 from knowledge.errors import KnowledgeRefusal
 from prompts.campaigns import FOLDER, packs
-from scheduler.campaigns import Progress
+from scheduler.campaigns import Progress, Standing
 from storage.audit import AuditRow
 from storage.campaigns import Campaign, Delivery, Fire
 from storage.engine import Session
@@ -430,6 +430,17 @@ def test_watching_ends_when_nothing_waits(capsys: pytest.CaptureFixture[str]) ->
     left = [Progress(held=1), Progress()]
     push_watching.follow(lambda: ([], left.pop(0)), lambda *_: [], lambda _, one: {"held": one.held}, waits.append)
     assert capsys.readouterr().out.splitlines() == ['{"held": 1}', '{"held": 0}']
+
+
+def test_watching_waits_for_what_comes_soon(capsys: pytest.CaptureFixture[str]) -> None:
+    def due(minutes: int) -> list[Standing]:
+        return [Standing("k", "topic", "", "running", next_at=datetime.now(UTC) + timedelta(minutes=minutes))]
+
+    looks = [(due(5), Progress()), (due(1440), Progress(ready=1)), (due(1440), Progress())]
+    push_watching.follow(lambda: looks.pop(0), lambda _, one: [f"{one.ready}"], None, lambda _: None)
+    assert capsys.readouterr().out.splitlines() == ["0", "1", "0", "推完了。"]
+    push_watching.follow(lambda: (due(11), Progress()), lambda *_: [], None, lambda _: None)
+    assert "没有在排队的" in capsys.readouterr().out
 
 
 def test_watching_can_be_left(capsys: pytest.CaptureFixture[str]) -> None:
