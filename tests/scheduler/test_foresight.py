@@ -242,7 +242,9 @@ async def test_on_postgresql_nothing_is_left_behind_and_nobody_waits(
 
     def meanwhile(_session: Session) -> None:
         begun = time.perf_counter()
-        here.database.write_now(lambda s: s.add(Campaign(key=f"other{len(seen)}", kind="x", created_at=here.clock.now())))
+        here.database.write_now(
+            lambda s: s.add(Campaign(key=f"other{len(seen)}", kind="x", created_at=here.clock.now()))
+        )
         seen.append(time.perf_counter() - begun)
 
     found = foresee(here.database, here.jobs, DAY, DAY + timedelta(days=300), here.clock.now(), [group], meanwhile)
