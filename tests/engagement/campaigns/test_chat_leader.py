@@ -65,6 +65,12 @@ def test_neighbours_see_what_comes_and_no_button(stage: Stage) -> None:
     assert keys(stage.say("李阿姨", "活动 1", private=True)) == ["guard.leader_only"]
 
 
+def test_a_sentence_that_asks_what_comes_is_shown_it(stage: Stage) -> None:
+    question = stage.say("李阿姨", "签到")[0]
+    assert keys(stage.say("李阿姨", "群里最近有什么活动？", quoting=question)) == ["campaigns.list_here"]
+    assert dm(stage, "接下来的活动有哪些").key == "campaigns.list"
+
+
 def test_nothing_comes(tmp_path: Path) -> None:
     assert dm(scene.scene(tmp_path), "活动").key == "campaigns.list_none"
 
