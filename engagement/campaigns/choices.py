@@ -14,7 +14,7 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement import calendar, rhythm
-from engagement.campaigns import jobs, rules, service, words
+from engagement.campaigns import rules, saying, service, words
 from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
 from engagement.feature import Context, GroupView
@@ -140,7 +140,7 @@ def coming(session: Session, group: Group, now: datetime, within: timedelta = AH
 
 
 def _is_off(plan: Plan, group: Group) -> bool:
-    return jobs.is_off(plan, group.settings or {})
+    return saying.is_off(plan, group.settings or {})
 
 
 def states(session: Session, plan: Plan, group_id: int, person_id: int | None = None) -> Mapping[date, tuple[str, str]]:

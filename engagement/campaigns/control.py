@@ -13,7 +13,7 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement import calendar, rhythm
-from engagement.campaigns import charge, jobs, service, words
+from engagement.campaigns import charge, saying, service, words
 from engagement.campaigns.charge import Charge
 from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
@@ -188,7 +188,7 @@ def trial(ctx: Context) -> Sequence[Reply]:
     begun = calendar.local_day(row.created_at, row.zone) - calendar.EPOCH if plan.joined else None
     day = beat.local_day + begun if begun is not None else beat.local_day
     _, at = next(rhythm.instants([(day, beat.minute)], 0, row.zone))
-    shown = jobs.preview(ctx.session, plan, beat, view, day)
+    shown = saying.preview(ctx.session, plan, beat, view, day)
     values = {**shown.values, "when": words.day(day), "time": words.clock(at, row.zone), "group": row.name}
     key = "campaigns.trial_private" if plan.audience == "leaders" else "campaigns.trial"
     return [Reply(key, values, [shown.key, *shown.tails], card=shown.card)]

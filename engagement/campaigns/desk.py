@@ -13,7 +13,7 @@ from sqlalchemy import func
 from sqlmodel import and_, col, or_, select
 
 from engagement.calendar import EPOCH, local_day
-from engagement.campaigns import jobs, service
+from engagement.campaigns import saying, service
 from engagement.campaigns.tables import Beat, Plan
 from engagement.feature import GroupView
 from engagement.kernel import Reply
@@ -120,7 +120,7 @@ def _state(session: Session, plan: Plan) -> str:
 def lines(session: Session, paper: Paper) -> list[Line]:
     """Return what a plan says, by day."""
     beats = session.exec(select(Beat).where(Beat.plan_id == paper.id).order_by(col(Beat.local_day))).all()
-    own = wordings.of_slots(session, [jobs.slot(one) for one in beats])
+    own = wordings.of_slots(session, [saying.slot(one) for one in beats])
     return [
         Line(
             one.id or 0,
@@ -132,7 +132,7 @@ def lines(session: Session, paper: Paper) -> list[Line]:
             one.text,
             one.other,
             one.poster,
-            own.get(jobs.slot(one), {}),
+            own.get(saying.slot(one), {}),
         )
         for number, one in enumerate(beats, start=1)
     ]
@@ -164,7 +164,7 @@ def preview(session: Session, paper: Paper, line: Line, group: Group) -> Preview
     if shift is None:
         shift = (local_day(group.created_at, group.zone) - EPOCH).days if plan.joined else 0
     day = beat.local_day + timedelta(days=shift)
-    return Preview(jobs.preview(session, plan, beat, view, day), day, jobs.is_off(plan, view.settings))
+    return Preview(saying.preview(session, plan, beat, view, day), day, saying.is_off(plan, view.settings))
 
 
 def first_group(session: Session, paper: Paper) -> Group | None:
@@ -207,7 +207,7 @@ def withdraw(session: Session, paper: Paper, now: datetime) -> Paper:
 def reword(session: Session, line: Line, scope: str, text: str, by: int | None, now: datetime) -> None:
     """Give a beat other words in a scope; an empty text gives the ready ones back."""
     beat = session.get_one(Beat, line.id)
-    wordings.write(session, jobs.slot(beat), scope, text, by, now)
+    wordings.write(session, saying.slot(beat), scope, text, by, now)
     _note(session, "calendar.worded", now, session.get_one(Plan, beat.plan_id), by)
 
 

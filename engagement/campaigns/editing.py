@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from sqlmodel import select as pick
 
 from engagement import actions, rooms
-from engagement.campaigns import choices, jobs, words
+from engagement.campaigns import choices, saying, words
 from engagement.campaigns.choices import Coming
 from engagement.campaigns.tables import Beat
 from engagement.errors import Refusal
@@ -87,21 +87,23 @@ def _meant(ctx: Context, beat_id: int) -> Coming:
 
 def _own(ctx: Context, beat: Beat) -> str:
     """Return the words that the group alone has."""
-    wanted = pick(Wording).where(Wording.slot == jobs.slot(beat), Wording.scope == f"group:{ctx.here.id}")
+    wanted = pick(Wording).where(Wording.slot == saying.slot(beat), Wording.scope == f"group:{ctx.here.id}")
     row = ctx.session.exec(wanted).first()
     return row.text if row is not None else ""
 
 
 def _question(ctx: Context, one: Coming, digest: int = 0) -> Reply:
     """Show what the group would read as it stands, with its variables, and ask for other words."""
-    own = wordings.own(ctx.session, [jobs.slot(one.beat)], [ctx.here.id]).get((jobs.slot(one.beat), ctx.here.id), "")
+    own = wordings.own(ctx.session, [saying.slot(one.beat)], [ctx.here.id]).get(
+        (saying.slot(one.beat), ctx.here.id), ""
+    )
     mine = _own(ctx, one.beat)
     at = f"{one.beat.id}.{ctx.here.id}"
     values = {
         "name": one.here.plan.name,
         "day": words.day(one.day),
         "title": one.beat.title,
-        "text": (own or jobs.ready(one.here.plan, one.beat, ctx.here.id)).splitlines(),
+        "text": (own or saying.ready(one.here.plan, one.beat, ctx.here.id)).splitlines(),
         "most": MOST_TEXT["groups"],
         "group": ctx.here.name,
     }
@@ -158,10 +160,10 @@ def _taken(ctx: Context, one: Coming, text: str, known: int) -> Reply:
 
 def _changed(ctx: Context, one: Coming, text: str, told: str, did: str) -> Reply:
     """Write words (empty: none of its own), and show what the group will read now."""
-    slot = jobs.slot(one.beat)
+    slot = saying.slot(one.beat)
     before = wordings.write(ctx.session, slot, f"group:{ctx.here.id}", text, ctx.actor.person_id, ctx.now)
     _note(ctx, one.beat)
-    shown = jobs.preview(ctx.session, one.here.plan, one.beat, ctx.here, one.day)
+    shown = saying.preview(ctx.session, one.here.plan, one.beat, ctx.here, one.day)
     undo = actions.note(
         ctx, CHANGE, {"slot": slot, "text": before}, did, {"plan": one.here.plan.name, "day": words.day(one.day)}
     )

@@ -21,7 +21,7 @@ from sqlmodel import select as pick
 
 from engagement import calendar
 from engagement.campaigns import rules, service
-from engagement.campaigns.jobs import slot
+from engagement.campaigns.saying import slot
 from engagement.campaigns.tables import Beat, Echo, Plan
 from storage import wordings
 from storage.campaigns import Campaign, Delivery, Schedule

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from engagement import actions, rooms
-from engagement.campaigns import choices, control, jobs, kinds, progress, rules, words
+from engagement.campaigns import choices, control, kinds, progress, rules, saying, words
 from engagement.campaigns.choices import Coming, Here
 from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
@@ -159,7 +159,7 @@ def _shown(ctx: Context, here: Here, page: int | None = None, told: Sequence[str
     tails = ["campaigns.one_some"] if len(rows) < len(everything) else []
     if here.shift and not plan.joined:
         tails.append("campaigns.one_later" if here.shift > 0 else "campaigns.one_earlier")
-    if jobs.is_off(plan, ctx.here.settings):
+    if saying.is_off(plan, ctx.here.settings):
         tails.append("campaigns.one_night" if plan.night else "campaigns.one_kind_off")
         values["kind"] = words.named_forms([plan.form])
     else:
@@ -254,7 +254,7 @@ def _part(ctx: Context, here: Here, *, on: bool) -> Reply:
     undo = actions.note(
         ctx, choices.CHANGE, before, "campaigns.did_join" if on else "campaigns.did_leave", {"plan": here.plan.name}
     )
-    off = on and jobs.is_off(here.plan, ctx.here.settings)
+    off = on and saying.is_off(here.plan, ctx.here.settings)
     values["kind"] = words.named_forms([here.plan.form])
     tails = ["campaigns.joined_night" if here.plan.night else "campaigns.joined_off"] if off else []
     return Reply("campaigns.part_on" if on else "campaigns.part_off", values, tails, buttons=[undo])
@@ -354,7 +354,7 @@ def trial(ctx: Context) -> Sequence[Reply]:
     if place is None:
         raise Refusal("guard.old_button")
     one = everything[place]
-    shown = jobs.preview(ctx.session, here.plan, one.beat, ctx.here, one.day)
+    shown = saying.preview(ctx.session, here.plan, one.beat, ctx.here, one.day)
     values = {
         **shown.values,
         "when": words.day(one.day),

@@ -11,7 +11,7 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement import actions, rooms
-from engagement.campaigns import choices, jobs, words
+from engagement.campaigns import choices, saying, words
 from engagement.campaigns.choices import Coming
 from engagement.campaigns.tables import Plan
 from engagement.errors import Refusal
@@ -211,6 +211,6 @@ def _first_days(ctx: Context, group: Group) -> Sequence[Coming]:
             here = choices.find(ctx.session, plan.id or 0, group)
         except Refusal:
             continue
-        if here.enabled and not jobs.is_off(plan, group.settings or {}):
+        if here.enabled and not saying.is_off(plan, group.settings or {}):
             return choices.beats(ctx.session, here, group)
     return ()
