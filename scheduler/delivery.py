@@ -177,6 +177,7 @@ async def _one(work: _Round, due: rows.Due) -> str:
     work.result.add("along", len(taken.along))
     if taken.message.card is not None:
         taken = replace(taken, message=await work.conduct.illustrate(taken.message))
+    await work.gate.pace(due.channel, due.account, work.clock, pause=work.conduct.pause)
     if work.conduct.stopping():
         # Nothing was said yet; if another process has taken it for dead meanwhile, nothing changes.
         now = work.clock.now()

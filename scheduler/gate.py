@@ -15,9 +15,10 @@ Source: ADR-0004; https://core.telegram.org/bots/faq (about 30 messages a second
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import BigInteger, bindparam, case, literal, select, update
@@ -30,6 +31,10 @@ from storage.statements import Prepared
 
 _SECOND = 1_000_000
 _KEEP_NAMES = 20_000
+_PACED_FROM = 5.0
+"""Messages a second from which on they are counted by the second; slower ones are far enough apart."""
+_CATCH_UP = _SECOND
+_MOST_COUNTED = 2048
 
 Pause = Callable[[float], Awaitable[None]]
 
@@ -61,11 +66,13 @@ class Limit:
     Attributes:
         interval: between two messages in the long run.
         tolerance: how far ahead of its time a message may be: (burst - 1) intervals.
+        paced: what goes out is counted once more when it goes, so that lost time may be made up for.
     """
 
     name: str
     interval: int
     tolerance: int
+    paced: bool = False
 
     @property
     def for_pushes(self) -> int:
@@ -82,7 +89,8 @@ def limits(rates: Rates, channel: str, account: str, conversation: str) -> tuple
         found.append(Limit(f"{channel}:{account}:{conversation}"[:200], interval, interval * (burst - 1)))
     if rates.per_second:
         interval = round(_SECOND / rates.per_second)
-        found.append(Limit(f"{channel}:{account}", interval, interval * (rates.burst - 1)))
+        paced = rates.per_second >= _PACED_FROM
+        found.append(Limit(f"{channel}:{account}", interval, interval * (rates.burst - 1), paced))
     return tuple(found)
 
 
@@ -217,7 +225,9 @@ class MemorySlots:
                     return ahead / _SECOND
         longest = 0
         for limit in wanted:
-            start = max(self._tat.get(limit.name, 0), moment)
+            # Time that pushes lost because this process was not awake is made up for; RateGate.pace() spreads it.
+            lost = _CATCH_UP if push and limit.paced else 0
+            start = max(self._tat.get(limit.name, 0), moment - lost)
             longest = max(longest, start - limit.tolerance - moment)
             self._put(limit.name, start + limit.interval, moment)
         return longest / _SECOND
@@ -245,13 +255,17 @@ class RateGate:
         self._slots = slots
         self._rates = rates
         self._lanes: dict[tuple[str, str], asyncio.Lock] = {}
+        self._doors: dict[tuple[str, str], asyncio.Lock] = {}
+        self._gone: dict[tuple[str, str], deque[datetime]] = {}
 
     async def reply(self, channel: str, account: str, conversation: str, now: datetime) -> float:
         """Take a slot for an answer; returns the seconds to wait before sending it (mostly 0.0)."""
         rates = self._rates.get(channel)
         if rates is None:
             return 0.0
-        return await self._slots.reserve(limits(rates, channel, account, conversation), now, push=False)
+        wait = await self._slots.reserve(limits(rates, channel, account, conversation), now, push=False)
+        self._count(channel, account, rates, now + timedelta(seconds=wait))
+        return wait
 
     async def stamp(self, channel: str, account: str, now: datetime) -> float:
         """Take a slot for an emoji on somebody's message: no message, so a group's limit does not hold it."""
@@ -259,7 +273,9 @@ class RateGate:
         if rates is None:
             return 0.0
         overall = replace(rates, group_per_minute=0.0)
-        return await self._slots.reserve(limits(overall, channel, account, ""), now, push=False)
+        wait = await self._slots.reserve(limits(overall, channel, account, ""), now, push=False)
+        self._count(channel, account, rates, now + timedelta(seconds=wait))
+        return wait
 
     async def push(
         self, channel: str, account: str, conversation: str, clock: Clock, *, pause: Pause, patience: float
@@ -280,6 +296,30 @@ class RateGate:
                 if wait == 0.0 or wait > patience:
                     return wait
                 await pause(wait)
+
+    async def pace(self, channel: str, account: str, clock: Clock, *, pause: Pause) -> None:
+        """Wait, right before a push goes out, until one more fits into the second.
+
+        Between its slot and its going out a row is committed, and commits come in groups: pushes with slots well apart would
+        go out at once, and the platform counts what arrives in any one second.
+        """
+        rates = self._rates.get(channel)
+        if rates is None or rates.per_second < _PACED_FROM:
+            return
+        most = int(rates.per_second) + 1
+        # A little longer than a second, as far as the rate allows: on the way they come closer together.
+        span = timedelta(seconds=max(1.0, most / rates.per_second * 0.99))
+        async with self._doors.setdefault((channel, account), asyncio.Lock()):
+            gone = self._gone.setdefault((channel, account), deque(maxlen=_MOST_COUNTED))
+            if len(gone) >= most:
+                wait = (gone[-most] + span - clock.now()).total_seconds()
+                if 0 < wait <= span.total_seconds():
+                    await pause(wait)
+            gone.append(clock.now())
+
+    def _count(self, channel: str, account: str, rates: Rates, at: datetime) -> None:
+        if rates.per_second >= _PACED_FROM:
+            self._gone.setdefault((channel, account), deque(maxlen=_MOST_COUNTED)).append(at)
 
     async def closed(self, channel: str, account: str, conversation: str, until: datetime) -> None:
         """Remember that the platform takes nothing for a conversation before ``until``."""

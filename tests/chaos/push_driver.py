@@ -1,30 +1,37 @@
 """The process that is killed: plans and delivers with the real engine, and ends when every row has reached its end.
 
-python -m tests.chaos.push_driver DIRECTORY PORT PUSHES [DATABASE_URL]
+    python -m tests.chaos.push_driver DIRECTORY PORT PUSHES [DATABASE_URL]
+
+``TUANTUAN_DEAD_AFTER`` shortens the seconds after which a silent process is taken for dead.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import structlog
 from pydantic import SecretStr
 from sqlalchemy import func
-from sqlmodel import select
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import col, select
 
 from engagement.clocks import SystemClock
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt, Reply
-from scheduler.engine import Engine, Parts
-from scheduler.gate import no_gate
-from storage.campaigns import Delivery
+from engagement.rhythm import Moment, Rhythm
+from scheduler import rows
+from storage.campaigns import Campaign, Delivery
 from storage.engine import DatabaseSettings, Session, open_database
+
+TOPIC, OWN, SETTLEMENT = "topic", "own", "settlement"
+ENDED = ("sent", "skipped", "failed", "unknown", "cancelled")
 
 
 def plan(_session: Session, occurrences: Sequence[Occurrence], _now: datetime) -> Sequence[Planned]:
@@ -43,7 +50,26 @@ def plan(_session: Session, occurrences: Sequence[Occurrence], _now: datetime) -
     ]
 
 
-JOB = JobSpec(kind="topic", minute=0, plan=plan, grace_minutes=24 * 60, ignores_quiet=True)
+def moments(session: Session, ids: Collection[int]) -> Mapping[int, Sequence[Moment]]:
+    """Return the day and the minute that stand in a campaign's key, ``own:2026-12-01:480``."""
+    found = session.exec(select(Campaign).where(col(Campaign.id).in_(ids))).all()
+    return {
+        one.id: [(date.fromisoformat(one.key.split(":")[1]), int(one.key.split(":")[2]))]
+        for one in found
+        if one.id is not None
+    }
+
+
+def _job(kind: str, **changes: object) -> JobSpec:
+    return JobSpec(kind=kind, minute=0, plan=plan, grace_minutes=24 * 60, ignores_quiet=True, **changes)  # type: ignore[arg-type]
+
+
+JOBS = (
+    _job(TOPIC, merges=True),
+    _job(OWN, merges=True, rhythm=Rhythm(moments, lambda *_: 0, lambda *_: True)),
+    _job(SETTLEMENT, resend_ambiguous=False),
+)
+"""A daily push and a campaign with days of its own, which are said in one message, and one that is never said twice."""
 
 
 class HttpSender:
@@ -54,10 +80,10 @@ class HttpSender:
         self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10, limits=limits, trust_env=False)
 
     async def send(self, message: Outgoing) -> Receipt:
+        """Name every delivery that the message says."""
+        said = "|".join(str(values["delivery"]) for values in (message.values, *(one.values for one in message.more)))
         try:
-            answer = await self.client.post(
-                "/send", json={"id": message.values["delivery"], "conversation": message.conversation}
-            )
+            answer = await self.client.post("/send", json={"id": said, "conversation": message.conversation})
         except (httpx.ConnectError, httpx.PoolTimeout):
             return Receipt(Outcome.RETRY, retry_after=0.5)
         except httpx.HTTPError:
@@ -68,23 +94,34 @@ class HttpSender:
 
 
 async def main(directory: Path, port: int, pushes: int, url: str) -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    """Work until the end."""
+    from scheduler.engine import Engine, Parts
+    from scheduler.gate import no_gate
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     database = open_database(directory, DatabaseSettings(url=SecretStr(url)))
     sender = HttpSender(port)
-    engine = Engine(Parts(directory, database, (JOB,), {"play": sender}, SystemClock(), no_gate(), url=url))
+    engine = Engine(Parts(directory, database, JOBS, {"play": sender}, SystemClock(), no_gate(), url=url))
     await engine.start()
     print("started", flush=True)
 
     def closed(session: Session) -> int:
-        states = ("sent", "skipped", "failed", "unknown", "cancelled")
-        return session.exec(select(func.count()).select_from(Delivery).where(Delivery.state.in_(states))).one()  # type: ignore[attr-defined]
+        wanted = select(func.count()).select_from(Delivery).where(col(Delivery.state).in_(ENDED))
+        return session.exec(wanted).one()
 
-    while await database.read(closed) < pushes:  # noqa: ASYNC110 - rows in a database, no event to wait for
+    done = 0
+    while done < pushes:
         await asyncio.sleep(0.2)
+        try:
+            done = await database.read(closed)
+        except DBAPIError:  # its connection was cut
+            continue
     await engine.stop()
     await sender.client.aclose()
     database.close()
 
 
 if __name__ == "__main__":
+    if seconds := os.environ.get("TUANTUAN_DEAD_AFTER"):
+        rows.DEAD_AFTER = timedelta(seconds=float(seconds))
     asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] if len(sys.argv) > 4 else ""))

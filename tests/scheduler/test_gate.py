@@ -47,6 +47,7 @@ async def send_all(gate: RateGate, clock: SetClock, conversations: list[str]) ->
     for conversation in conversations:
         while wait := await gate.push("telegram", "bot", conversation, clock, pause=pause, patience=0.5):
             await pause(wait)
+        await gate.pace("telegram", "bot", clock, pause=pause)
         times.append((clock.now() - NOW).total_seconds())
     return times
 
@@ -54,8 +55,44 @@ async def send_all(gate: RateGate, clock: SetClock, conversations: list[str]) ->
 async def test_a_bot_stays_below_thirty_a_second_and_near_its_rate(slots: MemorySlots | RowSlots) -> None:
     gate = RateGate(slots, {"telegram": TELEGRAM})
     times = await send_all(gate, SetClock(NOW), [f"g{n}" for n in range(300)])
-    assert most_within(times, 1.0) <= 30
+    assert most_within(times, 1.0) <= 28
     assert 300 / times[-1] > 26.5
+
+
+async def test_what_was_lost_while_the_machine_was_busy_is_made_up_for_without_a_flood() -> None:
+    """Now and then a push is held up by a quarter of a second: as many go out in the end, and no second has one more."""
+    gate = RateGate(MemorySlots(), {"telegram": TELEGRAM})
+    clock = SetClock(NOW)
+
+    async def pause(seconds: float) -> None:
+        clock.set(clock.now() + timedelta(seconds=seconds))
+
+    times: list[float] = []
+    for n in range(600):
+        assert await gate.push("telegram", "bot", f"g{n}", clock, pause=pause, patience=0.5) == 0.0
+        if n % 50 == 0:
+            await pause(0.25)
+        await gate.pace("telegram", "bot", clock, pause=pause)
+        times.append((clock.now() - NOW).total_seconds())
+    assert 600 / times[-1] > 26.5
+    assert most_within(times, 1.0) <= 28
+
+
+async def test_answers_count_for_the_second_in_which_pushes_go_out() -> None:
+    gate = RateGate(MemorySlots(), {"telegram": TELEGRAM})
+    clock = SetClock(NOW)
+    waits: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        waits.append(seconds)
+
+    for n in range(28):
+        await gate.reply("telegram", "bot", f"g{n}", NOW - timedelta(seconds=0.5))
+    await gate.pace("telegram", "bot", clock, pause=pause)
+    assert len(waits) == 1
+    await gate.pace("telegram", "another", clock, pause=pause)
+    await gate.pace("play", "bot", clock, pause=pause)
+    assert len(waits) == 1, "another bot, and a channel without limits"
 
 
 async def test_a_group_never_sees_more_than_twenty_a_minute(slots: MemorySlots | RowSlots) -> None:
@@ -142,7 +179,7 @@ def test_the_gate_fits_the_installation(database: Database) -> None:
 def test_rates_become_limits() -> None:
     group, bot = limits(TELEGRAM, "telegram", "bot", "g1")
     assert group == Limit("telegram:bot:g1", 4_000_000, 16_000_000)
-    assert bot == Limit("telegram:bot", 37037, 74074)
+    assert bot == Limit("telegram:bot", 37037, 74074, paced=True)
     assert limits(Rates(), "x", "y", "z") == ()
 
 

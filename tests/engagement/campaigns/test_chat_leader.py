@@ -101,6 +101,34 @@ def test_not_taking_part_and_back(stage: Stage) -> None:
     assert dm(stage, "参加 1").key == "campaigns.over"
 
 
+def test_every_button_under_a_campaign(stage: Stage) -> None:
+    """活动 1 → 不参加 → 活动 1 → 参加 → 换日子 → 晚 2 天; each says what it did."""
+    one = dm(stage, "活动 1")
+    assert press(stage, one, "campaigns.button_leave").key == "campaigns.part_off"
+    out = dm(stage, "活动 1")
+    assert out.tails == ("campaigns.one_left",) and labels(out) == ["button_join"]
+    assert "（不参加）" in shown(dm(stage, "活动"))
+    assert press(stage, out, "campaigns.button_join").key == "campaigns.part_on"
+    ways = press(stage, one, "campaigns.button_move")
+    later = next(button for button in ways.buttons if button.key.endswith(".5"))
+    assert "6 月 20 日（周日）" in shown(dm(stage, button=later.key))
+    assert labels(dm(stage, "换日子 1"))[3] == "button_own_days"
+    assert dm(stage, "换日子 1 原来").key == "campaigns.moved"
+    assert dm(stage, button=f"cal_shift:1.{stage.group_id}.99").key == "campaigns.move_far"
+    assert dm(stage, button=f"cal_try:1.{stage.group_id}.99999").key == "guard.old_button"
+    assert dm(stage, button=f"cal_kind:99.1.{stage.group_id}").key == "guard.old_button"
+
+
+def test_a_long_campaign_has_pages(stage: Stage) -> None:
+    stage.database.write_now(lambda s: s.add(Region(name="东区")))
+    (long,) = scene.plan(stage, pack({"weekly": "wed"}, key="weeks", name="每周三"))
+    one = dm(stage, f"活动 {long}")
+    assert len(one.values["rows"]) == 8 and one.tails[0] == "campaigns.one_some"  # type: ignore[arg-type]
+    assert "（过了）" in shown(one)
+    further = press(stage, one, "campaigns.button_page")
+    assert further.values["rows"] != one.values["rows"]
+
+
 def test_what_waits_for_the_morning_does_not_come_after_all(stage: Stage) -> None:
     """A push that waits for the end of the quiet hours is left out, and goes out when the leader comes back in time."""
     stage.change(quiet_from=9 * 60, quiet_to=12 * 60)

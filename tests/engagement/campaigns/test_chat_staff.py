@@ -162,6 +162,26 @@ def test_a_manager_looks_after_one_region(stage: Stage) -> None:
     assert dm(stage, f"活动进度 {west}", who=EAST).key == "campaigns.unknown_plan"
 
 
+def test_who_leads_a_group_and_is_of_the_staff_has_both(stage: Stage) -> None:
+    """His own group's comes first; what only the staff see yet is shown as the staff see it."""
+    scene.grant(stage, LEADER)
+    assert dm(stage, "活动 2", who=LEADER).key == "campaigns.plan"
+    assert dm(stage, "批准 2", who=LEADER).key == "campaigns.approved"
+    assert dm(stage, "活动 2", who=LEADER).key == "campaigns.one"
+    assert dm(stage, "活动", who=LEADER).key == "campaigns.list"
+    assert dm(stage, "暂停活动 2", who=LEADER).key == "campaigns.paused"
+
+
+def test_what_is_finished_can_only_be_looked_at(stage: Stage) -> None:
+    dm(stage, "批准 2", who=BOB)
+    run(stage, "2027-06-22T10:00")
+    run(stage, "2027-06-29T10:00")
+    assert campaign(stage) == "finished"
+    assert dm(stage, "取消活动 2", who=BOB).key == "campaigns.finished"
+    assert dm(stage, "活动进度 2", who=BOB).key == "campaigns.progress"
+    assert dm(stage, "参加 2", who=LEADER).key == "campaigns.over"
+
+
 def test_a_manager_without_a_region_and_somebody_without_a_role(stage: Stage) -> None:
     scene.grant(stage, "新经理", "manager")
     assert dm(stage, "活动草稿", who="新经理").key == "campaigns.no_region"
