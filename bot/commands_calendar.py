@@ -6,7 +6,6 @@ Rows are the truth, so these commands work beside a running server as well; only
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,7 @@ import typer
 
 from bot import commands_deciding, commands_trial
 from bot.beside import program_beside
-from bot.plans import beat_of, check_scope, in_words, lexicons, plan_of, previewed, row_of
+from bot.plans import beat_of, check_scope, in_words, lexicons, plan_of, previewed, row_of, year_of
 from bot.push_terminal import (
     AsJson,
     BeatName,
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from storage.engine import Session
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…")]
-Year = Annotated[int, typer.Option("--year", min=0, max=2099, help=texts().raw("push.option_year"))]
+Year = Annotated[int, typer.Option("--year", help=texts().raw("push.option_year"))]
 
 
 # ------------------------------------------------------------------ files
@@ -54,7 +53,7 @@ def check(files: Files, year: Year = 0, as_json: AsJson = False) -> None:
     results = []
     known = [rules.lexicon(wordlists.words())]
     for path in files:
-        pack, found = campaign_check.of_file(path, year or datetime.now(UTC).year, known)
+        pack, found = campaign_check.of_file(path, year_of(year), known)
         results.append((path, pack, found))
     wrong = [path for path, pack, found in results if pack is None or any(one.wrong for one in found)]
     if as_json:
@@ -91,7 +90,7 @@ def take(
 
     with program_beside(data) as program:
         now = program.clock.now()
-        wanted = year or datetime.now(UTC).year
+        wanted = year_of(year)
         check_scope(program, scope)
         known = program.database.read_now(lambda session: lexicons(session, scope))
         pack, found = campaign_check.of_file(file, wanted, known)
@@ -120,7 +119,7 @@ def calendar(year: Year = 0, data: Data = Path("data"), as_json: AsJson = False)
     from engagement.campaigns import desk
 
     with program_beside(data) as program:
-        found = program.database.read_now(lambda session: desk.papers(session, year))
+        found = program.database.read_now(lambda session: desk.papers(session, year_of(year) if year else 0))
     if as_json:
         show({"plans": [row_of(one) for one in found]})
         return

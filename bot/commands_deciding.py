@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +32,8 @@ def _decide(data: Path, as_json: bool, act: Callable[[Session, Program], Paper],
         show(row_of(plan))
     else:
         say(done, **in_words(plan))
+        if done == "approved" and not plan.joined and plan.last_day < datetime.now(UTC).date():
+            say("approved_past")
 
 
 def approve(key: Key, by: By = "", data: Data = Path("data"), as_json: AsJson = False) -> None:

@@ -98,7 +98,7 @@ def _shown(one: Letter) -> dict[str, Any]:
 
 
 def resend(
-    ids: Annotated[list[int], typer.Argument(metavar="ID…")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID…")],
     data: Data = Path("data"),
     yes: Yes = False,
     as_json: AsJson = False,
@@ -107,7 +107,7 @@ def resend(
     from scheduler import letters
 
     with program_beside(data) as program:
-        numbers = list(dict.fromkeys(ids))
+        numbers = list(dict.fromkeys(map(_number, ids)))
         # Looked at first, so that nobody confirms what cannot be done.
         _try(lambda: program.database.read_now(lambda session: letters.check(session, numbers)))
         sure(yes, "sure_resend", count=len(numbers))
@@ -122,7 +122,7 @@ def resend(
 
 
 def settle(
-    number: Annotated[int, typer.Argument(metavar="ID")],
+    letter: Annotated[str, typer.Argument(metavar="ID")],
     how: Annotated[str, typer.Argument(metavar="sent|skip")],
     data: Data = Path("data"),
     as_json: AsJson = False,
@@ -132,7 +132,7 @@ def settle(
 
     if how not in ("sent", "skip"):
         raise fail("settle_how", how=how[:20])
-    state = "sent" if how == "sent" else "skipped"
+    number, state = _number(letter), "sent" if how == "sent" else "skipped"
     with program_beside(data) as program:
         now = program.clock.now()
         _try(lambda: program.database.write_now(lambda session: letters.settle(session, number, state, now)))
@@ -140,6 +140,12 @@ def settle(
         show({"id": number, "state": state})
     else:
         say(f"settled_{state}", number=number)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise fail("bad_number", number=text[:40])
+    return int(text)
 
 
 def _try(work: Any) -> Any:

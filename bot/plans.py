@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from engagement.moderation.rules import Lexicon
     from storage.engine import Session
 
+FIRST_YEAR, LAST_YEAR = 2020, 2099
+
 
 def plan_of(session: Session, text: str) -> Paper:
     """Find a plan; ends the command when there is none."""
@@ -35,6 +37,13 @@ def beat_of(session: Session, plan: Paper, text: str) -> Line:
     if found is None:
         raise fail("no_beat", beat=text[:40], name=plan.name, plan=plan.key, count=plan.beats)
     return found
+
+
+def year_of(wanted: int) -> int:
+    """Return the year that is meant, this one when none is; ends the command when it is none of this century."""
+    if wanted and not FIRST_YEAR <= wanted <= LAST_YEAR:
+        raise fail("bad_year", year=wanted, first=FIRST_YEAR, last=LAST_YEAR)
+    return wanted or datetime.now(UTC).year
 
 
 def campaign_key(session: Session, text: str) -> str:

@@ -218,13 +218,9 @@ def test_a_draft_is_approved_and_taken_back(played: Path, tmp_path: Path, progra
     assert as_json(played, "withdraw", key)["state"] == "draft"
     refused(played, "resume", key, words="先批准")
     assert as_json(played, "approve", key)["state"] == "approved"
-    acts = [row.action for row in program.database.read_now(lambda s: s.exec(select(AuditRow)).all())]
-    assert [one for one in acts if one.startswith("calendar.")][:4] == [
-        "calendar.planned",
-        "calendar.approved",
-        "calendar.withdrawn",
-        "calendar.approved",
-    ]
+    rows = program.database.read_now(lambda s: s.exec(select(AuditRow)).all())
+    acts = [row.action for row in rows if json.loads(row.details) == {"plan": made["id"]}]
+    assert acts == ["calendar.planned", "calendar.approved", "calendar.withdrawn", "calendar.approved"]
 
 
 def test_what_has_begun_is_not_taken_back(played: Path, program: Program) -> None:
@@ -238,6 +234,13 @@ def test_what_has_begun_is_not_taken_back(played: Path, program: Program) -> Non
     program.database.write_now(fire)
     refused(played, "withdraw", plan["key"], words="已经有群收到")
     assert next(one for one in as_json(played, "calendar")["plans"] if one["id"] == plan["id"])["state"] == "running"
+
+
+def test_a_year_that_is_over_or_none_is_told(played: Path, tmp_path: Path) -> None:
+    refused(played, "import", file(tmp_path), "--year", "27", words="2020")
+    refused(played, "calendar", "--year", "20270", words="2099")
+    as_json(played, "import", file(tmp_path), "--year", "2021")
+    assert "一条也不会推" in run("approve", "spring-fair:2021", data=played).stdout
 
 
 def test_an_empty_calendar_says_what_to_do(tmp_path: Path) -> None:
@@ -406,6 +409,8 @@ def test_dead_letters_are_told_in_words_and_settled(played: Path, program: Progr
     refused(played, "resend", str(number), words="--yes")
     refused(played, "resend", str(failed), "--yes", words="不能再推")
     refused(played, "resend", "999999", "--yes", words="没有编号")
+    refused(played, "resend", "第一条", "--yes", words="编号是")
+    refused(played, "settle", "1" * 30, "sent", words="编号是")
     assert as_json(played, "resend", str(number), "--yes")["resent"] == [number]
     refused(played, "settle", str(number), "sent", words="已经有结果")
     program.database.write_now(lambda s: change_state(s, number, "unknown"))
