@@ -99,17 +99,19 @@ def _question(ctx: Context, one: Coming, digest: int = 0) -> Reply:
     )
     mine = _own(ctx, one.beat)
     at = f"{one.beat.id}.{ctx.here.id}"
+    text = own or saying.ready(one.here.plan, one.beat, ctx.here.id)
     values = {
         "name": one.here.plan.name,
         "day": words.day(one.day),
         "title": one.beat.title,
-        "text": (own or saying.ready(one.here.plan, one.beat, ctx.here.id)).splitlines(),
+        "text": text.splitlines(),
         "most": MOST_TEXT["groups"],
         "group": ctx.here.name,
     }
     buttons = [Button(f"cal_reset:{at}", "campaigns.button_reset")] if mine else []
     buttons.append(Button(f"cal_keep:{at}", "campaigns.button_keep"))
-    return Reply("campaigns.word_ask", values, buttons=buttons, subject=_subject(one.beat, ctx.here.id, digest))
+    tails = ["campaigns.word_braces"] if "{" in text else []
+    return Reply("campaigns.word_ask", values, tails, buttons=buttons, subject=_subject(one.beat, ctx.here.id, digest))
 
 
 def _subject(beat: Beat, group: int, digest: int) -> str:

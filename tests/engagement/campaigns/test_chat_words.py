@@ -41,6 +41,7 @@ def kept(stage: Stage) -> list[tuple[str, str]]:
 def test_own_words_are_shown_kept_said_and_taken_back(stage: Stage) -> None:
     question = asked(stage)
     assert "{group}聊聊米，热线 {hotline}。" in shown(question) and "180 个字" in shown(question)
+    assert question.tails == ("campaigns.word_braces",)
     done = dm(stage, "{group}今天聊米。\n\n谁家的\u200b香？", quoting=question)
     assert done.key == "campaigns.word_kept" and "阳光花园一期今天聊米。\n谁家的香？" in shown(done)
     assert labels(done)[:2] == ["button_reset", "button_again"] and done.card is not None
