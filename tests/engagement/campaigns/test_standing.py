@@ -19,7 +19,8 @@ from storage.groups import Group, Region
 from tests.engagement.campaigns.test_calendar_plans import COURSE, EVENT, JUNE, LESSON, NIGHT, planned
 from tests.scheduler.community import Town, database_at
 
-LOCAL = pytest.mark.parametrize("url", ["", pytest.param("postgres", marks=pytest.mark.postgres)])
+HERE = pytest.mark.parametrize("url", [""])
+BOTH = pytest.mark.parametrize("url", ["", pytest.param("postgres", marks=pytest.mark.postgres)])
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ WRONG: dict[str, Callable[[Session], None]] = {
 }
 
 
-@LOCAL
+@HERE
 @pytest.mark.parametrize("wrong", WRONG)
 def test_what_is_wrong_is_seen(town: Town, wrong: str) -> None:
     planned(town, EVENT)
@@ -139,7 +140,7 @@ def _left(session: Session) -> None:
     session.delete(_schedules(session, _plan(session).campaign_id)[0])
 
 
-@LOCAL
+@HERE
 @pytest.mark.parametrize("change", [_off, _cancelled, _left])
 def test_what_is_wanted_so_is_not_wrong(town: Town, change: Callable[[Session], None]) -> None:
     planned(town, EVENT)
@@ -148,7 +149,7 @@ def test_what_is_wanted_so_is_not_wrong(town: Town, change: Callable[[Session], 
     assert set(agree(town).values()) == {0}
 
 
-@LOCAL
+@BOTH
 @pytest.mark.parametrize(("scope", "groups"), [("all", 3), ("region:1", 1), ("group:2", 1), ("region:9", 0)])
 def test_only_groups_of_the_scope_count(town: Town, scope: str, groups: int) -> None:
     def region(session: Session) -> None:
@@ -161,7 +162,7 @@ def test_only_groups_of_the_scope_count(town: Town, scope: str, groups: int) -> 
     assert agree(town)[service.GROUPS] == groups
 
 
-@LOCAL
+@HERE
 @pytest.mark.parametrize(
     ("pack", "kind"),
     [(EVENT, service.GROUPS), (NIGHT, service.NIGHT), (LESSON, service.LEADERS), (COURSE, service.LEADERS)],
@@ -176,7 +177,7 @@ def test_every_kind_is_asked_by_itself(town: Town, pack: Pack, kind: str) -> Non
     assert set(agree(town).values()) == {0}, "a draft needs nothing"
 
 
-@LOCAL
+@HERE
 def test_what_counts_from_the_beginning_is_for_new_groups(town: Town) -> None:
     town.clock.set(JUNE + timedelta(days=20))
     planned(town, COURSE)
@@ -185,7 +186,7 @@ def test_what_counts_from_the_beginning_is_for_new_groups(town: Town) -> None:
     assert agree(town)[service.LEADERS] == 1
 
 
-@LOCAL
+@BOTH
 def test_all_along_a_campaign_both_agree(town: Town) -> None:
     """From weeks before to after its end; a course counts for groups that are new."""
     planned(town, EVENT, NIGHT, LESSON, COURSE)
