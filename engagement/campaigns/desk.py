@@ -69,13 +69,13 @@ class Line:
 
 
 def find(session: Session, wanted: str, today: date) -> Paper | None:
-    """Find a plan by its key, its number, or its key without the year: the one that is on or comes next, else the last."""
+    """Find a plan by key, number, name, or key without the year: the one that is on or comes next, else the last."""
     found = session.exec(select(Plan).where(Plan.key == wanted)).first()
     if found is None and wanted.isascii() and wanted.isdigit() and len(wanted) <= 18:
         found = session.get(Plan, int(wanted))
     if found is None and wanted:
-        begins = col(Plan.key).startswith(f"{wanted}:", autoescape=True)
-        rows = session.exec(select(Plan).where(begins).order_by(col(Plan.last_day))).all()
+        named = or_(col(Plan.key).startswith(f"{wanted}:", autoescape=True), col(Plan.name) == wanted)
+        rows = session.exec(select(Plan).where(named).order_by(col(Plan.last_day))).all()
         found = next((one for one in rows if one.last_day >= today), rows[-1] if rows else None)
     return None if found is None else _paper(session, found)
 

@@ -248,6 +248,13 @@ def test_an_empty_calendar_says_what_to_do(tmp_path: Path) -> None:
     refused(tmp_path / "new", "show", "nothing", words="没有这个活动")
 
 
+@pytest.mark.parametrize("wanted", ["year-gala:2026", "year-gala", "咱们群的年度盛典"])
+def test_a_plan_is_found_by_what_people_call_it(played: Path, wanted: str) -> None:
+    found = as_json(played, "show", wanted)
+    assert found["name"] == "咱们群的年度盛典"
+    assert as_json(played, "show", str(found["id"]))["key"] == found["key"]
+
+
 # ---------------------------------------------------------------- words and previews
 
 
