@@ -210,7 +210,7 @@ def test_a_draft_is_approved_and_taken_back(played: Path, tmp_path: Path, progra
         ("2027-06-15", "planned", "春天集市"),
         ("2027-06-18", "planned", "春天集市"),
     ]
-    assert mine[0]["text"] == "还有三天\n测试群的邻居，6 月 18 日见。"
+    assert mine[0]["text"] == "还有三天\n测试群的邻居，6月18日见。"
     assert as_json(played, "pause", "spring-fair") == {"campaign": key, "state": "paused"}
     assert as_json(played, "calendar", "--year", "2027")["plans"][-1]["state"] in {"approved", "paused", "running"}
     assert {one["state"] for one in as_json(played, "calendar")["plans"] if one["key"] == key} == {"paused"}

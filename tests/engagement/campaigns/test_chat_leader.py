@@ -49,7 +49,7 @@ def settings(stage: Stage) -> object:
 def test_the_next_14_days_and_what_is_only_for_the_leader(stage: Stage) -> None:
     said = dm(stage, "活动")
     assert rows(said) == [(1, "聊聊米"), (3, "t1"), (1, "上周的米")]
-    assert "**1**" not in shown(said) and "1｜6 月 18 日（周五）10:00｜会员日：聊聊米" in shown(said)
+    assert "**1**" not in shown(said) and "1｜6月18日（周五）10:00｜会员日：聊聊米" in shown(said)
     assert rows(said, "lessons") == [(4, "一课"), (4, "一课")]
     assert labels(said) == ["button_show", "button_show", "button_kinds", "button_night"]
 
@@ -206,7 +206,7 @@ def test_the_late_evening_is_said_before_it_is_opened(stage: Stage) -> None:
     assert page.key == "campaigns.night_is_not" and "22:10" in shown(page) and "免打扰" in shown(page)
     assert run(stage, "2027-06-11T22:10") == []
     opened = press(stage, page, "campaigns.button_night_on")
-    assert "第一次是 6 月 18 日（周五）22:10" in shown(opened)
+    assert "第一次是 6月18日（周五）22:10" in shown(opened)
     assert dm(stage, "打开深夜福利").key == "campaigns.night_open_already"
     assert [one.values["title"] for one in run(stage, "2027-06-18T22:10")] == ["夜话"]
     assert dm(stage, "深夜福利 关").key == "campaigns.night_closed"

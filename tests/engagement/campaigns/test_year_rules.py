@@ -83,10 +83,10 @@ def test_a_course_towards_a_day_knows_its_peak() -> None:
 def test_figures_that_nobody_knows_are_none() -> None:
     peak = date(2027, 6, 18)
     known = {"name": "n", "slogan": "s", "group": "", "leader": "", "facts": {"pickup_place": "门口"}}
-    before = rules.figures(day=date(2027, 6, 15), peak=peak, peak_words="6 月 18 日", **known)  # type: ignore[arg-type]
-    assert (before["days_left"], before["peak"], before["pickup_place"]) == (3, "6 月 18 日", "门口")
+    before = rules.figures(day=date(2027, 6, 15), peak=peak, peak_words="6月18日", **known)  # type: ignore[arg-type]
+    assert (before["days_left"], before["peak"], before["pickup_place"]) == (3, "6月18日", "门口")
     assert before["hotline"] is None and before["group"] is None and before["leader"] is None
-    on_it = rules.figures(day=peak, peak=peak, peak_words="6 月 18 日", **known)  # type: ignore[arg-type]
+    on_it = rules.figures(day=peak, peak=peak, peak_words="6月18日", **known)  # type: ignore[arg-type]
     none = rules.figures(day=peak, peak=None, peak_words="", **known)  # type: ignore[arg-type]
     assert on_it["days_left"] is None and none["peak"] is None
 
