@@ -257,7 +257,7 @@ async def test_a_leaders_own_schedule_can_be_had_before_its_time(town: Town) -> 
     change(town, shift)
     await town.advance(at("2027-06-25T00:00"))
     assert [one.local_date.day for one in town.deliveries()] == [16, 19, 21]
-    assert told(town.phone.sent)[0] == ("g0", ["还有 3 天，6 月 19 日见。"])
+    assert told(town.phone.sent)[0] == ("g0", ["还有 3 天，6月19日见。"])
 
 
 def test_the_ready_year_is_planned_once_and_follows_last_years_approval(town: Town) -> None:
