@@ -35,6 +35,8 @@ _PACED_FROM = 5.0
 """Messages a second from which on they are counted by the second; slower ones are far enough apart."""
 _CATCH_UP = _SECOND
 _MOST_COUNTED = 2048
+_CLOSEST = 0.7
+"""Part of the usual distance at which pushes follow each other while lost time is made up for."""
 
 Pause = Callable[[float], Awaitable[None]]
 
@@ -311,10 +313,14 @@ class RateGate:
         span = timedelta(seconds=max(1.0, most / rates.per_second * 0.99))
         async with self._doors.setdefault((channel, account), asyncio.Lock()):
             gone = self._gone.setdefault((channel, account), deque(maxlen=_MOST_COUNTED))
+            now = clock.now()
+            # Lost time is made up for little by little, not in a heap.
+            free = gone[-1] + timedelta(seconds=_CLOSEST / rates.per_second) if gone else now
             if len(gone) >= most:
-                wait = (gone[-most] + span - clock.now()).total_seconds()
-                if 0 < wait <= span.total_seconds():
-                    await pause(wait)
+                free = max(free, gone[-most] + span)
+            wait = (free - now).total_seconds()
+            if 0 < wait <= span.total_seconds():
+                await pause(wait)
             gone.append(clock.now())
 
     def _count(self, channel: str, account: str, rates: Rates, at: datetime) -> None:
