@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlmodel import select
 
 from engagement.calendar import instant_of, local_day, next_due
+from storage.campaigns import Campaign, Delivery, Schedule
+from storage.engine import Session
 from tests.scheduler.community import Town, job
+from tests.scheduler.test_together import DAYS as CAMPAIGN_DAYS
+from tests.scheduler.test_together import begin, own
 
 ZONES = (
     "Asia/Shanghai",
@@ -136,3 +141,138 @@ async def test_a_group_that_moves_to_another_zone_follows_its_new_morning(town: 
     assert sorted(days) == [date(2026, 11, 23), date(2026, 11, 24)]
     assert len(here.deliveries()) == 2
     assert days[date(2026, 11, 24)].due_at == datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+
+
+# ------------------------------------------------------------------ campaigns with days of their own, and pushes due once
+
+
+@pytest.mark.parametrize("zone", ZONES)
+async def test_a_campaign_and_the_day_s_topic_are_one_message_over_a_change_of_clocks(
+    zone: str, town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A campaign speaks at 02:30 and at midnight of the days around each change, the topic half an hour before or after it."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    change = (_transitions(zone, start, 365) or [datetime(2026, 3, 29, tzinfo=UTC)])[0]
+    first = local_day(change, zone) - timedelta(days=2)
+    days = [(first + timedelta(days=n), (150, 0)[n % 2]) for n in range(1, 5)]
+    monkeypatch.setitem(CAMPAIGN_DAYS, "spring", days)
+    topic = job("topic", 120, ignores_quiet=True, merges=True)
+    here = town(topic, own(ignores_quiet=True), start=instant_of(first, 600, zone))
+    (group,) = here.add(zone=zone, daily_budget=1)
+    begin(here, "spring")
+    await here.advance(instant_of(first + timedelta(days=5), 600, zone))
+    rows = here.deliveries()
+    mine = {row.local_date: row for row in rows if row.campaign_id != rows_of(here, "topic")}
+    assert sorted(mine) == [day for day, _ in days]
+    for day, minute in days:
+        row = mine[day]
+        assert row.due_at == instant_of(day, minute, zone)
+        if minute:
+            # Half an hour after the topic, in a gap at the same instant: said with it, and it costs nothing.
+            assert (row.state, row.carrier is not None or _carries(rows, row.id)) == ("sent", True)
+        else:
+            # At midnight it has the day's one message, and the topic of two o'clock is over the budget.
+            assert (row.state, row.carrier) == ("sent", None)
+    skipped = [(row.local_date, row.reason) for row in rows if row.state == "skipped"]
+    assert skipped == [(day, "budget") for day, minute in days if not minute]
+    assert set(here.unasked().values()) == {1}
+    assert len(here.phone.sent) == len({row.local_date for row in rows})
+    assert {row.group_id for row in rows} == {group}
+
+
+def rows_of(here: Town, key: str) -> int | None:
+    return here.database.read_now(lambda s: s.exec(select(Campaign.id).where(Campaign.key == key)).one())
+
+
+def _carries(rows: Sequence[Delivery], number: int | None) -> bool:
+    return any(row.carrier == number for row in rows)
+
+
+@pytest.mark.parametrize("hours", [1, 2, 4, 16, 40, 200])
+async def test_after_a_downtime_each_kind_is_sent_caught_up_or_skipped_as_its_policy_says(
+    hours: int, town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Down from 07:50 of a day: the topic of 08:00 (grace 2 h), a campaign at 08:20 (grace 3 h), one once at 09:00 (1 h)."""
+    day = date(2026, 11, 23)
+    monkeypatch.setitem(CAMPAIGN_DAYS, "spring", [(day, 500), (day + timedelta(days=1), 500)])
+    here = town(job("topic", merges=True), own(grace_minutes=180), job("only", once=True, grace_minutes=60))
+    (group,) = here.add(daily_budget=9, quiet_from=0, quiet_to=0)
+    begin(here, "spring")
+    here.database.write_now(lambda s: once(s, group, instant_of(day, 540, "Asia/Shanghai"), here.clock.now()))
+    await here.run(instant_of(day, 470, "Asia/Shanghai"))
+    back = here.clock.now() + timedelta(hours=hours)
+    here.clock.set(back)
+    await here.run()
+    kinds = {one.id: one.kind for one in here.database.read_now(lambda s: s.exec(select(Campaign)).all())}
+    grace = {"topic": 120, "own": 180, "only": 60}
+    latest = {
+        kind: max(r.due_at for r in here.deliveries() if kinds[r.campaign_id] == kind)
+        for kind in found_kinds(here, kinds)
+    }
+    for row in here.deliveries():
+        kind = kinds[row.campaign_id]
+        in_time = back <= row.due_at + timedelta(minutes=grace[kind]) and row.due_at == latest[kind]
+        assert (row.state, row.reason) == (("sent", "") if in_time else ("skipped", "late")), (kind, row.due_at)
+    counted = Counter(kinds[row.campaign_id] for row in here.deliveries())
+
+    def came(minute: int, days: int) -> int:
+        dues = [instant_of(day + timedelta(days=n), minute, "Asia/Shanghai") for n in range(days)]
+        return sum(1 for due in dues if back - timedelta(days=7) <= due <= back)
+
+    # Older than a week leaves no row, but what comes once leaves its own.
+    only = int(instant_of(day, 540, "Asia/Shanghai") <= back)
+    assert counted == Counter({"topic": came(480, 20), "own": came(500, 2), "only": only})
+    await here.run(back + timedelta(seconds=1))
+    assert Counter(kinds[row.campaign_id] for row in here.deliveries()) == counted, "nothing comes twice"
+
+
+def found_kinds(here: Town, kinds: Mapping[int | None, str]) -> set[str]:
+    return {kinds[row.campaign_id] for row in here.deliveries()}
+
+
+def once(session: Session, group: int, at: datetime, now: datetime) -> None:
+    """What a slice writes for a push that comes due once."""
+    campaign = Campaign(key="only:1", kind="only", created_at=now)
+    session.add(campaign)
+    session.flush()
+    assert campaign.id is not None
+    row = Schedule(campaign_id=campaign.id, group_id=group, kind="only", zone="Asia/Shanghai", local_minute=0)
+    row.next_at, row.grace_minutes = at, 60
+    session.add(row)
+
+
+async def test_a_campaign_whose_group_moves_to_another_zone_in_the_middle_of_the_day_says_each_day_once(
+    town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CAMPAIGN_DAYS, "spring", [(date(2026, 11, day), 600) for day in (23, 24, 25)])
+    here = town(own())
+    (group,) = here.add()
+    begin(here, "spring")
+    await here.advance(datetime(2026, 11, 23, 3, 0, tzinfo=UTC))
+
+    def move(session: Session) -> None:
+        row = session.exec(select(Schedule)).one()
+        row.zone, row.next_at = "Europe/London", instant_of(date(2026, 11, 23), 600, "Europe/London")
+        session.add(row)
+
+    here.change_group(group, zone="Europe/London")
+    here.database.write_now(move)
+    await here.advance(datetime(2026, 11, 26, 0, 0, tzinfo=UTC))
+    assert [(row.local_date.day, row.due_at.hour) for row in here.deliveries()] == [(23, 2), (24, 10), (25, 10)]
+
+
+async def test_a_clock_set_forward_and_back_says_a_campaign_s_days_once(
+    town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CAMPAIGN_DAYS, "spring", [(date(2026, 11, day), 600) for day in (23, 24)])
+    here = town(job("topic", 590, merges=True), own())
+    here.add()
+    begin(here, "spring")
+    await here.advance(datetime(2026, 11, 23, 3, 0, tzinfo=UTC))
+    await here.run(datetime(2026, 11, 24, 3, 0, tzinfo=UTC))
+    said = [(row.campaign_id, row.local_date) for row in here.deliveries()]
+    assert len(said) == 4
+    await here.run(datetime(2026, 11, 22, 3, 0, tzinfo=UTC))
+    await here.live(datetime(2026, 11, 24, 6, 0, tzinfo=UTC))
+    assert [(row.campaign_id, row.local_date) for row in here.deliveries()] == said
+    assert [len(one.more) for one in here.phone.sent] == [1, 1]
