@@ -56,14 +56,20 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    data: Path, settings: dict[str, str], *, channels: str = "telegram", port: int = 0, seconds: float = 60.0
+    data: Path,
+    settings: dict[str, str],
+    *,
+    channels: str = "telegram",
+    role: str = "all",
+    port: int = 0,
+    seconds: float = 60.0,
 ) -> AsyncIterator[Served]:
     """Run the program over a data folder until the block ends.
 
     Args:
         data: its folder.
         settings: environment variables (`BOT_…`).
-        channels: as on the command line.
+        channels, role: as on the command line.
         port: where it listens; 0 = any free one.
         seconds: how long it may take until it is ready.
 
@@ -77,7 +83,7 @@ async def serving(
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "bot", "serve", "--channels", channels, "--data", str(data)),
+            *("-m", "bot", "serve", "--channels", channels, "--role", role, "--data", str(data)),
             cwd=ROOT,
             env=environment,
             stdout=output,
