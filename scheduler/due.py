@@ -102,7 +102,9 @@ def told_at(group: GroupView, spec: JobSpec, now: datetime) -> datetime:
 def companions(
     session: Session, due: Sequence[DueSchedule], merging: Mapping[str, JobSpec], now: datetime
 ) -> list[DueSchedule]:
-    """Return what comes due in the same groups within ``TOGETHER`` of a message that is planned now, and may be said with it.
+    """Return what else is due in the same groups, or within ``TOGETHER`` of a message that is planned now, and goes with it.
+
+    What is due already would come in a later transaction of the tick, when the message may have gone out.
 
     Args:
         merging: kinds that merge.
@@ -117,10 +119,9 @@ def companions(
             until[row.group.id] = min(until.get(row.group.id, told + TOGETHER), told + TOGETHER)
     if not until:
         return []
-    soon = _DUE.where(
-        _S.c.group_id.in_(until), _S.c.kind.in_(merging), _S.c.next_at > now, _S.c.next_at < max(until.values())
-    )
-    return [row for row in _read(session, soon) if row.next_at < until[row.group.id]]
+    soon = _DUE.where(_S.c.group_id.in_(until), _S.c.kind.in_(merging), _S.c.next_at < max(until.values()))
+    there = {row.id for row in due}
+    return [row for row in _read(session, soon) if row.id not in there and row.next_at < until[row.group.id]]
 
 
 def _read(session: Session, wanted: Select[Any]) -> list[DueSchedule]:

@@ -152,8 +152,12 @@ _ORPHANS = Prepared(
     select(_D.c.id, _C.c.kind, _D.c.attempts)
     .join(_C, _C.c.id == _D.c.campaign_id)
     .where(
-        _D.c.shard == bindparam("shard"),
-        _D.c.state == "sending",
+        # Written out for the index of open rows; what goes along in a message of this shard is decided about with it.
+        literal_column("delivery.state = 'sending'"),
+        or_(
+            _D.c.shard == bindparam("shard"),
+            exists().where(_CARRIER.c.id == _D.c.carrier, _CARRIER.c.shard == bindparam("shard")),
+        ),
         or_(_LEFT, _DEAD),
     ),
 )

@@ -97,6 +97,7 @@ class Trial:
 
     Attributes:
         in_doubt: natural keys that were being sent when their process was stopped → how often.
+        dead: lives of processes that ended; what they left is counted once.
     """
 
     folder: Path
@@ -106,6 +107,7 @@ class Trial:
     database: Database
     in_doubt: Counter[str] = field(default_factory=Counter)
     worst: int = 0
+    dead: set[str] = field(default_factory=set)
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def home(self, name: str) -> Path:
@@ -136,17 +138,19 @@ class Trial:
             time.sleep(0.3)  # the server may still be at a commit that it was sent
         sending = self.sending(name)
         self.worst = max(self.worst, len(sending))
-        self.in_doubt.update(sending)
+        self.in_doubt.update(list(sending))
         if what == KILL:
+            self.dead.update(sending.values())
             self.start(name)
             return
         time.sleep(DEAD_AFTER + 4)
         os.kill(worker.pid, signal.SIGCONT)
 
-    def sending(self, name: str) -> list[str]:
-        """Return the natural keys of what a worker is sending."""
+    def sending(self, name: str) -> dict[str, str]:
+        """Return the natural key of what a worker is sending → which life of it."""
         mine = f"{executor_name(self.home(name))}/"
-        return [key for key, row in self.rows().items() if row.state == "sending" and row.sender.startswith(mine)]
+        found = {key: row.sender for key, row in self.rows().items() if row.state == "sending"}
+        return {key: life for key, life in found.items() if life.startswith(mine) and life not in self.dead}
 
     def rows(self, kinds: Sequence[str] = (TOPIC, OWN, SETTLEMENT)) -> dict[str, Delivery]:
         """Return the rows by natural key, campaign:group:date."""

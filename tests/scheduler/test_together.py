@@ -15,6 +15,7 @@ from sqlmodel import col, select
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Button, Card, Kind, Outcome, Outgoing, Receipt, Reply
 from engagement.rhythm import Moment, Rhythm, next_instant
+from scheduler import planner, schedules
 from scheduler.delivery import Conduct, deliver
 from storage.campaigns import Campaign, Delivery, Fire, Schedule
 from storage.engine import Session
@@ -313,3 +314,23 @@ async def test_a_push_in_the_night_and_one_that_waits_for_the_morning_are_two_me
     await here.advance(at(8, 30, DAY + timedelta(days=1)))
     assert len(here.phone.sent) == 2
     assert here.unasked() == {(1, DAY): 1, (1, DAY + timedelta(days=1)): 1}
+
+
+def test_what_is_due_in_many_groups_at_once_is_planned_group_by_group(town: Callable[..., Town]) -> None:
+    """More groups than a transaction takes: each one's pushes are planned together, so none goes out before the other."""
+    here = town(job("topic", TEN, merges=True), job("own2", TEN, merges=True))
+    here.add(5, daily_budget=1)
+    while here.database.write_now(lambda s: schedules.ensure(s, here.jobs, here.clock.now())):
+        pass
+    here.database.write_now(lambda s: planner.tick(s, here.jobs, at(10), limit=3))
+    assert [(row.campaign_id, row.group_id) for row in here.deliveries()] == [
+        (1, 1),
+        (1, 2),
+        (1, 3),
+        (2, 1),
+        (2, 2),
+        (2, 3),
+    ]
+    here.database.write_now(lambda s: planner.tick(s, here.jobs, at(10), limit=3))
+    assert len(here.deliveries()) == 10
+    assert {row.state for row in here.deliveries()} == {"pending"}
