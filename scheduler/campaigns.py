@@ -14,7 +14,7 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement.feature import JobSpec
-from scheduler import rows
+from scheduler import heartbeats, rows
 from storage.campaigns import Campaign, Delivery, Schedule
 from storage.engine import Session
 from storage.groups import Group
@@ -172,11 +172,11 @@ def progress(
     coming = [one for one in waiting if one.mine and one.not_before is not None and one.not_before > now]
     instants = [one.not_before for one in coming if one.not_before is not None]
     if not waiting:
-        return Progress(seconds=0.0, held=len(held), driven=bool(rows.alive(session, now)))
+        return Progress(seconds=0.0, held=len(held), driven=bool(heartbeats.alive(session, now)))
     bots = {one.bot for one in (*turn, *coming)}
     ready = [one for one in ready if one.bot in bots]
     sent, over = _lately(session, waiting[0].id, bots, now)
-    driven = bool(rows.alive(session, now))
+    driven = bool(heartbeats.alive(session, now))
     pace = sent / over if sent >= _ENOUGH and over >= _SHORTEST else None
     queue, floor = _queue(ready, turn, rates)
     seconds = _needed(queue, floor, pace) if driven or pace else None

@@ -32,7 +32,7 @@ import structlog
 from engagement.clocks import Clock
 from engagement.feature import JobSpec
 from engagement.kernel import Illustrator, Sender, in_words
-from scheduler import rows
+from scheduler import heartbeats, rows
 from scheduler.clock import Ticker, plan_due
 from scheduler.delivery import CONCURRENCY, Conduct, deliver
 from scheduler.gate import RateGate
@@ -49,7 +49,7 @@ SHARDS_AT_ONCE = 2
 """Times the sends in flight per shard: what one kill can double at most. Enough for 27 sends a second of 0.5 s each."""
 POLLING_SECONDS = 0.25
 HEARTBEAT_SECONDS = 5.0
-STALE_AFTER = rows.DEAD_AFTER / 2
+STALE_AFTER = heartbeats.DEAD_AFTER / 2
 """Without a heartbeat for so long, a process sends nothing until it has given one: its rows may be another one's by now."""
 MEND_SECONDS = 10.0
 FRUITLESS_SECONDS = 30.0
@@ -128,7 +128,7 @@ class Engine:
         """
         self._loop = asyncio.get_running_loop()
         now = self.parts.clock.now()
-        await self.parts.database.write(lambda session: rows.stopped(session, self.executor, now))
+        await self.parts.database.write(lambda session: heartbeats.stopped(session, self.executor, now))
         await self._heartbeat(now)
         await asyncio.to_thread(self._launch)
         await self.ticker.start()
@@ -146,7 +146,7 @@ class Engine:
             self._dbos = None
         if drained:
             now = self.parts.clock.now()
-            await self.parts.database.write(lambda session: rows.stopped(session, self.executor, now))
+            await self.parts.database.write(lambda session: heartbeats.stopped(session, self.executor, now))
         log.info("engine.stopped", drained=drained)
 
     async def beat(self) -> None:
@@ -175,7 +175,7 @@ class Engine:
             await self._heartbeat(self.parts.clock.now())
 
     async def _heartbeat(self, now: datetime) -> None:
-        await self.parts.database.write(lambda session: rows.beat(session, self.me, now))
+        await self.parts.database.write(lambda session: heartbeats.beat(session, self.me, now))
         self._times.beat = time.monotonic()
         self._beaten = now
 
@@ -201,7 +201,7 @@ class Engine:
         if not wanted:
             return
         states = await asyncio.to_thread(self._states, [f"{shard}:{epoch}" for shard, epoch in wanted])
-        living = {who.rpartition("/")[0] for who in await self.parts.database.read(lambda s: rows.alive(s, now))}
+        living = {who.rpartition("/")[0] for who in await self.parts.database.read(lambda s: heartbeats.alive(s, now))}
         start: list[tuple[str, str]] = []
         resume: list[str] = []
         for shard, epoch in wanted:

@@ -10,26 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, exists, func, literal_column, null, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, exists, func, literal_column, null, or_, select, update
 
 from engagement.kernel import Kind, Outgoing, Place, Section
-from storage.campaigns import Campaign, Delivery, Heartbeat
+from scheduler import heartbeats
+from storage.campaigns import Campaign, Delivery
 from storage.columns import instant, micros
 from storage.engine import Session
 from storage.groups import Group
 from storage.statements import Prepared
-
-DEAD_AFTER = timedelta(seconds=60)
-"""A process whose heartbeat is older is taken for dead, and what it was sending for ambiguous."""
 
 EXPIRE_AT_ONCE = 500
 
 _D = Delivery.__table__  # type: ignore[attr-defined]
 _C = Campaign.__table__  # type: ignore[attr-defined]
 _G = Group.__table__  # type: ignore[attr-defined]
-_H = Heartbeat.__table__  # type: ignore[attr-defined]
 # Written out, so that the partial index on open rows is recognised.
 _OPEN: ColumnElement[bool] = literal_column("delivery.state IN ('pending', 'sending')")
 _ROW = _D.c.id == bindparam("row")
@@ -140,13 +137,12 @@ _UNKNOWN = Prepared(
     "delivery.unknown",
     update(_D).where(_ROW, _MINE).values(state="unknown", reason=bindparam("why")).returning(_D.c.id),
 )
-_ALIVE = select(_H.c.executor).where(_H.c.beat_at > bindparam("fresh"))
 _CARRIER = _D.alias("carrier_row")
 # Rows of this process that nobody here is sending: one that goes along in another shard's message is being sent.
 _LEFT = (_D.c.sender == bindparam("me")) & ~exists().where(
     _CARRIER.c.id == _D.c.carrier, _CARRIER.c.state == "sending", _CARRIER.c.sender == bindparam("me")
 )
-_DEAD = (_D.c.sender != bindparam("me")) & _D.c.sender.not_in(_ALIVE)
+_DEAD = (_D.c.sender != bindparam("me")) & _D.c.sender.not_in(heartbeats.ALIVE)
 _ORPHANS = Prepared(
     "delivery.orphans",
     select(_D.c.id, _C.c.kind, _D.c.attempts)
@@ -220,19 +216,6 @@ _NEXT = Prepared(
     .join(_G, _G.c.id == _D.c.group_id)
     .where(_OPEN, _D.c.state == "pending", _C.c.state == "running", _G.c.state == "active"),
 )
-_BEAT = Prepared(
-    "heartbeat.beat",
-    lambda insert: (
-        insert(_H)
-        .values(executor=bindparam("me"), beat_at=bindparam("now"))
-        .on_conflict_do_update(index_elements=["executor"], set_={"beat_at": bindparam("now")})
-    ),
-)
-_STOPPED = Prepared(
-    "heartbeat.stopped",
-    delete(_H).where(or_(_H.c.executor.like(bindparam("who"), escape="\\"), _H.c.beat_at < bindparam("long_ago"))),
-)
-_FRESH = Prepared("heartbeat.fresh", _ALIVE)
 
 
 def due(session: Session, shard: str, now: datetime) -> list[Due]:
@@ -333,7 +316,7 @@ def resolve_orphans(
         How many will be sent again, and how many are unknown.
     """
     again_count = unknown = 0
-    for row, kind, attempts in session.rows(_ORPHANS, shard=shard, me=me, fresh=micros(now - DEAD_AFTER)):
+    for row, kind, attempts in session.rows(_ORPHANS, shard=shard, me=me, fresh=micros(now - heartbeats.DEAD_AFTER)):
         if kind in resend and attempts < most_attempts:
             session.run(_ORPHAN_AGAIN, row=row)
             again_count += 1
@@ -345,7 +328,7 @@ def resolve_orphans(
 
 def due_shards(session: Session, me: str, now: datetime) -> list[tuple[str, int]]:
     """Return (shard, epoch) of every shard with something to do now, oldest first."""
-    found = session.rows(_SHARDS, me=me, now=micros(now), fresh=micros(now - DEAD_AFTER))
+    found = session.rows(_SHARDS, me=me, now=micros(now), fresh=micros(now - heartbeats.DEAD_AFTER))
     return [(shard, int(epoch)) for shard, epoch in found]
 
 
@@ -382,23 +365,3 @@ def next_instant(session: Session, now: datetime) -> datetime | None:
     """Return when the next pending row may be sent (``now`` if already), or None if there is none."""
     row = session.row(_NEXT, now=micros(now))
     return None if row is None or row[0] is None else instant(int(row[0]))
-
-
-def beat(session: Session, me: str, now: datetime) -> None:
-    """Say that this process lives."""
-    session.run(_BEAT, me=me, now=micros(now))
-
-
-def stopped(session: Session, prefix: str, now: datetime) -> None:
-    """Forget the heartbeats of an executor's earlier lives, and those silent for a day.
-
-    Args:
-        prefix: the stable name; heartbeats are ``{prefix}/{life}``.
-    """
-    safe = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    session.run(_STOPPED, who=f"{safe}/%", long_ago=micros(now - timedelta(days=1)))
-
-
-def alive(session: Session, now: datetime) -> set[str]:
-    """Return who has a fresh heartbeat."""
-    return {row[0] for row in session.rows(_FRESH, fresh=micros(now - DEAD_AFTER))}

@@ -26,7 +26,7 @@ from engagement.clocks import SystemClock
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt, Reply
 from engagement.rhythm import Moment, Rhythm
-from scheduler import rows
+from scheduler import heartbeats
 from storage.campaigns import Campaign, Delivery
 from storage.engine import DatabaseSettings, Session, open_database
 
@@ -123,5 +123,5 @@ async def main(directory: Path, port: int, pushes: int, url: str) -> None:
 
 if __name__ == "__main__":
     if seconds := os.environ.get("TUANTUAN_DEAD_AFTER"):
-        rows.DEAD_AFTER = timedelta(seconds=float(seconds))
+        heartbeats.DEAD_AFTER = timedelta(seconds=float(seconds))
     asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] if len(sys.argv) > 4 else ""))

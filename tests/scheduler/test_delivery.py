@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from engagement.feature import Occurrence, Planned
 from engagement.kernel import Card, Kind, Outcome, Outgoing, Receipt, Reply
-from scheduler import rows
+from scheduler import heartbeats, rows
 from scheduler.clock import next_instant
 from scheduler.delivery import AMBIGUOUS_ATTEMPTS, Conduct, deliver
 from scheduler.gate import MemorySlots, RateGate, Rates
@@ -172,12 +172,12 @@ async def test_what_a_living_process_is_sending_is_left_to_it(town: Callable[...
 
     def elsewhere(session: Any) -> None:
         session.execute(text("UPDATE delivery SET state='sending', sender='other/1', attempts=1 WHERE id = 2"))
-        rows.beat(session, "other/1", here.clock.now())
+        heartbeats.beat(session, "other/1", here.clock.now())
 
     here.database.write_now(elsewhere)
     await here.run()
     assert [row.state for row in here.deliveries()] == ["sent", "sending", "sent"]
-    await here.run(EIGHT_O_CLOCK + rows.DEAD_AFTER + timedelta(seconds=1))
+    await here.run(EIGHT_O_CLOCK + heartbeats.DEAD_AFTER + timedelta(seconds=1))
     assert [row.state for row in here.deliveries()] == ["sent"] * 3
 
 

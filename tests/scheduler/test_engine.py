@@ -14,6 +14,7 @@ from engagement.calendar import local_minute
 from engagement.clocks import SystemClock
 from engagement.kernel import Outcome, Outgoing, Receipt
 from scheduler import engine as engines
+from scheduler import heartbeats
 from scheduler.clock import Ticker
 from scheduler.engine import Engine, Parts, executor_name
 from scheduler.gate import no_gate
@@ -106,8 +107,6 @@ async def test_stopping_drains_and_the_next_start_finishes(town: Callable[..., T
 async def test_an_earlier_life_s_half_sent_rows_are_decided_at_once(town: Callable[..., Town], data_dir: Path) -> None:
     from sqlalchemy import text
 
-    from scheduler import rows
-
     here = due_now(town, 5)
     make_due(here)
     await here.plan()
@@ -115,7 +114,7 @@ async def test_an_earlier_life_s_half_sent_rows_are_decided_at_once(town: Callab
 
     def killed(session: object) -> None:
         session.execute(text(f"UPDATE delivery SET state='sending', sender='{name}/old', attempts=1"))  # type: ignore[attr-defined]
-        rows.beat(session, f"{name}/old", datetime.now(UTC))  # type: ignore[arg-type]
+        heartbeats.beat(session, f"{name}/old", datetime.now(UTC))  # type: ignore[arg-type]
 
     here.clock.set(datetime.now(UTC))
     await here.plan()

@@ -13,7 +13,7 @@ import pytest
 from sqlmodel import select
 
 from engagement.kernel import Outcome, Outgoing, Receipt
-from scheduler import campaigns, rows
+from scheduler import campaigns, heartbeats, rows
 from scheduler.campaigns import Progress
 from scheduler.delivery import Conduct, deliver
 from storage.campaigns import Campaign, Delivery
@@ -33,7 +33,7 @@ def look(here: Town, key: str = "topic", rates: dict[str, float] | None = None) 
 
 
 def alive(here: Town) -> None:
-    here.database.write_now(lambda s: rows.beat(s, "town", here.clock.now()))
+    here.database.write_now(lambda s: heartbeats.beat(s, "town", here.clock.now()))
 
 
 def sent_at_pace(here: Town, seconds: float, *, first: int, count: int) -> None:
