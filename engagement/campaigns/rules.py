@@ -78,7 +78,7 @@ def _anchors(when: When, year: int) -> Iterator[tuple[int, date]]:
     elif when.monthly:
         for month in when.months or range(1, 13):
             yield month, date(year, month, when.monthly)
-    elif when.weekly:
+    else:
         day = date(year, 1, 1)
         day += timedelta(days=(WEEKDAYS.index(when.weekly) - day.weekday()) % 7)
         turn = 1

@@ -281,25 +281,33 @@ def _schedule(session: Session, one: Plan, now: datetime, most: int, group_ids: 
     assert one.campaign_id is not None
     found = session.execute(_unscheduled(one, now, group_ids, most)).all()
     days = moments(session, [one.campaign_id]).get(one.campaign_id, ()) if found else ()
+    due: dict[tuple[str, int], datetime | None] = {}
+    new: list[dict[str, object]] = []
     for group, zone, created, row, shift in found:
+        begun = shift or 0
+        if row is None and one.joined:
+            begun = (calendar.local_day(created, zone) - EPOCH).days
+        if (zone, begun) not in due:
+            due[zone, begun] = rhythm.next_instant(days, begun, zone, now)
         if row is not None:
-            next_at = rhythm.next_instant(days, shift, zone, now)
-            session.execute(update(_S).where(_S.c.id == row).values(zone=zone, next_at=next_at))
+            session.execute(update(_S).where(_S.c.id == row).values(zone=zone, next_at=due[zone, begun]))
             continue
-        begun = (calendar.local_day(created, zone) - EPOCH).days if one.joined else 0
-        session.add(
-            Schedule(
-                campaign_id=one.campaign_id,
-                group_id=group,
-                kind=kind_of(one),
-                zone=zone,
-                local_minute=days[0][1] if days else 0,
-                grace_minutes=rules.GRACE_MINUTES,
-                next_at=rhythm.next_instant(days, begun, zone, now),
-                shift_days=begun,
-            )
+        new.append(
+            {
+                "campaign_id": one.campaign_id,
+                "group_id": group,
+                "kind": kind_of(one),
+                "zone": zone,
+                "local_minute": days[0][1] if days else 0,
+                "grace_minutes": rules.GRACE_MINUTES,
+                "next_at": due[zone, begun],
+                "enabled": True,
+                "shift_days": begun,
+            }
         )
-    session.flush()
+    if new:
+        # In one statement, not object by object: a campaign that begins is a row in every group.
+        session.connection().execute(_S.insert(), new)
     return len(found)
 
 
