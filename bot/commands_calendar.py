@@ -208,7 +208,7 @@ def preview(
         plan = plan_of(session, key)
         where = group_of(session, group)
         found = desk.preview(session, plan, beat_of(session, plan, beat), where)
-        return found, previewed(found.reply, GroupView.of(where))
+        return found, previewed(session, found.reply, GroupView.of(where))
 
     with program_beside(data) as program:
         found, message = program.database.read_now(read)

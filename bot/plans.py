@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -102,24 +103,14 @@ def in_words(plan: Paper) -> dict[str, object]:
     }
 
 
-def previewed(reply: Reply, group: GroupView) -> Outgoing:
-    """Address a reply as its push would be, to whomever it is for."""
-    from engagement.kernel import Kind, Outgoing, Place
+def previewed(session: Session, reply: Reply, group: GroupView) -> Outgoing:
+    """Address a reply as its push into the group would be, whomever it is for."""
+    from engagement.kernel import Kind
+    from scheduler.addressing import outgoing
 
-    return Outgoing(
-        kind=Kind.PUSH,
-        channel=group.channel,
-        account=group.account,
-        place=Place.GROUP,
-        conversation=group.external_id,
-        feature=reply.key.partition(".")[0],
-        key=reply.key,
-        values=reply.values,
-        tails=reply.tails,
-        buttons=reply.buttons,
-        subject=reply.subject,
-        card=reply.card,
-    )
+    found = outgoing(session, replace(reply, kind=Kind.PUSH), group)
+    assert found is not None  # only what is private, or changes an earlier message, may have nowhere to go
+    return found
 
 
 def check_scope(program: Program, scope: str) -> None:

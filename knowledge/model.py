@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def prompt(name: str = "answer") -> tuple[str, str]:
     return head.removeprefix("version:").strip(), body.strip()
 
 
-class Endpoint:
+class Endpoint(ABC):
     """An endpoint that is asked one kind of thing: built by the first question, with a deadline and a breaker.
 
     Args:
@@ -89,9 +90,9 @@ class Endpoint:
         self._made: Any = None
         self.name = f"{settings.model} ({prompt(self.rules)[0]})"
 
+    @abstractmethod
     def _make(self) -> Any:
         """What langchain asks; its imports take two seconds."""
-        raise NotImplementedError
 
     def _built(self) -> Any:
         if self._made is None:

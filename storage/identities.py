@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -303,6 +303,16 @@ def first_leaders(session: Session, group_ids: Sequence[int]) -> dict[int, int]:
     """Return group id → person id of its longest-serving leader; groups without one are absent."""
     rows = session.exec(
         pick(Member.group_id, Member.person_id)
+        .where(col(Member.group_id).in_(group_ids), Member.role == "leader", col(Member.left_at).is_(None))
+        .order_by(col(Member.id).desc())
+    )
+    return dict(rows.all())
+
+
+def leader_names(session: Session, group_ids: Collection[int]) -> dict[int, str]:
+    """Return group id → the name of its longest-serving leader, as it is shown there; groups without one are absent."""
+    rows = session.exec(
+        pick(Member.group_id, Member.name)
         .where(col(Member.group_id).in_(group_ids), Member.role == "leader", col(Member.left_at).is_(None))
         .order_by(col(Member.id).desc())
     )

@@ -5,7 +5,7 @@ Source: F27-F31, ADR-0014.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -19,10 +19,9 @@ from engagement.feature import GroupView, Occurrence
 from engagement.kernel import Button, Card, Kind, Reply
 from prompts import packs
 from prompts.loader import texts
-from storage import wordings
+from storage import identities, wordings
 from storage.campaigns import Schedule
 from storage.engine import Session
-from storage.groups import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def message(mine: Said, day: date) -> Reply:
 def preview(session: Session, plan: Plan, beat: Beat, view: GroupView, day: date) -> Reply:
     """Return what a group, or its leaders, would read of a beat on a local day, whatever its stage."""
     own = wordings.own(session, [slot(beat)], [view.id])
-    leader = _leader_names(session, [view.id]).get(view.id, "")
+    leader = identities.leader_names(session, [view.id]).get(view.id, "")
     return message(_filled(plan, beat, view, day, own.get((slot(beat), view.id), ""), leader), day)
 
 
@@ -106,7 +105,7 @@ def said(session: Session, occurrences: Sequence[Occurrence]) -> Mapping[tuple[i
     }
     views = {one.group.id: one.group for one in occurrences}
     own = wordings.own(session, {slot(beat) for _, beat in beats.values()}, views)
-    leaders = _leader_names(session, views)
+    leaders = identities.leader_names(session, views)
     found: dict[tuple[int, int], Said] = {}
     for (campaign, group), day in days.items():
         pair = beats.get((campaign, day))
@@ -153,12 +152,3 @@ def slot(beat: Beat) -> str:
 
 def _date(day: date) -> str:
     return texts().fill("campaigns.date", {"month": day.month, "day": day.day})
-
-
-def _leader_names(session: Session, group_ids: Collection[int]) -> Mapping[int, str]:
-    rows = session.exec(
-        pick(Member.group_id, Member.name)
-        .where(col(Member.group_id).in_(group_ids), Member.role == "leader", col(Member.left_at).is_(None))
-        .order_by(col(Member.id).desc())
-    )
-    return dict(rows.all())

@@ -8,12 +8,12 @@ from engagement.feature import Context
 from engagement.kernel import Kind, Reply
 from engagement.theme import rules, service, words
 from prompts.packs import Month
-from storage import wordings
+from storage import identities, wordings
 
 
 def _figures(ctx: Context, month: Month) -> Mapping[str, object]:
     group = ctx.here
-    leader = service.leader_names(ctx.session, [group.id]).get(group.id, "")
+    leader = identities.leader_names(ctx.session, [group.id]).get(group.id, "")
     return words.figures(month, group.name, leader)
 
 

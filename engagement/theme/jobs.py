@@ -10,7 +10,7 @@ from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Reply
 from engagement.theme import rules, service, words
 from prompts.packs import Month
-from storage import wordings
+from storage import identities, wordings
 from storage.engine import Session
 
 _Key = tuple[int, str]
@@ -40,7 +40,7 @@ def plan_theme(session: Session, occurrences: Sequence[Occurrence], now: datetim
         for one in occurrences
         if (part := rules.part_of(service.month_of(one.local_date), one.local_date, joined[one.group.id]))
     ]
-    leaders = service.leader_names(session, [one.group.id for one, _ in speaking])
+    leaders = identities.leader_names(session, [one.group.id for one, _ in speaking])
     slots = {rules.slot(service.month_of(one.local_date), part) for one, part in speaking}
     own = wordings.own(session, slots, {one.group.id for one, _ in speaking})
     closing = [one for one, part in speaking if part.kind == "closing"]

@@ -348,16 +348,6 @@ def joined_days(session: Session, zones: Mapping[int, str]) -> Mapping[int, date
     return found
 
 
-def leader_names(session: Session, group_ids: Sequence[int]) -> Mapping[int, str]:
-    """Return group id → the name of its longest-serving leader."""
-    rows = session.exec(
-        pick(Member.group_id, Member.name)
-        .where(col(Member.group_id).in_(group_ids), Member.role == "leader", col(Member.left_at).is_(None))
-        .order_by(col(Member.id).desc())
-    )
-    return dict(rows.all())
-
-
 # ---------------------------------------------------------------- personal data
 
 
