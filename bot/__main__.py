@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from bot import commands_kb, commands_moderation, commands_push
+from bot.usage import Main
 from prompts.loader import texts
 from storage.errors import Unreadable, WentWrong
 
@@ -19,6 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output")]
 
 app = typer.Typer(
     name="tuantuan",
+    cls=Main,
     help=texts().raw("cli.about"),
     no_args_is_help=True,
     add_completion=False,
