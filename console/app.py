@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from console.auth import LARGE_COOKIE, VISIT_COOKIE, Area, Signer, new_visit
 from console.pages import home, knowledge, overview, resident, settings
-from console.policy import NotAllowed, SignInNeeded
+from console.policy import NotAllowed, NotThere, NotWritten, SignInNeeded
 from console.views import HERE, SIZES, Views, set_cookie
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def create_app(console: Console) -> FastAPI:
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(SignInNeeded, _sign_in)
     app.add_exception_handler(NotAllowed, _not_allowed)
+    app.add_exception_handler(NotThere, _not_there)
+    app.add_exception_handler(NotWritten, _not_written)
     app.add_exception_handler(HTTPException, _failed)
     app.middleware("http")(_frame)
     return app
@@ -115,6 +117,14 @@ async def _not_allowed(request: Request, _error: Exception) -> Response:
     return _message(request, 403)
 
 
+async def _not_there(request: Request, _error: Exception) -> Response:
+    return _message(request, 404)
+
+
+async def _not_written(request: Request, _error: Exception) -> Response:
+    return _message(request, 503)
+
+
 async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return _message(request, error.status_code)
@@ -122,5 +132,5 @@ async def _failed(request: Request, error: Exception) -> Response:
 
 def _message(request: Request, status: int) -> HTMLResponse:
     views: Views = request.app.state.views
-    shown = status if status in (403, 404) else 400
+    shown = status if status in (403, 404, 503) else 400
     return views.page(request, "message.html", status, number=shown)

@@ -54,6 +54,7 @@ class Visitor:
         name: as shown in the corner.
         visit: the browser's own random id; a session of another browser is not accepted.
         until: end of the session, seconds since 1970.
+        region_id: a manager's region.
     """
 
     role: Role
@@ -62,6 +63,7 @@ class Visitor:
     visit: str
     until: float
     demo: bool = False
+    region_id: int | None = None
 
 
 class Signer:
@@ -113,6 +115,8 @@ def new_visit() -> str:
     return secrets.token_urlsafe(18)
 
 
-def session(role: Role, person_id: int, name: str, visit: str, *, demo: bool = False) -> Visitor:
+def session(
+    role: Role, person_id: int, name: str, visit: str, *, demo: bool = False, region_id: int | None = None
+) -> Visitor:
     """Begin a session that ends after ``SESSION_SECONDS``."""
-    return Visitor(role, person_id, name, visit, time.time() + SESSION_SECONDS, demo)
+    return Visitor(role, person_id, name, visit, time.time() + SESSION_SECONDS, demo, region_id)

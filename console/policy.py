@@ -1,7 +1,10 @@
 """Who may open what: every route declares a policy; one that does not fails a test.
 
-A policy is a dependency of its route. It finds the visitor, checks the role, and on everything that changes something the
-origin and the form's token.
+A policy is a dependency of its route. It finds the visitor, checks the role, the group that the path names, and on
+everything that changes something the origin and the form's token. A page that shows personal data says so by ``reads``: who
+looked is written into the audit trail before anything is shown, and what cannot be written is not shown.
+
+Source: DESIGN §7, FAULTS E1, E4, E11.
 """
 
 from __future__ import annotations
@@ -11,16 +14,28 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import FormData, UploadFile
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from console.auth import Area, Role, Signer, Visitor
+from console.scope import group_of
+from storage import audit
+from storage.engine import Session
+from storage.groups import Group
 
 SAFE_METHODS = {"GET", "HEAD"}
 STAFF = frozenset({Role.STAFF, Role.ADMIN})
-CONSOLE = STAFF | {Role.LEADER}
+ADMIN = frozenset({Role.ADMIN})
+LEADERS = STAFF | {Role.LEADER}
+MANAGERS = frozenset({Role.MANAGER, Role.ADMIN})
 RESIDENT = frozenset({Role.RESIDENT})
+ANYBODY_SIGNED_IN = LEADERS | MANAGERS
+"""Everybody who has a session of the console."""
+CONSOLE = LEADERS
+GROUP = "{group_id"
+"""Stands in the path of a page about one group."""
 
 
 class SignInNeeded(Exception):
@@ -36,6 +51,14 @@ class NotAllowed(Exception):
     """Somebody is signed in, but this is not theirs; or a form came from elsewhere."""
 
 
+class NotThere(Exception):
+    """There is no such group for this visitor; whether there is one for others is nobody's business."""
+
+
+class NotWritten(Exception):
+    """The audit trail could not be written, so nothing is shown."""
+
+
 class Allow:
     """A route's policy.
 
@@ -43,22 +66,32 @@ class Allow:
         area: whose session counts; None = open to everybody.
         roles: any of these is needed.
         demo_only: exists in local mode only.
+        reads: the act that the audit trail notes before the page is shown, e.g. ``ledger.viewed``; empty = nothing personal.
     """
 
-    def __init__(self, area: Area | None = None, roles: Iterable[Role] = (), *, demo_only: bool = False) -> None:
+    def __init__(
+        self, area: Area | None = None, roles: Iterable[Role] = (), *, demo_only: bool = False, reads: str = ""
+    ) -> None:
         """Declare; without an area the page is public."""
         self.area = area
         self.roles = frozenset(roles)
         self.demo_only = demo_only
+        self.reads = reads
         if area is not None and not self.roles:
             raise ValueError("an area without roles lets nobody in")
+        if area is None and reads:
+            raise ValueError("personal data is not public")
 
     async def __call__(self, request: Request) -> None:
         """Let the request through, with ``request.state.visitor`` set, or raise.
 
+        Where the path names a group, ``request.state.group`` is its row.
+
         Raises:
             SignInNeeded: nobody is signed in.
             NotAllowed: the role, the origin or the token is wrong, or the page does not exist in this mode.
+            NotThere: the group is not in the visitor's scope.
+            NotWritten: the audit trail could not be written.
         """
         signer: Signer = request.app.state.signer
         if self.demo_only and not request.app.state.console.demo:
@@ -74,6 +107,48 @@ class Allow:
         if visitor.role not in self.roles:
             raise NotAllowed("role")
         request.state.visitor = visitor
+        request.state.group = None
+        if "group_id" in request.path_params:
+            request.state.group = await _group(request, visitor)
+        if self.reads:
+            await _note(request, visitor, self.reads)
+
+
+async def _group(request: Request, visitor: Visitor) -> Group:
+    given = str(request.path_params["group_id"])
+    # Longer than any id there is; the database would refuse it.
+    if not (given.isascii() and given.isdecimal() and len(given) < 16):
+        raise NotThere
+    found: Group | None = await request.app.state.console.database.read(
+        lambda session: group_of(session, visitor, int(given))
+    )
+    if found is None:
+        raise NotThere
+    return found
+
+
+async def _note(request: Request, visitor: Visitor, action: str) -> None:
+    """Write who looks at what kind of page; never what was asked for, which may be a name."""
+    console = request.app.state.console
+    group: Group | None = request.state.group
+    now = console.clock.now()
+    page = str(getattr(request.scope.get("route"), "path", ""))[:80]
+
+    def write(session: Session) -> None:
+        audit.record(
+            session,
+            at=now,
+            actor_id=visitor.person_id,
+            group_id=None if group is None else group.id,
+            action=action,
+            role=visitor.role.value,
+            page=page,
+        )
+
+    try:
+        await console.database.write(write)
+    except (SQLAlchemyError, console.database.write_engine.dialect.loaded_dbapi.Error, OSError) as error:
+        raise NotWritten from error
 
 
 def visitor_of(request: Request, area: Area) -> Visitor | None:
@@ -109,12 +184,21 @@ def routes_of(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
             yield from routes_of(included.routes)
 
 
+def policy_of(route: APIRoute) -> Allow | None:
+    """Return what a route declares."""
+    return next((one.call for one in route.dependant.dependencies if isinstance(one.call, Allow)), None)
+
+
 def undeclared(app: FastAPI) -> list[str]:
-    """Return the paths of routes without a policy: there must be none. Static files need none."""
+    """Return the paths of routes without a policy, or about a group but open to all: there must be none.
+
+    Static files need none.
+    """
     found = []
     for route in routes_of(app.routes):
         if isinstance(route, APIRoute):
-            if not any(isinstance(one.call, Allow) for one in route.dependant.dependencies):
+            declared = policy_of(route)
+            if declared is None or (GROUP in route.path and declared.area is None):
                 found.append(route.path)
         elif not (isinstance(route, Mount) and isinstance(route.app, StaticFiles)):
             found.append(getattr(route, "path", repr(route)))

@@ -12,13 +12,39 @@ MOST = 200
 
 
 def groups_of(session: Session, visitor: Visitor) -> list[Group]:
-    """Return the groups a visitor may see: staff all, a leader those she leads; the bot must be in them."""
+    """Return the groups a visitor may see: staff all, a manager her region's, a leader those she leads; at most ``MOST``.
+
+    The bot must be in them.
+    """
     query = select(Group).where(Group.state == "active").order_by(col(Group.id)).limit(MOST)
+    if visitor.role is Role.MANAGER:
+        if visitor.region_id is None:
+            return []
+        query = query.where(Group.region_id == visitor.region_id)
     if visitor.role is Role.LEADER:
         query = query.join(Member, col(Member.group_id) == col(Group.id)).where(
             Member.person_id == visitor.person_id, Member.role == "leader", col(Member.left_at).is_(None)
         )
     return list(session.exec(query))
+
+
+def group_of(session: Session, visitor: Visitor, group_id: int) -> Group | None:
+    """Return one group if it is this visitor's to see; None else, and nobody learns whether there is such a group.
+
+    Staff see any, a manager her region's, a leader those she leads, a resident those he is in.
+    """
+    query = select(Group).where(Group.id == group_id, Group.state == "active")
+    if visitor.role is Role.MANAGER:
+        if visitor.region_id is None:
+            return None
+        query = query.where(Group.region_id == visitor.region_id)
+    elif visitor.role not in (Role.STAFF, Role.ADMIN):
+        query = query.join(Member, col(Member.group_id) == col(Group.id)).where(
+            Member.person_id == visitor.person_id, col(Member.left_at).is_(None)
+        )
+        if visitor.role is Role.LEADER:
+            query = query.where(Member.role == "leader")
+    return session.exec(query).first()
 
 
 def chosen(groups: list[Group], wanted: str) -> Group | None:
