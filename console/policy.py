@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
@@ -67,16 +68,29 @@ class Allow:
         roles: any of these is needed.
         demo_only: exists in local mode only.
         reads: the act that the audit trail notes before the page is shown, e.g. ``ledger.viewed``; empty = nothing personal.
+        files: how many files a form may carry; read only once the visitor is known.
+        most_bytes: of such a form's whole body.
     """
 
     def __init__(
-        self, area: Area | None = None, roles: Iterable[Role] = (), *, demo_only: bool = False, reads: str = ""
+        self,
+        area: Area | None = None,
+        roles: Iterable[Role] = (),
+        *,
+        demo_only: bool = False,
+        reads: str = "",
+        files: int = 0,
+        most_bytes: int = 0,
     ) -> None:
         """Declare; without an area the page is public."""
         self.area = area
         self.roles = frozenset(roles)
         self.demo_only = demo_only
         self.reads = reads
+        self.files = files
+        self.most_bytes = most_bytes
+        if area is None and files:
+            raise ValueError("not everybody may send files")
         if area is not None and not self.roles:
             raise ValueError("an area without roles lets nobody in")
         if area is None and reads:
@@ -96,7 +110,7 @@ class Allow:
         signer: Signer = request.app.state.signer
         if self.demo_only and not request.app.state.console.demo:
             raise NotAllowed("demo")
-        if request.method not in SAFE_METHODS:
+        if request.method not in SAFE_METHODS and not self.files:
             await _check_form(request, signer)
         request.state.visitor = None
         if self.area is None:
@@ -106,6 +120,9 @@ class Allow:
             raise SignInNeeded(self.area)
         if visitor.role not in self.roles:
             raise NotAllowed("role")
+        if self.files and request.method not in SAFE_METHODS:
+            _check_length(request, self.most_bytes)
+            await _check_form(request, signer, self.files)
         request.state.visitor = visitor
         request.state.group = None
         if "group_id" in request.path_params:
@@ -157,13 +174,22 @@ def visitor_of(request: Request, area: Area) -> Visitor | None:
     return signer.open(area, request.cookies.get(area.cookie, ""), str(request.state.visit))
 
 
-async def _check_form(request: Request, signer: Signer) -> None:
+def _check_length(request: Request, most: int) -> None:
+    """Refuse a body that is too large, or that does not say how large it is, before any of it is read."""
+    given = request.headers.get("content-length", "")
+    if not (given.isascii() and given.isdecimal() and len(given) < 16):
+        raise HTTPException(411)
+    if int(given) > most:
+        raise HTTPException(413)
+
+
+async def _check_form(request: Request, signer: Signer, files: int = 0) -> None:
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
         raise NotAllowed("origin")
     given = request.headers.get("x-csrf-token", "")
     if not given:
-        given = field(await request.form(max_files=0, max_fields=20), "csrf")
+        given = field(await request.form(max_files=files, max_fields=20), "csrf")
     if not signer.is_token(str(request.state.visit), given):
         raise NotAllowed("token")
 
