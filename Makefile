@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup run play check fix test format lint coverage types contracts chaos chaos-short bench bench-short eval-llm lock migrate \
-        feature screenshots emulator clean
+        assets feature screenshots emulator clean
 
 DATA ?= data
 PORT ?=
@@ -87,6 +87,9 @@ migrate: .dev-environment ## write the next migration from the tables: make migr
 feature: .dev-environment ## scaffold a slice with its tests: make feature name=lottery
 	@test -n "$(name)" || { echo "Name the slice: make feature name=lottery" >&2; exit 2; }
 	@$(PYTHON_IN) -m tests.tools.feature "$(name)"
+
+assets: ## compile the look of the console (needs Node 20; the results are committed): make assets, or make assets ONLY=css
+	@console/assets/build.sh $(ONLY)
 
 screenshots: .dev-environment ## take the pictures of the README with Chromium into docs/pictures
 	@$(PYTHON_IN) -m tests.browser.gallery $(ARGS)

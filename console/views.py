@@ -22,8 +22,14 @@ SIZES = {"large": "1", "normal": "0"}
 
 
 def say(key: str, **values: object) -> str:
-    """Return a sentence of prompts/texts/zh/console.toml; the template escapes it."""
-    return texts().fill(f"console.{key}", values)
+    """Return a sentence; the template escapes it.
+
+    Args:
+        key: ``name`` stands in prompts/texts/zh/console.toml, ``room.name`` in console_<room>.toml.
+        values: what the sentence has room for.
+    """
+    room, dot, name = key.partition(".")
+    return texts().fill(f"console_{room}.{name}" if dot else f"console.{key}", values)
 
 
 def local_time(moment: datetime | None, zone: str = "Asia/Shanghai") -> str:

@@ -23,6 +23,10 @@ PACKAGES = ("bot", "console", "scheduler", "engagement", "knowledge", "storage",
 SLICES = sorted({key.partition(".")[0] for key in texts().keys()})  # noqa: SIM118 - not a mapping
 CHAT = ("guard", *(feature.name for feature in FEATURES))
 """Files of what is said in chats; the others are read on pages and in a terminal."""
+ROOMS = {slice_.removeprefix("console_") for slice_ in SLICES if slice_.startswith("console_")}
+"""Rooms of the console: `room.name` in its templates and its `say(…)` is a text of console_<room>.toml."""
+FOREIGN = {"charts.js", "htmx.min.js"}
+"""Scripts that others wrote; the words in them name nothing of ours."""
 KEY = re.compile(rf"({'|'.join(SLICES)})\.([a-z][a-z0-9_]*)")
 NOT_KEYS = {"css", "js", "html", "toml", "json", "py", "md", "svg", "png", "db"}
 EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b50]")
@@ -87,6 +91,8 @@ class Named:
         slice_, _, name = key.partition(".")
         if key in self.whole or any(family.fullmatch(key) for family in self.families):
             return True
+        if slice_.startswith("console_"):
+            return False
         return slice_ in self.open and (name in self.names or any(part.fullmatch(name) for part in self.parts))
 
 
@@ -119,7 +125,11 @@ def named() -> Named:
         for path in sorted((ROOT / package).rglob("*.py")):
             _read_module(path, result)
         for path in sorted((ROOT / package).rglob("*.html")) + sorted((ROOT / package).rglob("*.js")):
+            if path.name in FOREIGN:
+                continue
             source = path.read_text("utf-8")
+            if package == "console":
+                read_page(source, path.name, result)
             result.names.update(re.findall(r"[\"'`]([a-z][a-z0-9_]*)[\"'`]", source))
             result.names.update(re.findall(r"\.([a-z][a-z0-9_]*)", source))
             for start in re.findall(r"[\"']([a-z][a-z0-9_]*_)[\"']\s*[~+]", source):
@@ -127,11 +137,45 @@ def named() -> Named:
     return result
 
 
+def read_page(source: str, where: str, result: Named) -> None:
+    """Keys of a template: `t("name")` and `t("room.name")` must be there; `"room.begin_" ~ x` uses a family of them."""
+    for room, name, more in re.findall(r"\bt\(\s*[\"'](?:([a-z][a-z0-9_]*)\.)?([a-z][a-z0-9_]*)[\"'](\s*~)?", source):
+        slice_ = f"console_{room}" if room else "console"
+        if not more:
+            result.whole.setdefault(f"{slice_}.{name}", where)
+    for room, start in re.findall(r"[\"']([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*_|)[\"']\s*~", source):
+        result.families.append(re.compile(rf"console_{room}\.{start}[a-z0-9_]+"))
+    for room, name in re.findall(r"[\"']([a-z][a-z0-9_]*)\.([a-z0-9_]*[a-z0-9])[\"']", source):
+        result.families.append(re.compile(rf"console_{room}\.{name}"))
+
+
+def read_room(node: ast.AST, where: str, result: Named) -> None:
+    """Keys of rooms in the console's own modules: `say("room.name")` must be there, any other `"room.name"` uses it."""
+    if (
+        isinstance(node, ast.Call)
+        and getattr(node.func, "id", getattr(node.func, "attr", "")) in {"say", "t"}
+        and node.args
+    ):
+        key = node.args[0]
+        if isinstance(key, ast.Constant) and re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z0-9_]+", str(key.value)):
+            result.whole.setdefault(f"console_{key.value}", f"{where}:{node.lineno}")
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        room, dot, name = node.value.partition(".")
+        if dot and room in ROOMS and re.fullmatch("[a-z0-9_]+", name):
+            result.families.append(re.compile(rf"console_{room}\.{name}{'[a-z0-9_]+' if name.endswith('_') else ''}"))
+    elif isinstance(node, ast.JoinedStr):
+        start, expression = _pattern(node)
+        if start.partition(".")[0] in ROOMS and "." in start:
+            result.families.append(re.compile(f"console_{expression}"))
+
+
 def _read_module(path: Path, result: Named) -> None:
     tree = ast.parse(path.read_text("utf-8"))
     skipped = _not_texts(tree)
     where = path.relative_to(ROOT).as_posix()
     for node in ast.walk(tree):
+        if where.startswith("console/"):
+            read_room(node, where, result)
         if isinstance(node, ast.JoinedStr):
             start, expression = _pattern(node)
             slice_, dot, rest = start.partition(".")
@@ -177,6 +221,28 @@ def test_the_scan_can_fail() -> None:
     assert not found.uses("cli.no_such")
     assert not found.uses("points.nothing")
     assert not found.uses("guard.no_file")
+
+
+def test_the_scan_of_pages_can_fail() -> None:
+    """A room's text counts as used only where its room is named; a key that no file has is found with its place."""
+    found = Named()
+    page = (
+        """{{ t("planted.title") }} {{ t('planted.state_' ~ state) }} {{ t("title") }} {% set key = "planted.lost" %}"""
+    )
+    read_page(page, "planted.html", found)
+    assert found.whole == {"console_planted.title": "planted.html", "console.title": "planted.html"}
+    assert found.uses("console_planted.title")
+    assert found.uses("console_planted.state_open")
+    assert found.uses("console_planted.lost")
+    assert not found.uses("console_planted.state_")
+    found.open.add("console_planted")
+    found.names.add("unused")
+    assert not found.uses("console_planted.unused")
+    module = ast.parse('say("planted.said")\nlog.info("planted.logged")')
+    for node in ast.walk(module):
+        read_room(node, "planted.py", found)
+    assert found.whole["console_planted.said"] == "planted.py:1"
+    assert "console_planted.logged" not in found.whole
 
 
 # ---------------------------------------------------------------- values
