@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Integer, bindparam, func, literal_column, select
 
 from engagement.checkin import catchup, makeups, pauses, rules
 from engagement.checkin.card import Month
@@ -57,6 +57,21 @@ _KEEP = Prepared(
         )
     ),
 )
+
+
+def _alike(name: str, alike: ColumnElement[bool]) -> Prepared:
+    """Members of a group whose plain check-in of a day was of a kind; no more of them are looked for than needed."""
+    found = (
+        select(_M.c.id)
+        .select_from(_M.join(_S, (_S.c.member_id == _M.c.id) & (_S.c.topic == bindparam("topic"))))
+        .where(_M.c.group_id == bindparam("group"), _S.c.last_date == bindparam("day"), alike)
+        .limit(bindparam("most", type_=Integer))
+    )
+    return Prepared(name, found)
+
+
+_FIRSTS = _alike("checkin.firsts", _S.c.total == 1)
+_AS_FAR = _alike("checkin.as_far", _S.c.streak == bindparam("streak"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,22 +206,12 @@ def month_of(session: Session, group: GroupView, member_id: int, today: date, to
 
 def firsts_of(session: Session, group_id: int, day: date, most: int) -> int:
     """Count the members of a group whose very first plain check-in was on a local day, up to ``most``: no more are looked for."""
-    return _alike(session, group_id, day, _S.c.total == 1, most)
+    return len(session.rows(_FIRSTS, topic=DAILY, group=group_id, day=day.isoformat(), most=most))
 
 
 def as_far_of(session: Session, group_id: int, day: date, streak: int, most: int) -> int:
     """Count the members of a group whose plain check-in of a local day was their ``streak``-th in a row, up to ``most``."""
-    return _alike(session, group_id, day, _S.c.streak == streak, most)
-
-
-def _alike(session: Session, group_id: int, day: date, alike: ColumnElement[bool], most: int) -> int:
-    found = (
-        select(_M.c.id)
-        .select_from(_M.join(_S, (_S.c.member_id == _M.c.id) & (_S.c.topic == DAILY)))
-        .where(_M.c.group_id == group_id, _S.c.last_date == day, alike)
-        .limit(most)
-    )
-    return len(session.execute(found).all())
+    return len(session.rows(_AS_FAR, topic=DAILY, group=group_id, day=day.isoformat(), streak=streak, most=most))
 
 
 def day_count(session: Session, group_id: int, day: date, topic: str = DAILY) -> int:
