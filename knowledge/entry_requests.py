@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from knowledge import days, drafts, duplicates, editing, entries, gaps, golden, proposals, rearranging, report
-from knowledge.answering import named_scope
 from knowledge.editing import Edited, Wording
 from knowledge.errors import KnowledgeRefusal
+from knowledge.given import number, scope_named, strings
 from storage.documents import Finding
 
 if TYPE_CHECKING:
@@ -35,32 +35,12 @@ Change = Callable[["Answering", Request, datetime, "Hand", Progress], dict[str, 
 Read = Callable[["Session", Request, datetime], dict[str, Any]]
 
 
-def _number(value: object, key: str = "kb.document_unknown") -> int:
-    text = str(value)
-    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
-        raise KnowledgeRefusal(key, id=text[:40])
-    return int(text)
-
-
 def _document(request: Request, name: str = "document") -> int | None:
-    return _number(request[name]) if request.get(name) else None
+    return number(request[name]) if request.get(name) else None
 
 
 def _entry(request: Request, name: str = "entry") -> str:
     return str(request[name])[:120]
-
-
-def _scope(session: Session, scope: object) -> str:
-    """A scope as staff name it: a group may be named by its id on its platform."""
-    kind, _, name = str(scope or "all").partition(":")
-    if kind not in {"group", "region"} or not name:
-        return str(scope or "all")[:80]
-    found = named_scope(session, kind, name)
-    return f"{kind}:{found.group if kind == 'group' else found.region}"
-
-
-def _strings(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 # ---------------------------------------------------------------- entries
@@ -89,7 +69,7 @@ def _show(session: Session, request: Request, now: datetime) -> dict[str, Any]:
     }
 
 
-def _edit(
+def edit(
     answering: Answering,
     act: Callable[[Session], Edited],
     now: datetime,
@@ -130,7 +110,7 @@ def _clashes(answering: Answering, done: Edited, now: datetime) -> list[Clash]:
 
 def _phrase(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
     entry, document = _entry(request), _document(request)
-    asked, old = _strings(request.get("texts")), str(request.get("old") or "")
+    asked, old = strings(request.get("texts")), str(request.get("old") or "")
 
     def act(session: Session) -> Edited:
         if request.get("remove"):
@@ -142,13 +122,13 @@ def _phrase(answering: Answering, request: Request, now: datetime, hand: Hand, p
 
     if not asked:
         raise KnowledgeRefusal("kb_entries.phrasing_short")
-    return _edit(answering, act, now, hand, progress)
+    return edit(answering, act, now, hand, progress)
 
 
 def _answer(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
     entry, document = _entry(request), _document(request)
     text, plain = str(request["answer"]), str(request.get("plain") or "")
-    return _edit(
+    return edit(
         answering,
         lambda session: entries.set_answer(session, entry, text, hand, now, plain=plain, document=document),
         now,
@@ -159,7 +139,7 @@ def _answer(answering: Answering, request: Request, now: datetime, hand: Hand, p
 
 def _wording(request: Request) -> Wording:
     return Wording(
-        _strings(request.get("texts")),
+        strings(request.get("texts")),
         str(request.get("answer") or ""),
         str(request.get("plain") or ""),
         str(request.get("category") or ""),
@@ -171,17 +151,17 @@ def _new(answering: Answering, request: Request, now: datetime, hand: Hand, prog
     wording, document = _wording(request), _document(request)
 
     def act(session: Session) -> Edited:
-        scope = _scope(session, request.get("scope"))
+        scope = scope_named(session, request.get("scope"))
         return entries.create(session, wording, hand, now, scope=scope, document=document)
 
-    return _edit(answering, act, now, hand, progress)
+    return edit(answering, act, now, hand, progress)
 
 
 def _merge(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
     keep, other = _entry(request, "keep"), _entry(request, "other")
     where = (_document(request), _document(request, "other_document"))
     answer = "other" if request.get("answer") == "other" else "keep"
-    return _edit(
+    return edit(
         answering,
         lambda session: rearranging.merge(session, keep, other, hand, now, answer=answer, documents=where),
         now,
@@ -192,7 +172,7 @@ def _merge(answering: Answering, request: Request, now: datetime, hand: Hand, pr
 
 def _split(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
     entry, wording, document = _entry(request), _wording(request), _document(request)
-    return _edit(
+    return edit(
         answering,
         lambda session: rearranging.split(session, entry, wording, hand, now, document=document),
         now,
@@ -205,14 +185,14 @@ def _move(answering: Answering, request: Request, now: datetime, hand: Hand, pro
     entry, document = _entry(request), _document(request)
 
     def act(session: Session) -> Edited:
-        return rearranging.move(session, entry, _scope(session, request["scope"]), hand, now, document=document)
+        return rearranging.move(session, entry, scope_named(session, request["scope"]), hand, now, document=document)
 
-    return _edit(answering, act, now, hand, progress)
+    return edit(answering, act, now, hand, progress)
 
 
 def _drop(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
     entry, document = _entry(request), _document(request)
-    return _edit(
+    return edit(
         answering, lambda session: entries.drop(session, entry, hand, now, document=document), now, hand, progress
     )
 
@@ -238,8 +218,8 @@ def _golden_add(
     del progress
 
     def act(session: Session) -> dict[str, Any]:
-        scope = _scope(session, request.get("scope"))
-        made = golden.add(session, str(request["question"]), _strings(request["relevant"]), hand, now, scope=scope)
+        scope = scope_named(session, request.get("scope"))
+        made = golden.add(session, str(request["question"]), strings(request["relevant"]), hand, now, scope=scope)
         return {"id": made.id, "scope": made.scope, "question": made.question, "relevant": list(made.relevant or ())}
 
     return answering.database.write_now(act)
@@ -249,7 +229,7 @@ def _golden_remove(
     answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress
 ) -> dict[str, Any]:
     del progress
-    identity = _number(request["id"], "kb_entries.golden_unknown")
+    identity = number(request["id"], "kb_entries.golden_unknown")
     answering.database.write_now(lambda session: golden.remove(session, identity, hand, now))
     return {"id": identity}
 
@@ -257,7 +237,7 @@ def _golden_remove(
 def _golden_import(
     answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress
 ) -> dict[str, Any]:
-    scope = answering.database.read_now(lambda session: _scope(session, request.get("scope")))
+    scope = answering.database.read_now(lambda session: scope_named(session, request.get("scope")))
     count = golden.take_in(
         answering.database,
         Path(str(request["path"])),
@@ -280,10 +260,11 @@ def _golden_run(
         clock=time.perf_counter,
         progress=lambda at, total: progress("ask", at, total),
     )
-    return _run(done)
+    return run_told(done)
 
 
-def _run(one: GoldenRun) -> dict[str, Any]:
+def run_told(one: GoldenRun) -> dict[str, Any]:
+    """A run of the golden set as JSON values."""
     return {"at": one.at.isoformat(), "counter": one.counter, "figures": one.figures or {}, "wrong": one.wrong or []}
 
 
@@ -294,7 +275,7 @@ def _golden_list(session: Session, request: Request, now: datetime) -> dict[str,
             {"id": one.id, "scope": one.scope, "question": one.question, "relevant": one.relevant or []}
             for one in golden.listed(session)
         ],
-        "runs": [_run(one) for one in golden.trend(session)],
+        "runs": [run_told(one) for one in golden.trend(session)],
     }
 
 
@@ -303,12 +284,13 @@ def _golden_list(session: Session, request: Request, now: datetime) -> dict[str,
 
 def _grouped(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
     del hand, progress
-    limit = min(_number(request.get("limit") or 20), 200)
+    limit = min(number(request.get("limit") or 20), 200)
     found = gaps.grouped(answering.database, answering.base, now, limit=limit)
-    return {"gaps": [_gap(one) for one in found]}
+    return {"gaps": [gap_told(one) for one in found]}
 
 
-def _gap(one: gaps.Gap) -> dict[str, Any]:
+def gap_told(one: gaps.Gap) -> dict[str, Any]:
+    """A gap as JSON values."""
     at = {"first_at": one.first_at.isoformat(), "last_at": one.last_at.isoformat()}
     return {**asdict(one), "questions": list(one.questions), "others": list(one.others), "count": one.count, **at}
 
@@ -316,13 +298,13 @@ def _gap(one: gaps.Gap) -> dict[str, Any]:
 def _propose(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
     """From a gap, named by any of its questions, to a proposal with all of the group's phrasings."""
     del progress
-    first = _number(request["question"], "kb_entries.question_unknown")
+    first = number(request["question"], "kb_entries.question_unknown")
     known = gaps.grouped(answering.database, answering.base, now, limit=200)
     ids = next((list(one.questions) for one in known if first in one.questions), [first])
     answer, entry = str(request.get("answer") or ""), str(request.get("entry") or "")[:120]
 
     def act(session: Session) -> dict[str, Any]:
-        scope = _scope(session, request.get("scope"))
+        scope = scope_named(session, request.get("scope"))
         return _proposal(gaps.propose(session, ids, answer, hand, now, scope=scope, entry=entry))
 
     return answering.database.write_now(act)
@@ -349,21 +331,21 @@ def _proposals(session: Session, request: Request, now: datetime) -> dict[str, A
 
 
 def _accept(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
-    identity = _number(request["id"], "kb_entries.proposal_unknown")
+    identity = number(request["id"], "kb_entries.proposal_unknown")
     answer, entry = str(request.get("answer") or ""), str(request.get("entry") or "")[:120]
 
     def act(session: Session) -> Edited:
-        scope = _scope(session, request["scope"]) if request.get("scope") else ""
+        scope = scope_named(session, request["scope"]) if request.get("scope") else ""
         return proposals.accept(session, identity, hand, now, answer=answer, scope=scope, entry=entry)
 
-    result = _edit(answering, act, now, hand, progress)
+    result = edit(answering, act, now, hand, progress)
     answering.reload(lambda done, total: progress("index", done, total))  # a phrasing may have been learned
     return result
 
 
 def _decline(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
     del progress
-    identity = _number(request["id"], "kb_entries.proposal_unknown")
+    identity = number(request["id"], "kb_entries.proposal_unknown")
     answering.database.write_now(lambda session: proposals.decline(session, identity, hand, now))
     return {"id": identity}
 

@@ -115,8 +115,15 @@ def editors(session: Session, scope: str = "all") -> int:
     return session.exec(persons).one()
 
 
-def publish(session: Session, identity: int, hand: Hand, now: datetime) -> Published:
+def publish(session: Session, identity: int, hand: Hand, now: datetime, *, mark: str = "") -> Published:
     """Publishes the newest version; the one before stays for a roll-back.
+
+    Args:
+        session: Written to.
+        identity: The document.
+        hand: Who does it.
+        now: Aware instant.
+        mark: Beginning of the digest of what was looked at; anything else is not published (``kb.draft_changed``).
 
     Raises:
         KnowledgeRefusal: no such document, nothing new (``kb.nothing_to_publish``), not scanned to the end yet
@@ -126,6 +133,8 @@ def publish(session: Session, identity: int, hand: Hand, now: datetime) -> Publi
     newest = next(reversed(versions(session, identity)), None)
     if newest is None or newest.state != "draft":
         raise KnowledgeRefusal("kb.nothing_to_publish", id=identity)
+    if not newest.digest.startswith(mark):
+        raise KnowledgeRefusal("kb.draft_changed", id=identity)
     if newest.scanned_at is None:
         raise KnowledgeRefusal("kb.not_scanned", id=identity)
     if needs_second(session, newest, hand):

@@ -7,6 +7,7 @@ Source: CONTRACT (``kb list``, ``kb show``, ``kb gaps``), F69.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,22 @@ def documents(session: Session, now: datetime, zone: str = days.ZONE, *, removed
         zone: Whose days.
         removed: Only those that were removed and can be restored.
     """
+    gone = col(Document.removed_at)
+    rows = session.exec(
+        select(Document).where(gone.is_not(None) if removed else gone.is_(None)).order_by(col(Document.id))
+    )
+    return {"documents": rows_of(session, list(rows), now, zone)}
+
+
+def rows_of(session: Session, documents: Sequence[Document], now: datetime, zone: str) -> list[dict[str, Any]]:
+    """A row for each of some documents that has a whole version: what stands of it, what waits behind, what was found."""
     today = days.local(now, zone).date()
     newest: dict[int, DocumentVersion] = {}
     waiting: dict[int, DocumentVersion] = {}
     for version in session.exec(
-        select(DocumentVersion).where(DocumentVersion.digest != "").order_by(col(DocumentVersion.number))
+        select(DocumentVersion)
+        .where(DocumentVersion.digest != "", col(DocumentVersion.document_id).in_([one.id for one in documents]))
+        .order_by(col(DocumentVersion.number))
     ):
         current = newest.get(version.document_id)
         if current is None or current.state != "published" or version.state == "published":
@@ -43,27 +55,21 @@ def documents(session: Session, now: datetime, zone: str = days.ZONE, *, removed
     shown = [one.id for one in (*newest.values(), *waiting.values())]
     counts = _counts(session, shown)
     held = _open(session, shown)
-    gone = col(Document.removed_at)
-    rows = session.exec(
-        select(Document).where(gone.is_not(None) if removed else gone.is_(None)).order_by(col(Document.id))
-    )
-    return {
-        "documents": [
-            {
-                **about(one),
-                "version": newest[one.id].number,
-                "state": newest[one.id].state,
-                "stage": newest[one.id].stage,
-                "chunks": counts.get(newest[one.id].id or 0, 0),
-                "draft": _draft(newest[one.id], waiting.get(one.id)),
-                **_window(newest[one.id], now, zone),
-                "review_due": one.review_at is not None and one.review_at <= today,
-                "findings": held.get((waiting.get(one.id) or newest[one.id]).id or 0, {}),
-            }
-            for one in rows
-            if one.id in newest
-        ]
-    }
+    return [
+        {
+            **about(one),
+            "version": newest[one.id].number,
+            "state": newest[one.id].state,
+            "stage": newest[one.id].stage,
+            "chunks": counts.get(newest[one.id].id or 0, 0),
+            "draft": _draft(newest[one.id], waiting.get(one.id)),
+            **_window(newest[one.id], now, zone),
+            "review_due": one.review_at is not None and one.review_at <= today,
+            "findings": held.get((waiting.get(one.id) or newest[one.id]).id or 0, {}),
+        }
+        for one in documents
+        if one.id in newest
+    ]
 
 
 def _draft(shown: DocumentVersion, waiting: DocumentVersion | None) -> int | None:
@@ -137,19 +143,43 @@ def document(
     Raises:
         KnowledgeRefusal: no such document, or no such version.
     """
-    one = session.get(Document, identity)
+    shown = shown_version(session, identity, number)
+    chunks = session.exec(select(Chunk).where(Chunk.version_id == shown.id).order_by(col(Chunk.ordinal))).all()
+    return {
+        **head(session, identity, shown, now, zone),
+        "findings": findings(session, shown),
+        "chunks": [
+            {
+                "entry": chunk.entry,
+                "kind": chunk.kind,
+                "title": chunk.title,
+                "body": chunk.body,
+                "locator": chunk.locator,
+                "withheld": chunk.withheld,
+            }
+            for chunk in chunks
+        ],
+    }
+
+
+def shown_version(session: Session, identity: int, number: int | None = None) -> DocumentVersion:
+    """The version of a document that is shown; see ``document``."""
     known = lifecycle.versions(session, identity)
-    if one is None or not known:
+    if session.get(Document, identity) is None or not known:
         raise KnowledgeRefusal("kb.document_unknown", id=identity)
     if number is None:
-        shown = next((version for version in known if version.state == "published"), known[-1])
-    else:
-        chosen = [version for version in known if version.number == number]
-        if not chosen:
-            raise KnowledgeRefusal("kb.version_unknown", id=identity, version=number)
-        shown = chosen[0]
+        return next((version for version in known if version.state == "published"), known[-1])
+    chosen = [version for version in known if version.number == number]
+    if not chosen:
+        raise KnowledgeRefusal("kb.version_unknown", id=identity, version=number)
+    return chosen[0]
+
+
+def head(session: Session, identity: int, shown: DocumentVersion, now: datetime, zone: str) -> dict[str, Any]:
+    """A document with its versions, without what stands in them."""
+    one = session.get_one(Document, identity)
+    known = lifecycle.versions(session, identity)
     counts = _counts(session, [version.id for version in known])
-    chunks = session.exec(select(Chunk).where(Chunk.version_id == shown.id).order_by(col(Chunk.ordinal))).all()
     return {
         **about(one),
         "removed": one.removed_at is not None,
@@ -167,18 +197,6 @@ def document(
                 **_window(version, now, zone),
             }
             for version in known
-        ],
-        "findings": findings(session, shown),
-        "chunks": [
-            {
-                "entry": chunk.entry,
-                "kind": chunk.kind,
-                "title": chunk.title,
-                "body": chunk.body,
-                "locator": chunk.locator,
-                "withheld": chunk.withheld,
-            }
-            for chunk in chunks
         ],
     }
 
@@ -206,13 +224,16 @@ def findings(session: Session, version: DocumentVersion) -> list[dict[str, Any]]
     ]
 
 
-def difference(session: Session, identity: int, number: int | None = None) -> dict[str, Any]:
+def difference(
+    session: Session, identity: int, number: int | None = None, against: int | None = None
+) -> dict[str, Any]:
     """What a version would change of what is answered now, with what the scan found in it.
 
     Args:
         session: Read from.
         identity: The document.
         number: Which version; None = the newest.
+        against: Another version to compare it with than the published one.
 
     Raises:
         KnowledgeRefusal: no such document or version, or there is nothing to compare (it is published already).
@@ -223,7 +244,9 @@ def difference(session: Session, identity: int, number: int | None = None) -> di
     if number is None and known:
         number = known[-1].number
     chosen = lifecycle.version(session, identity, number or 0)
-    if published is not None and chosen.id == published.id:
+    if against is not None:
+        published = lifecycle.version(session, identity, against)
+    elif published is not None and chosen.id == published.id:
         earlier = [one for one in known if one.number < chosen.number]
         published = earlier[-1] if earlier else None
     return {

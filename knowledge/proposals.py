@@ -277,6 +277,45 @@ def dismiss(session: Session, questions: Sequence[int], hand: Hand, now: datetim
     return found
 
 
+def take_back(session: Session, identity: int, hand: Hand, now: datetime) -> None:
+    """Takes back what was decided of a gap, so that it stands open again; what has been published since stays.
+
+    Raises:
+        KnowledgeRefusal: no such proposal of a gap, not decided yet, or its entry is published by now
+            (``kb_entries.published_since``).
+    """
+    found = session.get(Proposal, identity)
+    if found is None or found.origin != "gap" or found.state == "open":
+        raise KnowledgeRefusal("kb_entries.proposal_unknown", id=identity)
+    if found.state == "accepted" and found.entry and not found.answer:
+        _unlearn(session, found, hand, now)
+    elif found.state == "accepted":
+        name = found.entry or editing.new_id(editing.cleaned((found.phrasings or [""])[0]))
+        known = entries.places(session, name)
+        place = next((one for one in known if one.document.scope == found.scope), None)
+        if place is not None and place.version.state != "draft":
+            raise KnowledgeRefusal("kb_entries.published_since", id=name)
+        if place is not None:
+            entries.drop(session, name, hand, now, document=place.document.id)
+    session.delete(found)
+    session.flush()
+    audit.record(
+        session, at=now, actor_id=hand.person_id, group_id=None, action="proposal.taken_back", proposal=identity
+    )
+
+
+def _unlearn(session: Session, found: Proposal, hand: Hand, now: datetime) -> None:
+    """Takes the phrasings out again that ``learn`` put in by this proposal."""
+    place = entries.find(session, found.entry)
+    forms = {editing.form(one) for one in found.phrasings or ()}
+    for chunk in entries.standing(session, place.document.id or 0, place.chunk.entry):
+        for row in editing.phrasings(session, chunk.id):
+            if row.kind == "learned" and editing.form(row.text) in forms:
+                session.delete(row)
+    session.flush()
+    editing.learned(session, hand, now, place.version)
+
+
 def _open(session: Session, identity: int) -> Proposal:
     found = session.get(Proposal, identity)
     if found is None:

@@ -25,6 +25,7 @@ from knowledge import (
     lifecycle,
     links,
     listings,
+    page_requests,
 )
 from knowledge.answer import Scope
 from knowledge.answering import named_scope
@@ -46,14 +47,18 @@ Read = Callable[["Session", Request, datetime], dict[str, Any]]
 _DAYS, _MOST_DAYS = 30, 3660
 """Days that the figures of outside models are told of."""
 
-EXTRA: dict[str, Change] = dict(entry_requests.CHANGES)
+EXTRA: dict[str, Change] = {**entry_requests.CHANGES, **page_requests.CHANGES}
 """Further actions that change something or ask the base; whoever adds one reloads when answers change by it."""
-EXTRA_READ: dict[str, Read] = dict(entry_requests.READS)
+EXTRA_READ: dict[str, Read] = {**entry_requests.READS, **page_requests.READS}
 """Further actions that need the rows alone."""
 
 
 async def handle(
-    answering: Answering, request: Request, now: datetime, progress: Progress | None = None
+    answering: Answering,
+    request: Request,
+    now: datetime,
+    progress: Progress | None = None,
+    hand: Hand | None = None,
 ) -> dict[str, Any]:
     """Does one request.
 
@@ -62,6 +67,7 @@ async def handle(
         request: ``action`` and its arguments, as ``bot kb`` sends them; ``zone`` is whose days are meant.
         now: Aware instant.
         progress: For a bar; called from another thread.
+        hand: Who asks, where that is a person who is signed in; else ``by`` names the operator's hand.
 
     Raises:
         KnowledgeRefusal: bad input; nothing was changed.
@@ -73,7 +79,7 @@ async def handle(
         scope, facts = await answering.database.read(lambda session: _asker(session, request.get("group")))
         answer = await answering.ask_within(str(request["question"]), scope, facts, now=now)
         return answer.document()
-    hand = Hand(str(request.get("by") or "cli")[:80])
+    hand = hand or Hand(str(request.get("by") or "cli")[:80])
     change = _CHANGES.get(action) or EXTRA.get(action)
     if change is None:
         raise ValueError(f"unknown action {action!r}")
@@ -132,7 +138,8 @@ def _show(session: Session, request: Request, now: datetime) -> dict[str, Any]:
 
 def _diff(session: Session, request: Request, now: datetime) -> dict[str, Any]:
     del now
-    return listings.difference(session, _number(request["id"]), _version(request))
+    against = _number(request["against"], "kb.version_unknown") if request.get("against") else None
+    return listings.difference(session, _number(request["id"]), _version(request), against)
 
 
 def _usage(session: Session, request: Request, now: datetime) -> dict[str, Any]:
@@ -189,7 +196,8 @@ def _publish(answering: Answering, request: Request, now: datetime, hand: Hand, 
     database = answering.database
     changes, chosen, alone = database.read_now(lambda session: _before(session, identity, hand))
     golden = _golden(answering, identity, chosen, now)
-    done = database.write_now(lambda session: lifecycle.publish(session, identity, hand, now))
+    mark = str(request.get("mark") or "")
+    done = database.write_now(lambda session: lifecycle.publish(session, identity, hand, now, mark=mark))
     _reload(answering, progress)
     figures = {"replaced": done.replaced, "withheld": done.withheld, "alone": alone}
     return {"id": identity, "version": done.number, **figures, "changes": changes, **golden}
