@@ -6,6 +6,7 @@ from engagement.announcements.manifest import FEATURE as ANNOUNCEMENTS
 from engagement.campaigns.manifest import FEATURE as CAMPAIGNS
 from engagement.checkin.manifest import FEATURE as CHECKIN
 from engagement.curation.manifest import FEATURE as CURATION
+from engagement.entry.manifest import FEATURE as ENTRY
 from engagement.faq.manifest import FEATURE as FAQ
 from engagement.feature import Feature
 from engagement.groups.manifest import FEATURE as GROUPS
@@ -31,6 +32,7 @@ FEATURES: tuple[Feature, ...] = (
     ANNOUNCEMENTS,
     INVITES,
     MODERATION,
+    ENTRY,
     CURATION,
     FAQ,
 )

@@ -14,6 +14,7 @@ from storage import (  # noqa: F401  (tables register on import)
     campaigns,
     columns,
     documents,
+    entry,
     groups,
     inbox,
     learning,

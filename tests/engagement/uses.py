@@ -13,7 +13,7 @@ from engagement.invites.tables import InviteCode
 from engagement.kernel import Event, Outgoing
 from engagement.members.tables import Lookalike
 from prompts import campaigns as campaign_packs
-from storage import wordings
+from storage import entry, wordings
 from storage.campaigns import Campaign, Delivery
 from storage.documents import Chunk, Document, DocumentVersion
 from storage.engine import Session
@@ -248,6 +248,22 @@ def _reword(stage: Stage) -> None:
     )
 
 
+def _open_a_door(stage: Stage) -> None:
+    """CANARY has an account, a browser that is in, and a link that was not used."""
+    person, now = stage.person(CANARY), stage.clock.now()
+
+    def make(session: Session) -> None:
+        session.merge(entry.Login(person_id=person, name="canary", made_at=now))
+        one = entry.WebSession(
+            id="0" * 64, area="h5", role="resident", person_id=person, made_at=now, seen_at=now, until=now
+        )
+        one.browser = "Chrome"
+        session.merge(one)
+        entry.make_link(session, "h5", person, now)
+
+    stage.database.write_now(make)
+
+
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "identity": (_nothing, CANARY),
     "role_grant": (_grant, "staff"),
@@ -284,6 +300,9 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "calendar_plan": (_approve, "样例活动"),
     "wording": (_reword, f"{CANARY}家先来"),
     "calendar_echo": (_answer_a_campaign, '"answers": 1'),
+    "login": (_open_a_door, '"name": "canary"'),
+    "web_session": (_open_a_door, '"browser": "Chrome"'),
+    "entry_link": (_open_a_door, '"for": "h5"'),
     "proposal": (_correct, f"到{CANARY}家门口的架子上拿"),
 }
 """Table → how a person named CANARY gets a row in it, and what the export must show then.

@@ -35,6 +35,7 @@ TITLES = {
     "invites": "邀请邻居",
     "announcements": "公告",
     "moderation": "内容审核",
+    "entry": "网页",
     "curation": "知识维护",
     "faq": "问答",
 }

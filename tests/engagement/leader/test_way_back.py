@@ -58,6 +58,7 @@ READS = {
     "curation.gaps",
     "curation.offers",
     "curation.try",
+    "entry.console",
 }
 """Shows, and changes nothing."""
 ASKS = {
