@@ -9,6 +9,32 @@ from engagement.kernel import Kind, Outgoing, Place
 from storage import identities, outbox
 
 
+def at_desk(ctx: Context, one: Said) -> Outgoing | None:
+    """Return what the page that asked shows of a reply; None when it is for somebody else, or nobody asked from a page."""
+    reply, incoming = one.reply, ctx.incoming
+    if not incoming.desk_person:
+        return None
+    private = reply.kind is Kind.DM and reply.to in (None, incoming.desk_person)
+    if not private and (reply.kind is Kind.DM or reply.group_id is not None):
+        return None
+    return Outgoing(
+        kind=Kind.REACTION if reply.kind is Kind.REACTION else Kind.REPLY,
+        channel=incoming.channel,
+        account=incoming.account,
+        place=Place.DM,
+        conversation=incoming.conversation,
+        feature=one.feature,
+        key=reply.key,
+        values=reply.values,
+        tails=tuple(reply.tails),
+        buttons=tuple(reply.buttons),
+        citations=tuple(reply.citations),
+        subject=reply.subject,
+        emoji=reply.emoji,
+        document=reply.document,
+    )
+
+
 def address(ctx: Context, one: Said) -> Outgoing | None:
     """Turn a reply into a message with an address; None when the person meant cannot be reached on this channel."""
     reply, incoming = one.reply, ctx.incoming

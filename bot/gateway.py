@@ -12,7 +12,7 @@ import structlog
 from sqlmodel import select
 
 from bot import people, showing
-from bot.addressing import address
+from bot.addressing import address, at_desk
 from bot.routing import Routes
 from bot.showing import Drafts
 from bot.voice import HEARD, UNHEARD, Ear, with_heard
@@ -22,7 +22,7 @@ from engagement.dispatch import Dispatcher, Said, Target
 from engagement.errors import Fault, Hushed, Refusal
 from engagement.events import Named
 from engagement.feature import Actor, Context, GroupView, Slow
-from engagement.kernel import Event, Incoming, Kind, Outgoing, Place, Reply, one_line
+from engagement.kernel import Event, Incoming, Kind, Outgoing, Place, Reply
 from storage import identities, inbox, outbox
 from storage.engine import Database, Session
 from storage.gathering import Gathering
@@ -43,10 +43,15 @@ FILE = "file"
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A message to send: its outbox row and content."""
+    """A message to send: its outbox row and content; without a row (0) the page that asked shows it, and it is not sent."""
 
     outbox_id: int
     message: Outgoing
+
+    @property
+    def is_shown(self) -> bool:
+        """Say whether it goes back to the page instead of out."""
+        return not self.outbox_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,7 @@ class Gateway:
         if isinstance(result, Handled):
             return result
         slow, state, new_name, early = result
-        sending = [self.post(queued) for queued in early] if self.post is not None else []
+        sending = [self.post(queued) for queued in early if not queued.is_shown] if self.post is not None else []
         found = await slow.work(state)
         if sending:
             # So that the answer can take its place; when the platform is slow, it comes behind it.
@@ -218,7 +223,8 @@ class Gateway:
             if isinstance(target.handler, Slow):
                 ctx = self.dispatcher.admit(stage.ctx, target, record=False)
                 ctx.argument = target.argument
-                ctx.show = showing.shown_by(self.drafts.get(incoming.channel), incoming, inbox_id)
+                drafts = None if incoming.desk_person else self.drafts.get(incoming.channel)
+                ctx.show = showing.shown_by(drafts, incoming, inbox_id)
                 state = target.handler.prepare(ctx)
                 early = self._early(ctx, target, inbox_id, state)
                 return target.handler, state, stage.new_name, early
@@ -266,18 +272,7 @@ class Gateway:
 
     def _stage(self, session: Session, incoming: Incoming) -> _Stage:
         now = self.clock.now()
-        group = people.group_of(session, incoming)
-        if incoming.place is Place.GROUP and group is None:
-            group = people.found_group(session, incoming)
-        name = one_line(incoming.sender_name)
-        new_name = False
-        if not incoming.sender:
-            actor = Actor(0, name)
-        elif incoming.place is Place.GROUP:
-            assert group is not None
-            actor, new_name = people.in_group(session, incoming, group, name, now)
-        else:
-            actor, group = people.in_private(session, incoming, name, now)
+        actor, group, new_name = people.acting(session, incoming, now)
         self._learn(group)
         ctx = self.dispatcher.context(session, incoming, actor, group, now)
         return _Stage(ctx, self._targets(session, ctx), new_name)
@@ -321,6 +316,7 @@ class Gateway:
             return [target]
         if not incoming.reply_to and incoming.place is Place.DM and self._is_asked(session, ctx.actor):
             ctx.subject = self._asked(session, ctx)
+        ctx.subject = incoming.desk_about or ctx.subject
         fallback = self.routes.fallback()
         if ctx.subject:
             target = use_cases.quote_target(features, ctx.subject, incoming.text)
@@ -382,6 +378,10 @@ class Gateway:
     def _queue(self, ctx: Context, inbox_id: int, said: Sequence[Said], mark: str = "") -> list[Queued]:
         queued: list[Queued] = []
         for number, one in enumerate(with_heard(ctx.incoming, said)):
+            shown = at_desk(ctx, one)
+            if shown is not None:
+                queued.append(Queued(0, shown))
+                continue
             message = address(ctx, one)
             if message is None:
                 log.info("no_address", inbox=inbox_id, key=one.reply.key)

@@ -57,6 +57,7 @@ class Pages:
 
     def routes(self) -> list[BaseRoute]:
         """Return what the web application mounts; the console's own comes last, since it answers for ``/``."""
+        from bot.desk import ProgramDesk
         from console.app import Console, create_app
 
         program, settings = self.program, self.program.settings
@@ -72,6 +73,7 @@ class Pages:
             simulator=self.simulator is not None,
             console=self.web,
             https=settings.web.public_url.startswith("https://"),
+            desk=ProgramDesk(program),
         )
         found.append(Mount("/", create_app(console)))
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -33,7 +34,7 @@ class Pump:
         self.hearing = Hearing()
         self.watch = Watch(gateway.database)
         gateway.post = courier.begin
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._turn: OrderedDict[str, asyncio.Lock] = OrderedDict()
 
@@ -66,6 +67,36 @@ class Pump:
         self.hearing.saw(incoming)
         return await self.watch.look(incoming)
 
+    async def at_desk(self, incoming: Incoming) -> Handled:
+        """Take what somebody does on a page, and wait for what comes of it; what others are told is sent as always.
+
+        Returns:
+            ``repeated`` for a form that was sent before. ``down``: it is durable, and comes back by itself.
+
+        Raises:
+            Whatever the database raises: then nothing was taken.
+        """
+        row = await self.gateway.accept(incoming)
+        if row is None:
+            return Handled("repeated")
+        # A task of its own, so that a browser which goes away cancels nothing.
+        doing = asyncio.ensure_future(self._at_desk(row, incoming))
+        self._tasks.add(doing)
+        doing.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(doing)
+
+    async def _at_desk(self, row: int, incoming: Incoming) -> Handled:
+        handled = await self._in_turn(row, incoming)
+        if handled.outcome == "down":
+            self._begin(row, incoming)
+        self._post(handled)
+        return handled
+
+    def _post(self, handled: Handled) -> None:
+        for queued in handled.queued:
+            if not queued.is_shown:
+                self.courier.post(queued)
+
     def _begin(self, row: int, incoming: Incoming) -> None:
         task = asyncio.create_task(self._handle(row, incoming))
         self._tasks.add(task)
@@ -81,8 +112,7 @@ class Pump:
             await asyncio.sleep(COMES_BACK_AFTER)
             handled = await self._in_turn(row, incoming)
         self.hearing.saw(incoming)
-        for queued in handled.queued:
-            self.courier.post(queued)
+        self._post(handled)
 
     async def _in_turn(self, row: int, incoming: Incoming) -> Handled:
         if self.gateway.database.dialect == "sqlite":

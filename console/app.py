@@ -16,11 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from console.auth import LARGE_COOKIE, VISIT_COOKIE, Area, Signer, new_visit
-from console.pages import home, knowledge, overview, resident, settings
+from console.pages import act, home, knowledge, overview, resident, settings
 from console.policy import NotAllowed, NotThere, NotWritten, SignInNeeded
 from console.views import HERE, SIZES, Views, set_cookie
 
 if TYPE_CHECKING:
+    from console.desk import Desk
     from engagement.clocks import Clock
     from knowledge.answering import Answering
     from storage.engine import Database
@@ -50,6 +51,7 @@ class Console:
         simulator: the simulator is served beside these pages.
         console: the channel ``web`` is on; without it only the landing page and the static files are served.
         https: cookies are for TLS only.
+        desk: runs what people do on a page; None: pages only show.
     """
 
     database: Database
@@ -60,6 +62,7 @@ class Console:
     simulator: bool = False
     console: bool = True
     https: bool = False
+    desk: Desk | None = None
 
 
 def create_app(console: Console) -> FastAPI:
@@ -70,7 +73,7 @@ def create_app(console: Console) -> FastAPI:
     app.state.views = Views()
     app.include_router(home.router)
     if console.console:
-        for room in (overview, knowledge, settings, resident):
+        for room in (act, overview, knowledge, settings, resident):
             app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(SignInNeeded, _sign_in)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,11 @@ def month_day(day: date) -> str:
     return f"{day:%m-%d}"
 
 
+def new_key() -> str:
+    """Return the one-time id of a form: what is sent twice with it has one effect."""
+    return secrets.token_urlsafe(12)
+
+
 def colour(number: int) -> str:
     """Return the class of an avatar's colour."""
     return f"c{number % COLOURS}"
@@ -65,6 +71,7 @@ class Views:
             lstrip_blocks=True,
         )
         self._pages.globals["t"] = say
+        self._pages.globals["once"] = new_key
         self._pages.filters |= {
             "local_time": local_time,
             "month_day": month_day,

@@ -136,6 +136,9 @@ class Dispatcher:
                 rooms.find_led(ctx)
                 actor = ctx.actor
             guards.check_role(target.command, actor)
+        if typed and target.command is not None and keeps and ctx.group is not None and actor.member_id is None:
+            # Staff on the page of a group in which they are nobody's neighbour.
+            raise Refusal("guard.neighbours_only")
         if not keeps or not record:
             return ctx
         if actor.member_id is not None and (not actor.consented or actor.account_id is None):

@@ -47,20 +47,18 @@ class Incoming:
         sender: the channel's id of the person who acts; empty when nobody can be known (anonymous admins).
         sender_name: as the platform shows it; cleaned by :func:`one_line` when stored.
         text: the words, the bot's mention removed; at most ``MAX_TEXT`` characters.
-        message_id: the channel's id of this message, quoted by the answer.
-        reply_to: the channel's id of the quoted message, if any.
-        addressed: the bot was mentioned, or one of its messages quoted.
-        button: key of a pressed button.
-        subject, subject_name: who joined or left, when that is not the sender.
-        invited_by: who brought ``subject``.
-        new_id: the chat's new id (MIGRATED).
-        group_name, zone: known when the bot is added, or when the platform says so.
+        message_id, reply_to: the channel's ids of this message, quoted by the answer, and of the one it quotes, if any.
+        addressed: the bot was mentioned, or one of its messages quoted; ``button``: key of a pressed button.
+        subject, subject_name: who joined or left, when that is not the sender; ``invited_by``: who brought ``subject``.
+        group_name, zone: known when the bot is added, or when the platform says so; ``new_id``: the chat's (MIGRATED).
         sender_is_admin: the platform says that the sender administers the chat; None when unknown.
         can_read: on BOT_ADDED: whether the bot sees all messages; None when unknown.
         media: ``photo``, ``voice`` or (in private) ``file`` when the message has one; ``media_id`` is what the channel
             fetches it by. A voice message whose words were written into ``text`` is ``heard``; bot.voice says what else
             it may be.
         file_name: of a file, as somebody else named it; ``file_size``: in bytes, as the channel says, 0 when unknown.
+        desk_person: who acts on a page, already signed in; 0 = an event of a channel, none of which can set these three.
+        desk_group: the group that the page is about; ``desk_about``: what the words answer, as if that had been quoted.
     """
 
     event: Event
@@ -91,6 +89,9 @@ class Incoming:
     media_id: str = ""
     file_name: str = ""
     file_size: int = 0
+    desk_person: int = 0
+    desk_group: int = 0
+    desk_about: str = ""
 
     def dump(self) -> str:
         """Encode for the inbox row."""
@@ -98,8 +99,9 @@ class Incoming:
         data = {n: v for n in self.__slots__ if (v := getattr(self, n)) not in ("", None)}
         if not self.addressed:
             del data["addressed"]
-        if not self.file_size:
-            del data["file_size"]
+        for name in ("file_size", "desk_person", "desk_group"):
+            if not data[name]:
+                del data[name]
         data["occurred_at"] = self.occurred_at.astimezone(UTC).isoformat()
         data["received_at"] = self.received_at.astimezone(UTC).isoformat()
         return _encode(data)
@@ -348,10 +350,10 @@ def row_id(reference: str) -> int:
 
 
 _TRADITIONAL = str.maketrans(  # zh: characters of what people type to the bot
-    "帳沖衝務輩潛簡鄰裡裏誰樣結凍連雙兩綁離爲為緊報鏈碼覈審詞訴無壞賠類別後"
+    "臺頁網帳沖衝務輩潛簡鄰裡裏誰樣結凍連雙兩綁離爲為緊報鏈碼覈審詞訴無壞賠類別後"
     "簽籤積點題話戰幫數據導劃說説頭換過寫復覆恢榮譽賬戶設時間區靜單錄邀請擁權訊聯絡統計開關啟預覽組員級餘額細贈給賞補領項節榜這個"
     "麼團隱記刪註銷羣擾長來曆詢週總發減動進問轉貨熱線電稱暫繼續識庫檔條併議試異佈滾負責複舉氣農課參練訓賽會終閉",
-    "账冲冲务辈潜简邻里里谁样结冻连双两绑离为为紧报链码核审词诉无坏赔类别后"
+    "台页网账冲冲务辈潜简邻里里谁样结冻连双两绑离为为紧报链码核审词诉无坏赔类别后"
     "签签积点题话战帮数据导划说说头换过写复复恢荣誉账户设时间区静单录邀请拥权讯联络统计开关启预览组员级余额细赠给赏补领项节榜这个"
     "么团隐记删注销群扰长来历询周总发减动进问转货热线电称暂继续识库档条并议试异布滚负责复举气农课参练训赛会终闭",
 )
