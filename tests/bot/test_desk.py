@@ -36,7 +36,7 @@ class Taker:
 
 
 class Room:
-    """A program with two groups: 周团长 leads g1, 李阿姨 is in g1, 王姐 is in g2, 小何 is of the staff and in none."""
+    """A program with two groups: 周团长 leads g1, 李阿姨 and 张叔 are in g1, 王姐 is in g2, 小何 is of the staff and in none."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -46,6 +46,7 @@ class Room:
         for number, (group, who, name) in enumerate((("g1", "u9", "周团长"), ("g2", "u8", "陈团长"))):
             self.take(event=Event.BOT_ADDED, key=f"add{number}", group=group, who=who, name=name)
         self.take("签到", group="g1", who="u1", name="李阿姨", key="c1")
+        self.take("签到", group="g1", who="u3", name="张叔", key="c3")
         self.take("签到", group="g2", who="u2", name="王姐", key="c2")
         program.database.write_now(self._staff)
         asyncio.run(program.pump.drain())
@@ -188,17 +189,17 @@ def test_staff_act_in_every_group_but_are_nobodys_neighbour(room: Room) -> None:
     said = room.say("staff", "g1", "签到")
     assert said.outcome == "refused"
     assert "邻居" in said.lines[0].text
-    assert room.count(Consent) == 2, "nobody agreed to anything by it"
-    assert room.count(Checkin) == 2
+    assert room.count(Consent) == 3, "nobody agreed to anything by it"
+    assert room.count(Checkin) == 3
 
 
 def test_a_check_in_on_the_page_counts_once_a_day_wherever_it_is_made(room: Room) -> None:
     said = room.say("u1", "g1", "签到")
     assert said.outcome == "done"
-    assert room.count(Checkin) == 2, "today's was made in the group"
+    assert room.count(Checkin) == 3, "today's was made in the group"
     room.program.clock.set(NOW.replace(day=2))  # type: ignore[attr-defined]
     room.say("u1", "g1", "签到", key="tomorrow")
-    assert room.count(Checkin) == 3
+    assert room.count(Checkin) == 4
 
 
 def test_the_answer_comes_back_and_nothing_is_sent_to_the_page(room: Room) -> None:
@@ -221,7 +222,7 @@ def test_what_others_are_told_goes_out_on_the_groups_channel(room: Room) -> None
         session.add_all([member, identity])  # type: ignore[attr-defined]
 
     room.program.database.write_now(second)
-    said = room.say("u9", "g1", "加分 李阿姨 500 年终奖励")
+    said = room.say("u9", "g1", "加分 张叔 500 年终奖励")
     assert said.outcome == "done"
     assert room.amounts() == []
     assert [(one.kind, one.place, one.conversation) for one in room.taker.sent] == [(Kind.DM, Place.DM, "u1")]
