@@ -217,9 +217,10 @@ def test_what_others_are_told_goes_out_on_the_groups_channel(room: Room) -> None
     def second(session: object) -> None:
         member = session.exec(select(Member).where(Member.person_id == room.person("u1"))).one()  # type: ignore[attr-defined]
         member.role = "leader"
-        identity = session.exec(select(Identity).where(Identity.external_id == "u1")).one()  # type: ignore[attr-defined]
-        identity.dm_open = True
-        session.add_all([member, identity])  # type: ignore[attr-defined]
+        session.add(member)  # type: ignore[attr-defined]
+        for identity in session.exec(select(Identity)).all():  # type: ignore[attr-defined]
+            identity.dm_open = True
+            session.add(identity)  # type: ignore[attr-defined]
 
     room.program.database.write_now(second)
     said = room.say("u9", "g1", "加分 张叔 500 年终奖励")
