@@ -311,7 +311,7 @@ class Gateway:
                 provider_id=incoming.reply_to,
             )
             ctx.subject = about or ""
-        target = self._command(session, ctx)
+        target = self.routes.rather(ctx, self._command(session, ctx))
         if target is not None:
             return [target]
         if not incoming.reply_to and incoming.place is Place.DM and self._is_asked(session, ctx.actor):

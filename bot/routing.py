@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+from engagement import rooms
 from engagement.dispatch import Target
-from engagement.feature import Command, Feature
+from engagement.feature import Command, Context, Feature
 from engagement.kernel import Event, Incoming, Place, simplified
 from knowledge import understanding
 
@@ -20,6 +21,7 @@ LONGEST_COMMAND = 400
 _TYPED = 1000
 """Spellings of bare commands that are remembered."""
 _SLASH = re.compile(r"^/([a-z0-9_]{1,32})(?:@\w+)?(?:\s+(.*))?$", re.IGNORECASE | re.DOTALL)
+LONGEST_ALONE = 12
 _NUMBERED = re.compile(r"([^\W\d]{1,6})[ :：]*([0-9]{1,9}(?:[ ,，:：].*)?)", re.DOTALL)
 _QUESTION = ("?", "吗", "么", "呢")
 
@@ -150,6 +152,27 @@ class Routes:
             return None
         return Target(entry.feature, entry.command.handler, entry.command, found.group(2).strip())
 
+    def alone(self, ctx: Context) -> Target | None:
+        """Find a word that wants a number behind it, typed alone in private by somebody whom it is for: 「试发」.
+
+        Its handler says what there is to choose from. To everybody else it is a word like any other.
+        """
+        text = ctx.incoming.text
+        if not text or len(text) > LONGEST_ALONE or ctx.incoming.place is not Place.DM:
+            return None
+        entry = self._numbered.get(simplified(visible(text)).lower().strip(" 。.!！~～"))
+        if entry is None or not _may(ctx, entry.command):
+            return None
+        return Target(entry.feature, entry.command.handler, entry.command)
+
+    def rather(self, ctx: Context, target: Target | None) -> Target | None:
+        """Return a command's target, or what its words mean to somebody who lacks its role, or who typed a word alone."""
+        if target is None:
+            return self.alone(ctx)
+        if target.command is None or _may(ctx, target.command):
+            return target
+        return self.alone(ctx) or target
+
     def _command(self, text: str) -> Target | None:
         if not text:
             return None
@@ -219,6 +242,14 @@ class Routes:
             and not incoming.addressed
             and self.command(incoming.text, (incoming.channel, incoming.account, incoming.conversation)) is None
         )
+
+
+def _may(ctx: Context, command: Command) -> bool:
+    """Say whether somebody has a role that a command asks for; in private, in any of the groups that he leads."""
+    if not command.roles or ctx.actor.roles & command.roles:
+        return True
+    leads = ctx.actor.leader or (ctx.incoming.place is Place.DM and bool(rooms.led(ctx)))
+    return "leader" in command.roles and leads
 
 
 def _own_command(text: str, own: _Own) -> Target | None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from sqlmodel import select as pick
 
 from engagement import actions, rooms
-from engagement.campaigns import choices, saying, words
+from engagement.campaigns import choices, offers, saying, words
 from engagement.campaigns.choices import Coming
 from engagement.campaigns.tables import Beat
 from engagement.errors import Refusal
@@ -33,6 +33,19 @@ def begin(ctx: Context) -> Sequence[Reply]:
     number, group = words.reference(ctx.text, 2)
     rooms.lead(ctx, group)
     _in_private(ctx)
+    return _days(ctx, number)
+
+
+def typed(ctx: Context) -> Sequence[Reply]:
+    """换文案 3; without a number, which there are."""
+    number, _ = words.numbered(ctx.argument)
+    rooms.lead(ctx)
+    _in_private(ctx)
+    return _days(ctx, number) if number else [offers.mine(ctx, "words", "guard.private_only")]
+
+
+def _days(ctx: Context, number: int) -> Sequence[Reply]:
+    group = ctx.here.id
     row = choices.view(ctx)
     here = choices.find(ctx.session, number, row)
     left = [one for one in choices.beats(ctx.session, here, row) if one.at > ctx.now]

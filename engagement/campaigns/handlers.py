@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from engagement import actions, rooms
-from engagement.campaigns import choices, control, kinds, progress, rules, saying, words
+from engagement.campaigns import choices, control, kinds, offers, progress, rules, saying, trials, words
 from engagement.campaigns.choices import Coming, Here
 from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
@@ -206,26 +206,16 @@ def _became(one: Coming, known: tuple[str, str] | None, ctx: Context) -> str:
 # ---------------------------------------------------------------- 不参加, 换日子
 
 
-def _typed(ctx: Context, how: str) -> tuple[Here, str]:
-    """Read a campaign's number and what follows it.
-
-    Raises:
-        Refusal: ``how`` when there is no number.
-    """
-    number, rest = words.numbered(ctx.argument)
-    if not number:
-        raise Refusal(how)
-    return _mine(ctx, number), rest
-
-
 def leave(ctx: Context) -> Sequence[Reply]:
-    """不参加 3."""
-    return [_part(ctx, _typed(ctx, "campaigns.leave_how")[0], on=False)]
+    """不参加 3; without a number, which there are."""
+    number, _ = words.numbered(ctx.argument)
+    return [_part(ctx, _mine(ctx, number), on=False) if number else offers.mine(ctx, "leave", "campaigns.leave_how")]
 
 
 def join(ctx: Context) -> Sequence[Reply]:
-    """参加 3."""
-    return [_part(ctx, _typed(ctx, "campaigns.join_how")[0], on=True)]
+    """参加 3; without a number, which there are."""
+    number, _ = words.numbered(ctx.argument)
+    return [_part(ctx, _mine(ctx, number), on=True) if number else offers.mine(ctx, "join", "campaigns.join_how")]
 
 
 def _pressed(ctx: Context) -> Here:
@@ -261,11 +251,14 @@ def _part(ctx: Context, here: Here, *, on: bool) -> Reply:
 
 
 def move(ctx: Context) -> Sequence[Reply]:
-    """换日子 3 晚 1 天; without a word how far, every way is offered."""
-    here, rest = _typed(ctx, "campaigns.move_how")
+    """换日子 3 晚 1 天, 推迟 3; without a word how far, every way is offered; without a number, which there are."""
+    number, rest = words.numbered(ctx.argument)
+    if not number or words.is_span(rest):
+        return [offers.mine(ctx, "move", "campaigns.move_how")]
+    here = _mine(ctx, number)
     if not rest:
         return [_ways(ctx, here)]
-    days = words.moved(rest)
+    days = words.moved(words.way(ctx.text) + rest)
     if days is None:
         raise Refusal("campaigns.move_how")
     return [_moved(ctx, here, days)]
@@ -339,33 +332,18 @@ def cancel(ctx: Context) -> Sequence[Reply]:
     return control.cancel(ctx) if control.over_groups(ctx) else leave(ctx)
 
 
-# ---------------------------------------------------------------- 试发
+# ---------------------------------------------------------------- 试发 3
 
 
 def trial(ctx: Context) -> Sequence[Reply]:
-    """The button 试发给我: just what the group will read, in private; the next day of it is a further button."""
-    number, group, beat_id = words.reference(ctx.text, 3)
-    rooms.lead(ctx, group)
+    """试发 3: the next day of it; without a number, which there are."""
+    number, _ = words.numbered(ctx.argument)
     if ctx.incoming.place is not Place.DM:
         raise Refusal("guard.private_only")
-    here = _mine(ctx, number)
-    everything = choices.beats(ctx.session, here, choices.view(ctx))
-    place = next((place for place, one in enumerate(everything) if one.beat.id == beat_id), None)
-    if place is None:
-        raise Refusal("guard.old_button")
-    one = everything[place]
-    shown = saying.preview(ctx.session, here.plan, one.beat, ctx.here, one.day)
-    values = {
-        **shown.values,
-        "when": words.day(one.day),
-        "time": words.clock(one.at, ctx.here.zone),
-        "group": ctx.here.name,
-    }
-    at = f"{number}.{ctx.here.id}"
-    buttons = [Button(f"cal_word:{beat_id}.{ctx.here.id}", "campaigns.button_words")]
-    if here.plan.audience == "leaders" or one.at <= ctx.now:
-        buttons = []
-    if place + 1 < len(everything):
-        buttons.append(Button(f"cal_try:{at}.{everything[place + 1].beat.id}", "campaigns.button_try_next"))
-    key = "campaigns.trial_private" if here.plan.audience == "leaders" else "campaigns.trial"
-    return [Reply(key, values, [shown.key, *shown.tails], buttons=buttons, card=shown.card)]
+    if control.over_groups(ctx) and not ctx.actor.leader:
+        if not number:
+            return offers.theirs(ctx, "trial", "campaigns.trial_how")
+        ctx.text = trials.of_staff(ctx, number)
+        return control.trial(ctx)
+    rooms.lead(ctx)
+    return [trials.shown(ctx, number) if number else offers.mine(ctx, "try", "guard.private_only")]

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engagement.campaigns import control, echoes, editing, handlers, jobs, kinds, privacy, progress, service, words
+from engagement.campaigns import (
+    control,
+    echoes,
+    editing,
+    handlers,
+    jobs,
+    kinds,
+    privacy,
+    progress,
+    service,
+    trials,
+    words,
+)
 from engagement.campaigns.charge import ROLES
 from engagement.campaigns.choices import CHANGE, KIND, NIGHT
 from engagement.campaigns.rules import GRACE_MINUTES, asks
@@ -44,7 +56,9 @@ COMMANDS = (
     ),
     _numbered("leave", ("不参加活动",), ("不参加", "退出活动"), handlers.leave, _LEADER),
     _numbered("join", ("重新参加活动",), ("参加", "参加活动"), handlers.join, _LEADER),
-    _numbered("move", ("活动换日子",), ("换日子",), handlers.move, _LEADER),
+    _numbered("move", ("活动换日子",), ("换日子", "推迟", "推遲"), handlers.move, _LEADER),
+    _numbered("try", ("试发活动",), ("试发",), handlers.trial, ROLES | _LEADER),
+    _numbered("words", ("换活动文案",), ("换文案", "改文案"), editing.typed, _LEADER),
     Command(
         "campaigns.unwanted",
         (*words.kind_words(words.WANT_NOT), "不要的活动"),
@@ -76,7 +90,7 @@ COMMANDS = (
     _numbered("drafts", ("活动草稿", "待批准活动"), (), control.drafts, ROLES),
     _numbered("approve", ("批准活动",), ("批准",), control.approve, ROLES),
     _numbered("back", ("退回活动",), ("退回",), control.back, ROLES),
-    _numbered("progress", ("活动进度",), (), progress.SHOW, ROLES),
+    _numbered("progress", ("活动进度", "推送进度"), (), progress.SHOW, ROLES),
     _numbered("pause", ("暂停这个活动",), ("暂停活动",), handlers.pause, ROLES | _LEADER),
     _numbered("resume", ("恢复这个活动",), ("恢复活动",), handlers.resume, ROLES | _LEADER),
     _numbered("cancel", ("取消活动", "取消这个活动"), (), handlers.cancel, ROLES | _LEADER),
@@ -88,7 +102,7 @@ BUTTONS: dict[str, Handler | Slow] = {
     "cal_join": handlers.join_button,
     "cal_move": handlers.move_button,
     "cal_shift": handlers.shift_button,
-    "cal_try": handlers.trial,
+    "cal_try": trials.button,
     "cal_kinds": kinds.page_button,
     "cal_kind": kinds.button,
     "cal_night": kinds.night_button,

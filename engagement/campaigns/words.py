@@ -45,7 +45,9 @@ ON, OFF = "开", "关"  # zh: what leaders type
 
 _REFERENCE = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,4}")
 _NUMBERED = re.compile(r"#?\s*([0-9]{1,9})(?:[\s,，:：]+(.*))?", re.DOTALL)
-_MOVE = re.compile(r"(?:(早|提前)|晚|推迟|延后)\s*([0-9]{1,2}|[一二两三])\s*天?")
+_MOVE = re.compile(r"(?:推迟|延后|提前)?(?:(早|提前)|晚|推迟|延后)\s*([0-9]{1,2}|[一二两三])\s*天?")
+_WAYS = re.compile(r"推迟")
+_DAYS = re.compile(r"天")
 _MOVE_BACK = re.compile(r"原来|原日子|不换|不动|照旧|改回去?")
 _DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3}  # zh: numerals
 _NAMED = re.compile(r"\{([^{}]*)\}")
@@ -93,6 +95,17 @@ def switch(text: str) -> bool | None:
     """Read whether something is to be open; None when it is not said."""
     bare = simplified(text).rstrip(" 。.!！")
     return True if bare.endswith(ON) or ON in bare[:2] else False if OFF in bare else None
+
+
+def way(text: str) -> str:
+    """Return which way a command moves that says it itself: 「推迟 3 两天」; empty for 「换日子」."""
+    found = _WAYS.match(simplified(unicodedata.normalize("NFKC", text)).strip())
+    return found[0] if found is not None else ""
+
+
+def is_span(rest: str) -> bool:
+    """Say whether the number before these words was one of days and none of a campaign: 「推迟 2 天」."""
+    return _DAYS.match(simplified(rest)) is not None
 
 
 def moved(text: str) -> int | None:

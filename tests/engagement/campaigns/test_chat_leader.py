@@ -26,7 +26,7 @@ from tests.engagement.campaigns.scene import (
     run,
 )
 from tests.engagement.campaigns.test_year_rules import pack
-from tests.engagement.stage import Stage, keys, shown
+from tests.engagement.stage import Stage, at, keys, shown
 
 
 @pytest.fixture
@@ -272,9 +272,65 @@ def test_only_the_own_group_and_only_its_leader(stage: Stage) -> None:
     assert dm(stage, f"不参加 {far}").key == "campaigns.unknown"
 
 
-@pytest.mark.parametrize("text", ["不参加活动", "重新参加活动", "活动换日子"])
-def test_without_a_number_it_says_how(stage: Stage, text: str) -> None:
-    assert dm(stage, text).key.endswith("_how")
+@pytest.mark.parametrize(
+    ("texts", "act", "numbers"),
+    [
+        (("不参加活动", "不参加", "取消活动"), "leave", [4, 1, 3]),
+        (("活动换日子", "换日子", "推迟", "推遲。", "推迟 2 天"), "move", [1]),
+        (("试发活动", "试发", "試發", "试发！"), "try", [4, 1, 3]),
+        (("换活动文案", "换文案", "改文案"), "words", [1, 3]),
+    ],
+)
+def test_without_a_number_it_says_what_there_is(
+    stage: Stage, texts: tuple[str, ...], act: str, numbers: list[int]
+) -> None:
+    """
+    周团长: 试发 → 试发哪个？点一下，或发「试发 1」这样 [1 会员日] [2 每周一课] …
+    """
+    for text in texts:
+        answer = dm(stage, text)
+        assert answer.key == f"campaigns.which_{act}", text
+        assert [one.values["number"] for one in answer.buttons] == numbers
+        assert shown(answer).count("｜") == len(numbers)
+    pressed = dm(stage, button=dm(stage, texts[0]).buttons[-1].key)
+    assert pressed.key in ("campaigns.part_off", "campaigns.move_which", "campaigns.trial", "campaigns.word_ask")
+    assert dm(stage, f"{texts[1]} 李阿姨").key.startswith("faq."), "with what is no number behind it it is a question"
+
+
+def test_nothing_to_choose_from_is_said(stage: Stage) -> None:
+    assert dm(stage, "参加").key == "campaigns.which_join_none"
+    for number in (1, 3, 4):
+        dm(stage, f"不参加 {number}")
+    assert dm(stage, "不参加").key == "campaigns.which_leave_none"
+    assert dm(stage, "换日子").key == "campaigns.which_move_none"
+    again = dm(stage, "参加")
+    assert again.key == "campaigns.which_join" and len(again.buttons) == 3
+    stage.clock.set(at("2027-09-10T12:00"))
+    assert {dm(stage, text).key for text in ("试发", "换文案")} == {
+        "campaigns.which_try_none",
+        "campaigns.which_words_none",
+    }
+
+
+def test_a_word_alone_is_a_word_like_any_other_to_neighbours_and_in_the_group(stage: Stage) -> None:
+    stage.say("李阿姨", "签到")
+    for text in ("试发", "换文案", "参加"):
+        assert all(
+            not key.startswith(("campaigns.", "guard.")) for key in keys(stage.say("李阿姨", text, private=True))
+        )
+        assert all(not key.startswith("campaigns.") for key in keys(stage.say(LEADER, text)))
+    (answer,) = stage.say(LEADER, "不参加活动")
+    assert answer.key == "campaigns.leave_how"
+
+
+def test_a_trial_by_number_and_one_put_off(stage: Stage) -> None:
+    assert dm(stage, "试发 1").key == "campaigns.trial"
+    assert dm(stage, "试发 4").key == "campaigns.trial_private"
+    assert dm(stage, "试发 99").key == "campaigns.unknown"
+    assert dm(stage, "换文案 1").key == "campaigns.word_which"
+    put_off = dm(stage, "推迟 1 两天")
+    assert put_off.key == "campaigns.moved" and put_off.values["days"] == 2
+    assert dm(stage, "推迟 1").key == "campaigns.move_which"
 
 
 def test_the_staffs_words_mean_the_own_group_to_a_leader(stage: Stage) -> None:

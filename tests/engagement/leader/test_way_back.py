@@ -52,6 +52,8 @@ READS = {
     "announcements.progress",
     "announcements.running",
     "campaigns.course",
+    "campaigns.try",
+    "campaigns.words",  # asks for the words; tests/engagement/campaigns/test_chat_words.py takes them back
     "curation.list",
     "curation.show",
     "curation.diff",
