@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from console.auth import LARGE_COOKIE, VISIT_COOKIE, Area, Signer, new_visit
-from console.pages import act, home, knowledge, overview, resident, settings
+from console.pages import act, home, knowledge, look, mine, overview, resident, settings
 from console.policy import NotAllowed, NotThere, NotWritten, SignInNeeded
 from console.views import HERE, SIZES, Views, set_cookie
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -72,8 +72,9 @@ def create_app(console: Console) -> FastAPI:
     app.state.signer = Signer(console.secret)
     app.state.views = Views()
     app.include_router(home.router)
+    app.include_router(look.router)
     if console.console:
-        for room in (act, overview, knowledge, settings, resident):
+        for room in (act, mine, overview, knowledge, settings, resident):
             app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(SignInNeeded, _sign_in)

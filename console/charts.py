@@ -1,95 +1,70 @@
-"""Shapes of small charts, drawn as SVG by the templates. Pure; no script and no library on the page."""
+"""What charts show. Lines and bars are figures that static/charts.js draws; rings and heat maps are shapes in the page."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import TypedDict
 
-WIDTH, HEIGHT = 640, 230
-LEFT, RIGHT, TOP, BOTTOM = 40, 26, 12, 28
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One line of a chart: the path of the line, of the area under it, and its last point."""
-
-    line: str
-    area: str
-    last: tuple[float, float]
+Figures = Sequence[float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Everything a template draws, in units of a ``WIDTH`` × ``HEIGHT`` view box.
+class Series(TypedDict, total=False):
+    """One line or one set of bars; None is a gap. ``area`` fills what is under a line; ``kind`` where it differs."""
+
+    name: str
+    values: list[float | None]
+    area: bool
+    kind: str
+
+
+class Data(TypedDict, total=False):
+    """A chart as the page carries it: JSON for the script, and the rows of the table beside it.
 
     Attributes:
-        grid: (y, label) of each horizontal line, from below.
-        ticks: (x, label) below the axis.
+        kind: ``line`` or ``bar``.
+        labels: one a point, the same for every series.
+        stacked: bars stand on each other.
     """
 
-    series: tuple[Series, ...]
-    grid: tuple[tuple[float, str], ...]
-    ticks: tuple[tuple[float, str], ...]
+    kind: str
+    labels: list[str]
+    series: list[Series]
+    stacked: bool
 
 
-def nice_top(most: float, lines: int = 5) -> int:
-    """Return the smallest round number that ``lines`` equal steps of 1, 1.5, 2, 3, 4, 5, 6 or 8 × 10ⁿ reach above ``most``."""
-    if most <= lines:
-        return lines
-    raw = most / lines
-    power = 10 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if factor * power >= raw)
-    return int(step * lines)
-
-
-def smooth(points: Sequence[tuple[float, float]]) -> str:
-    """Return an SVG path through the points that never overshoots them (monotone cubic)."""
-    if not points:
-        return ""
-    head = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
-    if len(points) == 1:
-        return head
-    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(points)]
-    tangents = [slopes[0]]
-    for before, after in pairwise(slopes):
-        tangents.append(0.0 if before * after <= 0 else 2 * before * after / (before + after))
-    tangents.append(slopes[-1])
-    pieces = [head]
-    for (a, b), (ta, tb) in zip(pairwise(points), pairwise(tangents), strict=True):
-        third = (b[0] - a[0]) / 3
-        pieces.append(
-            f"C{a[0] + third:.1f} {a[1] + ta * third:.1f} {b[0] - third:.1f} {b[1] - tb * third:.1f} {b[0]:.1f} {b[1]:.1f}"
-        )
-    return "".join(pieces)
-
-
-def lines(labels: Sequence[str], values: Sequence[Sequence[float]], every: int = 4) -> Chart:
-    """Lay out a line chart.
+def line(labels: Sequence[str], series: Mapping[str, Figures], area: str = "") -> Data:
+    """Return a chart of lines.
 
     Args:
-        labels: one a point, the same for every series.
-        values: one sequence a series, as long as ``labels``.
-        every: which labels are written, counted from the last.
+        labels: one a point.
+        series: name → figures, as many as labels.
+        area: the series that is filled below.
+
+    Raises:
+        ValueError: a series is longer or shorter than the labels.
     """
-    top = nice_top(max((max(one, default=0) for one in values), default=0))
-    floor, span = HEIGHT - BOTTOM, HEIGHT - BOTTOM - TOP
-    step = (WIDTH - LEFT - RIGHT) / max(1, len(labels) - 1)
+    return _chart("line", labels, series, area)
 
-    def point(place: int, value: float) -> tuple[float, float]:
-        return LEFT + place * step, floor - value / top * span
 
-    drawn = []
-    for one in values:
-        points = [point(place, value) for place, value in enumerate(one)]
-        line = smooth(points)
-        area = f"{line}L{points[-1][0]:.1f} {floor}L{LEFT} {floor}Z" if points else ""
-        drawn.append(Series(line, area, points[-1] if points else (LEFT, floor)))
-    grid = tuple((floor - span * n / 5, str(top * n // 5)) for n in range(6))
-    last = len(labels) - 1
-    ticks = tuple((LEFT + n * step, label) for n, label in enumerate(labels) if (last - n) % every == 0)
-    return Chart(tuple(drawn), grid, ticks)
+def bars(labels: Sequence[str], series: Mapping[str, Figures], *, stacked: bool = False) -> Data:
+    """Return a chart of bars.
+
+    Raises:
+        ValueError: a series is longer or shorter than the labels.
+    """
+    return {**_chart("bar", labels, series), "stacked": stacked}
+
+
+def _chart(kind: str, labels: Sequence[str], series: Mapping[str, Figures], area: str = "") -> Data:
+    for name, values in series.items():
+        if len(values) != len(labels):
+            raise ValueError(f"{name}: {len(values)} figures for {len(labels)} labels")
+    shown: list[Series] = [
+        {"name": name, "values": list(values), "area": name == area} for name, values in series.items()
+    ]
+    return {"kind": kind, "labels": list(labels), "series": shown}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from datetime import date, datetime
 from pathlib import Path
@@ -12,12 +13,16 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from console.auth import LARGE_COOKIE, Signer, Visitor
+from console import navigation
+from console.auth import LARGE_COOKIE, Area, Signer, Visitor
 from engagement import calendar
 from prompts.loader import texts
 
 HERE = Path(__file__).parent
 COLOURS = 8
+THEME_COOKIE = "tt_theme"
+THEMES = {"light": "tuan", "dark": "tuan-dark"}
+"""What the switch remembers → the theme; anything else follows the system."""
 SIZES = {"large": "1", "normal": "0"}
 """What may stand behind ``?size=`` → the cookie that remembers it."""
 
@@ -72,6 +77,8 @@ class Views:
         )
         self._pages.globals["t"] = say
         self._pages.globals["once"] = new_key
+        self._pages.globals["asset"] = self.asset
+        self._marks: dict[str, str] = {}
         self._pages.filters |= {
             "local_time": local_time,
             "month_day": month_day,
@@ -84,6 +91,7 @@ class Views:
         console = request.app.state.console
         signer: Signer = request.app.state.signer
         visitor: Visitor | None = getattr(request.state, "visitor", None)
+        active = str(values.get("active", ""))
         html = self._pages.get_template(template).render(
             request=request,
             path=request.url.path,
@@ -93,9 +101,34 @@ class Views:
             demo=console.demo,
             simulator=console.simulator,
             large=is_large(request),
+            theme=THEMES.get(request.cookies.get(THEME_COOKIE, ""), ""),
+            nav=navigation.links(request, visitor, active),
+            page_name=values.pop("heading", None) or say(navigation.title(active, visitor)),
+            tour=navigation.tour(visitor),
+            tour_name="" if visitor is None else visitor.role.value,
+            me_href=_me_href(request, visitor),
             **values,
         )
         return HTMLResponse(html, status)
+
+    def text(self, template: str) -> str:
+        """Render a file that is the same for everybody."""
+        return self._pages.get_template(template).render()
+
+    def asset(self, name: str) -> str:
+        """Return the address of a static file, with a mark of what is in it: a browser may keep it for a year."""
+        mark = self._marks.get(name)
+        if mark is None:
+            mark = self._marks[name] = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:8]
+        return f"/static/{name}?v={mark}"
+
+
+def _me_href(request: Request, visitor: Visitor | None) -> str:
+    """Return where one's own account is; empty if there is no such page."""
+    if visitor is None:
+        return ""
+    path = f"/{Area.CONSOLE.value}/me"
+    return path if visitor.role in navigation.open_paths(request.app).get(path, ()) else ""
 
 
 def is_large(request: Request) -> bool:

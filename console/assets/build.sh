@@ -9,7 +9,7 @@ static=console/static
 mkdir -p "$build"
 if ! cmp -s console/assets/package-lock.json "$build/installed-lock.json"; then
   cp console/assets/package.json console/assets/package-lock.json console/assets/.npmrc "$build/"
-  (cd "$build" && npm ci --silent)
+  (cd "$build" && npm install --no-save --silent)
   cp console/assets/package-lock.json "$build/installed-lock.json"
 fi
 cp console/assets/input.css console/assets/house.css console/assets/charts.js console/assets/icons.mjs "$build/"

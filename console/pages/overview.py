@@ -13,7 +13,7 @@ from console import charts
 from console.auth import Area, Visitor
 from console.policy import CONSOLE, Allow
 from console.scope import chosen, groups_of
-from console.views import Views, month_day
+from console.views import Views, month_day, say
 from engagement import calendar
 from engagement.checkin import service as checkin
 from engagement.groups import service as groups
@@ -48,7 +48,7 @@ class Board:
     checked: int
     yesterday: int
     ring: charts.Ring
-    chart: charts.Chart
+    chart: charts.Data
     heat: list[list[int]]
     board: list[Seat]
     waiting: int
@@ -95,7 +95,11 @@ def board_of(session: Session, group: Group, now: datetime) -> Board:
         checkins.get(today, 0),
         checkins.get(today - timedelta(days=1), 0),
         charts.ring(checkins.get(today, 0), members),
-        charts.lines([month_day(day) for day in days], [heard, [checkins.get(day, 0) for day in days]]),
+        charts.line(
+            [month_day(day) for day in days],
+            {say("chart_messages"): heard, say("chart_checkins"): [checkins.get(day, 0) for day in days]},
+            area=say("chart_messages"),
+        ),
         charts.shades(heat),
         [Seat(one.rank, one.name, one.points, week.get(one.member_id, 0)) for one in everything[:BOARD]],
         int(waiting),

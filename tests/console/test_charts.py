@@ -1,41 +1,37 @@
-"""Shapes of charts: within their box, never beyond the figures, also for nothing at all."""
+"""What charts show: as many figures as labels, nothing for nothing, and shapes that stay within their box."""
 
 from __future__ import annotations
 
-import re
+import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from console import charts
 
-FIGURES = st.lists(st.integers(0, 100_000), min_size=1, max_size=40)
+FIGURES = st.lists(st.one_of(st.none(), st.integers(0, 100_000)), max_size=40)
 
 
 @given(FIGURES)
-def test_a_line_stays_within_its_figures(values: list[int]) -> None:
-    chart = charts.lines([str(n) for n in range(len(values))], [values])
-    numbers = [float(number) for number in re.findall(r"-?\d+\.?\d*", chart.series[0].line)]
-    ys = numbers[1::2]
-    floor = charts.HEIGHT - charts.BOTTOM
-    top = charts.nice_top(max(values))
-    highest = floor - max(values) / top * (floor - charts.TOP)
-    lowest = floor - min(values) / top * (floor - charts.TOP)
-    assert highest - 0.1 <= min(ys)
-    assert max(ys) <= lowest + 0.1
+def test_a_chart_carries_its_figures_as_they_are(values: list[int | None]) -> None:
+    labels = [str(n) for n in range(len(values))]
+    for chart in (charts.line(labels, {"a": values, "b": values}, area="a"), charts.bars(labels, {"a": values})):
+        assert json.loads(json.dumps(chart)) == chart
+        assert chart["series"][0]["values"] == values
+        assert chart["labels"] == labels
+    assert [one["area"] for one in charts.line(labels, {"a": values, "b": values}, area="a")["series"]] == [True, False]
 
 
-@given(st.floats(0, 1e9))
-def test_the_top_is_round_and_near(most: float) -> None:
-    top = charts.nice_top(most)
-    assert top >= most - 1e-6 * most
-    assert top % 5 == 0 or top < 10
-    assert top <= max(5, most * 2)
+def test_a_series_that_does_not_fit_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="2 figures for 3 labels"):
+        charts.line(["1", "2", "3"], {"a": [1, 2]})
+    with pytest.raises(ValueError, match="1 figures for 0 labels"):
+        charts.bars([], {"a": [1]}, stacked=True)
 
 
 def test_nothing_to_draw() -> None:
-    chart = charts.lines([], [[], []])
-    assert [one.line for one in chart.series] == ["", ""]
+    assert charts.line([], {"a": []})["series"] == [{"name": "a", "values": [], "area": False}]
     assert charts.shades([[0, 0], [0, 0]]) == [[0, 0], [0, 0]]
     assert charts.ring(3, 0).drawn == 0
 
@@ -46,9 +42,3 @@ def test_shades_and_rings() -> None:
     assert full.drawn == full.round
     assert charts.ring(20, 9).drawn == full.round
     assert 0 < charts.ring(1, 9).drawn < full.round
-
-
-def test_the_last_label_is_written() -> None:
-    chart = charts.lines([str(n) for n in range(21)], [[0] * 21])
-    assert chart.ticks[-1][1] == "20"
-    assert len(chart.ticks) == 6

@@ -157,8 +157,9 @@ def read_room(node: ast.AST, where: str, result: Named) -> None:
         and node.args
     ):
         key = node.args[0]
-        if isinstance(key, ast.Constant) and re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z0-9_]+", str(key.value)):
-            result.whole.setdefault(f"console_{key.value}", f"{where}:{node.lineno}")
+        written = key.value if isinstance(key, ast.Constant) else None
+        if isinstance(written, str) and re.fullmatch(r"[a-z][a-z0-9_]*\.[a-z0-9_]+", written):
+            result.whole.setdefault(f"console_{written}", f"{where}:{node.lineno}")
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         room, dot, name = node.value.partition(".")
         if dot and room in ROOMS and re.fullmatch("[a-z0-9_]+", name):

@@ -1,0 +1,207 @@
+// The few things that pages need a script for. Without it every form still works and every link still leads somewhere.
+(() => {
+  "use strict";
+  const words = document.body.dataset;
+  const $ = (selector, within = document) => within.querySelector(selector);
+  const typing = (node) => node.closest("input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]");
+
+  // ---------------------------------------------------------------- notes
+  const toasts = $("#toasts");
+  function toast(text, tone) {
+    const note = document.createElement("div");
+    note.className = tone === "error" ? "alert alert-error" : "alert alert-success";
+    note.dataset.toast = "";
+    const line = document.createElement("p");
+    line.className = "grow";
+    line.textContent = text;
+    note.append(line);
+    toasts.append(note);
+  }
+  function settle(note) {
+    const close = document.createElement("button");
+    close.type = "button";
+    close.className = "btn btn-ghost btn-sm btn-circle";
+    close.setAttribute("aria-label", words.close);
+    close.textContent = "✕";
+    close.addEventListener("click", () => note.remove());
+    note.append(close);
+    // One that can be answered stays longer, and nothing goes away under a finger or a reader.
+    const seconds = $("form, a", note) ? 20 : 8;
+    let left = seconds;
+    const clock = setInterval(() => {
+      if (!note.isConnected) clearInterval(clock);
+      else if (note.matches(":hover, :focus-within")) left = seconds;
+      else if ((left -= 1) <= 0) note.remove();
+    }, 1000);
+  }
+  $$("[data-toast]", toasts).forEach(settle);
+  new MutationObserver((changes) => {
+    for (const change of changes) {
+      for (const node of change.addedNodes) if (node.nodeType === 1 && node.matches("[data-toast]")) settle(node);
+    }
+  }).observe(toasts, { childList: true });
+  function $$(selector, within = document) {
+    return [...within.querySelectorAll(selector)];
+  }
+
+  // ---------------------------------------------------------------- asking first
+  const dialog = $("#ask-first");
+  function askFirst(question) {
+    return new Promise((resolve) => {
+      $("[data-words]", dialog).textContent = question;
+      dialog.returnValue = "no";
+      dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+      dialog.showModal();
+    });
+  }
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const asks = event.submitter?.dataset.confirm || form.dataset.confirm;
+    if (asks && !form.confirmed) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      askFirst(asks).then((yes) => {
+        if (!yes) return;
+        form.confirmed = true;
+        form.requestSubmit(event.submitter);
+        form.confirmed = false;
+      });
+    } else if (form.dataset.upload !== undefined) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      upload(form, event.submitter);
+    } else if (form.method === "post" && !form.hasAttribute("hx-post")) {
+      // Sent twice is done once anyway; this only spares the second tap.
+      if (form.classList.contains("busy")) event.preventDefault();
+      else setTimeout(() => form.classList.add("busy"));
+    }
+  }, true);
+  addEventListener("pageshow", () => $$("form.busy").forEach((form) => form.classList.remove("busy")));
+  document.addEventListener("htmx:confirm", (event) => {
+    const question = event.detail.ctx?.confirm;
+    if (!question) return;
+    event.preventDefault();
+    askFirst(question).then((yes) => (yes ? event.detail.issueRequest() : event.detail.dropRequest()));
+  });
+  document.addEventListener("htmx:error", () => toast(words.lost, "error"));
+
+  // ---------------------------------------------------------------- files
+  // <form data-upload> with <progress data-progress hidden> and, if the answer belongs on this page, data-target="#id".
+  function upload(form, submitter) {
+    const request = new XMLHttpRequest();
+    const bar = $("[data-progress]", form);
+    const done = () => {
+      form.classList.remove("busy");
+      if (bar) bar.hidden = true;
+    };
+    request.upload.addEventListener("progress", (event) => {
+      if (!bar || !event.lengthComputable) return;
+      bar.hidden = false;
+      bar.max = event.total;
+      bar.value = event.loaded;
+    });
+    request.addEventListener("load", () => {
+      const target = form.dataset.target && $(form.dataset.target);
+      done();
+      if (target && request.status < 500) {
+        target.innerHTML = request.responseText;
+        window.htmx?.process(target);
+        form.reset();
+      } else if (request.status < 400) {
+        location.assign(request.responseURL);
+      } else {
+        document.open();
+        document.write(request.responseText);
+        document.close();
+      }
+    });
+    request.addEventListener("error", () => {
+      done();
+      toast(words.lost, "error");
+    });
+    request.open("POST", form.action);
+    if (form.dataset.target) request.setRequestHeader("HX-Request", "true");
+    form.classList.add("busy");
+    request.send(new FormData(form, submitter));
+  }
+  for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+    document.addEventListener(kind, (event) => {
+      const zone = event.target.closest?.(".drop");
+      if (!zone) return;
+      event.preventDefault();
+      zone.classList.toggle("drop-over", kind === "dragenter" || kind === "dragover");
+      const input = $("input[type=file]", zone);
+      if (kind === "drop" && input && event.dataTransfer.files.length) {
+        input.files = event.dataTransfer.files;
+        input.dispatchEvent(new Event("change", { bubbles: true }));
+      }
+    });
+  }
+
+  // ---------------------------------------------------------------- taps
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-open]");
+    if (opener) $(`#${CSS.escape(opener.dataset.open)}`)?.showModal();
+    const copier = event.target.closest("[data-copy]");
+    if (copier) {
+      const source = document.getElementById(copier.dataset.copy);
+      navigator.clipboard?.writeText(source.value ?? source.textContent).then(() => toast(words.copied));
+    }
+    if (event.target.matches?.("dialog.modal")) event.target.close("no");
+    for (const menu of $$("details[data-menu][open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.form?.dataset.auto !== undefined) event.target.form.requestSubmit();
+  });
+
+  // ---------------------------------------------------------------- keys
+  // A page declares <div data-keys>; its entries are [data-item]; j and k move, Enter opens, any other letter presses
+  // the [data-key="letter"] of the entry, or of the page; ? opens the dialog #keys.
+  const items = () => $$("[data-keys] [data-item]");
+  function moveTo(item) {
+    if (!item) return;
+    for (const other of items()) other.removeAttribute("data-at");
+    item.setAttribute("data-at", "");
+    if (!item.hasAttribute("tabindex")) item.tabIndex = -1;
+    item.focus({ preventScroll: true });
+    item.scrollIntoView({ block: "nearest" });
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      for (const menu of $$("details[data-menu][open]")) {
+        menu.open = false;
+        $("summary", menu).focus();
+      }
+    }
+    if (!$("[data-keys]") || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if ($("dialog[open]") || typing(event.target)) return;
+    const all = items();
+    const at = all.findIndex((item) => item.hasAttribute("data-at"));
+    if (event.key === "j" || event.key === "k") {
+      event.preventDefault();
+      moveTo(all[event.key === "j" ? Math.min(at + 1, all.length - 1) : Math.max(at - 1, 0)]);
+    } else if (event.key === "?") {
+      $("#keys")?.showModal();
+    } else {
+      if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
+      const key = event.key === "Enter" ? "enter" : event.key;
+      if (!/^[a-z]+$/.test(key)) return;
+      const found = (all[at] && $(`[data-key="${key}"]`, all[at])) || $$(`[data-key="${key}"]`).find((one) => !one.closest("[data-item]"));
+      if (!found) return;
+      event.preventDefault();
+      if (typing(found)) found.focus();
+      else found.click();
+    }
+  });
+  // An entry that was dealt with goes away; the next one takes its place.
+  let lastAt = -1;
+  document.addEventListener("htmx:before:swap", () => {
+    lastAt = items().findIndex((item) => item.hasAttribute("data-at"));
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    const all = items();
+    if (lastAt >= 0 && all.length && !all.some((item) => item.hasAttribute("data-at"))) moveTo(all[Math.min(lastAt, all.length - 1)]);
+  });
+
+  if ("serviceWorker" in navigator && isSecureContext) navigator.serviceWorker.register("/sw.js").catch(() => {});
+})();
