@@ -27,6 +27,7 @@ from benchmarks.checkin import fsyncs_a_second, note
 from benchmarks.processes import cpu_seconds, resident_megabytes
 from bot.main import open_program
 from bot.settings import Settings
+from knowledge.base import START_FIRST
 from scheduler import schedules
 from storage.columns import micros
 from storage.engine import Session
@@ -104,11 +105,14 @@ def peak(moments: Sequence[float]) -> int:
 
 
 async def _is_calm(pid: int) -> None:
-    """Wait until what the program does after its start is done: it learns the base, opens a browser for cards."""
-    for _ in range(30):
+    """Wait until what the program does after its start is done: it opens the index of meanings when it has been up a while."""
+    await asyncio.sleep(START_FIRST)
+    calm = 0
+    for _ in range(60):
         before = cpu_seconds(pid)
         await asyncio.sleep(1.0)
-        if cpu_seconds(pid) - before < 0.1:
+        calm = calm + 1 if cpu_seconds(pid) - before < 0.1 else 0
+        if calm == 3:
             return
 
 

@@ -20,7 +20,7 @@ from engagement.clocks import Clock
 from engagement.feature import JobSpec
 from engagement.kernel import Illustrator, Outcome, Place, Receipt, Sender, in_words
 from scheduler import rows
-from scheduler.gate import Pause, RateGate
+from scheduler.gate import Pause, RateGate, Turn
 from storage import outbox
 from storage.engine import Database, Session
 from storage.groups import Group
@@ -169,25 +169,32 @@ async def _one(work: _Round, due: rows.Due) -> str:
         until = work.clock.now() + timedelta(seconds=wait)
         await work.database.write(lambda session: rows.postpone(session, due.id, until))
         return "waiting"
+    async with work.gate.turn(due.channel, due.account) as turn:
+        outcome, moved_to = await _through(work, due, sender, turn)
+    if outcome == "moved":
+        return await _one(work, replace(due, conversation=moved_to))
+    return outcome
+
+
+async def _through(work: _Round, due: rows.Due, sender: Sender, turn: Turn) -> tuple[str, str]:
+    """Take a row, send it when it is its turn, and record what came of it; returns that, and where its group has moved."""
     if work.conduct.stopping():
-        return "waiting"
+        return "waiting", ""
     taken = await work.database.write(lambda session: rows.take(session, due, work.me, work.clock.now(), work.merging))
     if taken is None:
-        return "not_taken"
+        return "not_taken", ""
     work.result.add("along", len(taken.along))
     if taken.message.card is not None:
         taken = replace(taken, message=await work.conduct.illustrate(taken.message))
-    await work.gate.pace(due.channel, due.account, work.clock, pause=work.conduct.pause)
+    await turn.go(work.clock, work.conduct.pause)
     if work.conduct.stopping():
         # Nothing was said yet; if another process has taken it for dead meanwhile, nothing changes.
         now = work.clock.now()
         await work.database.write(lambda session: _again(session, work, taken, now, "waiting"))
-        return "waiting"
+        return "waiting", ""
     receipt = await _send(sender, taken)
-    outcome = await _settle(work, taken, receipt)
-    if outcome == "moved":
-        return await _one(work, replace(due, conversation=receipt.new_id))
-    return outcome
+    turn.answered(work.clock)
+    return await _settle(work, taken, receipt), receipt.new_id
 
 
 async def _send(sender: Sender, taken: rows.Taken) -> Receipt:

@@ -16,7 +16,8 @@ from engagement.kernel import Card, Kind, Outcome, Outgoing, Receipt, Reply
 from scheduler import heartbeats, rows
 from scheduler.clock import next_instant
 from scheduler.delivery import AMBIGUOUS_ATTEMPTS, Conduct, deliver
-from scheduler.gate import MemorySlots, RateGate, Rates
+from scheduler.gate import RateGate, Rates
+from scheduler.slots import MemorySlots
 from storage.engine import Database, Session
 from tests.scheduler.community import Phone, Town, job
 from tests.scheduler.test_planner import at
