@@ -6,7 +6,7 @@
   if (!dialog) return;
   const steps = [...dialog.querySelectorAll("template")].map((one) => one.dataset);
   const mark = `tuan-tour-${dialog.dataset.name}`;
-  const part = (name) => dialog.querySelector(`[data-${name}]`);
+  const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
   let at = 0;
 
   const seen = () => {
