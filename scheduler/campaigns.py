@@ -9,18 +9,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, literal_column, select, update
+from sqlalchemy import func, literal_column, select
 from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement.feature import JobSpec
 from scheduler import heartbeats, rows
+from storage import moves
 from storage.campaigns import Campaign, Delivery, Schedule
 from storage.engine import Session
 from storage.groups import Group
 
 _D = Delivery.__table__  # type: ignore[attr-defined]
-_S = Schedule.__table__  # type: ignore[attr-defined]
 _C = Campaign.__table__  # type: ignore[attr-defined]
 _G = Group.__table__  # type: ignore[attr-defined]
 _MOVES = {
@@ -247,8 +247,9 @@ def _too_late(ready: Sequence[_Waiting], turn: Sequence[_Waiting], each: float, 
 def move(session: Session, key: str, how: str, now: datetime, jobs: Sequence[JobSpec] = ()) -> str | None:
     """Pause, resume or cancel a campaign; each may be taken back by ``resume``.
 
-    A pause holds from the next row on: delivery looks before each send. What its grace outlives goes out after a resume,
-    the rest is skipped as ``paused``. A cancel closes what is pending; after a resume the next occurrence counts.
+    A pause holds from the next row on: delivery looks before each send. What its grace outlives goes out after a resume, if
+    the day has room for it (:mod:`scheduler.budget`); the rest is skipped as ``paused``. A cancel closes what is pending; after a
+    resume the next occurrence counts.
 
     Args:
         how: ``pause``, ``resume`` or ``cancel``.
@@ -261,13 +262,13 @@ def move(session: Session, key: str, how: str, now: datetime, jobs: Sequence[Job
     campaign = session.exec(pick(Campaign).where(Campaign.key == key)).first()
     if campaign is None or campaign.state not in allowed:
         return None
-    rhythmic = any(job.kind == campaign.kind and job.rhythm is not None for job in jobs)
-    if campaign.state == "cancelled" and how == "resume" and rhythmic:
-        session.execute(update(_S).where(_S.c.campaign_id == campaign.id).values(next_at=None))
-    campaign.state = state
-    session.add(campaign)
-    session.flush()
-    if how == "cancel":
+    if how == "resume":
+        rhythmic = any(job.kind == campaign.kind and job.rhythm is not None for job in jobs)
+        moves.resume(session, campaign, now, rhythmic=rhythmic)
+    elif how == "pause":
+        moves.pause(session, campaign)
+    else:
+        moves.cancel(session, campaign)
         while rows.expire(session, now) == rows.EXPIRE_AT_ONCE:
             pass
     return state

@@ -20,7 +20,7 @@ import structlog
 from engagement.clocks import Clock
 from engagement.feature import JobSpec
 from engagement.kernel import Sender
-from scheduler import due, planner, rows, schedules
+from scheduler import budget, due, planner, rows, schedules
 from scheduler.delivery import DEFAULT, Conduct, deliver
 from scheduler.gate import RateGate
 from scheduler.watch import Watch
@@ -64,7 +64,12 @@ async def plan_due(
                 await meanwhile()
     total = planner.Tick()
     shard, rows_in_shard = "", 0
-    more, expired = await database.read(lambda session: (due.is_any(session, now), rows.is_any_expired(session, now)))
+    more, expired, without = await database.read(
+        lambda session: (due.is_any(session, now), rows.is_any_expired(session, now), budget.is_any_without(session))
+    )
+    while without:
+        without = await database.write(lambda session: budget.place(session, jobs, now)) > 0
+        await meanwhile()
     while more:
         one = await database.write(partial(planner.tick, jobs=jobs, now=now, shard=shard))
         rows_in_shard += one.pending

@@ -16,7 +16,7 @@ from sqlalchemy import Select, bindparam, literal_column, select
 from engagement import calendar, rhythm
 from engagement.feature import GroupView, JobSpec, Occurrence
 from engagement.rhythm import Moment
-from scheduler.schedules import zone_of
+from scheduler.zones import zone_of
 from storage.campaigns import Campaign, Schedule
 from storage.columns import instant, micros
 from storage.engine import Session

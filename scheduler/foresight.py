@@ -20,7 +20,7 @@ from scheduler import planner, rows, schedules
 from scheduler.aside import aside, undone
 from scheduler.due import TOGETHER, told_at
 from scheduler.planner import Verdict
-from scheduler.schedules import zone_of
+from scheduler.zones import zone_of
 from storage.campaigns import Campaign, Delivery, Schedule
 from storage.engine import Database, Session
 from storage.groups import Group, GroupDay

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from engagement.calendar import next_due, quiet_ends
 from engagement.feature import GroupView, JobSpec
 from engagement.kernel import Outgoing
-from scheduler.schedules import zone_of
+from scheduler.zones import zone_of
 from storage import audit
 from storage.campaigns import Campaign, Delivery
 from storage.engine import Session

@@ -20,29 +20,28 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
 
 import structlog
-from sqlalchemy import bindparam, delete, select, tuple_, update
+from sqlalchemy import bindparam, delete, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outgoing, Reply
 from engagement.rhythm import Moment
+from scheduler import budget
 from scheduler.addressing import outgoing
 from scheduler.due import (
     DueSchedule,
     companions,
     due_schedules,
-    local_day,
     next_due,
     occurrences,
     only_occurrence,
     own_occurrences,
     told_at,
 )
-from scheduler.schedules import zone_of
+from scheduler.zones import zone_of
 from storage.campaigns import Delivery, Fire, Schedule
 from storage.columns import micros
 from storage.engine import Session
-from storage.groups import GroupDay
 
 log = structlog.get_logger("scheduler.planner")
 
@@ -56,7 +55,6 @@ AGAIN = timedelta(seconds=1)
 _S = Schedule.__table__  # type: ignore[attr-defined]
 _F = Fire.__table__  # type: ignore[attr-defined]
 _D = Delivery.__table__  # type: ignore[attr-defined]
-_GD = GroupDay.__table__  # type: ignore[attr-defined]
 _MOVE = update(_S).where(_S.c.id == bindparam("row")).values(next_at=bindparam("to"))
 Key: TypeAlias = tuple[int, int, date]
 """Campaign, group, local date: what a fire is known by."""
@@ -290,43 +288,21 @@ def _is_heard_by_the_group(verdict: Verdict) -> bool:
 
 
 def _budget(session: Session, verdicts: Sequence[Verdict], now: datetime) -> None:
-    """Count unasked messages against the day on which the group is told, in the same transaction; what is over it is skipped.
+    """Find a place for unasked messages in the day on which the group is told, in the same transaction; else it is skipped.
 
     That is another day than the one that a push is for, when quiet hours hold it back or when it goes along with an earlier one.
     """
-    if not verdicts:
-        return
-    told = [(verdict, verdict.not_before or now) for verdict in verdicts]
-    days = [(one.occurrence.group.id, local_day(at, zone_of(one.occurrence.group.zone))) for one, at in told]
-    counted: dict[tuple[int, date], int] = {
-        (group, day): unasked
-        for group, day, unasked in session.connection().execute(
-            select(_GD.c.group_id, _GD.c.local_date, _GD.c.unasked).where(
-                tuple_(_GD.c.group_id, _GD.c.local_date).in_(set(days))
-            )
-        )
-    }
-    added: dict[tuple[int, date], int] = {}
-    begun: set[tuple[int, datetime]] = set()
-    for (verdict, at), key in sorted(zip(told, days, strict=True), key=lambda one: one[0][0].occurrence.due_at):
+    wishes = []
+    for verdict in verdicts:
         merges = verdict.spec.merges and verdict.reply is not None and not verdict.reply.quotes
-        if merges and (key[0], at) in begun:
-            continue  # it is said in the same message as the one before
-        if counted.get(key, 0) + added.get(key, 0) >= verdict.occurrence.group.daily_budget:
+        one, told = verdict.occurrence, verdict.not_before or now
+        wishes.append(budget.Wish(one.group, one.due_at, told, verdict.expires_at, merges))
+    budget.take(session, wishes)
+    for verdict, wish in zip(verdicts, wishes, strict=True):
+        if wish.granted:
+            verdict.expires_at = wish.expires_at
+        else:
             verdict.state, verdict.reason, verdict.reply = "skipped", "budget", None
-            continue
-        added[key] = added.get(key, 0) + 1
-        if merges:
-            begun.add((key[0], at))
-    if added:
-        dialect: Any = postgresql if session.dialect_name == "postgresql" else sqlite
-        insert = dialect.insert(_GD)
-        session.connection().execute(
-            insert.on_conflict_do_update(
-                index_elements=["group_id", "local_date"], set_={"unasked": _GD.c.unasked + insert.excluded.unasked}
-            ),
-            [{"group_id": group, "local_date": day, "unasked": count} for (group, day), count in added.items()],
-        )
 
 
 def addressed(session: Session, verdict: Verdict) -> Outgoing | None:

@@ -15,7 +15,7 @@ from sqlalchemy import func, literal_column, select
 from engagement.calendar import local_day
 from engagement.feature import GroupView, JobSpec, Occurrence
 from engagement.kernel import Card, Outgoing
-from scheduler.schedules import zone_of
+from scheduler.zones import zone_of
 from storage.campaigns import Campaign, Delivery, Schedule
 from storage.engine import Session
 from storage.groups import Group

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, bindparam, case, exists, func, literal_column, null, or_, select, update
 
@@ -20,9 +20,12 @@ from storage.campaigns import Campaign, Delivery
 from storage.columns import instant, micros
 from storage.engine import Session
 from storage.groups import Group
+from storage.moves import DOUBTED
 from storage.statements import Prepared
 
 EXPIRE_AT_ONCE = 500
+A_MOMENT = timedelta(minutes=1)
+"""What has to wait so long at most goes along in a message that goes out now."""
 
 _D = Delivery.__table__  # type: ignore[attr-defined]
 _C = Campaign.__table__  # type: ignore[attr-defined]
@@ -86,7 +89,7 @@ _TAKE = Prepared(
         _D.c.state == "pending",
         _D.c.expires_at >= bindparam("now"),
         # Another message may have carried it in vain since this one was listed.
-        or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now")),
+        or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("by")),
         exists().where(_C.c.id == _D.c.campaign_id, _C.c.state == "running"),
         exists().where(_G.c.id == _D.c.group_id, _G.c.state == "active"),
     )
@@ -102,7 +105,7 @@ _WAITING = Prepared(
         literal_column("delivery.state = 'pending'"),
         _D.c.group_id == bindparam("group_id"),
         _D.c.recipient == 0,
-        or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now")),
+        or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("by")),
     )
     .order_by(_D.c.id),
 )
@@ -192,6 +195,7 @@ _NEXT_EPOCH = Prepared(
     .where(_D.c.shard == bindparam("in_shard"), _D.c.epoch == bindparam("before"), _OPEN)
     .values(epoch=_D.c.epoch + 1),
 )
+_DOUBTED: ColumnElement[int] = literal_column(str(micros(DOUBTED)))
 _EXPIRED = Prepared(
     "delivery.expired",
     select(_D.c.id, _C.c.state, _G.c.state)
@@ -200,7 +204,12 @@ _EXPIRED = Prepared(
     .where(
         _OPEN,
         _D.c.state == "pending",
-        or_(_D.c.expires_at < bindparam("now"), _G.c.state == "removed", _C.c.state == "cancelled"),
+        or_(
+            # What looks for a place in a day (scheduler/budget.py) has no time of its own meanwhile.
+            (_D.c.expires_at < bindparam("now")) & (_D.c.expires_at > _DOUBTED),
+            _G.c.state == "removed",
+            _C.c.state == "cancelled",
+        ),
     )
     .order_by(_D.c.id)
     .limit(bindparam("most")),
@@ -233,7 +242,7 @@ def take(session: Session, due: Due, me: str, now: datetime, merging: Sequence[s
     Returns:
         None when somebody else has it, it has expired, its campaign is paused or cancelled, or its group is gone.
     """
-    found = session.row(_TAKE, row=due.id, me=me, now=micros(now))
+    found = session.row(_TAKE, row=due.id, me=me, now=micros(now), by=micros(now))
     if found is None:
         return None
     body, group_id, attempts, expires_at = found
@@ -259,10 +268,12 @@ def _with_others(
 ) -> tuple[Outgoing, list[int]]:
     along: list[int] = []
     about = merging.index(first.kind)
-    for row, kind in session.rows(_WAITING, group_id=group_id, now=micros(now)):
+    # What has one place in the day's budget goes out together, though the gate told one of them to wait a moment longer.
+    by = micros(now + A_MOMENT)
+    for row, kind in session.rows(_WAITING, group_id=group_id, by=by):
         if kind not in merging or row == first.id:
             continue
-        taken = session.row(_TAKE, row=row, me=me, now=micros(now))
+        taken = session.row(_TAKE, row=row, me=me, now=micros(now), by=by)
         if taken is None:
             continue
         other = Outgoing.load(taken[0])

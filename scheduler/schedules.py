@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import structlog
 from sqlalchemy import and_, bindparam, literal_column, or_, select, true, update
 
-from engagement.calendar import next_due, zone
+from engagement.calendar import next_due
 from engagement.feature import JobSpec
+from scheduler import budget
+from scheduler.zones import zone_of
 from storage.campaigns import Campaign, Schedule
 from storage.columns import micros
 from storage.engine import Session
 from storage.groups import Group
 from storage.statements import Prepared
 
-log = structlog.get_logger("scheduler.schedules")
-DEFAULT_ZONE = "Asia/Shanghai"
 AHEAD = timedelta(days=2)
 """How long before its first day a campaign's schedules are made: a year's campaigns are not each a row in every group."""
 FARTHEST = timedelta(days=3)
@@ -45,7 +44,7 @@ _CAMPAIGNS = Prepared("campaign.by_key", select(_C.c.key, _C.c.id).where(_C.c.ke
 # more, because the group left or the campaign is cancelled.
 _WRONG = Prepared(
     "schedule.wrong",
-    select(_G.c.id, _G.c.zone, _G.c.state, _C.c.state, _S.c.id, _S.c.local_minute, _S.c.enabled)
+    select(_G.c.id, _G.c.zone, _G.c.state, _C.c.state, _S.c.id, _S.c.local_minute, _S.c.enabled, _S.c.zone)
     .select_from(_G.join(_C, true()).outerjoin(_S, and_(_S.c.group_id == _G.c.id, _S.c.campaign_id == _C.c.id)))
     .where(
         _C.c.id == bindparam("campaign_id"),
@@ -88,16 +87,6 @@ _REPAIR = Prepared(
     "schedule.repair",
     update(_S).where(_S.c.id == bindparam("row")).values(zone=bindparam("to_zone"), next_at=bindparam("to_next_at")),
 )
-
-
-def zone_of(name: str) -> str:
-    """Return the zone's name, or the default one for a name that no longer exists: one bad row must not stop the others."""
-    try:
-        zone(name)
-    except ValueError:
-        log.error("schedule.bad_zone", zone=name)
-        return DEFAULT_ZONE
-    return name
 
 
 def daily(jobs: Sequence[JobSpec]) -> list[JobSpec]:
@@ -146,12 +135,14 @@ def ensure(session: Session, jobs: Sequence[JobSpec], now: datetime, most: int =
         found = session.rows(
             _WRONG, campaign_id=ids[job.kind], farthest=micros(now + FARTHEST), most=max(0, most - touched)
         )
-        for group_id, zone_name, group_state, campaign_state, row, minute, enabled in found:
+        for group_id, zone_name, group_state, campaign_state, row, minute, enabled, before in found:
             touched += 1
             going = group_state == "active" and campaign_state != "cancelled" and (row is None or enabled)
             at = job.minute if row is None else int(minute)
             next_at = micros(next_due(now, at, zone_of(zone_name))) if going else None
             if row is not None:
+                if before != zone_name:
+                    budget.follow_zone(session, group_id, before, zone_name, now)
                 session.run(_REPAIR, row=row, to_zone=zone_name, to_next_at=next_at)
                 continue
             session.run(

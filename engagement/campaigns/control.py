@@ -20,7 +20,7 @@ from engagement.errors import Refusal
 from engagement.feature import Context, GroupView
 from engagement.kernel import Button, Reply
 from prompts.loader import texts
-from storage import audit
+from storage import audit, moves
 from storage.campaigns import Campaign
 from storage.groups import Group, Identity
 
@@ -238,20 +238,14 @@ def _approved(ctx: Context, how: str) -> tuple[Charge, Plan, Campaign]:
     return mine, plan, campaign
 
 
-def _move(ctx: Context, plan: Plan, campaign: Campaign, state: str, act: str) -> None:
-    campaign.state = state
-    ctx.session.add(campaign)
-    ctx.session.flush()
-    _audit(ctx, plan, act)
-
-
 def pause(ctx: Context) -> Sequence[Reply]:
     """暂停活动 3: nothing more of it goes out, from the next message on."""
     mine, plan, campaign = _approved(ctx, "campaigns.pause_how")
     values = values_of(ctx, plan)
     if campaign.state != "running":
         return [Reply(f"campaigns.already_{campaign.state}", values, buttons=acts_of(ctx, plan, campaign.state))]
-    _move(ctx, plan, campaign, "paused", "paused")
+    moves.pause(ctx.session, campaign)
+    _audit(ctx, plan, "paused")
     values["waiting"] = charge.waiting(ctx.session, plan, mine)
     tails = ["campaigns.paused_waiting"] if values["waiting"] else []
     return [
@@ -266,7 +260,8 @@ def resume(ctx: Context) -> Sequence[Reply]:
     if campaign.state == "running":
         return [Reply("campaigns.already_running", values)]
     key = f"campaigns.resumed_{campaign.state}"
-    _move(ctx, plan, campaign, "running", "resumed")
+    moves.resume(ctx.session, campaign, ctx.now, rhythmic=True)
+    _audit(ctx, plan, "resumed")
     return [Reply(key, values, buttons=[Button(f"cal_pause:{plan.id}", "campaigns.button_pause")])]
 
 
@@ -291,5 +286,6 @@ def end(ctx: Context) -> Sequence[Reply]:
     values = values_of(ctx, plan)
     if campaign.state == "cancelled":
         return [Reply("campaigns.already_cancelled", values)]
-    _move(ctx, plan, campaign, "cancelled", "cancelled")
+    moves.cancel(ctx.session, campaign)
+    _audit(ctx, plan, "cancelled")
     return [Reply("campaigns.cancelled", values, buttons=[Button(f"cal_resume:{plan.id}", "campaigns.button_resume")])]

@@ -200,6 +200,7 @@ async def test_a_pause_holds_within_a_second_while_messages_flow(town: Callable[
     assert campaign.state == "paused"
     assert look(here).held == 400 - len(begun)
     here.database.write_now(lambda s: campaigns.move(s, "topic", "resume", here.clock.now()))
+    await here.plan()
     await drive()
     assert [state for state, _ in here.states()].count("sent") == 400
     assert len({message.conversation for message in here.phone.sent}) == len(here.phone.sent) == 400
