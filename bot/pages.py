@@ -9,6 +9,7 @@ from bot.main import Program
 from bot.settings import Mode
 from engagement.clocks import SetClock, ShiftedClock
 from engagement.errors import Refusal
+from engagement.kernel import Kind, Outgoing, Place
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from bot.channels.terminal import Terminal
     from bot.channels.web import WebSimulator
+    from engagement.kernel import Reply
     from storage.engine import Session
 
 _SECRET_FILE = "web.secret"  # noqa: S105 - the file's name
@@ -74,6 +76,8 @@ class Pages:
             console=self.web,
             https=settings.web.public_url.startswith("https://"),
             desk=ProgramDesk(program),
+            public_url=settings.web.public_url.rstrip("/"),
+            tell=telling(program),
         )
         found.append(Mount("/", create_app(console)))
         return found
@@ -98,6 +102,50 @@ class Pages:
         """End it."""
         if self.simulator is not None:
             await self.simulator.stop()
+
+
+def telling(program: Program) -> Callable[[int, int | None, Reply], Awaitable[None]]:
+    """Return what says something to a person in private, where he speaks with the bot; nobody else hears of it."""
+    from bot.gateway import Queued
+    from storage import identities, outbox
+
+    def write(session: Session, person_id: int, group_id: int | None, reply: Reply) -> Queued | None:
+        group = None if group_id is None else identities.group_row_by_id(session, group_id)
+        channel = str(group[1]) if group is not None else ""
+        found = identities.private_chat(session, person_id, channel)
+        if found is None:
+            return None
+        now = program.clock.now()
+        message = Outgoing(
+            kind=Kind.DM,
+            channel=found[0],
+            account=str(group[2]) if group is not None and found[0] == channel else "",
+            place=Place.DM,
+            conversation=found[1],
+            feature="entry",
+            key=reply.key,
+            values=reply.values,
+            buttons=tuple(reply.buttons),
+            to=found[1],
+        )
+        row = outbox.put(
+            session,
+            key=f"told:{secrets.token_hex(8)}",
+            channel=message.channel,
+            account=message.account,
+            conversation=message.conversation,
+            kind=message.kind.value,
+            body=message.dump(),
+            created_at=now,
+        )
+        return Queued(row, message)
+
+    async def tell(person_id: int, group_id: int | None, reply: Reply) -> None:
+        queued = await program.database.write(lambda session: write(session, person_id, group_id, reply))
+        if queued is not None:
+            program.courier.post(queued)
+
+    return tell
 
 
 def terminal(program: Program) -> Terminal:

@@ -64,11 +64,8 @@ class Settings(BaseSettings):
 
 
 def resident_pages(settings: Settings) -> str:
-    """Return the address of the pages that residents can sign in to, without a slash at the end; empty while they cannot.
-
-    So far the demo alone lets them in; nobody is sent to a page that shows him a closed door.
-    """
-    return settings.web.public_url.rstrip("/") if settings.mode is Mode.LOCAL else ""
+    """Return the address of the web pages, without a slash at the end; empty while nobody has said where they stand."""
+    return settings.web.public_url.rstrip("/")
 
 
 def is_loopback(url: str) -> bool:

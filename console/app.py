@@ -8,21 +8,27 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from console.auth import LARGE_COOKIE, VISIT_COOKIE, Area, Signer, new_visit
-from console.pages import act, home, knowledge, look, mine, overview, resident, settings
-from console.policy import NotAllowed, NotThere, NotWritten, SignInNeeded
+from console import sessions
+from console.auth import LARGE_COOKIE, Area, Signer, new_visit
+from console.pages import accounts, act, audit, enter, home, knowledge, look, me, mine, overview, resident, settings
+from console.pages import knowledge_do, knowledge_document, knowledge_new
+from console.policy import NotAllowed, NotThere, NotWritten, SecondStepNeeded, SignInNeeded
 from console.views import HERE, SIZES, Views, set_cookie
+from console.works import works_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from console.desk import Desk
     from engagement.clocks import Clock
+    from engagement.kernel import Reply
     from knowledge.answering import Answering
     from storage.engine import Database
 
@@ -37,6 +43,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 _VISIT_SECONDS = 180 * 86400
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 _STATIC_SECONDS = 3600
 _SIZE_SECONDS = 365 * 86400
 
@@ -51,7 +58,11 @@ class Console:
         simulator: the simulator is served beside these pages.
         console: the channel ``web`` is on; without it only the landing page and the static files are served.
         https: cookies are for TLS only.
+        public_url: address that people open; with it a request for another host is refused. Empty = unknown.
+        tell: says something to a person in private, about a group or none; None: nobody is told.
         desk: runs what people do on a page; None: pages only show.
+        works: where long work of the pages is kept; None: nothing of it can be begun.
+        zone: whose days documents hold from and until.
     """
 
     database: Database
@@ -63,6 +74,10 @@ class Console:
     console: bool = True
     https: bool = False
     desk: Desk | None = None
+    works: Path | None = None
+    zone: str = "Asia/Shanghai"
+    public_url: str = ""
+    tell: Callable[[int, int | None, Reply], Awaitable[None]] | None = None
 
 
 def create_app(console: Console) -> FastAPI:
@@ -71,13 +86,17 @@ def create_app(console: Console) -> FastAPI:
     app.state.console = console
     app.state.signer = Signer(console.secret)
     app.state.views = Views()
+    app.state.works = works_of(console)
     app.include_router(home.router)
     app.include_router(look.router)
     if console.console:
-        for room in (act, mine, overview, knowledge, settings, resident):
+        for room in (accounts, act, audit, enter, me, mine, overview, knowledge, settings, resident):
+            app.include_router(room.router)
+        for room in (knowledge_do, knowledge_new, knowledge_document):
             app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(SignInNeeded, _sign_in)
+    app.add_exception_handler(SecondStepNeeded, _second_step)
     app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(NotThere, _not_there)
     app.add_exception_handler(NotWritten, _not_written)
@@ -87,10 +106,12 @@ def create_app(console: Console) -> FastAPI:
 
 
 async def _frame(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Give every browser its random id and every answer its headers."""
-    known = request.cookies.get(VISIT_COOKIE, "")
-    fits = 16 <= len(known) <= 64 and known.isascii()
-    request.state.visit = known if fits else new_visit()
+    """Give every browser its random id and every answer its headers; a host that is not ours gets nothing."""
+    if not _is_ours(request):
+        return PlainTextResponse("unknown host\n", 400, headers=HEADERS)
+    known = sessions.visit_in(request)
+    visit = known or new_visit()
+    request.state.visit = sessions.form_material(request, visit)
     response = await go_on(request)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
@@ -102,10 +123,19 @@ async def _frame(request: Request, go_on: Callable[[Request], Awaitable[Response
     if size is not None and request.method == "GET":
         # Also on the way to the sign-in: who came by the link for large type keeps it.
         set_cookie(response, request, LARGE_COOKIE, size, _SIZE_SECONDS)
-    fresh = getattr(request.state, "new_visit", "") or ("" if fits else str(request.state.visit))
+    fresh = getattr(request.state, "new_visit", "") or ("" if known else visit)
     if fresh:
-        set_cookie(response, request, VISIT_COOKIE, fresh, _VISIT_SECONDS)
+        sessions.keep_visit(response, request, fresh, _VISIT_SECONDS)
     return response
+
+
+def _is_ours(request: Request) -> bool:
+    """Say whether a request names the host under which people know us, or this machine (a proxy's, a health check's)."""
+    public = request.app.state.console.public_url
+    if not public:
+        return True
+    given = request.headers.get("host", "").casefold()
+    return given == urlsplit(public).netloc.casefold() or (urlsplit(f"//{given}").hostname or "") in _HERE
 
 
 async def _sign_in(request: Request, error: Exception) -> Response:
@@ -115,6 +145,12 @@ async def _sign_in(request: Request, error: Exception) -> Response:
     way = "h5" if error.area is Area.H5 else "console"
     back = request.url.path if request.method == "GET" else f"/{way}"
     return RedirectResponse(f"/login?to={way}&back={quote(back, safe='/')}", 303)
+
+
+async def _second_step(request: Request, _error: Exception) -> Response:
+    if request.headers.get("hx-request"):
+        return Response(status_code=401)
+    return RedirectResponse("/console/me/second", 303)
 
 
 async def _not_allowed(request: Request, _error: Exception) -> Response:

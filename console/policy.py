@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
+from console import sessions
 from console.auth import Area, Role, Signer, Visitor
 from console.scope import group_of
 from storage import audit
@@ -52,6 +53,10 @@ class NotAllowed(Exception):
     """Somebody is signed in, but this is not theirs; or a form came from elsewhere."""
 
 
+class SecondStepNeeded(Exception):
+    """Signed in by a password alone, as somebody who needs a second step before anything opens."""
+
+
 class NotThere(Exception):
     """There is no such group for this visitor; whether there is one for others is nobody's business."""
 
@@ -67,6 +72,7 @@ class Allow:
         area: whose session counts; None = open to everybody.
         roles: any of these is needed.
         demo_only: exists in local mode only.
+        unfinished: also opens for who has still to set the second step up.
         reads: the act that the audit trail notes before the page is shown, e.g. ``ledger.viewed``; empty = nothing personal.
         files: how many files a form may carry; read only once the visitor is known.
         most_bytes: of such a form's whole body.
@@ -78,6 +84,7 @@ class Allow:
         roles: Iterable[Role] = (),
         *,
         demo_only: bool = False,
+        unfinished: bool = False,
         reads: str = "",
         files: int = 0,
         most_bytes: int = 0,
@@ -86,6 +93,7 @@ class Allow:
         self.area = area
         self.roles = frozenset(roles)
         self.demo_only = demo_only
+        self.unfinished = unfinished
         self.reads = reads
         self.files = files
         self.most_bytes = most_bytes
@@ -104,6 +112,7 @@ class Allow:
         Raises:
             SignInNeeded: nobody is signed in.
             NotAllowed: the role, the origin or the token is wrong, or the page does not exist in this mode.
+            SecondStepNeeded: staff or an administrator without a second step, and this is not where one is set up.
             NotThere: the group is not in the visitor's scope.
             NotWritten: the audit trail could not be written.
         """
@@ -115,11 +124,14 @@ class Allow:
         request.state.visitor = None
         if self.area is None:
             return
-        visitor = visitor_of(request, self.area)
-        if visitor is None or (visitor.demo and not request.app.state.console.demo):
+        visitor = await visitor_of(request, self.area)
+        if visitor is None:
             raise SignInNeeded(self.area)
         if visitor.role not in self.roles:
             raise NotAllowed("role")
+        local = request.app.state.console.demo
+        if visitor.role in STAFF and not (visitor.strong or local or self.unfinished):
+            raise SecondStepNeeded
         if self.files and request.method not in SAFE_METHODS:
             _check_length(request, self.most_bytes)
             await _check_form(request, signer, self.files)
@@ -168,10 +180,26 @@ async def _note(request: Request, visitor: Visitor, action: str) -> None:
         raise NotWritten from error
 
 
-def visitor_of(request: Request, area: Area) -> Visitor | None:
-    """Return who is signed in for an area."""
-    signer: Signer = request.app.state.signer
-    return signer.open(area, request.cookies.get(area.cookie, ""), str(request.state.visit))
+async def visitor_of(request: Request, area: Area) -> Visitor | None:
+    """Return who is signed in for an area: looked up in the rows, once a request."""
+    known: dict[Area, Visitor | None] = request.scope.setdefault("tuantuan.visitors", {})
+    if area not in known:
+        known[area] = await _visitor(request, area)
+    return known[area]
+
+
+async def _visitor(request: Request, area: Area) -> Visitor | None:
+    console = request.app.state.console
+    token = sessions.token_in(request, area)
+    if not token:
+        return None
+    now = console.clock.now()
+    found: sessions.Found | None = await console.database.read(lambda s: sessions.look_up(s, area, token, now))
+    if found is None or (found.visitor.demo and not console.demo):
+        return None
+    if now - found.seen_at >= sessions.TOUCH:
+        await console.database.write(lambda s: sessions.touch(s, found.visitor.session, area, now))
+    return found.visitor
 
 
 def _check_length(request: Request, most: int) -> None:
@@ -184,14 +212,24 @@ def _check_length(request: Request, most: int) -> None:
 
 
 async def _check_form(request: Request, signer: Signer, files: int = 0) -> None:
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+    if not _own_site(request):
         raise NotAllowed("origin")
     given = request.headers.get("x-csrf-token", "")
     if not given:
         given = field(await request.form(max_files=files, max_fields=20), "csrf")
     if not signer.is_token(str(request.state.visit), given):
         raise NotAllowed("token")
+
+
+def _own_site(request: Request) -> bool:
+    """Say whether a form comes from this site, as far as the browser says; the token is asked in any case."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True
+    own = {request.headers.get("host", ""), urlsplit(request.app.state.console.public_url).netloc} - {""}
+    return urlsplit(origin).netloc in own
 
 
 def field(form: FormData, name: str) -> str:

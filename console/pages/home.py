@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlmodel import col, select
 
-from console.auth import LARGE_COOKIE, SESSION_SECONDS, Area, Role, Visitor, new_visit, session
-from console.policy import Allow, field
+from console import demo, sessions, signing_in
+from console.auth import LARGE_COOKIE, Area, Role
+from console.policy import Allow, field, visitor_of
+from console.signing_in import Tried
 from console.views import Views, say, set_cookie
-from storage.engine import Session
-from storage.groups import Account, Group, Identity, Member
+from engagement import calendar
+from engagement.theme import service as theme
 
 router = APIRouter()
 _YEAR = 365 * 86400
-_DEMO = {"staff": Role.STAFF, "leader": Role.LEADER, "resident": Role.RESIDENT}
-_RESIDENTS_SHOWN = 6
+ZONE = "Asia/Shanghai"
+"""Of the public pages, which are no group's."""
 
 
 def local_path(path: str, otherwise: str) -> str:
@@ -33,42 +36,97 @@ async def landing(request: Request) -> Response:
 
 @router.get("/login", dependencies=[Depends(Allow())])
 async def login(request: Request, to: str = "console", back: str = "") -> Response:
-    """Show how to sign in: by one click in local mode."""
+    """Show how to come in. For residents that is a page for everybody: this month's theme, and how to get one's own link."""
+    return await _login(request, "h5" if to == "h5" else "console", back)
+
+
+async def _login(request: Request, area: str, back: str, status: int = 200, **said: Any) -> Response:
     views: Views = request.app.state.views
-    area = "h5" if to == "h5" else "console"
+    console = request.app.state.console
     residents = []
-    if request.app.state.console.demo:
-        residents = await request.app.state.console.database.read(_sample_residents)
-    return views.page(request, "login.html", area=area, back=local_path(back, f"/{area}"), residents=residents)
+    if console.demo:
+        residents = await console.database.read(demo.residents)
+    today = calendar.local_day(console.clock.now(), ZONE)
+    back = local_path(back, f"/{area}")
+    values = {"name": "", "error": "", **said, "area": area, "back": back, "residents": residents}
+    template = "login_h5.html" if area == "h5" else "login.html"
+    return views.page(request, template, status, month=theme.month_of(today), today=today, **values)
 
 
-@router.post("/demo/{who}", dependencies=[Depends(Allow(demo_only=True))])
-async def demo(request: Request, who: str) -> Response:
-    """Sign in by one click as sample staff, the sample leader or a sample resident."""
-    role = _DEMO.get(who)
+@router.post("/login", dependencies=[Depends(Allow())])
+async def sign_in(request: Request) -> Response:
+    """Try a name and a password; who has a second step is asked for it."""
     form = await request.form()
-    if role is None:
-        return RedirectResponse("/login", 303)
-    area = Area.H5 if role is Role.RESIDENT else Area.CONSOLE
-    wanted = field(form, "person")
-    found = await request.app.state.console.database.read(lambda s: _demo_person(s, role, wanted))
-    if found is None:
-        return RedirectResponse(f"/login?to={area.value}", 303)
-    response = RedirectResponse(local_path(field(form, "back"), f"/{area.value}"), 303)
-    # A session begins with a new id of the browser, so that nobody can have planted one.
-    visit = new_visit()
-    request.state.new_visit = visit
-    for other in Area:
-        kept = request.app.state.signer.open(other, request.cookies.get(other.cookie, ""), str(request.state.visit))
-        if kept is not None and other is not area:
-            _begin(response, request, other, session(kept.role, kept.person_id, kept.name, visit, demo=kept.demo))
-    _begin(response, request, area, session(role, found[0], found[1], visit, demo=True))
+    name, back = field(form, "name").strip()[:80], local_path(field(form, "back"), "/console")
+    tried = await signing_in.by_password(request, name, field(form, "password"))
+    if tried.minutes:
+        return await _login(request, "console", back, 429, name=name, error=_wait(tried))
+    roles: list[Role] = []
+    if tried.person_id:
+        roles = await request.app.state.console.database.read(lambda s: sessions.roles_of(s, tried.person_id))
+    if not roles:
+        wrong = say("doors.no_role") if tried.person_id else say("doors.wrong")
+        return await _login(request, "console", back, 403 if tried.person_id else 401, name=name, error=wrong)
+    response: Response = RedirectResponse(f"/login/code?back={back}" if tried.second else back, 303)
+    area = Area.STEP if tried.second else Area.CONSOLE
+    await signing_in.open_session(request, response, area, roles[0], tried.person_id)
     return response
 
 
-def _begin(response: Response, request: Request, area: Area, visitor: Visitor) -> None:
-    cookie = request.app.state.signer.seal(area, visitor)
-    set_cookie(response, request, area.cookie, cookie, SESSION_SECONDS)
+@router.get("/login/code", dependencies=[Depends(Allow())])
+async def ask_code(request: Request, back: str = "") -> Response:
+    """Ask for the second step."""
+    return await _code(request, back)
+
+
+async def _code(request: Request, back: str, status: int = 200, error: str = "") -> Response:
+    views: Views = request.app.state.views
+    if await visitor_of(request, Area.STEP) is None:
+        return RedirectResponse("/login", 303)
+    return views.page(request, "login_code.html", status, back=local_path(back, "/console"), error=error)
+
+
+@router.post("/login/code", dependencies=[Depends(Allow())])
+async def try_code(request: Request) -> Response:
+    """Try the second step."""
+    form = await request.form()
+    back = local_path(field(form, "back"), "/console")
+    visitor = await visitor_of(request, Area.STEP)
+    if visitor is None:
+        return RedirectResponse("/login", 303)
+    tried = await signing_in.by_code(request, visitor.person_id, field(form, "code")[:40])
+    if tried.minutes:
+        return await _code(request, back, 429, _wait(tried))
+    if not tried.person_id:
+        return await _code(request, back, 401, say("doors.code_wrong"))
+    response = RedirectResponse(back, 303)
+    await signing_in.open_session(
+        request, response, Area.CONSOLE, visitor.role, visitor.person_id, strong=True, also_end=(Area.STEP,)
+    )
+    return response
+
+
+def _wait(tried: Tried) -> str:
+    return say("doors.wait", minutes=tried.minutes)
+
+
+@router.post("/demo/{who}", dependencies=[Depends(Allow(demo_only=True))])
+async def by_one_click(request: Request, who: str) -> Response:
+    """Sign in by one click as sample staff, manager or administrator, the sample leader or a sample resident."""
+    form = await request.form()
+    if who not in demo.WHO:
+        return RedirectResponse("/login", 303)
+    role = demo.WHO[who]
+    area = Area.H5 if role is Role.RESIDENT else Area.CONSOLE
+    wanted = field(form, "person")
+    console = request.app.state.console
+    now = console.clock.now()
+    person = await console.database.write(lambda s: demo.person(s, role, wanted, now))
+    if person is None:
+        return RedirectResponse(f"/login?to={area.value}", 303)
+    response = RedirectResponse(local_path(field(form, "back"), f"/{area.value}"), 303)
+    await signing_in.open_session(request, response, area, role, person, demo=True)
+    return response
 
 
 @router.post("/logout", dependencies=[Depends(Allow())])
@@ -76,7 +134,7 @@ async def logout(request: Request) -> Response:
     """Sign out of an area."""
     area = Area.H5 if field(await request.form(), "area") == "h5" else Area.CONSOLE
     response = RedirectResponse("/", 303)
-    response.delete_cookie(area.cookie, path="/")
+    await signing_in.close_session(request, response, area)
     return response
 
 
@@ -87,47 +145,3 @@ async def large(request: Request) -> Response:
     on = request.cookies.get(LARGE_COOKIE) == "1"
     set_cookie(response, request, LARGE_COOKIE, "0" if on else "1", _YEAR)
     return response
-
-
-def _demo_person(session: Session, role: Role, wanted: str) -> tuple[int, str] | None:
-    if role is Role.STAFF:
-        return 0, say("demo_staff_name")
-    query = (
-        select(Member.person_id, Member.name)
-        .join(Identity, col(Identity.person_id) == col(Member.person_id))
-        .where(Identity.channel == "sim", col(Member.left_at).is_(None), Member.name != "")
-        .order_by(col(Member.id))
-    )
-    if role is Role.LEADER:
-        query = query.where(Member.role == "leader")
-    elif wanted.isdecimal() and len(wanted) < 16:
-        query = query.where(Member.person_id == int(wanted))
-    else:
-        # Whoever has most to show.
-        query = (
-            query.join(Account, col(Account.id) == col(Member.account_id))
-            .where(Member.role == "member")
-            .order_by(None)
-            .order_by(col(Account.balance).desc(), col(Member.id))
-        )
-    found = session.exec(query.limit(1)).first()
-    return None if found is None else (found[0], found[1])
-
-
-def _sample_residents(session: Session) -> list[tuple[int, str, str]]:
-    rows = session.exec(
-        select(Member.person_id, Member.name, Group.name)
-        .join(Group, col(Group.id) == col(Member.group_id))
-        .where(
-            Group.channel == "sim",
-            Member.role == "member",
-            col(Member.left_at).is_(None),
-            col(Member.account_id).is_not(None),
-        )
-        .order_by(col(Member.id))
-        .limit(_RESIDENTS_SHOWN * 2)
-    ).all()
-    seen: dict[int, tuple[int, str, str]] = {}
-    for person, name, group in rows:
-        seen.setdefault(person, (person, name, group))
-    return list(seen.values())[:_RESIDENTS_SHOWN]

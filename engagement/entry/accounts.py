@@ -163,11 +163,14 @@ def enable(session: Session, person: int, now: datetime, *, by: int | None) -> N
     _note(session, now, by, "account.enabled", person)
 
 
-def sign_out(session: Session, person: int, now: datetime, *, by: int | None) -> int:
-    """End all of a person's sessions; returns how many there were."""
-    ended = entry.end_sessions(session, person)
-    _note(session, now, by, "account.signed_out", person, sessions=ended)
-    return ended
+def sign_out(session: Session, person: int, now: datetime, *, by: int | None) -> None:
+    """End all of a person's sessions."""
+    _note(session, now, by, "account.signed_out", person, sessions=entry.end_sessions(session, person))
+
+
+def note_unlocked(session: Session, person: int, now: datetime, *, by: int | None) -> None:
+    """Note that wrong tries of an account were forgotten; whoever keeps them forgets them."""
+    _note(session, now, by, "account.unlocked", person)
 
 
 def _another_admin(session: Session, person: int) -> None:

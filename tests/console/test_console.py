@@ -16,13 +16,14 @@ from starlette.testclient import TestClient
 
 from bot.channels.sim.rehearsal import Rehearsal
 from bot.main import Program
-from console import policy
+from console import demo, policy
 from console.app import Console, create_app
-from console.auth import Area, Role, Signer, session
+from console.auth import Area, Role
 from engagement.clocks import SetClock
 from knowledge import ingest
 from storage.groups import Group, Identity
 from tests.bot.channels.test_sim import open_simulator
+from tests.console.doors import come_as
 
 SECRET = "a secret of the tests, long enough"
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
@@ -215,16 +216,18 @@ def test_one_browser_may_be_leader_and_resident(client: TestClient) -> None:
 
 
 def test_production_has_no_demo(program: Program) -> None:
-    with TestClient(application(program, demo=False, https=True), follow_redirects=False) as client:
+    app = application(program, demo=False, https=True)
+    with TestClient(app, "https://testserver", follow_redirects=False) as client:
         page = client.get("/")
         assert "/demo/" not in page.text
         assert client.post("/demo/staff", data={"csrf": "x"}).status_code == 403
         assert "Secure" in page.headers["set-cookie"]
-        signer = Signer(SECRET)
-        demo = session(Role.STAFF, 0, "x", "v" * 20, demo=True)
-        cookies = {"tt_visit": "v" * 20, Area.CONSOLE.cookie: signer.seal(Area.CONSOLE, demo)}
-        client.cookies.update(cookies)
-        assert client.get("/console").status_code == 303
+        person = program.database.write_now(lambda s: demo.person(s, Role.STAFF, "", NOW))
+        assert person
+        come_as(client, program.database, Role.STAFF, person, strong=True, demo=True)
+        assert client.get("/console").headers["location"].startswith("/login")
+        come_as(client, program.database, Role.STAFF, person, strong=True)
+        assert client.get("/console").status_code == 200
 
 
 def test_the_simulator_alone_has_no_console(program: Program) -> None:

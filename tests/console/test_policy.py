@@ -14,16 +14,16 @@ from starlette.testclient import TestClient
 
 from console import policy
 from console.app import Console, create_app
-from console.auth import Area, Role, session
+from console.auth import Area, Role
 from console.policy import Allow
 from engagement.clocks import SetClock
 from storage import migrate
 from storage.audit import AuditRow
 from storage.engine import Database, Session, open_database
-from storage.groups import Group, Member, Person, Region
+from storage.groups import Group, Identity, Member, Person, Region, RoleGrant
+from tests.console.doors import come_as
 
 NOW = datetime(2026, 11, 19, 3, 20, tzinfo=UTC)
-VISIT = "v" * 20
 
 
 @pytest.fixture
@@ -47,6 +47,10 @@ def _people(session: Session) -> None:
     session.add(Member(group_id=1, person_id=1, role="leader", joined_at=NOW))
     session.add(Member(group_id=2, person_id=1, role="leader", joined_at=NOW, left_at=NOW))
     session.add(Member(group_id=1, person_id=2, joined_at=NOW))
+    for person in (1, 2):
+        session.add(Identity(person_id=person, channel="sim", external_id=str(person)))
+    for person, role, place in ((3, "staff", None), (3, "admin", None), (3, "manager", 2), (2, "manager", None)):
+        session.add(RoleGrant(person_id=person, role=role, region_id=place, granted_at=NOW))
 
 
 def application(database: Database) -> FastAPI:
@@ -67,36 +71,28 @@ def client(database: Database) -> Iterator[TestClient]:
         yield client
 
 
-def come_as(client: TestClient, role: Role, person: int, region: int | None = None) -> None:
-    area = Area.H5 if role is Role.RESIDENT else Area.CONSOLE
-    signer = client.app.state.signer  # type: ignore[attr-defined]
-    visitor = session(role, person, "x", VISIT, demo=True, region_id=region)
-    client.cookies.update({"tt_visit": VISIT, area.cookie: signer.seal(area, visitor)})
-
-
 @pytest.mark.parametrize(
-    ("role", "person", "region", "path", "own", "foreign"),
+    ("role", "person", "path", "own", "foreign"),
     [
-        (Role.STAFF, 3, None, "g", [1, 2], [3]),
-        (Role.ADMIN, 3, None, "g", [1, 2], [3]),
-        (Role.LEADER, 1, None, "g", [1], [2, 3]),
-        (Role.LEADER, 2, None, "g", [], [1, 2]),
-        (Role.MANAGER, 3, 2, "g", [2], [1, 3]),
-        (Role.MANAGER, 3, None, "g", [], [1, 2]),
-        (Role.RESIDENT, 2, None, "r", [1], [2]),
-        (Role.RESIDENT, 1, None, "r", [1], [2]),
+        (Role.STAFF, 3, "g", [1, 2], [3]),
+        (Role.ADMIN, 3, "g", [1, 2], [3]),
+        (Role.LEADER, 1, "g", [1], [2, 3]),
+        (Role.MANAGER, 3, "g", [2], [1, 3]),
+        (Role.MANAGER, 2, "g", [], [1, 2]),
+        (Role.RESIDENT, 2, "r", [1], [2]),
+        (Role.RESIDENT, 1, "r", [1], [2]),
     ],
 )
 def test_a_group_in_the_path_is_the_visitors_own_or_not_there(
-    client: TestClient, role: Role, person: int, region: int | None, path: str, own: list[int], foreign: list[int]
+    client: TestClient, database: Database, role: Role, person: int, path: str, own: list[int], foreign: list[int]
 ) -> None:
-    come_as(client, role, person, region)
+    come_as(client, database, role, person)
     assert [client.get(f"/{path}/{group}").json() for group in own] == [{"group": group} for group in own]
     assert {client.get(f"/{path}/{group}").status_code for group in [*foreign, "x", "-1", "9" * 30, "１"]} == {404}
 
 
 def test_who_looked_is_written_before_it_is_shown(client: TestClient, database: Database) -> None:
-    come_as(client, Role.LEADER, 1)
+    come_as(client, database, Role.LEADER, 1)
     assert client.get("/g/1").status_code == 200
     assert client.get("/g/2").status_code == 404
     rows = database.read_now(lambda s: list(s.exec(select(AuditRow))))
@@ -113,7 +109,7 @@ def test_what_cannot_be_written_is_not_shown(
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr("storage.audit.record", broken)
-    come_as(client, Role.LEADER, 1)
+    come_as(client, database, Role.LEADER, 1)
     answer = client.get("/g/1")
     assert answer.status_code == 503
     assert "暂时看不了" in answer.text

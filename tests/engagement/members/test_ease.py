@@ -85,13 +85,14 @@ def test_lists_are_cut_and_rights_stay_whole() -> None:
     [
         ("local", "http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
         ("local", "", ""),
-        ("production", "https://tuan.example", ""),
+        ("production", "https://tuan.example", "https://tuan.example"),
+        ("production", "", ""),
     ],
 )
 def test_nobody_is_sent_to_a_page_that_he_cannot_enter(
     stage: Stage, data_dir: Path, mode: str, address: str, pages: str
 ) -> None:
-    """Residents can sign in to the demo only: elsewhere 大字 says so, and what helps meanwhile, without any link."""
+    """Where nobody has said under which address the pages stand, 大字 says so, and what helps meanwhile, without a link."""
     settings = Settings(mode=Mode(mode), web=WebSettings(public_url=address))
     program = open_program(data_dir, settings, answers=False)
     try:
