@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlmodel import select as pick
 
-from engagement import actions, rooms
+from engagement import actions, rooms, wording
 from engagement.campaigns import choices, offers, saying, words
 from engagement.campaigns.choices import Coming
 from engagement.campaigns.tables import Beat
@@ -138,7 +138,7 @@ def said(ctx: Context) -> Sequence[Reply]:
         return []
     rooms.lead(ctx, row_id(group) or 0)
     one = _meant(ctx, row_id(beat))
-    match words.steers(ctx.text):
+    match wording.steers(ctx.text):
         case "stop":
             return [_kept(ctx, one)]
         case "reset":
@@ -162,7 +162,7 @@ def _taken(ctx: Context, one: Coming, text: str, known: int) -> Reply:
     ctx.emit(looked)
     if looked.forbidden:
         raise Refusal("campaigns.word_forbidden", word=looked.forbidden[0])
-    digest = words.digest(text)
+    digest = wording.digest(text)
     if looked.doubtful and known != digest:
         rows = [{"word": word, "instead": instead} for word, instead in looked.doubtful]
         return Reply(

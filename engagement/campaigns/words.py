@@ -10,15 +10,14 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from hashlib import blake2s
 
 from engagement import calendar
+from engagement import wording as own_words
 from engagement.errors import Refusal
-from engagement.kernel import one_line, simplified
+from engagement.kernel import simplified
 from prompts.campaigns import MOST_TEXT, PLACEHOLDERS
 from prompts.loader import texts
 
-MOST_LINES = 8
 DONE = "cal_done:"
 """Subject of what ends the dialogue about own words: what is said next is no answer to its question."""
 KINDS = {  # zh: what leaders type
@@ -50,9 +49,6 @@ _WAYS = re.compile(r"推迟")
 _DAYS = re.compile(r"天")
 _MOVE_BACK = re.compile(r"原来|原日子|不换|不动|照旧|改回去?")
 _DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3}  # zh: numerals
-_NAMED = re.compile(r"\{([^{}]*)\}")
-_RESETS = re.compile(r"恢复原文|原文|用原来的|还原")
-_STOPS = re.compile(r"不改了?|算了|先不改|取消|停|不用了")
 
 
 def reference(text: str, count: int) -> tuple[int, ...]:
@@ -123,43 +119,13 @@ def moved(text: str) -> int | None:
 # ---------------------------------------------------------------- own words
 
 
-def steers(text: str) -> str:
-    """Say whether an answer is no wording but steers: ``reset``, ``stop``, or nothing."""
-    bare = simplified(unicodedata.normalize("NFKC", text)).strip(" 。.!！「」")
-    return "reset" if _RESETS.fullmatch(bare) else "stop" if _STOPS.fullmatch(bare) else ""
-
-
 def wording(text: str, audience: str = "groups") -> str:
-    """Read somebody's own words for a beat: lines without what hides, full-width braces as ours.
+    """Read somebody's own words for a beat.
 
     Raises:
-        Refusal: ``campaigns.word_empty``, ``campaigns.word_long``, ``campaigns.word_unknown``.
+        Refusal: as :func:`engagement.wording.read`.
     """
-    braced = text.replace("\uff5b", "{").replace("\uff5d", "}")
-    lines = [line for one in braced.splitlines() if (line := one_line(one, 2000))]
-    found = "\n".join(lines)
-    if not any(unicodedata.category(char)[0] in "LN" for char in found):
-        raise Refusal("campaigns.word_empty")
-    most = MOST_TEXT[audience]
-    if len(found) > most or len(lines) > MOST_LINES:
-        raise Refusal("campaigns.word_long", length=len(found), most=most, lines=MOST_LINES)
-    strange = [name for name in _NAMED.findall(found) if name not in PLACEHOLDERS]
-    if strange:
-        raise Refusal("campaigns.word_unknown", name=f"{{{one_line(strange[0], 20)}}}", known=variables())
-    return found
-
-
-def variables() -> list[str]:
-    """Return what a text may name, each with what it means."""
-    return [
-        texts().fill("campaigns.variable", {"name": f"{{{name}}}", "what": texts().raw(f"campaigns.variable_{name}")})
-        for name in sorted(PLACEHOLDERS)
-    ]
-
-
-def digest(text: str) -> int:
-    """Return a number by which the same words are known again when they are sent a second time."""
-    return int.from_bytes(blake2s(text.encode(), digest_size=6).digest(), "big")
+    return own_words.read(text, MOST_TEXT[audience], {name: f"campaigns.variable_{name}" for name in PLACEHOLDERS})
 
 
 # ---------------------------------------------------------------- days and states

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from engagement.events import CheckedIn, TopicAnswered
-from engagement.feature import Command, Feature, JobSpec, PersonalData
-from engagement.theme import handlers, jobs, rules, service
+from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData, Slow
+from engagement.kernel import Place
+from engagement.theme import handlers, jobs, own, places, rules, service
+
+BUTTONS: dict[str, Handler | Slow] = {
+    "thm_page": own.page_button,
+    "thm_word": own.ask_button,
+    "thm_reset": own.reset_button,
+    "thm_keep": own.keep_button,
+    "thm_back": own.back_button,
+}
 
 FEATURE = Feature(
     name="theme",
@@ -36,9 +45,24 @@ FEATURE = Feature(
             roles=frozenset({"leader"}),
             help="theme.help_next",
         ),
+        Command(
+            "theme.words",
+            ("主题文案", "换主题文案", "改主题文案"),
+            own.show,
+            slash=("theme_words",),
+            takes="optional",
+            places=frozenset({Place.DM}),
+            needs_group=False,
+            consent=False,
+            roles=places.ROLES | {"leader"},
+            help="theme.help_words",
+        ),
     ),
-    quotes={"theme": handlers.heard},
-    plain=frozenset({"theme"}),
+    buttons=BUTTONS,
+    quotes={"theme": handlers.heard, "thm_word": own.said},
+    asks=frozenset({"thm_word"}),
+    undos={places.CHANGE: places.undo},
+    plain=frozenset({"theme", *BUTTONS}),
     passes_on={"theme": rules.asks},
     events={CheckedIn: service.on_checked_in, TopicAnswered: service.on_answered},
     jobs=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from engagement.theme.service import Place, Totals
 from prompts import packs
@@ -43,3 +44,9 @@ def listed(key: str, rows: Sequence[Place], target: int = 0) -> str:
     return words.raw("theme.between").join(
         words.fill(key, {"name": one.name, "points": one.points, "left": target - one.points}) for one in rows
     )
+
+
+def day(one: date) -> str:
+    """Write a day: 12月8日（周二）."""
+    weekday = texts().raw(f"campaigns.weekday_{one.isoweekday()}")
+    return texts().fill("campaigns.day", {"month": one.month, "day": one.day, "weekday": weekday})

@@ -135,7 +135,10 @@ def test_in_private_the_next_words_are_the_answer_and_what_follows_is_none(stage
 
 
 def test_every_variable_has_a_word() -> None:
-    assert len(words.variables()) == len(PLACEHOLDERS)
+    with pytest.raises(Refusal) as unknown:
+        words.wording("找{phone}")
+    known = unknown.value.values["known"]
+    assert isinstance(known, list) and len(known) == len(PLACEHOLDERS)
 
 
 def test_lines_are_cleaned_and_bounded() -> None:

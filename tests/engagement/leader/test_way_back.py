@@ -46,6 +46,7 @@ READS = {
     "leader.muted",
     "topic.tomorrow",
     "theme.next",
+    "theme.words",  # asks for the words; tests/engagement/theme/test_words_in_chat.py takes them back
     "faq.waiting",
     "invites.board",
     "moderation.waiting",
