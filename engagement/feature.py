@@ -258,8 +258,7 @@ class Planned:
     A plan may return several for one occurrence: at most one for the group, and private ones (DM) to different people.
 
     Attributes:
-        again: it is not finished: the occurrence comes due once more a second later, as if it had not fired. For work that
-            is too much for one transaction; what is done so far is kept with it, so that a kill in between costs nothing.
+        again: it is too much for one transaction: the occurrence comes due again a second later; what is done so far is kept.
     """
 
     occurrence: Occurrence
@@ -273,8 +272,7 @@ class JobSpec:
     """A kind of push.
 
     Attributes:
-        kind: stable name, also of the campaign when ``campaign`` is not given.
-        minute: default local minute of the day, 0 … 1439.
+        kind: stable name, also of its campaign; ``minute``: default local minute of the day, 0 … 1439.
         grace_minutes: later than this after its time it is skipped, not sent.
         plan: in the planner's transaction: what each occurrence says. Idempotent; called in batches of groups.
         resend_ambiguous: a crash between the platform's yes and our commit: True = send again, False = ``unknown``.
@@ -282,7 +280,8 @@ class JobSpec:
         ignores_quiet: may be sent in quiet hours (only with the leader's opt-in).
         once: a slice writes a campaign of this kind with a schedule a group; each comes due once. ``minute`` means nothing.
         rhythm: a slice's campaigns of this kind come due on days of their own.
-        merges: what such pushes say to a group within an hour goes out as one message; only where ``resend_ambiguous``.
+        merges: what such pushes say to a group within an hour is one message; only where ``resend_ambiguous``.
+        private: it speaks to people only; ``merges`` is then about what one person is told.
     """
 
     kind: str
@@ -295,6 +294,7 @@ class JobSpec:
     once: bool = False
     rhythm: Rhythm | None = None
     merges: bool = False
+    private: bool = False
 
     @property
     def daily(self) -> bool:

@@ -162,7 +162,7 @@ def progress(
         .order_by(_D.c.id)
     ):
         mine = not key or campaign == key
-        message = (group,) if kind in merging and not recipient else (group, recipient, row)
+        message = (group, recipient) if kind in merging else (group, recipient, row)
         if state == "running":
             waiting.append(_Waiting(row, mine, (channel, account), message, not_before, expires_at))
         elif state == "paused" and mine:

@@ -26,7 +26,7 @@ from storage.statements import Prepared
 LOOK_BACK = timedelta(days=7)
 """After a downtime, older occurrences than this leave no row."""
 TOGETHER = timedelta(hours=1)
-"""What several campaigns say to a group within an hour is said at once, with the first of them."""
+"""What several campaigns say to a group, or to one person in private, within an hour is said at once, with the first of them."""
 
 # Thousands of groups have the same zone, minute and quiet hours, and are planned in one second.
 local_day = lru_cache(maxsize=1024)(calendar.local_day)
@@ -109,19 +109,26 @@ def companions(
     Args:
         merging: kinds that merge.
     """
-    until: dict[int, datetime] = {}
+    until: dict[tuple[int, bool], datetime] = {}
     for row in due:
         spec = merging.get(row.kind)
         if spec is None:
             continue
         told = told_at(row.group, spec, now)
         if told <= row.next_at + row.grace:
-            until[row.group.id] = min(until.get(row.group.id, told + TOGETHER), told + TOGETHER)
+            # A message in private pulls nothing forward that the group is told, nor the other way round.
+            key = row.group.id, spec.private
+            until[key] = min(until.get(key, told + TOGETHER), told + TOGETHER)
     if not until:
         return []
-    soon = _DUE.where(_S.c.group_id.in_(until), _S.c.kind.in_(merging), _S.c.next_at < max(until.values()))
+    groups = {group for group, _ in until}
+    soon = _DUE.where(_S.c.group_id.in_(groups), _S.c.kind.in_(merging), _S.c.next_at < max(until.values()))
     there = {row.id for row in due}
-    return [row for row in _read(session, soon) if row.id not in there and row.next_at < until[row.group.id]]
+    return [
+        row
+        for row in _read(session, soon)
+        if row.id not in there and row.next_at < until.get((row.group.id, merging[row.kind].private), row.next_at)
+    ]
 
 
 def _read(session: Session, wanted: Select[Any]) -> list[DueSchedule]:

@@ -294,13 +294,15 @@ class _Rehearsal:
 
     def _when(self, coming: Sequence[Verdict]) -> Iterator[tuple[datetime, Verdict]]:
         """Yield when each of a group's occurrences is planned: what merges comes with the first that is told within the hour."""
-        begun = until = self.now
+        together = dict.fromkeys((True, False), (self.now, self.now))
         for verdict in sorted(coming, key=lambda one: one.occurrence.due_at):
             moment = max(verdict.occurrence.due_at, self.now)
             if verdict.spec.merges:
+                begun, until = together[verdict.spec.private]
                 if moment >= until:
                     told = told_at(verdict.occurrence.group, verdict.spec, moment)
                     begun, until = moment, told + TOGETHER if told <= verdict.expires_at else moment
+                    together[verdict.spec.private] = begun, until
                 moment = begun
             yield moment, verdict
 
@@ -316,7 +318,11 @@ class _Rehearsal:
         together: tuple[object, ...] = ()
         if message is not None:
             merges = verdict.spec.merges and rows.stands_alone(message)
-            together = ("at", one.group.id, at) if merges else ("own", one.campaign_id, one.group.id, message.to, at)
+            together = (
+                ("at", one.group.id, message.to, at)
+                if merges
+                else ("own", one.campaign_id, one.group.id, message.to, at)
+            )
         recipient = (
             (verdict.reply.to or 0) if message is not None and verdict.reply and message.place is Place.DM else 0
         )

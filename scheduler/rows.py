@@ -94,9 +94,9 @@ _TAKE = Prepared(
         exists().where(_G.c.id == _D.c.group_id, _G.c.state == "active"),
     )
     .values(state="sending", sender=bindparam("me"), attempts=_D.c.attempts + 1)
-    .returning(_D.c.body, _D.c.group_id, _D.c.attempts, _D.c.expires_at),
+    .returning(_D.c.body, _D.c.group_id, _D.c.attempts, _D.c.expires_at, _D.c.recipient),
 )
-# What else the group is to be told now; the state is written out, so that the partial index is recognised.
+# What else the group, or the person in private, is to be told now; written out, so that the partial index is recognised.
 _WAITING = Prepared(
     "delivery.waiting",
     select(_D.c.id, _C.c.kind)
@@ -104,7 +104,7 @@ _WAITING = Prepared(
     .where(
         literal_column("delivery.state = 'pending'"),
         _D.c.group_id == bindparam("group_id"),
-        _D.c.recipient == 0,
+        _D.c.recipient == bindparam("recipient"),
         or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("by")),
     )
     .order_by(_D.c.id),
@@ -236,7 +236,7 @@ def take(session: Session, due: Due, me: str, now: datetime, merging: Sequence[s
     """Take a row for sending: the compare-and-set that keeps everybody else from it.
 
     Args:
-        merging: kinds whose pushes to one group go out together: what waits of them is taken along. A quote of the message
+        merging: kinds whose pushes to one group, or one person, go out together: what waits is taken along. A quote of it
             is about that of its parts whose kind stands first here: the day's topic is answered so, a campaign need not be.
 
     Returns:
@@ -245,7 +245,7 @@ def take(session: Session, due: Due, me: str, now: datetime, merging: Sequence[s
     found = session.row(_TAKE, row=due.id, me=me, now=micros(now), by=micros(now))
     if found is None:
         return None
-    body, group_id, attempts, expires_at = found
+    body, group_id, attempts, expires_at, recipient = found
     channel, account, external_id = session.row(_ADDRESS, group_id=group_id)
     message = Outgoing.load(body)
     moved = (message.channel, message.account, message.conversation) != (channel, account, external_id)
@@ -254,23 +254,29 @@ def take(session: Session, due: Due, me: str, now: datetime, merging: Sequence[s
         message = replace(message, channel=channel, account=account, conversation=external_id)
     along: list[int] = []
     if due.kind in merging and stands_alone(message):
-        message, along = _with_others(session, message, int(group_id), due, me, now, merging)
+        message, along = _with_others(session, message, (int(group_id), int(recipient)), due, me, now, merging)
     return Taken(due.id, due.kind, int(group_id), message, int(attempts), instant(expires_at), tuple(along))
 
 
 def stands_alone(message: Outgoing) -> bool:
-    """Say whether a message to a group could as well be a part of another one: it neither edits nor quotes."""
-    return message.kind is Kind.PUSH and message.place is Place.GROUP and not message.reply_to
+    """Say whether a message could as well be a part of another one to the same chat: it neither edits nor quotes."""
+    return message.kind in (Kind.PUSH, Kind.DM) and not message.reply_to
 
 
 def _with_others(
-    session: Session, message: Outgoing, group_id: int, first: Due, me: str, now: datetime, merging: Sequence[str]
+    session: Session,
+    message: Outgoing,
+    told: tuple[int, int],
+    first: Due,
+    me: str,
+    now: datetime,
+    merging: Sequence[str],
 ) -> tuple[Outgoing, list[int]]:
     along: list[int] = []
     about = merging.index(first.kind)
     # What has one place in the day's budget goes out together, though the gate told one of them to wait a moment longer.
     by = micros(now + A_MOMENT)
-    for row, kind in session.rows(_WAITING, group_id=group_id, by=by):
+    for row, kind in session.rows(_WAITING, group_id=told[0], recipient=told[1], by=by):
         if kind not in merging or row == first.id:
             continue
         taken = session.row(_TAKE, row=row, me=me, now=micros(now), by=by)

@@ -155,6 +155,8 @@ FEATURE = Feature(
             GRACE_MINUTES,
             unasked=False,
             rhythm=_rhythm(service.LEADERS),
+            merges=True,
+            private=True,
         ),
     ),
     personal_data=(

@@ -103,6 +103,17 @@ def test_a_cancelling_is_asked_once_more(stage: Stage) -> None:
     assert len(run(stage, "2027-06-22T10:00")) == 2
 
 
+def test_after_a_cancel_the_next_of_its_days_counts_as_from_the_command_line(stage: Stage) -> None:
+    """10:00 passed while it was cancelled: at 11:00 it is not made up for, though it would be in time."""
+    dm(stage, "批准 2", who=BOB)
+    assert run(stage, "2027-06-18T09:00") == []
+    done = press(stage, dm(stage, "取消活动 2", who=BOB), "campaigns.button_end", who=BOB)
+    assert run(stage, "2027-06-18T11:00") == []
+    press(stage, done, "campaigns.button_resume", who=BOB)
+    assert run(stage, "2027-06-18T11:01") == []
+    assert len(run(stage, "2027-06-22T10:00")) == 2
+
+
 def test_progress_in_figures_reasons_and_time(stage: Stage) -> None:
     assert dm(stage, "活动进度 2", who=BOB).key == "campaigns.still_draft"
     dm(stage, "批准 2", who=BOB)

@@ -1,0 +1,83 @@
+"""What one person is told in private within an hour is one message, and has nothing to do with what the group is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from engagement.calendar import local_day
+from engagement.feature import JobSpec, Occurrence, Planned
+from engagement.kernel import Kind, Outgoing, Place, Reply
+from scheduler.foresight import foresee
+from storage.engine import Session
+from storage.groups import Identity, Person
+from tests.scheduler.community import Town, job
+from tests.scheduler.test_planner import DAY, SHANGHAI, at
+from tests.scheduler.test_together import titles
+
+NINE = 9 * 60
+
+
+def private(kind: str, minute: int, *people: int) -> JobSpec:
+    """Make a kind that tells several people the same in private."""
+
+    def plan(_session: Session, found: Sequence[Occurrence], _now: datetime) -> Sequence[Planned]:
+        return [
+            Planned(one, Reply("topic.push", {"title": f"{kind} {to}"}, kind=Kind.DM, to=to))
+            for one in found
+            for to in people
+        ]
+
+    return job(kind, minute, plan=plan, unasked=False, merges=True, private=True)
+
+
+def settle(here: Town) -> None:
+    def people(session: Session) -> None:
+        for number in (7, 8):
+            session.add(Person(id=number, created_at=here.clock.now()))
+            session.flush()
+            session.add(Identity(person_id=number, channel="play", external_id=f"u{number}", dm_open=True))
+
+    here.database.write_now(people)
+
+
+def said(here: Town) -> list[tuple[str, list[object]]]:
+    return [(one.conversation, titles(one)) for one in here.phone.sent]
+
+
+async def test_each_person_gets_one_message_and_the_group_its_own_at_its_time(town: Callable[..., Town]) -> None:
+    """9:10 a lesson for both leaders, 9:40 a reminder for one of them, 9:30 and 10:15 the group: nothing is pulled over."""
+    here = town(
+        private("lesson", NINE + 10, 7, 8),
+        job("topic", NINE + 30, merges=True),
+        private("reminder", NINE + 40, 7),
+        job("theme", NINE + 75, merges=True),
+        private("later", NINE + 71, 8),
+    )
+    here.add(daily_budget=1)
+    settle(here)
+    await here.run()
+    await here.run(at(9, 10))
+    assert said(here) == [("u7", ["lesson 7", "reminder 7"]), ("u8", ["lesson 8"])]
+    assert all(one.place is Place.DM for one in here.phone.sent)
+    await here.advance(at(11))
+    assert said(here)[2:] == [("g0", [f"t{DAY}", f"t{DAY}"]), ("u8", ["later 8"])]
+    assert here.unasked() == {(1, DAY): 1}
+
+
+async def test_it_is_foreseen_so(town: Callable[..., Town]) -> None:
+    here = town(
+        private("lesson", NINE + 10, 7, 8), job("topic", NINE + 30, merges=True), private("reminder", NINE + 40, 7)
+    )
+    here.add()
+    settle(here)
+    await here.run()
+    found = foresee(here.database, here.jobs, DAY, DAY, here.clock.now()).pushes
+    assert [(one.kind, one.recipient, one.number, one.along, local_day(one.at, SHANGHAI)) for one in found] == [
+        ("lesson", 7, 1, False, DAY),
+        ("lesson", 8, 2, False, DAY),
+        ("reminder", 7, 1, True, DAY),
+        ("topic", 0, 3, False, DAY),
+    ]
+    assert [one.at for one in found] == [at(9, 10), at(9, 10), at(9, 10), at(9, 30)]
+    assert all(isinstance(one.message, Outgoing) for one in found)
