@@ -13,12 +13,27 @@ from urllib.parse import quote, urlsplit
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
 
 from console import sessions
 from console.auth import LARGE_COOKIE, Area, Signer, new_visit
-from console.pages import accounts, act, audit, enter, home, knowledge, look, me, mine, overview, resident, settings
-from console.pages import knowledge_do, knowledge_document, knowledge_new
+from console.compressed import Compressed
+from console.pages import (
+    accounts,
+    act,
+    audit,
+    enter,
+    home,
+    knowledge,
+    knowledge_do,
+    knowledge_document,
+    knowledge_new,
+    look,
+    me,
+    mine,
+    overview,
+    resident,
+    settings,
+)
 from console.policy import NotAllowed, NotThere, NotWritten, SecondStepNeeded, SignInNeeded
 from console.views import HERE, SIZES, Views, set_cookie
 from console.works import works_of
@@ -44,7 +59,6 @@ HEADERS = {
 }
 _VISIT_SECONDS = 180 * 86400
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
-_STATIC_SECONDS = 3600
 _SIZE_SECONDS = 365 * 86400
 
 
@@ -94,7 +108,7 @@ def create_app(console: Console) -> FastAPI:
             app.include_router(room.router)
         for room in (knowledge_do, knowledge_new, knowledge_document):
             app.include_router(room.router)
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.mount("/static", Compressed(directory=HERE / "static"), name="static")
     app.add_exception_handler(SignInNeeded, _sign_in)
     app.add_exception_handler(SecondStepNeeded, _second_step)
     app.add_exception_handler(NotAllowed, _not_allowed)
@@ -116,7 +130,6 @@ async def _frame(request: Request, go_on: Callable[[Request], Awaitable[Response
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if request.url.path.startswith("/static/"):
-        response.headers["Cache-Control"] = f"public, max-age={_STATIC_SECONDS}"
         return response
     response.headers.setdefault("Cache-Control", "no-store")
     size = SIZES.get(request.query_params.get("size", ""))

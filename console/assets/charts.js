@@ -1,10 +1,10 @@
 // Charts from a tree-shaken ECharts. What is drawn is named once here; everything else stays out of the file.
-import { BarChart, HeatmapChart, LineChart } from "echarts/charts";
-import { GridComponent, LegendComponent, TooltipComponent, VisualMapComponent } from "echarts/components";
+import { BarChart, LineChart } from "echarts/charts";
+import { GridComponent, LegendComponent, TooltipComponent } from "echarts/components";
 import { init, use } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 
-use([LineChart, BarChart, HeatmapChart, GridComponent, LegendComponent, TooltipComponent, VisualMapComponent, CanvasRenderer]);
+use([LineChart, BarChart, GridComponent, LegendComponent, TooltipComponent, CanvasRenderer]);
 
 const drawn = new Map();
 
@@ -13,7 +13,6 @@ function tokens() {
   const of = (name) => style.getPropertyValue(name).trim();
   return {
     colours: [1, 2, 3, 4, 5].map((n) => of(`--chart-${n}`)),
-    shades: [0, 1, 2, 3, 4, 5, 6].map((n) => of(`--s${n}`)),
     line: of("--chart-line"),
     text: of("--chart-text"),
     ink: of("--color-base-content"),
@@ -28,7 +27,7 @@ function read(box) {
   return source ? JSON.parse(source.textContent) : null;
 }
 
-// {kind: "line"|"bar"|"heat", labels: [], series: [{name, values, area?}], rows?: [] (heat), unit?, stacked?, top?}
+// {kind: "line"|"bar", labels: [], series: [{name, values, area?, kind?}], stacked?}; see console/charts.py.
 function option(data, look) {
   const words = { color: look.text, fontSize: look.size, fontFamily: look.font };
   const base = {
@@ -37,22 +36,12 @@ function option(data, look) {
     textStyle: { fontFamily: look.font },
     grid: { left: 4, right: 12, top: data.series?.length > 1 ? look.size * 2.6 : look.size * 1.2, bottom: 2, containLabel: true },
     tooltip: {
-      trigger: data.kind === "heat" ? "item" : "axis", renderMode: "richText", confine: true, backgroundColor: look.card,
+      trigger: "axis", renderMode: "richText", confine: true, backgroundColor: look.card,
       borderColor: look.line, textStyle: { ...words, color: look.ink },
     },
     xAxis: { type: "category", data: data.labels, boundaryGap: data.kind !== "line", axisTick: { show: false }, axisLine: { lineStyle: { color: look.line } }, axisLabel: { ...words, hideOverlap: true } },
-    yAxis: { type: "value", minInterval: 1, max: data.top, splitLine: { lineStyle: { color: look.line } }, axisLabel: words },
+    yAxis: { type: "value", minInterval: 1, splitLine: { lineStyle: { color: look.line } }, axisLabel: words },
   };
-  if (data.kind === "heat") {
-    const values = data.series[0].values; // [[x, y, value]]
-    const most = Math.max(1, ...values.map((one) => one[2]));
-    return {
-      ...base,
-      yAxis: { type: "category", data: data.rows, inverse: true, axisTick: { show: false }, axisLine: { show: false }, axisLabel: words },
-      visualMap: { min: 0, max: most, show: false, inRange: { color: look.shades } },
-      series: [{ type: "heatmap", name: data.series[0].name, data: values, itemStyle: { borderColor: look.card, borderWidth: 2, borderRadius: 4 } }],
-    };
-  }
   if (data.series.length > 1) base.legend = { top: 0, right: 0, icon: "roundRect", itemHeight: 4, itemWidth: 16, textStyle: words };
   base.series = data.series.map((one) => ({
     name: one.name,
