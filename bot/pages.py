@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bot.channels.terminal import Terminal
     from bot.channels.web import WebSimulator
+    from console.works import Works
     from engagement.kernel import Reply
     from storage.engine import Session
 
@@ -37,6 +38,7 @@ class Pages:
         self.program = program
         self.web = web
         self.simulator: WebSimulator | None = self._simulator() if sim else None
+        self._works: Works | None = None
 
     def _simulator(self) -> WebSimulator:
         from bot.channels.web import Simulator, WebSimulator
@@ -76,10 +78,13 @@ class Pages:
             console=self.web,
             https=settings.web.public_url.startswith("https://"),
             desk=ProgramDesk(program),
+            works=program.directory / "works",
+            zone=settings.knowledge.zone,
             public_url=settings.web.public_url.rstrip("/"),
             tell=telling(program),
         )
-        found.append(Mount("/", create_app(console)))
+        self._works = (app := create_app(console)).state.works
+        found.append(Mount("/", app))
         return found
 
     def _secret(self) -> str:
@@ -97,9 +102,13 @@ class Pages:
         """Begin what runs by itself."""
         if self.simulator is not None:
             await self.simulator.start()
+        if self._works is not None:
+            self._works.resume()
 
     async def stop(self) -> None:
         """End it."""
+        if self._works is not None:
+            await self._works.stop()
         if self.simulator is not None:
             await self.simulator.stop()
 

@@ -93,8 +93,13 @@ def reads_only(action: str) -> bool:
 
 def read(database: Database, request: Request, now: datetime) -> dict[str, Any]:
     """Does one of the requests that only read."""
+    return database.read_now(lambda session: read_in(session, request, now))
+
+
+def read_in(session: Session, request: Request, now: datetime) -> dict[str, Any]:
+    """The same within a transaction that is open."""
     action = _READS.get(request["action"]) or EXTRA_READ[request["action"]]
-    return database.read_now(lambda session: action(session, request, now))
+    return action(session, request, now)
 
 
 def _asker(session: Session, group: object) -> tuple[Scope, dict[str, str]]:

@@ -1,0 +1,118 @@
+"""The console over an open knowledge base with a few entries in it, for the tests of its pages."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from bot.main import Program
+from console.app import Console, create_app
+from engagement.clocks import SetClock
+from knowledge import ingest
+from knowledge.answering import Answering, open_answering
+from knowledge.settings import DocumentSettings, KnowledgeSettings
+from storage.documents import Question
+from storage.engine import Session
+from storage.groups import Group, Member, Person
+from tests.bot.channels.test_sim import open_simulator
+
+SECRET = "a secret of the tests, long enough"
+CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
+NOW = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)
+ENTRIES: list[dict[str, Any]] = [
+    {"id": "pickup", "question": "几点能提货？", "aliases": ["什么时候可以拿货"], "answer": "下午三点到八点。", "category": "提货"},
+    {"id": "spoiled", "question": "草莓烂了能退吗？", "aliases": ["水果坏了怎么办"], "answer": "拍照发群里，当天退。", "category": "售后"},
+    {"id": "points", "question": "积分会过期吗？", "aliases": ["积分有效期"], "answer": "积分不会过期。", "category": "积分"},
+]
+
+
+class Desk:
+    """A browser of a member of staff in front of the pages."""
+
+    def __init__(self, client: TestClient, program: Program, answering: Answering, folder: Path) -> None:
+        self.client, self.program, self.answering, self.folder = client, program, answering, folder
+
+    def token(self) -> str:
+        found = CSRF.search(self.client.get("/").text)
+        assert found is not None
+        return found.group(1)
+
+    def sign_in(self, who: str) -> None:
+        answer = self.client.post(f"/demo/{who}", data={"csrf": self.token()})
+        assert answer.status_code == 303
+
+    def get(self, path: str, status: int = 200, **params: str) -> str:
+        answer = self.client.get(path, params=params)
+        assert answer.status_code == status, (path, answer.status_code)
+        return answer.text
+
+    def post(self, path: str, **data: str) -> Any:
+        return self.client.post(path, data={"csrf": self.token(), **data})
+
+    def do(self, deed: str, **fields: str) -> str:
+        """Do a deed and return the page after it."""
+        answer = self.post("/console/knowledge/do", deed=deed, **fields)
+        assert answer.status_code == 303, answer.status_code
+        return self.get(answer.headers["location"])
+
+    def read(self, look: Any) -> Any:
+        return self.program.database.read_now(look)
+
+    def write(self, change: Any) -> Any:
+        return self.program.database.write_now(change)
+
+    def add(self, rows: list[dict[str, Any]], name: str = "faq.jsonl", *, publish: bool = True, scope: str = "all") -> int:
+        path = self.folder / name
+        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+        label = ingest.Label(name, scope)
+        added = ingest.add(self.program.database, path, now=NOW, label=label, publish=publish)
+        self.answering.reload()
+        return added.document
+
+
+def group(session: Session, name: str = "阳光花园") -> int:
+    """A group with a leader and a neighbour."""
+    row = Group(channel="sim", external_id=name, name=name, created_at=NOW)
+    session.add(row)
+    session.flush()
+    for person_name, role in (("李团长", "leader"), ("王阿姨", "member")):
+        person = Person(created_at=NOW)
+        session.add(person)
+        session.flush()
+        assert person.id is not None
+        session.add(Member(group_id=row.id or 0, person_id=person.id, name=person_name, role=role, joined_at=NOW))
+    session.flush()
+    return row.id or 0
+
+
+def asked(session: Session, group_id: int, *texts: str) -> list[int]:
+    """Questions that nobody could answer."""
+    rows = [Question(group_id=group_id, text=text, asked_at=NOW) for text in texts]
+    session.add_all(rows)
+    session.flush()
+    return [row.id or 0 for row in rows]
+
+
+@contextlib.contextmanager
+def opened(folder: Path, *, urls: bool = False, **more: Any) -> Iterator[Desk]:
+    """The pages over an installation in a folder."""
+    data = folder / "data"
+    data.mkdir(exist_ok=True)
+    program, simulator = open_simulator(data, SetClock(NOW))
+    answering = open_answering(program.database, data, KnowledgeSettings(), DocumentSettings(urls=urls))
+    console = Console(program.database, program.clock, answering, SECRET, demo=True, works=data / "works", **more)
+    app = create_app(console)
+    try:
+        with TestClient(app, follow_redirects=False) as client:
+            yield Desk(client, program, answering, folder)
+    finally:
+        answering.close()
+        simulator.close()
+        program.close()
