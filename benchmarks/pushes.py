@@ -119,7 +119,8 @@ async def _is_calm(pid: int) -> None:
 async def _push(platform: FakeTelegram, served: Served, folder: Path, groups: int, rate: float) -> dict[str, Any]:
     pid = served.process.pid
     before, cpu = len(platform.sent()), cpu_seconds(pid)
-    due = datetime.now(UTC) + timedelta(seconds=DUE_IN)
+    # A whole second, as the instants of all pushes are: local times to the minute.
+    due = (datetime.now(UTC) + timedelta(seconds=DUE_IN)).replace(microsecond=0)
     make_due(folder, due)
     memory = [resident_megabytes(pid)]
     floor = groups / rate

@@ -215,8 +215,10 @@ class Server:
             await ticker.start()
             self._stops.append(ticker.stop)
             return
+        from scheduler.delivery import concurrency_for
         from scheduler.engine import Engine, Parts
 
+        telegram = program.settings.telegram
         engine = Engine(
             Parts(
                 program.directory,
@@ -226,6 +228,7 @@ class Server:
                 program.clock,
                 program.gate,
                 program.settings.database.url.get_secret_value(),
+                concurrency_for(telegram.rate, telegram.connections),
                 illustrate=program.pictures,
             )
         )

@@ -121,6 +121,11 @@ async def run_due(
             return
 
 
+def _this_second() -> datetime:
+    """Return when this second began: pushes are due at whole minutes, and a tick comes right then, not up to a second later."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 class Ticker:
     """Calls one coroutine function once a second while the program runs, never twice at once."""
 
@@ -148,7 +153,7 @@ class Ticker:
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,
-            next_run_time=datetime.now(UTC),
+            next_run_time=_this_second(),
         )
         self._scheduler.start()
         self._watch = asyncio.create_task(self._watch_over(), name="tick-watch")
@@ -180,7 +185,7 @@ class Ticker:
                 job = self._scheduler.get_job("tick")
                 if job is not None:
                     log.warning("tick.woken", silent_for=round(self.silence, 1))
-                    job.modify(next_run_time=datetime.now(UTC))
+                    job.modify(next_run_time=_this_second())
 
     @staticmethod
     def _failed(event: Any) -> None:

@@ -29,7 +29,9 @@ from storage.statements import Prepared
 log = structlog.get_logger("scheduler.delivery")
 
 CONCURRENCY = 8
-"""Sends in flight inside a shard, so also the most that one kill can double there."""
+"""Sends in flight inside a shard, so also the most that one kill can double there; more for a raised rate."""
+_WAY = 0.3
+"""Seconds of the rate that are in flight inside a shard: two shards keep a raised one up at half a second each."""
 AMBIGUOUS_ATTEMPTS = 5
 """A row whose sends ended without an answer so often is not sent again: the group may have it several times already."""
 PATIENCE = 0.5
@@ -51,6 +53,16 @@ _TAKEN_ID = Prepared(
     ),
 )
 _REMOVED = Prepared("group.removed", update(_G).where(_G.c.id == bindparam("group_id")).values(state="removed"))
+
+
+def concurrency_for(rate: float, connections: int) -> int:
+    """Return the sends in flight per shard that a rate needs, of which two run at once.
+
+    Args:
+        rate: messages a second.
+        connections: that there are; answers need some of them too.
+    """
+    return max(CONCURRENCY, min(round(rate * _WAY), connections // 3))
 
 
 @dataclass(slots=True)

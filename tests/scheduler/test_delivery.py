@@ -15,7 +15,7 @@ from engagement.feature import Occurrence, Planned
 from engagement.kernel import Card, Kind, Outcome, Outgoing, Receipt, Reply
 from scheduler import heartbeats, rows
 from scheduler.clock import next_instant
-from scheduler.delivery import AMBIGUOUS_ATTEMPTS, Conduct, deliver
+from scheduler.delivery import AMBIGUOUS_ATTEMPTS, Conduct, concurrency_for, deliver
 from scheduler.gate import RateGate, Rates
 from scheduler.slots import MemorySlots
 from storage.engine import Database, Session
@@ -240,6 +240,11 @@ async def test_concurrency_is_bounded(town: Callable[..., Town]) -> None:
     assert here.phone.most_in_flight == 4
     assert here.states() == [("sent", "")] * 30
     assert len(here.phone.tried) == 30
+
+
+def test_a_raised_rate_has_more_sends_in_flight_but_leaves_connections_to_answers() -> None:
+    assert [concurrency_for(rate, 64) for rate in (1, 27, 50, 100, 1000)] == [8, 8, 15, 21, 21]
+    assert concurrency_for(100, 8) == 8
 
 
 async def test_a_channel_that_is_not_connected_is_left_alone(town: Callable[..., Town]) -> None:

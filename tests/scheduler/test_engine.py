@@ -176,6 +176,23 @@ async def test_the_tick_survives_an_error_and_a_clock_that_was_set_back() -> Non
     assert count == after
 
 
+async def test_ticks_come_with_the_seconds() -> None:
+    """Pushes are due at whole minutes: a tick that came half a second later would let all groups wait for it."""
+    came: list[datetime] = []
+
+    async def beat() -> None:
+        came.append(datetime.now(UTC))
+
+    ticker = Ticker(beat)
+    await asyncio.sleep((0.5 - time.time()) % 1.0)
+    await ticker.start()
+    await until(lambda: len(came) >= 4)
+    await ticker.stop()
+    assert came[0].microsecond > 400_000, "the first at once"
+    late = sorted(moment.microsecond for moment in came[1:])
+    assert late[1] < 300_000, late
+
+
 async def test_one_tick_at_a_time() -> None:
     running = most = 0
 
