@@ -136,6 +136,15 @@ def festival(day: date) -> str:
     return _LUNAR_FESTIVALS.get((lunar.getMonth(), lunar.getDay()), "") or term or ""
 
 
+@lru_cache(maxsize=1024)
+def lunar_day(day: date) -> tuple[str, str]:
+    """Return a day's month and day in the lunar calendar, in Chinese; the month only on its first day, else empty."""
+    from lunar_python import Solar
+
+    lunar = Solar.fromYmd(day.year, day.month, day.day).getLunar()
+    return (str(lunar.getMonthInChinese()) if lunar.getDay() == 1 else "", str(lunar.getDayInChinese()))
+
+
 def festival_day(name: str, year: int) -> date | None:
     """Return the first day of a year that is a festival or solar term; None when a weightier one has its day that year.
 
@@ -170,6 +179,25 @@ def _candidates(year: int) -> Iterator[date]:
     for one in solar:
         if one.getYear() == year:
             yield date(year, one.getMonth(), one.getDay())
+
+
+def is_holiday(day: date) -> bool:
+    """Say whether a day is one of the public holidays, as far as they are the same every year.
+
+    Which days around them are worked or not is announced a year at a time, so what is here is the core: 除夕 to 初六, five days
+    from 1 May, seven from 1 October, and one each at New Year, 清明, 端午 and 中秋.
+    """
+    return day in _holidays(day.year)
+
+
+@lru_cache(maxsize=8)
+def _holidays(year: int) -> frozenset[date]:
+    days = [(date(year, 1, 1), 1), (date(year, 5, 1), 5), (date(year, 10, 1), 7)]
+    for name, count in (("chuxi", 1), ("chunjie", 6), ("qingming", 1), ("duanwu", 1), ("zhongqiu", 1)):
+        first = festival_day(name, year)
+        if first is not None:
+            days.append((first, count))
+    return frozenset(first + timedelta(days=n) for first, count in days for n in range(count))
 
 
 DOUBLED = frozenset(

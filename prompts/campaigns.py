@@ -98,6 +98,7 @@ class When:
         joined: the day on which the bot came into the group, or another leader took it over.
         months: restricts ``monthly`` and ``weekly``; empty = all.
         cycle: of a repeated one, each time another turn's beats; else all of them each time.
+        not_on: of a weekly one: ``holidays`` leaves public holidays out, and its turns go on afterwards.
     """
 
     day: str = ""
@@ -108,6 +109,7 @@ class When:
     joined: bool = False
     months: tuple[int, ...] = ()
     cycle: bool = False
+    not_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ def _strange(table: Mapping[str, Any], known: Sequence[str], where: str) -> None
 def _when(table: object, where: str) -> When:
     if not isinstance(table, dict):
         raise Flaw("no_when", where, "[when] is missing")
-    _strange(table, (*_WAYS, "months", "cycle"), f"{where}, when")
+    _strange(table, (*_WAYS, "months", "cycle", "not_on"), f"{where}, when")
     ways = [name for name in _WAYS if name in table]
     months = table.get("months", [])
     if not isinstance(months, list) or not all(type(one) is int and 1 <= one <= 12 for one in months):
@@ -213,12 +215,15 @@ def _when(table: object, where: str) -> When:
         joined=_flag(table, "joined", f"{where}, when"),
         months=tuple(months),
         cycle=_flag(table, "cycle", f"{where}, when"),
+        not_on=_of(table, "not_on", ("", "holidays"), f"{where}, when"),
     )
     if len(ways) > 1 or (when.day and not _DATE.fullmatch(when.day)) or (when.nth and not _NTH.fullmatch(when.nth)):
         said = 'say one of day = "MM-DD", festival, nth = "6/3/sat", monthly = 8, weekly'
         raise Flaw("bad_when", f"{where}, when", said)
     if (when.months or when.cycle) and not (when.monthly or when.weekly):
         raise Flaw("bad_cycle", f"{where}, when", "months and cycle belong to monthly or weekly")
+    if when.not_on and not when.weekly:
+        raise Flaw("bad_not_on", f"{where}, when", "not_on belongs to weekly")
     return when
 
 

@@ -9,10 +9,12 @@ from datetime import date, timedelta
 from hashlib import blake2s
 from itertools import pairwise
 
-from engagement.calendar import EPOCH, festival_day
+from engagement.calendar import EPOCH, festival_day, is_holiday
 from prompts.campaigns import WEEKDAYS, Line, Pack, When
 
 GRACE_MINUTES = 180
+FIRST_TURNS = 2026
+"""The year in which what goes on over the years begins with its first turn."""
 MOST_SHIFT = 3
 """Days by which a leader may move a campaign, either way."""
 ANSWERED_DAYS = 3
@@ -65,7 +67,10 @@ def _turns(pack: Pack) -> int:
 
 
 def _anchors(when: When, year: int) -> Iterator[tuple[int, date]]:
-    """Yield (turn, anchor): the turn of a month is its number, that of a week its number in the year."""
+    """Yield (turn, anchor): the turn of a month is its number, that of a week its number in the year.
+
+    Where holidays are left out, the turns go on from year to year instead, so that none of them is lost for it.
+    """
     if when.joined:
         yield 1, EPOCH
     elif when.day:
@@ -79,14 +84,19 @@ def _anchors(when: When, year: int) -> Iterator[tuple[int, date]]:
         for month in when.months or range(1, 13):
             yield month, date(year, month, when.monthly)
     else:
-        day = date(year, 1, 1)
-        day += timedelta(days=(WEEKDAYS.index(when.weekly) - day.weekday()) % 7)
-        turn = 1
-        while day.year == year:
-            if not when.months or day.month in when.months:
-                yield turn, day
-                turn += 1
-            day += timedelta(days=7)
+        before = sum(len(_weekly(when, earlier)) for earlier in range(FIRST_TURNS, year)) if when.not_on else 0
+        yield from enumerate(_weekly(when, year), start=before + 1)
+
+
+def _weekly(when: When, year: int) -> list[date]:
+    first = date(year, 1, 1)
+    first += timedelta(days=(WEEKDAYS.index(when.weekly) - first.weekday()) % 7)
+    days = (first + timedelta(days=7 * n) for n in range(53))
+    return [
+        day
+        for day in days
+        if day.year == year and (not when.months or day.month in when.months) and not (when.not_on and is_holiday(day))
+    ]
 
 
 def _nth(text: str, year: int) -> date:

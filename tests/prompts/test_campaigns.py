@@ -51,6 +51,8 @@ def test_a_file_becomes_a_campaign() -> None:
         ({"when": {"monthly": 31}}, "1 … 28"),
         ({"when": {"weekly": "monday"}}, "weekly"),
         ({"when": {"day": "06-18", "cycle": True}}, "belong to"),
+        ({"when": {"day": "06-18", "not_on": "holidays"}}, "belongs to"),
+        ({"when": {"weekly": "mon", "not_on": "rain"}}, "holidays"),
         ({"when": {"monthly": 8, "months": [13]}}, "months"),
         ({"when": {}}, "says when"),
         ({"when": 3}, "[when]"),

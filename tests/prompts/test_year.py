@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from engagement.calendar import month_end
+from engagement.calendar import is_holiday, month_end
 from engagement.campaigns.rules import year_of
 from engagement.moderation import claims as wording
 from engagement.registry import FEATURES
@@ -129,6 +129,9 @@ def test_no_gap(year: int, audience: str) -> None:
     filled = {one.day for near in (year, year + 1) for one in said(near, audience)}
     if audience == "groups":
         filled |= theme_days(year) | theme_days(year + 1)
+    else:
+        # A holiday takes its Monday's lesson with it, and is none that anybody misses.
+        filled |= {day for near in (year, year + 1) for day in days(near) if day.weekday() == 0 and is_holiday(day)}
     ordered = sorted(filled)
     assert max(later - earlier for earlier, later in pairwise(ordered)).days <= LONGEST_GAP
 
@@ -176,13 +179,20 @@ def test_a_key_is_its_file() -> None:
 
 @pytest.mark.parametrize(
     ("key", "turns", "beats"),
-    [("weekly-lesson", 52, 1), ("night-talk", 8, 1), ("member-day", 12, 2), ("live-day", 5, 3)],
+    [("night-talk", 8, 1), ("member-day", 12, 2), ("live-day", 5, 3)],
 )
 def test_each_turn_comes_in_a_year_and_says_as_much_as_the_others(key: str, turns: int, beats: int) -> None:
     per_turn = Counter(line.turn for line in PACKS[key].lines)
     assert (len(per_turn), set(per_turn.values())) == (turns, {beats})
     for year in YEARS:
         assert {one.line.turn for one in of_year(year) if one.pack.key == key} == set(per_turn)
+
+
+def test_each_lesson_comes_in_its_turn_over_the_years_and_none_on_a_holiday() -> None:
+    found = [one for year in YEARS for one in of_year(year) if one.pack.key == "weekly-lesson"]
+    assert {line.turn for line in PACKS["weekly-lesson"].lines} == set(range(1, 53))
+    assert [one.line.turn for one in found] == [(found[0].line.turn - 1 + n) % 52 + 1 for n in range(len(found))]
+    assert not [one.day for one in found if is_holiday(one.day)]
 
 
 def test_a_new_leader_hears_one_thing_on_each_of_seven_days() -> None:

@@ -49,6 +49,27 @@ def test_a_whole_year_of_weeks_and_months() -> None:
     assert len(days({"monthly": 28})) == 12
 
 
+def test_a_weekly_one_may_leave_holidays_out_and_goes_on_afterwards() -> None:
+    """除夕 2026, 初三 and 清明 2027, 初六 2028 are Mondays."""
+    lessons = pack({"weekly": "mon", "cycle": True, "not_on": "holidays"}, *({"turn": turn} for turn in range(1, 53)))
+    found = [one for year in (2026, 2027, 2028) for one in rules.year_of(lessons, year)]
+    every = [day for year in (2026, 2027, 2028) for day in days({"weekly": "mon"}, year=year)]
+    left_out = sorted(set(every) - {one.day.isoformat() for one in found})
+    assert left_out == [
+        *("2026-02-16", "2026-05-04", "2026-10-05"),
+        *("2027-02-08", "2027-04-05", "2027-05-03", "2027-10-04"),
+        *("2028-01-31", "2028-05-01", "2028-10-02"),
+    ]
+    assert [one.line.turn for one in found] == [n % 52 + 1 for n in range(len(found))], "each in its turn, none lost"
+    assert rules.year_of(lessons, 2025)[0].line.turn == 1
+
+
+def test_holidays_may_be_left_out_of_some_months_only_and_without_turns() -> None:
+    assert days({"weekly": "mon", "months": [2], "not_on": "holidays"}) == ["2027-02-01", "2027-02-15", "2027-02-22"]
+    with pytest.raises(ValueError, match="belongs to weekly"):
+        days({"monthly": 8, "not_on": "holidays"})
+
+
 def test_offsets_cross_the_year_and_lines_have_festivals_of_their_own() -> None:
     assert days({"day": "01-01"}, {"day": -3}, {"day": 0}) == ["2026-12-29", "2027-01-01"]
     assert days({}, {"festival": "lichun"}, {"festival": "dongzhi", "day": -1}) == ["2027-02-04", "2027-12-21"]
