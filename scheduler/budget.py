@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, literal_column, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -29,6 +30,8 @@ from storage.engine import Session
 from storage.groups import Group, GroupDay
 from storage.moves import DOUBTED, LOST, uproot
 from storage.statements import Prepared
+
+log = structlog.get_logger("scheduler.budget")
 
 AT_ONCE = 100
 """Rows that a transaction finds places for."""
@@ -141,7 +144,7 @@ class _Seeker:
     place: datetime
     group: GroupView
     spec: JobSpec | None
-    message: Outgoing
+    message: Outgoing | None
     campaign: str
     told: datetime
     ends: datetime
@@ -151,7 +154,8 @@ class _Seeker:
     @property
     def costs(self) -> bool:
         """It needs a place."""
-        return (self.spec is None or self.spec.unasked) and self.message.kind is not Kind.EDIT
+        heard = self.message is not None and self.message.kind is not Kind.EDIT
+        return heard and (self.spec is None or self.spec.unasked)
 
 
 def place(session: Session, jobs: Sequence[JobSpec], now: datetime, most: int = AT_ONCE) -> int:
@@ -166,6 +170,7 @@ def place(session: Session, jobs: Sequence[JobSpec], now: datetime, most: int = 
         one.why = _too_late(one, now)
         if one.why or not one.costs:
             continue
+        assert one.message is not None
         merges = one.spec is not None and one.spec.merges and rows.stands_alone(one.message)
         if one.place == LOST or (merges and (one.shard, one.group.id) in spent):
             one.wish = Wish(one.group, one.told, one.told, one.ends, merges)
@@ -200,8 +205,17 @@ def _seekers(session: Session, specs: dict[str, JobSpec], now: datetime, most: i
         ends = due_at + grace
         if view.quiet_from != view.quiet_to and not (spec is not None and spec.ignores_quiet):
             ends = min(ends, due.next_due(told, view.quiet_from, zone_of(view.zone)) - _TICK)
-        found.append(_Seeker(row, shard, at, view, spec, Outgoing.load(body), state, told, ends))
+        found.append(_Seeker(row, shard, at, view, spec, _read(row, body), state, told, ends))
     return found
+
+
+def _read(row: int, body: str) -> Outgoing | None:
+    """Read a message; None of a broken row, which must not hold up the others and is dealt with when its turn comes."""
+    try:
+        return Outgoing.load(body)
+    except (ValueError, KeyError, TypeError) as error:
+        log.error("budget.unreadable", row=row, kind=type(error).__name__)
+        return None
 
 
 def _too_late(one: _Seeker, now: datetime) -> str:

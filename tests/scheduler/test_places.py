@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from engagement.kernel import Outcome, Receipt
 from scheduler import campaigns, rows
@@ -157,3 +158,21 @@ async def test_after_a_cancel_a_resume_sends_nothing_of_what_was_closed(town: Ca
     move(here, "other", "resume")
     await here.run(at(10, 1))
     assert sorted(here.states()) == [("cancelled", "cancelled"), ("sent", "")]
+
+
+async def test_a_row_that_cannot_be_read_holds_up_no_other(town: Callable[..., Town]) -> None:
+    """FAULTS F14."""
+    here = two(town)
+    here.add()
+    await here.run()
+    move(here, "topic", "pause")
+    await here.run(at(9, 59))
+    move(here, "other", "pause")
+    await here.run(at(10))
+    here.database.write_now(lambda s: s.execute(text("UPDATE delivery SET body='{' WHERE id = 1")))
+    move(here, "topic", "resume")
+    await here.run(at(10, 1))
+    assert [row.state for row in here.deliveries() if row.group_id == 2 and row.state == "sent"] == ["sent"]
+    assert here.states()[0] == ("pending", "")
+    await here.run(at(13))
+    assert here.states()[0] == ("skipped", "late")
