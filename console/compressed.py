@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 COMPRESSED = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FILES_KEPT = 64
-_WEEK = 7 * 86400
+_HOUR = 3600
 _YEAR = 365 * 86400
 
 
@@ -26,7 +26,7 @@ def _packed(path: str, changed_ns: int) -> bytes:
 
 
 class Compressed(StaticFiles):
-    """Files of a folder. An address with the mark of a file's content (``?v=…``) is good for a year, others for a week."""
+    """Files of a folder. An address with the mark of a file's content (``?v=…``) is good for a year, others for an hour."""
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
@@ -34,7 +34,7 @@ class Compressed(StaticFiles):
         """Answer with the file, packed where the browser takes that."""
         plain = FileResponse(full_path, status_code=status_code, stat_result=stat_result)
         marked = b"v=" in scope.get("query_string", b"")
-        plain.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable" if marked else f"public, max-age={_WEEK}"
+        plain.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable" if marked else f"public, max-age={_HOUR}"
         asked = Headers(scope=scope)
         kind = COMPRESSED.get(Path(full_path).suffix)
         if kind is not None:

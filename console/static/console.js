@@ -83,6 +83,22 @@
     event.preventDefault();
     askFirst(question).then((yes) => (yes ? event.detail.issueRequest() : event.detail.dropRequest()));
   });
+  // A whole page where a piece was asked for: signed out, sent elsewhere, or refused. It never lands inside this one.
+  document.addEventListener("htmx:after:request", (event) => {
+    const { response, text, select } = event.detail.ctx;
+    if (response.status === 401) {
+      event.preventDefault();
+      location.reload();
+    } else if (/^\s*<!doctype/i.test(text)) {
+      if (response.status >= 400) {
+        event.preventDefault();
+        toast(new DOMParser().parseFromString(text, "text/html").querySelector("h1")?.textContent || words.lost, "error");
+      } else if (response.raw.redirected && !select) {
+        event.preventDefault();
+        location.assign(response.raw.url);
+      }
+    }
+  });
   document.addEventListener("htmx:error", () => toast(words.lost, "error"));
 
   // ---------------------------------------------------------------- files
