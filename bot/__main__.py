@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot import commands_kb, commands_moderation, commands_push
+from bot import commands_kb, commands_moderation, commands_push, commands_user
 from bot.usage import Main
 from prompts.loader import texts
 from storage.errors import Unreadable, WentWrong
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.add_typer(commands_kb.app, name="kb")
 app.add_typer(commands_push.app, name="push")
 app.add_typer(commands_moderation.app, name="words")
+app.add_typer(commands_user.app, name="user")
 
 
 def _out(line: str) -> None:
