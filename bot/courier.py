@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -51,6 +51,8 @@ class Courier:
         self._illustrate = illustrate
         self._lanes: dict[tuple[str, str, str], deque[Queued]] = {}
         self._running: set[asyncio.Task[Any]] = set()
+        self.told: Callable[[Outgoing, Receipt], None] | None = None
+        """Hears what became of each message, once that is written down."""
         self._sent: Gathering[_Sent, None] = Gathering(database.write, lambda session, sent: record(session, *sent))
 
     def post(self, queued: Queued) -> None:
@@ -146,6 +148,8 @@ class Courier:
     async def _record(self, queued: Queued, message: Outgoing, receipt: Receipt) -> None:
         now = self._clock.now()
         await self._sent.add((queued.outbox_id, message, receipt, now))
+        if self.told is not None:
+            self.told(message, receipt)
         if receipt.outcome is not Outcome.SENT:
             log.warning("courier.not_sent", outbox=queued.outbox_id, outcome=receipt.outcome, reason=receipt.reason)
 

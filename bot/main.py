@@ -20,6 +20,7 @@ import structlog
 from bot.courier import Courier
 from bot.edits import queue_edits
 from bot.gateway import Gateway
+from bot.live import Live
 from bot.pictures import Pictures
 from bot.play import Line, Player
 from bot.pump import Pump
@@ -107,6 +108,7 @@ class Program:
     pictures: Pictures
     courier: Courier
     pump: Pump
+    live: Live
     ownership: Ownership | None
     me: str
     seeded: bool = False
@@ -147,6 +149,8 @@ class Program:
             if due is not None and due <= now:
                 for queued in await self.database.write(partial(queue_edits, take=one.take, now=now)):
                     self.courier.post(queued)
+        for queued in await self.live.attend():
+            self.courier.post(queued)
 
     async def attend(self) -> None:
         """Do what a live program does every few seconds beside its work; replicas learn what another one was told."""
@@ -316,6 +320,9 @@ def open_program(
     senders: dict[str, Sender] = {}
     pictures = Pictures(directory, clock, replay=not gated)
     courier = Courier(database, senders, gate, clock, pictures if drawn else in_words)
+    live = Live(database, dispatcher, clock)
+    database.read_now(live.resume)
+    courier.told = live.sent
     return Program(
         directory,
         settings,
@@ -329,6 +336,7 @@ def open_program(
         pictures,
         courier,
         Pump(gateway, courier),
+        live,
         ownership,
         f"{os.uname().nodename}:{os.getpid()}",
         seeded=seed,

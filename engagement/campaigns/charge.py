@@ -5,11 +5,12 @@ Source: F27, F115, F116.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Boolean, ColumnElement, and_, func, literal_column, select, true
+from sqlalchemy import ColumnElement, and_, func, literal_column, select, true
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -30,8 +31,8 @@ _MEASURED = 60
 _WAITING = ("pending", "sending")
 _SLACK = rules.MOST_SHIFT + 2
 """Days by which a group may have a message earlier than others, in whatever zone."""
-_OPEN = literal_column("delivery.state IN ('pending', 'sending')", Boolean)
-"""Written out, so that the partial index is recognised."""
+_OPEN: ColumnElement[bool] = literal_column("delivery.state IN ('pending', 'sending')")
+"""Written out, so that the partial index is recognised: with a type SQLAlchemy adds "= 1", and all rows are gone through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,7 @@ class Progress:
         left_out: reason → messages that were not sent, the commonest first.
         pace: how fast those that wait for their turn go out.
         next_at: when it is due next.
+        first, last: when the first and the last message of that day went out.
     """
 
     day: date | None
@@ -183,13 +185,19 @@ class Progress:
     left_out: Sequence[tuple[str, int]]
     pace: Pace
     next_at: datetime | None
+    first: datetime | None = None
+    last: datetime | None = None
 
 
 def waiting(session: Session, plan: Plan, mine: Charge) -> int:
     """Count the messages of a plan that wait to go out."""
     # With nothing added SQLite would go through every message that the campaign ever had.
     its = (col(Delivery.campaign_id) + 0) == plan.campaign_id
-    return session.exec(pick(func.count()).select_from(Delivery).where(_OPEN, its, _inside(mine))).one()
+    wanted = pick(func.count()).select_from(Delivery).where(_OPEN, its)
+    if mine.regions is not None:
+        # Likewise through all that its groups ever had.
+        wanted = wanted.where((col(Delivery.group_id) + 0).in_(pick(Group.id).where(mine.groups())))
+    return session.exec(wanted).one()
 
 
 def _inside(mine: Charge) -> ColumnElement[bool]:
@@ -220,19 +228,25 @@ def progress(session: Session, plan: Plan, mine: Charge, now: datetime) -> Progr
     shift = col(Schedule.shift_days)
     found = session.execute(
         select(col(Delivery.local_date), shift, col(Delivery.state), col(Delivery.reason), func.count())
+        .add_columns(func.min(col(Delivery.sent_at)), func.max(col(Delivery.sent_at)))
         .select_from(Delivery)
         .outerjoin(Schedule, of_group)
         .where(its)
         .group_by(col(Delivery.local_date), shift, col(Delivery.state), col(Delivery.reason))
     ).all()
-    rows = [(there - timedelta(days=by or 0), state, why, count) for there, by, state, why, count in found]
+    rows = [(there - timedelta(days=by or 0), *rest) for there, by, *rest in found]
     day = max((one[0] for one in rows), default=None)
     counts: dict[str, int] = {}
     reasons: dict[str, int] = {}
-    for there, state, why, count in rows:
+    firsts: list[datetime] = []
+    lasts: list[datetime] = []
+    for there, state, why, count, first, last in rows:
         if there != day and not plan.joined:
             continue
         counts[state] = counts.get(state, 0) + count
+        if state == "sent" and first is not None and last is not None:
+            firsts.append(first)
+            lasts.append(last)
         if state in ("skipped", "failed", "unknown"):
             reasons[why or state] = reasons.get(why or state, 0) + count
     later, until = session.exec(
@@ -240,11 +254,12 @@ def progress(session: Session, plan: Plan, mine: Charge, now: datetime) -> Progr
         .select_from(Delivery)
         .where(its, _OPEN, col(Delivery.not_before) > now)
     ).one()
-    recent = session.exec(
-        pick(func.count())
+    recent, since = session.exec(
+        pick(func.count(), func.min(Delivery.sent_at))
         .select_from(Delivery)
         .where(its, col(Delivery.sent_at) > now - timedelta(seconds=_MEASURED), col(Delivery.sent_at) <= now)
     ).one()
+    over = min(_MEASURED, math.ceil((now - since).total_seconds())) if since is not None else _MEASURED
     waiting = sum(counts.get(state, 0) for state in _WAITING)
     return Progress(
         day=day,
@@ -254,8 +269,10 @@ def progress(session: Session, plan: Plan, mine: Charge, now: datetime) -> Progr
         later=later,
         until=until,
         left_out=sorted(reasons.items(), key=lambda one: (-one[1], one[0])),
-        pace=Pace(max(0, waiting - later), recent, _MEASURED),
+        pace=Pace(max(0, waiting - later), recent, over),
         next_at=_next(session, plan, mine),
+        first=min(firsts, default=None),
+        last=max(lasts, default=None),
     )
 
 

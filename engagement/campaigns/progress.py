@@ -6,7 +6,8 @@ Source: F27, F98.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 from sqlmodel import col
 from sqlmodel import select as pick
@@ -21,6 +22,10 @@ from prompts.loader import texts
 from storage.campaigns import Campaign
 
 REASONS = 5
+LIVE = "cal_live"
+"""Prefix of the subject of a message that is edited while its campaign goes out (bot.live)."""
+SOON = timedelta(minutes=10)
+"""What is due within this time is waited for."""
 
 
 def _prepared(ctx: Context) -> Sequence[Reply]:
@@ -40,7 +45,27 @@ def _prepared(ctx: Context) -> Sequence[Reply]:
     buttons = control.acts_of(ctx, plan, campaign.state) if mine.covers(ctx.session, plan) else []
     if campaign.state == "running" and done.waiting:
         buttons.insert(0, Button(f"cal_progress:{plan.id}", "campaigns.button_again_look"))
-    return [Reply("campaigns.progress", values, tails, buttons=buttons)]
+    return [Reply("campaigns.progress", values, tails, buttons=buttons, subject=_subject(ctx, plan, campaign, done))]
+
+
+def _subject(ctx: Context, plan: Plan, campaign: Campaign, done: charge.Progress) -> str:
+    """Return what makes the message one that is kept up to date, while something goes out or is about to."""
+    soon = done.next_at is not None and done.next_at <= ctx.now + SOON
+    moves = bool(done.waiting) or (soon and campaign.state == "running")
+    return f"{LIVE}:{plan.id}" if moves and campaign.state in ("running", "paused") else ""
+
+
+def again(ctx: Context, number: int) -> Reply:
+    """Return what a message about a campaign says by now; without a subject there is nothing more to come.
+
+    Raises:
+        Refusal: the person may not see it any more.
+    """
+    ctx.argument = str(number)
+    (reply,) = _prepared(ctx)
+    values = {**reply.values, "updated": words.clock(ctx.now, service.HOME, seconds=True)}
+    buttons = [one for one in reply.buttons if one.label != "campaigns.button_again_look"]
+    return replace(reply, values=values, tails=(*reply.tails, "campaigns.progress_updated"), buttons=buttons)
 
 
 async def _counted(replies: Sequence[Reply]) -> Sequence[Reply]:
@@ -84,11 +109,15 @@ def _time(values: dict[str, object], campaign: Campaign, done: charge.Progress) 
     tails = []
     left = done.pace.left
     if done.pace.waiting:
-        values["eta"] = words.span(left) if left is not None else ""
-        tails.append("campaigns.progress_slow" if left is None else "campaigns.progress_eta")
+        values |= {"eta": words.span(left) if left is not None else "", "over": done.pace.seconds}
+        unknown = "campaigns.progress_early" if done.pace.sent else "campaigns.progress_slow"
+        tails.append(unknown if left is None else "campaigns.progress_eta")
     if done.later and done.until is not None:
         values |= {"later": done.later, "until": words.clock(done.until, service.HOME)}
         tails.append("campaigns.progress_later")
+    if done.sent and not done.waiting and done.first is not None and done.last is not None:
+        values |= {"first": words.clock(done.first, service.HOME), "last": words.clock(done.last, service.HOME)}
+        tails.append("campaigns.progress_done" if done.first != done.last else "campaigns.progress_done_at_once")
     if done.next_at is not None:
         day = calendar.local_day(done.next_at, service.HOME)
         values |= {"next": words.day(day), "next_time": words.clock(done.next_at, service.HOME)}

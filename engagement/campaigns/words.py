@@ -42,6 +42,9 @@ FIXED = frozenset({"festival", "terms"})
 WANT, WANT_NOT = "要", "不要"  # zh: what leaders type
 ON, OFF = "开", "关"  # zh: what leaders type
 
+SHORTEST = 5
+"""Seconds from which a pace can be told."""
+
 _REFERENCE = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,4}")
 _NUMBERED = re.compile(r"#?\s*([0-9]{1,9})(?:[\s,，:：]+(.*))?", re.DOTALL)
 _MOVE = re.compile(r"(?:推迟|延后|提前)?(?:(早|提前)|晚|推迟|延后)\s*([0-9]{1,2}|[一二两三])\s*天?")
@@ -137,9 +140,9 @@ def day(one: date) -> str:
     return texts().fill("campaigns.day", {"month": one.month, "day": one.day, "weekday": weekday})
 
 
-def clock(moment: datetime, zone: str) -> str:
+def clock(moment: datetime, zone: str, *, seconds: bool = False) -> str:
     """Write a moment's time on the wall clock of a zone."""
-    return f"{moment.astimezone(calendar.zone(zone)):%H:%M}"
+    return f"{moment.astimezone(calendar.zone(zone)):{'%H:%M:%S' if seconds else '%H:%M'}}"
 
 
 def reason(word: str) -> str:
@@ -159,7 +162,7 @@ class Pace:
 
     Attributes:
         waiting: messages that wait for nothing but their turn.
-        sent: messages that went out in the last ``seconds``.
+        sent: messages that went out in the last ``seconds``, from the first of them until now.
     """
 
     waiting: int
@@ -171,7 +174,7 @@ class Pace:
         """Return the seconds still needed if it goes on like this; None when nobody can say."""
         if not self.waiting:
             return 0
-        return None if self.sent <= 0 else -(-self.waiting * self.seconds // self.sent)
+        return None if self.sent <= 0 or self.seconds < SHORTEST else -(-self.waiting * self.seconds // self.sent)
 
 
 def span(seconds: int) -> str:

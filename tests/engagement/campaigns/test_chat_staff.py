@@ -122,7 +122,7 @@ def test_progress_in_figures_reasons_and_time(stage: Stage) -> None:
     run(stage, "2027-06-18T10:00")
     said = dm(stage, "活动进度 2", who=BOB)
     assert "6月18日（周五）那条：已发 1 条，在等 0 条，没发 1 条。\n没发的：团长关掉了这一类 1。" in shown(said)
-    assert "下一次：6月22日（周二）10:00。" in shown(said)
+    assert "这条 10:00 发完了。\n下一次：6月22日（周二）10:00。" in shown(said) and said.subject == ""
 
     def waits(session: Session) -> None:
         for row in session.exec(select(Delivery)):
@@ -133,7 +133,10 @@ def test_progress_in_figures_reasons_and_time(stage: Stage) -> None:
     stage.database.write_now(waits)
     later = dm(stage, "活动进度 2", who=BOB)
     assert "在等 2 条" in shown(later) and "其中 1 条在等免打扰过去，最晚 12:00 发。" in shown(later)
-    assert "campaigns.progress_eta" in later.tails  # one went out in the last minute
+    assert "campaigns.progress_early" in later.tails and later.subject == "cal_live:2"
+    stage.clock.set(stage.clock.now() + timedelta(seconds=20))
+    some = dm(stage, "活动进度 2", who=BOB)  # one went out in the last minute
+    assert "照刚才 20 秒的速度，还要大约 20 秒。" in shown(some)
     stage.clock.set(stage.clock.now() + timedelta(minutes=2))
     slow = press(stage, later, "campaigns.button_again_look", who=BOB)
     assert "campaigns.progress_slow" in slow.tails
@@ -226,4 +229,5 @@ def test_without_a_number_it_says_how(stage: Stage, text: str) -> None:
 def test_how_long_it_takes_is_said_only_where_it_is_known() -> None:
     assert Pace(0, 0, 60).left == 0
     assert Pace(10, 0, 60).left is None
+    assert Pace(10, 3, 4).left is None
     assert Pace(300, 100, 60).left == 180
