@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, literal_column, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, literal_column, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engagement.calendar import instant_of
@@ -44,8 +44,12 @@ _C = Campaign.__table__  # type: ignore[attr-defined]
 _S = Schedule.__table__  # type: ignore[attr-defined]
 _G = Group.__table__  # type: ignore[attr-defined]
 _GD = GroupDay.__table__  # type: ignore[attr-defined]
-# Written out, so that the partial index on what waits is recognised.
-_WAITS: ColumnElement[bool] = literal_column("delivery.state = 'pending'")
+# Written out, so that the partial index of open rows is recognised: it goes through them in the order of the table.
+_OPEN: ColumnElement[bool] = literal_column("delivery.state IN ('pending', 'sending')")
+_WAITS = _OPEN & (_D.c.state == "pending")
+_MINE = (_D.c.id == bindparam("row")) & (_D.c.state == "pending")
+_KEEP = update(_D).where(_MINE).values(expires_at=bindparam("ends"), not_before=bindparam("later"))
+_SKIP = update(_D).where(_MINE).values(state="skipped", reason=bindparam("why"), body="")
 _ANY = Prepared(
     "budget.any_without",
     select(_D.c.id).where(_WAITS, _D.c.expires_at <= literal_column(str(micros(DOUBTED)))).limit(1),
@@ -178,7 +182,15 @@ def place(session: Session, jobs: Sequence[JobSpec], now: datetime, most: int = 
     for one in found:
         if one.wish is not None and not one.wish.granted:
             one.why = "budget"
-        _settle(session, one, now)
+    kept = [
+        {"row": one.row, "ends": _ends(one), "later": one.told if one.told > now else None}
+        for one in found
+        if not one.why
+    ]
+    skipped = [{"row": one.row, "why": one.why} for one in found if one.why]
+    for statement, some in ((_KEEP, kept), (_SKIP, skipped)):
+        if some:
+            session.connection().execute(statement, some)
     return len(found)
 
 
@@ -231,23 +243,22 @@ def _spent(session: Session, seekers: Sequence[_Seeker], merging: Sequence[str])
     gone = (
         select(_D.c.shard, _D.c.group_id)
         .join(_C, _C.c.id == _D.c.campaign_id)
-        .where(_D.c.shard.in_({one.shard for one in seekers}), _D.c.group_id.in_({one.group.id for one in seekers}))
+        # With nothing added SQLite would go through every message that the groups ever had.
+        .where(
+            _D.c.shard.in_({one.shard for one in seekers}), (_D.c.group_id + 0).in_({one.group.id for one in seekers})
+        )
         .where(_D.c.state.in_(["sending", "sent", "unknown"]), _D.c.recipient == 0, _C.c.kind.in_(merging))
     )
     return {(shard, group) for shard, group in session.execute(gone)}
 
 
-def _settle(session: Session, one: _Seeker, now: datetime) -> None:
-    mine = (_D.c.id == one.row) & (_D.c.state == "pending")
-    if one.why:
-        session.execute(update(_D).where(mine).values(state="skipped", reason=one.why, body=""))
-        return
-    ends = one.wish.expires_at if one.wish is not None else one.ends
-    if one.wish is None and one.costs:
-        # What keeps its place keeps it in the day of that place.
-        ends = min(ends, _end(one.group, due.local_day(one.told, zone_of(one.group.zone))))
-    later = one.told if one.told > now else None
-    session.execute(update(_D).where(mine).values(expires_at=ends, not_before=later))
+def _ends(one: _Seeker) -> datetime:
+    if one.wish is not None:
+        return one.wish.expires_at
+    if not one.costs:
+        return one.ends
+    # What keeps its place keeps it in the day of that place.
+    return min(one.ends, _end(one.group, due.local_day(one.told, zone_of(one.group.zone))))
 
 
 def follow_zone(session: Session, group_id: int, before: str, after: str, now: datetime) -> None:
