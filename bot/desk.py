@@ -24,6 +24,8 @@ MARK = "desk:"
 NOWHERE = "web"
 """The channel of somebody who is on none."""
 LONGEST_KEY = 64
+_ANSWERED = frozenset({"reverse", "topic", "topic_write"})
+"""Subjects that are quoted with an answer in a chat; on a page there is a field for it."""
 
 
 def conversation(person_id: int) -> str:
@@ -37,7 +39,7 @@ class ProgramDesk(Desk):
     def __init__(self, program: Program) -> None:
         """Take the program."""
         self._program = program
-        self._asks = frozenset().union(*(feature.asks for feature in program.dispatcher.features))
+        self._asks = _ANSWERED.union(*(feature.asks for feature in program.dispatcher.features))
 
     async def say(self, person_id: int, group_id: int, text: str, key: str, about: str = "") -> Said:
         """Run what somebody would type."""

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from engagement.errors import Refusal
 from engagement.feature import Actor, GroupView
 from engagement.kernel import Event, Incoming, Place, one_line
+from prompts.loader import texts
 from storage import identities
 from storage.engine import Session
 from storage.groups import Consent, Group, Identity, Member, Person
@@ -105,7 +106,7 @@ def at_desk(session: Session, incoming: Incoming, now: datetime) -> tuple[Actor,
     consent = session.get(Consent, person_id)
     me = Actor(
         person_id,
-        "" if identity is None else identity.name,
+        texts().raw("guard.desk_name") if identity is None else identity.name,
         roles=roles,
         consented=consent is not None and consent.withdrawn_at is None,
         elder=identity is not None and identity.elder,

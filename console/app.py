@@ -20,19 +20,23 @@ from console.compressed import Compressed
 from console.pages import (
     accounts,
     act,
+    activities,
     audit,
     enter,
+    facts,
+    groups,
     home,
     knowledge,
     knowledge_do,
     knowledge_document,
     knowledge_new,
+    ledger,
     look,
     me,
     mine,
-    overview,
     resident,
     settings,
+    today,
 )
 from console.policy import NotAllowed, NotThere, NotWritten, SecondStepNeeded, SignInNeeded
 from console.views import HERE, SIZES, Views, set_cookie
@@ -104,7 +108,9 @@ def create_app(console: Console) -> FastAPI:
     app.include_router(home.router)
     app.include_router(look.router)
     if console.console:
-        for room in (accounts, act, audit, enter, me, mine, overview, knowledge, settings, resident):
+        for room in (accounts, act, audit, enter, me, mine, knowledge, settings, resident):
+            app.include_router(room.router)
+        for room in (today, groups, ledger, facts, activities):
             app.include_router(room.router)
         for room in (knowledge_do, knowledge_new, knowledge_document):
             app.include_router(room.router)

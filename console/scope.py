@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import ColumnElement, false
 from sqlmodel import col, select
 
 from console.auth import Role, Visitor
@@ -51,3 +52,15 @@ def chosen(groups: list[Group], wanted: str) -> Group | None:
     """Return the group asked for if it is one of these, else the first."""
     found = next((group for group in groups if str(group.id) == wanted), None)
     return found or (groups[0] if groups else None)
+
+
+def in_scope(visitor: Visitor) -> list[ColumnElement[bool]]:
+    """Return the conditions on groups that a visitor may see, for a query that is paged or searched by itself."""
+    found: list[ColumnElement[bool]] = [col(Group.state) == "active"]
+    if visitor.role is Role.MANAGER:
+        found.append(col(Group.region_id) == visitor.region_id if visitor.region_id is not None else false())
+    elif visitor.role not in (Role.STAFF, Role.ADMIN):
+        mine = select(Member.group_id).where(Member.person_id == visitor.person_id, col(Member.left_at).is_(None))
+        mine = mine.where(Member.role == "leader") if visitor.role is Role.LEADER else mine
+        found.append(col(Group.id).in_(mine))
+    return found

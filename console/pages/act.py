@@ -74,7 +74,7 @@ def answer(request: Request, said: Said, area: str, group_id: int, back: str) ->
         group_id=group_id,
         post=f"{area}/act",
         back=local_path(back, area),
-        active="overview",
+        active="",
         abouts=[subjects.seal(visitor.person_id, line.about) for line in said.lines],
         files=[None if line.document is None else _download(line.document[1]) for line in said.lines],
     )

@@ -195,7 +195,7 @@ def dismiss(ctx: Context, question_id: int) -> bool:
     question = ctx.session.get(Question, question_id)
     if question is None or question.state != "open" or not rules.dismisses(ctx.incoming.text):
         return False
-    if not _leads(ctx.session, ctx.actor.person_id, question.group_id or 0):
+    if not _may_answer(ctx, question.group_id or 0):
         return False
     question.state = "expired"
     ctx.session.add(question)
@@ -213,7 +213,7 @@ def answer(ctx: Context, question_id: int, text: str) -> Relayed:
     question = ctx.session.get(Question, question_id)
     if question is None or question.group_id is None:
         raise Refusal("faq.gone")
-    if not _leads(ctx.session, ctx.actor.person_id, question.group_id):
+    if not _may_answer(ctx, question.group_id):
         raise Refusal("guard.leader_only")
     more = question.state == "answered"
     if more and not _is(ctx.session, question.answered_by, ctx.actor.person_id):
@@ -248,6 +248,12 @@ def day_there(ctx: Context, done: Relayed) -> date:
 def _is(session: Session, member_id: int | None, person_id: int) -> bool:
     member = session.get(Member, member_id) if member_id is not None else None
     return member is not None and member.person_id == person_id
+
+
+def _may_answer(ctx: Context, group_id: int) -> bool:
+    """Say whether the actor leads a group: by its rows, or as staff who act as its leader on its page."""
+    here = ctx.group is not None and ctx.group.id == group_id
+    return (here and ctx.actor.leader) or _leads(ctx.session, ctx.actor.person_id, group_id)
 
 
 def _leads(session: Session, person_id: int, group_id: int) -> bool:

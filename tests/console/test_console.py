@@ -64,7 +64,7 @@ def sign_in(client: TestClient, who: str, **fields: str) -> None:
     assert "login" not in answer.headers["location"]
 
 
-PAGES = ("/console", "/console/knowledge", "/console/try", "/console/settings")
+PAGES = ("/console/today", "/console/knowledge", "/console/try", "/console/settings")
 
 
 def test_every_route_declares_a_policy(program: Program) -> None:
@@ -101,7 +101,7 @@ def test_staff_and_leader_see_every_page_of_the_console(client: TestClient, who:
         assert answer.status_code == 200, path
         assert "style=" not in answer.text
         assert "<script>" not in answer.text
-    assert "阳光花园一期团购群" in client.get("/console").text
+    assert "阳光花园一期团购群" in client.get("/console/today").text
     assert client.get("/h5").status_code == 303
 
 
@@ -114,10 +114,10 @@ def test_a_leader_sees_her_own_groups_only(client: TestClient, program: Program)
 
     foreign = program.database.write_now(make)
     sign_in(client, "leader")
-    for path in ("/console", "/console/settings", "/console/try"):
+    for path in ("/console/today", "/console/settings", "/console/try"):
         assert "别家的群" not in client.get(path, params={"group": str(foreign)}).text
     sign_in(client, "staff")
-    assert "别家的群" in client.get("/console", params={"group": str(foreign)}).text
+    assert "别家的群" in client.get("/console/today", params={"group": str(foreign)}).text
 
 
 def test_a_resident_sees_his_own_page(client: TestClient) -> None:
@@ -211,7 +211,7 @@ def test_signing_out(client: TestClient) -> None:
 def test_one_browser_may_be_leader_and_resident(client: TestClient) -> None:
     sign_in(client, "leader")
     sign_in(client, "resident")
-    assert client.get("/console").status_code == 200
+    assert client.get("/console/today").status_code == 200
     assert client.get("/h5").status_code == 200
 
 
@@ -227,7 +227,7 @@ def test_production_has_no_demo(program: Program) -> None:
         come_as(client, program.database, Role.STAFF, person, strong=True, demo=True)
         assert client.get("/console").headers["location"].startswith("/login")
         come_as(client, program.database, Role.STAFF, person, strong=True)
-        assert client.get("/console").status_code == 200
+        assert client.get("/console/today").status_code == 200
 
 
 def test_the_simulator_alone_has_no_console(program: Program) -> None:
@@ -254,7 +254,7 @@ def test_an_empty_installation_teaches(data_dir: Path) -> None:
     with TestClient(application(program), follow_redirects=False) as client:
         sign_in(client, "staff")
         for path, words in (
-            ("/console", "还没有群"),
+            ("/console/today", "还没有你的群"),
             ("/console/knowledge", "知识库还是空的"),
             ("/console/settings", "还没有群"),
         ):

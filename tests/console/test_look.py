@@ -123,7 +123,7 @@ def test_the_first_page_is_light(client: TestClient) -> None:
 def test_pages_of_every_role_are_light(client: TestClient) -> None:
     sign_in(client, "staff")
     seen = 0
-    for path in ("/console", "/console/knowledge", "/console/try"):
+    for path in ("/console/today", "/console/knowledge", "/console/try"):
         if client.get(path).status_code == 200:
             seen += 1
             assert weight(client, path) <= ANY_PAGE, path
@@ -147,6 +147,62 @@ def test_static_files_come_packed_and_are_kept(client: TestClient) -> None:
     assert again.status_code == 304
     assert client.get("/static/icon-192.png").headers["content-type"] == "image/png"
     assert "set-cookie" not in answer.headers
+
+
+# ---------------------------------------------------------------- colours
+
+READ = (
+    *(("--color-base-content", f"--color-base-{n}") for n in ("100", "200", "300")),
+    *(("--muted", ground) for ground in ("--color-base-100", "--color-base-200", "--sunk")),
+    *(
+        (f"--color-{tone}-content", f"--color-{tone}")
+        for tone in ("primary", "secondary", "neutral", "info", "success")
+    ),
+    *((f"--color-{tone}-content", f"--color-{tone}") for tone in ("warning", "error", "accent")),
+    *(
+        (f"--color-{tone}", ground)
+        for tone in ("success", "error", "info")
+        for ground in ("--color-base-100", "--sunk")
+    ),
+    ("--color-success", "--soft"),
+    ("--color-success", "--color-base-200"),
+    ("--color-warning", "--soft-accent"),
+    ("--color-warning", "--color-base-100"),
+    ("--muted", "--soft-accent"),
+    ("--color-base-content", "--soft"),
+)
+"""What is written on what."""
+
+
+def tokens(theme: str) -> dict[str, str]:
+    """Colours of a theme, from the sources of the look."""
+    sources = [(CONSOLE / "assets" / name).read_text("utf-8") for name in ("input.css", "house.css")]
+    plugin = sources[0].partition(f'name: "{theme}";')[2].partition("}")[0]
+    ours = sources[1].partition(f'[data-theme="{theme}"] {{')[2].partition("}")[0]
+    return dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6});", plugin + ours))
+
+
+def brightness(colour: str) -> float:
+    """Relative luminance, 0 to 1 (WCAG 2)."""
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((brightness(one), brightness(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["tuan", "tuan-dark"])
+def test_what_is_written_can_be_read(theme: str) -> None:
+    colours = tokens(theme)
+    weak = {pair: round(contrast(colours[pair[0]], colours[pair[1]]), 2) for pair in READ}
+    assert not {pair: value for pair, value in weak.items() if value < 4.5}
+    assert contrast("#ffffff", "#000000") == pytest.approx(21)
+    faces = re.findall(r"--c\d: (#[0-9a-f]{6});", (CONSOLE / "assets" / "house.css").read_text("utf-8"))
+    assert len(faces) == 8
+    assert all(contrast(face, "#ffffff") >= 4.5 for face in faces)
 
 
 # ---------------------------------------------------------------- switches, the installed page, the notice
@@ -265,7 +321,9 @@ def test_a_phone_has_four_rooms_and_the_rest_behind_more(client: TestClient) -> 
 # ---------------------------------------------------------------- for who does not see or has no mouse
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/console", "/console/knowledge", "/console/try", "/console/settings"])
+@pytest.mark.parametrize(
+    "path", ["/", "/login", "/console/today", "/console/knowledge", "/console/try", "/console/settings"]
+)
 def test_a_page_can_be_used_without_eyes_and_mouse(client: TestClient, path: str) -> None:
     sign_in(client, "staff")
     answer = client.get(path, follow_redirects=True)
