@@ -22,8 +22,11 @@ from console.pages import (
     act,
     activities,
     audit,
+    bench,
     enter,
     facts,
+    gaps,
+    golden,
     groups,
     home,
     knowledge,
@@ -112,7 +115,7 @@ def create_app(console: Console) -> FastAPI:
             app.include_router(room.router)
         for room in (today, groups, ledger, facts, activities):
             app.include_router(room.router)
-        for room in (knowledge_do, knowledge_new, knowledge_document):
+        for room in (bench, gaps, golden, knowledge_do, knowledge_new, knowledge_document):
             app.include_router(room.router)
     app.mount("/static", Compressed(directory=HERE / "static"), name="static")
     app.add_exception_handler(SignInNeeded, _sign_in)

@@ -84,7 +84,7 @@ class KnowledgeBase:
         self._keeper = Keeper(directory)
         self._reader: Reader | None = None
         self._catalogue: Catalogue | None = None
-        self._floors = Floors()
+        self.floors = Floors()
         self._calibrated_on = b""
         self._settled: int | None = None
         self._lock = threading.Lock()
@@ -139,7 +139,7 @@ class KnowledgeBase:
         if self._reader is None:
             found = self._keeper.open()
             self._reader = Reader(found.lexicon, found.tallies)
-            self._floors, self._calibrated_on = found.floors, found.fingerprint
+            self.floors, self._calibrated_on = found.floors, found.fingerprint
         return self._reader
 
     def _keep(self) -> None:
@@ -147,12 +147,12 @@ class KnowledgeBase:
         with self._keeping:
             newest = self.catalogue
             tallies = newest.entries.tally, newest.passages.tally
-            self._keeper.keep(Kept(newest.lexicon, tallies, self._floors, self._calibrated_on))
+            self._keeper.keep(Kept(newest.lexicon, tallies, self.floors, self._calibrated_on))
 
     def preview(self, session: Session, instead: Mapping[int, int | None]) -> tuple[Catalogue, Floors]:
         """What would answer if other versions were published (``Reader.read``); what answers now stays as it is."""
         with self._lock:
-            return self._opened().read(session, instead), self._floors
+            return self._opened().read(session, instead), self.floors
 
     def open(self, session: Session) -> None:
         """Reads what is published and calibrates; the vector index is opened beside the start, or by the first question.
@@ -222,7 +222,7 @@ class KnowledgeBase:
             ranked = retriever.rank(shelf, question, {}, seen, hidden=at)
             return confidence.log_odds(ranked[0]) if ranked else None
 
-        self._floors, self._calibrated_on = confidence.calibrate(hidden, len(places)), shelf.fingerprint
+        self.floors, self._calibrated_on = confidence.calibrate(hidden, len(places)), shelf.fingerprint
 
     def close(self) -> None:
         """Waits for the index and lets go of it."""
@@ -286,7 +286,7 @@ class KnowledgeBase:
         near = catalogue.nearest(self._near(asked, vector, own))
         seen = catalogue.entries.seen(sight)
         ranked = retriever.rank(catalogue.entries, words, near, seen)
-        sure = bool(ranked) and confidence.log_odds(ranked[0]) >= self._floors.answer + SURE
+        sure = bool(ranked) and confidence.log_odds(ranked[0]) >= self.floors.answer + SURE
         repair = None if sure else catalogue.entries.speller.repaired(asked)
         if repair is not None:
             alike = near if self._remote else catalogue.nearest(self._near(repair.text, None, own))
@@ -335,11 +335,11 @@ class KnowledgeBase:
     def _decide(
         self, asked: str, odds: float, ranked: list[Ranked], found: dict[int, Passage]
     ) -> tuple[Decision, tuple[Passage, ...]]:
-        if ranked and odds >= self._floors.answer:
+        if ranked and odds >= self.floors.answer:
             return "answered", tuple(found[one.item.chunk] for one in ranked[:OFFERED])
-        if ranked and odds >= self._floors.ask:
+        if ranked and odds >= self.floors.ask:
             return "asked_back", ()
-        return ("handed_over" if concerns.leader(asked, likely=odds >= self._floors.hand) else "refused"), ()
+        return ("handed_over" if concerns.leader(asked, likely=odds >= self.floors.hand) else "refused"), ()
 
     def _best_passage(
         self, session: Session, shelf: Shelf, asked: Asked, near: dict[int, float], sight: Sight
@@ -347,7 +347,7 @@ class KnowledgeBase:
         ranked = retriever.rank(shelf, asked, near, shelf.seen(sight))
         if not ranked or ranked[0].lacking:
             return None
-        if confidence.log_odds(ranked[0]) < self._floors.answer + PASSAGE_FLOOR:
+        if confidence.log_odds(ranked[0]) < self.floors.answer + PASSAGE_FLOOR:
             return None
         return quotable(session, [ranked[0].item.chunk], sight).get(ranked[0].item.chunk)
 

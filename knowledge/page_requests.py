@@ -7,23 +7,38 @@ Source: F62, F69; DESIGN 7.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from knowledge import comparing, days, duplicates, editing, entry_requests, gaps, golden, leafing, lifecycle, proposals
-from knowledge.entry_requests import edit
+from knowledge import (
+    comparing,
+    days,
+    duplicates,
+    editing,
+    entry_requests,
+    golden,
+    leafing,
+    lifecycle,
+    normalise,
+    tokens,
+)
+from knowledge.answer import Scope
+from knowledge.answering import named_scope
+from knowledge.confidence import share
 from knowledge.errors import KnowledgeRefusal
 from knowledge.given import number, scope_named, strings
 from knowledge.leafing import Wanted
+from knowledge.quoting import quotable
 from storage.documents import Chunk, Document, DocumentVersion
+from storage.groups import Group
 from storage.learning import GoldenCase
 
 if TYPE_CHECKING:
     from knowledge.answering import Answering
-    from knowledge.editing import Edited
     from knowledge.lifecycle import Hand
     from storage.engine import Session
 
@@ -88,6 +103,7 @@ def _cases(session: Session, request: Request, now: datetime) -> dict[str, Any]:
                 "scope": one.scope,
                 "question": one.question,
                 "made_by": one.made_by,
+                "made_at": one.made_at.isoformat(),
                 "relevant": [{"entry": entry, "title": titles.get(entry, "")} for entry in one.relevant or ()],
             }
             for one in shown
@@ -161,85 +177,85 @@ def _similar(answering: Answering, request: Request, now: datetime, hand: Hand, 
     return {"clashes": answering.database.read_now(look)}
 
 
-# ---------------------------------------------------------------- gaps
+async def bench(answering: Answering, request: Request, now: datetime) -> dict[str, Any]:
+    """A question answered as a member of a group or region would be, with what was looked at and how sure the base is."""
+    question = str(request["question"])
+
+    def asker(session: Session) -> tuple[Scope, dict[str, str]]:
+        kind, _, name = str(request.get("scope") or "all").partition(":")
+        if not name:
+            return Scope(), {}
+        scope = named_scope(session, kind, name)
+        row = session.get(Group, int(scope.group)) if scope.group.isdecimal() else None
+        return scope, dict(row.facts or {}) if row is not None else {}
+
+    scope, facts = await answering.database.read(asker)
+    answer = await answering.ask_within(question, scope, facts, now=now)
+    wanted = [one.chunk for one in answer.candidates if one.chunk]
+
+    def passages(session: Session) -> list[dict[str, Any]]:
+        found = quotable(session, wanted, scope.sight(now))
+        cited = [(one.document_id, one.chunk) for one in answer.citations]
+        rows = []
+        for one in answer.candidates:
+            passage = found.get(one.chunk)
+            if passage is None:
+                continue
+            asked = [row.text for row in editing.phrasings(session, passage.chunk)]
+            nearest = max(asked or [passage.title], key=lambda text: weight(highlighted(text, question)))
+            rows.append(
+                {
+                    "entry": passage.entry,
+                    "document": passage.document_id,
+                    "source": passage.document,
+                    "title": passage.title,
+                    "score": round(one.score, 4),
+                    "asked": highlighted(nearest, question),
+                    "body": highlighted(passage.body, question),
+                    "cited": (passage.document_id, passage.entry) in cited,
+                }
+            )
+        return rows
+
+    floors = answering.base.floors
+    return {
+        **answer.document(),
+        "missing": list(answer.missing),
+        "floors": {"answer": round(share(floors.answer), 4), "ask": round(share(floors.ask), 4)},
+        "degraded": answering.base.degraded,
+        "passages": await answering.database.read(passages),
+    }
 
 
-def _gaps(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
-    del hand, progress
-    found = gaps.grouped(answering.database, answering.base, now, groups=request.get("groups"), limit=GAPS)
-    return {"gaps": [entry_requests.gap_told(one) for one in found]}
+def highlighted(text: str, question: str) -> list[tuple[str, bool]]:
+    """A text in pieces, each with whether the question has these words too: two signs in a row, or a Latin word. Pure."""
+    units = tokens.pieces(normalise.question(question))
+    pairs = {left + right for left, right in itertools.pairwise(units) if not (left + right).isascii()}
+    wanted = {one.casefold() for one in pairs | {unit for unit in units if unit.isascii() and len(unit) > 1}}
+    low = text.casefold()
+    used = [False] * len(text)
+    if len(low) == len(text):
+        for one in wanted:
+            at = low.find(one)
+            while at >= 0:
+                used[at : at + len(one)] = [True] * len(one)
+                at = low.find(one, at + 1)
+    return [
+        ("".join(sign for sign, _ in run), mark)
+        for mark, run in (
+            (mark, list(run)) for mark, run in itertools.groupby(zip(text, used, strict=True), lambda one: one[1])
+        )
+    ]
 
 
-def _questions(answering: Answering, request: Request, now: datetime) -> list[int]:
-    """The questions of a gap, named by any of them."""
-    first = number(request["question"], "kb_entries.question_unknown")
-    known = gaps.grouped(answering.database, answering.base, now, groups=request.get("groups"), limit=GAPS)
-    ids = next((list(one.questions) for one in known if first in one.questions), None)
-    if ids is None:
-        raise KnowledgeRefusal("kb_entries.question_unknown")
-    return ids
-
-
-def _gap_answer(
-    answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress
-) -> dict[str, Any]:
-    """An answer becomes an entry of a draft, with what was asked as its phrasings."""
-    ids = _questions(answering, request, now)
-    answer = str(request.get("answer") or "")
-    made: list[int] = []
-
-    def act(session: Session) -> Edited:
-        scope = scope_named(session, request.get("scope"))
-        offered = proposals.propose(session, ids, answer, hand, now, scope=scope)
-        made.append(offered.id or 0)
-        return proposals.accept(session, offered.id or 0, hand, now)
-
-    result = edit(answering, act, now, hand, progress)
-    return {**result, "proposal": made[-1], "questions": ids}
-
-
-def _gap_link(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
-    """The questions are other ways to ask for an entry: learned at once."""
-    ids, entry = _questions(answering, request, now), str(request["entry"])[:120]
-
-    def act(session: Session) -> dict[str, Any]:
-        offered = proposals.propose(session, ids, "", hand, now, entry=entry)
-        done = proposals.accept(session, offered.id or 0, hand, now)
-        return {"proposal": offered.id, "entry": done.entry, "phrasings": done.phrasings, "document": done.document}
-
-    result = answering.database.write_now(act)
-    answering.reload(lambda done, total: progress("index", done, total))
-    return result
-
-
-def _gap_dismiss(
-    answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress
-) -> dict[str, Any]:
-    del progress
-    ids = _questions(answering, request, now)
-
-    def act(session: Session) -> dict[str, Any]:
-        scope = scope_named(session, request.get("scope"))
-        return {"proposal": proposals.dismiss(session, ids, hand, now, scope=scope).id}
-
-    return answering.database.write_now(act)
-
-
-def _gap_undo(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
-    identity = number(request["id"], "kb_entries.proposal_unknown")
-    answering.database.write_now(lambda session: proposals.take_back(session, identity, hand, now))
-    answering.reload(lambda done, total: progress("index", done, total))
-    return {"id": identity}
+def weight(pieces: list[tuple[str, bool]]) -> int:
+    """How many signs of a text the question has too. Pure."""
+    return sum(len(text) for text, used in pieces if used)
 
 
 CHANGES: dict[str, Change] = {
     "preview": _preview,
     "similar": _similar,
-    "gaps_page": _gaps,
-    "gap_answer": _gap_answer,
-    "gap_link": _gap_link,
-    "gap_dismiss": _gap_dismiss,
-    "gap_undo": _gap_undo,
 }
 """What needs the base, or changes something."""
 READS: dict[str, Read] = {

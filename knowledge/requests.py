@@ -20,6 +20,7 @@ from knowledge import (
     entry_requests,
     erasing,
     evaluation,
+    gap_requests,
     golden,
     ingest,
     lifecycle,
@@ -47,7 +48,7 @@ Read = Callable[["Session", Request, datetime], dict[str, Any]]
 _DAYS, _MOST_DAYS = 30, 3660
 """Days that the figures of outside models are told of."""
 
-EXTRA: dict[str, Change] = {**entry_requests.CHANGES, **page_requests.CHANGES}
+EXTRA: dict[str, Change] = {**entry_requests.CHANGES, **gap_requests.CHANGES, **page_requests.CHANGES}
 """Further actions that change something or ask the base; whoever adds one reloads when answers change by it."""
 EXTRA_READ: dict[str, Read] = {**entry_requests.READS, **page_requests.READS}
 """Further actions that need the rows alone."""
@@ -75,6 +76,8 @@ async def handle(
     action = request["action"]
     if reads_only(action):
         return await asyncio.to_thread(read, answering.database, request, now)
+    if action == "bench":
+        return await page_requests.bench(answering, request, now)
     if action == "ask":
         scope, facts = await answering.database.read(lambda session: _asker(session, request.get("group")))
         answer = await answering.ask_within(str(request["question"]), scope, facts, now=now)

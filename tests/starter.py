@@ -168,10 +168,10 @@ def _calibrate_once(self: KnowledgeBase, catalogue: Catalogue) -> None:
     known = _settled.get(catalogue.entries.fingerprint)
     if known is None:
         _calibrate(self, catalogue)
-        known = self._floors
+        known = self.floors
         if len(catalogue.texts) >= LARGE:
             _settled[catalogue.entries.fingerprint] = known
-    self._floors, self._calibrated_on = known, catalogue.entries.fingerprint
+    self.floors, self._calibrated_on = known, catalogue.entries.fingerprint
 
 
 def _fill_once(

@@ -27,9 +27,27 @@ SECRET = "a secret of the tests, long enough"
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 NOW = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)
 ENTRIES: list[dict[str, Any]] = [
-    {"id": "pickup", "question": "几点能提货？", "aliases": ["什么时候可以拿货"], "answer": "下午三点到八点。", "category": "提货"},
-    {"id": "spoiled", "question": "草莓烂了能退吗？", "aliases": ["水果坏了怎么办"], "answer": "拍照发群里，当天退。", "category": "售后"},
-    {"id": "points", "question": "积分会过期吗？", "aliases": ["积分有效期"], "answer": "积分不会过期。", "category": "积分"},
+    {
+        "id": "pickup",
+        "question": "几点能提货？",
+        "aliases": ["什么时候可以拿货"],
+        "answer": "下午三点到八点。",
+        "category": "提货",
+    },
+    {
+        "id": "spoiled",
+        "question": "草莓烂了能退吗？",
+        "aliases": ["水果坏了怎么办"],
+        "answer": "拍照发群里，当天退。",
+        "category": "售后",
+    },
+    {
+        "id": "points",
+        "question": "积分会过期吗？",
+        "aliases": ["积分有效期"],
+        "answer": "积分不会过期。",
+        "category": "积分",
+    },
 ]
 
 
@@ -49,7 +67,7 @@ class Desk:
         assert answer.status_code == 303
 
     def get(self, path: str, status: int = 200, **params: str) -> str:
-        answer = self.client.get(path, params=params)
+        answer = self.client.get(path, params=params or None)
         assert answer.status_code == status, (path, answer.status_code)
         return answer.text
 
@@ -68,7 +86,9 @@ class Desk:
     def write(self, change: Any) -> Any:
         return self.program.database.write_now(change)
 
-    def add(self, rows: list[dict[str, Any]], name: str = "faq.jsonl", *, publish: bool = True, scope: str = "all") -> int:
+    def add(
+        self, rows: list[dict[str, Any]], name: str = "faq.jsonl", *, publish: bool = True, scope: str = "all"
+    ) -> int:
         path = self.folder / name
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
         label = ingest.Label(name, scope)
