@@ -55,13 +55,13 @@ def _line(one: Letter) -> None:
         campaign=one.name or word("kind", one.kind),
         to=texts().raw("push.in_private") if one.recipient else "",
     )
-    out(texts().fill("push.letter_why", {"reason": word("reason", one.reason), "what": _advice(one)}))
-    words = _first_line(one)
+    out(texts().fill("push.letter_why", {"reason": word("reason", one.reason), "what": advice(one)}))
+    words = first_line(one)
     if words:
         say("words", text=words)
 
 
-def _advice(one: Letter) -> str:
+def advice(one: Letter) -> str:
     """Say what can be done about a reason."""
     if one.state == "unknown":
         return texts().raw("push.advice_unknown")
@@ -69,7 +69,8 @@ def _advice(one: Letter) -> str:
     return texts().raw(key if key in set(texts().keys()) else "push.advice_other")
 
 
-def _first_line(one: Letter) -> str:
+def first_line(one: Letter) -> str:
+    """Return how its message begins; empty when that is erased."""
     from bot.rendering import PLAY, render
 
     if one.message is None:
@@ -91,7 +92,7 @@ def _shown(one: Letter) -> dict[str, Any]:
         "state": one.state,
         "reason": one.reason,
         "reason_text": word("reason", one.reason),
-        "advice": _advice(one),
+        "advice": advice(one),
         "attempts": one.attempts,
         "text": render(one.message, PLAY).text if one.message is not None else "",
     }

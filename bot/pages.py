@@ -62,6 +62,7 @@ class Pages:
     def routes(self) -> list[BaseRoute]:
         """Return what the web application mounts; the console's own comes last, since it answers for ``/``."""
         from bot.desk import ProgramDesk
+        from bot.pushing import ProgramPushing
         from console.app import Console, create_app
 
         program, settings = self.program, self.program.settings
@@ -80,6 +81,7 @@ class Pages:
             desk=ProgramDesk(program),
             works=program.directory / "works",
             zone=settings.knowledge.zone,
+            pushing=ProgramPushing(program),
             public_url=settings.web.public_url.rstrip("/"),
             tell=telling(program),
         )

@@ -239,6 +239,13 @@ class Pictures:
             await asyncio.wrap_future(self._ahead.popleft())
         return replace(message, picture=cards.address(card.name, card.values))
 
+    def read(self, card: Card) -> bytes:
+        """Return a drawn card's picture; empty when it is not drawn."""
+        try:
+            return (self.folder / cards.address(card.name, card.values)).read_bytes()
+        except OSError:
+            return b""
+
     async def warm(self) -> None:
         """Start the process, so that the first card does not wait for it."""
         await asyncio.get_running_loop().run_in_executor(self._hand, self._start)

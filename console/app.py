@@ -37,6 +37,7 @@ from console.pages import (
     look,
     me,
     mine,
+    planning,
     resident,
     settings,
     today,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from console.desk import Desk
+    from console.pushing import Pushing
     from engagement.clocks import Clock
     from engagement.kernel import Reply
     from knowledge.answering import Answering
@@ -82,6 +84,7 @@ class Console:
         public_url: address that people open; with it a request for another host is refused. Empty = unknown.
         tell: says something to a person in private, about a group or none; None: nobody is told.
         desk: runs what people do on a page; None: pages only show.
+        pushing: knows how pushes look and how they go; None: nothing is previewed or stopped here.
         works: where long work of the pages is kept; None: nothing of it can be begun.
         zone: whose days documents hold from and until.
     """
@@ -95,6 +98,7 @@ class Console:
     console: bool = True
     https: bool = False
     desk: Desk | None = None
+    pushing: Pushing | None = None
     works: Path | None = None
     zone: str = "Asia/Shanghai"
     public_url: str = ""
@@ -111,7 +115,7 @@ def create_app(console: Console) -> FastAPI:
     app.include_router(home.router)
     app.include_router(look.router)
     if console.console:
-        for room in (accounts, act, audit, enter, me, mine, knowledge, settings, resident):
+        for room in (accounts, act, audit, enter, me, mine, knowledge, planning, settings, resident):
             app.include_router(room.router)
         for room in (today, groups, ledger, facts, activities):
             app.include_router(room.router)

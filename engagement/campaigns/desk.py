@@ -196,11 +196,11 @@ def approve(session: Session, paper: Paper, by: int | None, now: datetime) -> Pa
     return _paper(session, plan)
 
 
-def withdraw(session: Session, paper: Paper, now: datetime) -> Paper:
+def withdraw(session: Session, paper: Paper, now: datetime, by: int | None = None) -> Paper:
     """Make an approved plan a draft again; raises as :func:`service.withdraw`."""
     plan = session.get_one(Plan, paper.id)
     service.withdraw(session, plan)
-    _note(session, "calendar.withdrawn", now, plan, None)
+    _note(session, "calendar.withdrawn", now, plan, by)
     return _paper(session, plan)
 
 
