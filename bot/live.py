@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.addressing import address
 from bot.gateway import Queued
@@ -25,7 +26,7 @@ from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, R
 from storage import identities, outbox
 from storage.columns import micros
 from storage.engine import Database, Session
-from storage.groups import Identity
+from storage.groups import Identity, RoleGrant
 from storage.outbox import SentMessage
 
 EVERY = timedelta(seconds=4)
@@ -81,12 +82,17 @@ class Live:
         rows = session.exec(
             select(SentMessage)
             .where(col(SentMessage.sent_at) > now - LONGEST, col(SentMessage.channel).in_(EDITS))
+            .where(col(SentMessage.conversation).in_(_staff()))
             .where(col(SentMessage.subject).startswith(f"{progress.LIVE}:", autoescape=True))
             .order_by(col(SentMessage.id))
         ).all()
         for row in rows:
             chat = row.channel, row.account, row.conversation
             self._shown[chat, int(row.subject.partition(":")[2])] = _Shown(row.provider_id, row.sent_at, now)
+
+    def forget(self) -> None:
+        """Leave the messages to the process that hears those who asked."""
+        self._shown.clear()
 
     async def attend(self) -> Sequence[Queued]:
         """Return the edits of what has changed; they stand in the outbox."""
@@ -149,6 +155,11 @@ class Live:
             body=message.dump(),
             created_at=now,
         )
+
+
+def _staff() -> SelectOfScalar[str]:
+    """Return the private chats of those who may ask: few, so that their messages are found by index."""
+    return select(Identity.external_id).join(RoleGrant, col(RoleGrant.person_id) == col(Identity.person_id))
 
 
 def _words(values: object, tails: Sequence[str]) -> tuple[object, ...]:

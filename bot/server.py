@@ -156,6 +156,8 @@ class Server:
         if self.receives:
             await program.pump.resume()
             await program.courier.resume()
+        else:
+            program.live.forget()
         if self._telegram is not None:
             me = await (self._telegram.start(slash_commands(program)) if self.receives else self._telegram.connect())
             if me.username:

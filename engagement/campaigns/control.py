@@ -13,7 +13,7 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement import calendar, rhythm
-from engagement.campaigns import charge, saying, service, words
+from engagement.campaigns import charge, offers, saying, service, words
 from engagement.campaigns.charge import Charge
 from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
@@ -46,6 +46,11 @@ def number_of(ctx: Context, how: str) -> int:
     if not number:
         raise Refusal(how)
     return number
+
+
+def _bare(ctx: Context) -> bool:
+    """Say whether a command came without a number."""
+    return not ctx.incoming.button and not words.numbered(ctx.argument)[0]
 
 
 def values_of(ctx: Context, plan: Plan) -> dict[str, object]:
@@ -199,6 +204,8 @@ def trial(ctx: Context) -> Sequence[Reply]:
 
 def approve(ctx: Context) -> Sequence[Reply]:
     """批准 3: it runs from now on; whose own it is leaves that to a colleague where there is one."""
+    if _bare(ctx):
+        return offers.theirs(ctx, "approve", "campaigns.approve_how")
     mine = charge.charge(ctx)
     plan = charge.manage(ctx, mine, number_of(ctx, "campaigns.approve_how"))
     if plan.stage == "draft" and charge.needs_second(ctx.session, plan, ctx.actor.person_id):
@@ -214,6 +221,8 @@ def approve(ctx: Context) -> Sequence[Reply]:
 
 def back(ctx: Context) -> Sequence[Reply]:
     """退回 3: a draft again, as long as no group has had any of it."""
+    if _bare(ctx):
+        return offers.theirs(ctx, "back", "campaigns.back_how")
     mine = charge.charge(ctx)
     plan = charge.manage(ctx, mine, number_of(ctx, "campaigns.back_how"))
     if plan.stage == "draft":
@@ -240,6 +249,8 @@ def _approved(ctx: Context, how: str) -> tuple[Charge, Plan, Campaign]:
 
 def pause(ctx: Context) -> Sequence[Reply]:
     """暂停活动 3: nothing more of it goes out, from the next message on."""
+    if _bare(ctx):
+        return offers.theirs(ctx, "pause", "campaigns.pause_how")
     mine, plan, campaign = _approved(ctx, "campaigns.pause_how")
     values = values_of(ctx, plan)
     if campaign.state != "running":
@@ -255,6 +266,8 @@ def pause(ctx: Context) -> Sequence[Reply]:
 
 def resume(ctx: Context) -> Sequence[Reply]:
     """恢复活动 3, after a pause or a cancelling."""
+    if _bare(ctx):
+        return offers.theirs(ctx, "resume", "campaigns.resume_how")
     _, plan, campaign = _approved(ctx, "campaigns.resume_how")
     values = values_of(ctx, plan)
     if campaign.state == "running":
@@ -267,6 +280,8 @@ def resume(ctx: Context) -> Sequence[Reply]:
 
 def cancel(ctx: Context) -> Sequence[Reply]:
     """取消活动 3: asked once more, with how many groups still wait for it."""
+    if _bare(ctx):
+        return offers.theirs(ctx, "cancel", "campaigns.cancel_how")
     mine, plan, campaign = _approved(ctx, "campaigns.cancel_how")
     values = values_of(ctx, plan)
     if campaign.state == "cancelled":

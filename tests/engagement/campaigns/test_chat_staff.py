@@ -226,6 +226,25 @@ def test_without_a_number_it_says_how(stage: Stage, text: str) -> None:
     assert dm(stage, text, who=BOB).key.endswith("_how")
 
 
+def test_without_a_number_there_are_buttons_for_what_can_be_done(stage: Stage) -> None:
+    """
+    王经理（私聊）: 批准 → 批准哪个？…… [2 会员日]；批准了再问 批准 → 批准哪个？没有按钮
+    """
+    asked = dm(stage, "批准", who=BOB)
+    assert asked.key == "campaigns.approve_how" and "campaigns.which_tap" in asked.tails
+    assert press(stage, asked, "campaigns.button_show", who=BOB).key == "campaigns.approved"
+    number = asked.buttons[0].values["number"]
+    offered = {word: dm(stage, word, who=BOB) for word in ("退回", "暂停活动", "取消活动", "试发")}
+    for word, answer in offered.items():
+        assert number in [one.values["number"] for one in answer.buttons], word
+    assert dm(stage, "恢复活动", who=BOB).buttons == ()
+    dm(stage, f"暂停活动 {number}", who=BOB)
+    assert [one.values["number"] for one in dm(stage, "恢复活动", who=BOB).buttons] == [number]
+    trial = dm(stage, button=next(b.key for b in offered["试发"].buttons if b.values["number"] == number), who=BOB)
+    assert trial.key == "campaigns.trial"
+    assert dm(stage, f"试发 {number}", who=BOB).key == "campaigns.trial"
+
+
 def test_how_long_it_takes_is_said_only_where_it_is_known() -> None:
     assert Pace(0, 0, 60).left == 0
     assert Pace(10, 0, 60).left is None
