@@ -241,8 +241,8 @@ def test_without_a_number_there_are_buttons_for_what_can_be_done(stage: Stage) -
     dm(stage, f"暂停活动 {number}", who=BOB)
     assert [one.values["number"] for one in dm(stage, "恢复活动", who=BOB).buttons] == [number]
     trial = dm(stage, button=next(b.key for b in offered["试发"].buttons if b.values["number"] == number), who=BOB)
-    assert trial.key == "campaigns.trial"
-    assert dm(stage, f"试发 {number}", who=BOB).key == "campaigns.trial"
+    assert trial.key.startswith("campaigns.trial")
+    assert dm(stage, f"试发 {number}", who=BOB).key == trial.key
 
 
 def test_how_long_it_takes_is_said_only_where_it_is_known() -> None:

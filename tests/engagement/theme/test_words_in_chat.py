@@ -127,7 +127,7 @@ def test_the_closing_shows_what_only_its_day_knows_by_name(stage: Stage) -> None
     page = dm(stage, "主题文案 4")
     question = dm(stage, button=button(page, "thm_word:4.99."))
     done = dm(stage, "{participants} 位邻居，领先的：{winners}", quoting=question)
-    assert "〔几位参加〕 位邻居，领先的：〔分数靠前的邻居〕" in shown(done)
+    assert "〔参加人数〕 位邻居，领先的：〔前几名〕" in shown(done)
 
 
 def test_what_has_been_said_is_not_offered_and_a_late_answer_hears_it(stage: Stage) -> None:
