@@ -1,4 +1,4 @@
-"""Writes docs/commands.md and docs/settings.md from the manifests and the settings classes; a test fails when they are behind.
+"""Writes docs/commands.md, docs/settings.md and docs/roles.md from what the program declares; a test fails when they are behind.
 
 python -m tests.tools.docs
 """
@@ -19,6 +19,7 @@ from engagement.feature import Command, Feature
 from engagement.kernel import Place
 from engagement.registry import FEATURES
 from prompts.loader import texts
+from tests.tools import roles
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = {"leader": "团长", "staff": "运营", "manager": "区域经理", "admin": "管理员"}
@@ -228,11 +229,15 @@ def _default(field: FieldInfo) -> str:
     return f"`{value}`" if value not in ("", None) else "empty"
 
 
-WRITTEN: dict[str, Callable[[], str]] = {"docs/commands.md": commands, "docs/settings.md": settings}
+WRITTEN: dict[str, Callable[[], str]] = {
+    "docs/commands.md": commands,
+    "docs/settings.md": settings,
+    "docs/roles.md": roles.table,
+}
 
 
 def main() -> None:
-    """Write both."""
+    """Write them all."""
     for name, write in WRITTEN.items():
         (ROOT / name).write_text(write(), encoding="utf-8")
         print(name)
