@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from console import navigation
 from console.auth import LARGE_COOKIE, Area, Signer, Visitor
 from engagement import calendar
-from prompts.loader import texts
+from prompts.loader import shown_day, texts
 
 HERE = Path(__file__).parent
 COLOURS = 8
@@ -39,12 +39,15 @@ def say(key: str, **values: object) -> str:
 
 
 def local_time(moment: datetime | None, zone: str = "Asia/Shanghai") -> str:
-    """Show an instant as month-day and hour in a zone."""
-    return "" if moment is None else f"{moment.astimezone(calendar.zone(zone)):%m-%d %H:%M}"
+    """Show an instant as people say it, in a zone: 6月18日 09:05."""
+    if moment is None:
+        return ""
+    local = moment.astimezone(calendar.zone(zone))
+    return f"{shown_day(local.date())} {local:%H:%M}"
 
 
 def month_day(day: date) -> str:
-    """Show a day as month-day."""
+    """Show a day as it stands below a chart: 06-18. Everywhere else it is ``shown_day``."""
     return f"{day:%m-%d}"
 
 
@@ -82,6 +85,7 @@ class Views:
         self._pages.filters |= {
             "local_time": local_time,
             "month_day": month_day,
+            "shown_day": shown_day,
             "colour": colour,
             "letter": first_letter,
         }
