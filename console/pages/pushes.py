@@ -1,0 +1,149 @@
+"""推送: what is on its way now, how long it still takes, how to stop it; and what did not arrive.
+
+Source: F27, F98; DESIGN 7.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import RedirectResponse, Response
+
+from console.auth import Area, Visitor
+from console.policy import STAFF, Allow, field
+from console.pushing import Board, Rest, Unfit
+from console.views import Views, local_time, say
+from prompts.loader import texts
+
+router = APIRouter()
+MOVES = {"running": ("pause", "cancel"), "paused": ("resume", "cancel"), "cancelled": ("resume",)}
+"""State of a campaign → what can be done with it."""
+HOWS = ("resend", "sent", "skipped")
+FEW_DAYS, MANY_DAYS = 2, 14
+_HEIGHT = 48
+
+
+@router.get("/console/pushes", dependencies=[Depends(Allow(Area.CONSOLE, STAFF))])
+async def board(request: Request, days: str = "", done: str = "") -> Response:
+    """Show the board, and what did not arrive."""
+    toast = say(f"pushes.done_{done}") if done in (*HOWS, "pause", "resume", "cancel") else ""
+    return await _page(request, MANY_DAYS if days == str(MANY_DAYS) else FEW_DAYS, toast)
+
+
+async def _page(
+    request: Request, days: int = FEW_DAYS, toast: str = "", tone: str = "success", status: int = 200
+) -> Response:
+    console, views = request.app.state.console, request.app.state.views
+    assert isinstance(views, Views)
+    found = await console.pushing.board() if console.pushing is not None else Board()
+    letters = await console.pushing.letters(days) if console.pushing is not None else ()
+    return views.page(
+        request,
+        "pushes.html",
+        status,
+        active="pushes",
+        letters=letters,
+        days=days,
+        many=MANY_DAYS,
+        toast=toast,
+        tone=tone,
+        ready=console.pushing is not None,
+        **_shown(request, found),
+    )
+
+
+@router.get("/console/pushes/board", dependencies=[Depends(Allow(Area.CONSOLE, STAFF))])
+async def figures(request: Request) -> Response:
+    """Show the figures alone; asked for every two seconds while something moves."""
+    console, views = request.app.state.console, request.app.state.views
+    found = await console.pushing.board() if console.pushing is not None else Board()
+    response: Response = views.page(request, "pushes_board.html", **_shown(request, found))
+    return response
+
+
+def _shown(request: Request, found: Board) -> dict[str, object]:
+    now = request.app.state.console.clock.now()
+    most = max(found.minutes, default=0)
+    bars = [(place * 10, round(_HEIGHT * count / most)) for place, count in enumerate(found.minutes) if count]
+    return {
+        "board": found,
+        "rest": rest_words(found.rest),
+        "bars": bars,
+        "most": most,
+        "height": _HEIGHT,
+        "moves": MOVES,
+        "state_word": lambda state: texts().raw(f"push.campaign_{state}"),
+        "at": local_time(now + timedelta(seconds=found.rest.seconds or 0)),
+        "now": now,
+    }
+
+
+def rest_words(rest: Rest) -> list[str]:
+    """Say what is still to go out and how long that takes; nothing when all has gone. No promise where there is no figure."""
+    found: list[str] = []
+    if rest.held:
+        found.append(say("pushes.held", count=rest.held))
+    if rest.ready and rest.seconds is None:
+        found.append(say("pushes.queued", count=rest.ready))
+        found.append(say("pushes.unknown_yet" if rest.driven else "pushes.nobody_drives"))
+    elif rest.ready:
+        assert rest.seconds is not None
+        found.append(say("pushes.eta", count=rest.ready, left=span(rest.seconds)))
+        if rest.pace is not None:
+            found.append(say("pushes.pace", pace=f"{rest.pace:.1f}"))
+        if rest.floor is not None:
+            found.append(say("pushes.floor", least=span(rest.floor)))
+    if rest.later:
+        found.append(say("pushes.later", count=rest.later, at=local_time(rest.later_from)))
+    if rest.too_late:
+        found.append(say("pushes.too_late", count=rest.too_late))
+    return found
+
+
+def span(seconds: float) -> str:
+    """Write how long something takes."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return say("pushes.seconds", count=whole)
+    if whole < 3600:
+        return say("pushes.minutes", count=whole // 60, seconds=whole % 60)
+    return say("pushes.hours", count=whole // 3600, minutes=whole % 3600 // 60)
+
+
+# ---------------------------------------------------------------- doing
+
+
+@router.post("/console/pushes/move", dependencies=[Depends(Allow(Area.CONSOLE, STAFF))])
+async def move(request: Request) -> Response:
+    """Pause, resume or cancel one: it holds from the next message on."""
+    console = request.app.state.console
+    visitor: Visitor = request.state.visitor
+    form = await request.form()
+    key, how = field(form, "key")[:64], field(form, "how")
+    if console.pushing is None or how not in ("pause", "resume", "cancel"):
+        raise HTTPException(404)
+    try:
+        await console.pushing.move(key, how, visitor.person_id)
+    except Unfit as unfit:
+        return await _page(request, toast=unfit.said, tone="warning", status=409)
+    if request.headers.get("hx-request"):
+        return await figures(request)
+    return RedirectResponse(f"/console/pushes?done={how}", 303)
+
+
+@router.post("/console/pushes/letters/{number}/{how}", dependencies=[Depends(Allow(Area.CONSOLE, STAFF))])
+async def settle(request: Request, number: int, how: str) -> Response:
+    """Send an unknown one once more, or say what became of it."""
+    console = request.app.state.console
+    visitor: Visitor = request.state.visitor
+    if console.pushing is None or how not in HOWS:
+        raise HTTPException(404)
+    try:
+        if how == "resend":
+            await console.pushing.resend(number, visitor.person_id)
+        else:
+            await console.pushing.settle(number, how, visitor.person_id)
+    except Unfit as unfit:
+        return await _page(request, toast=unfit.said, tone="warning", status=409)
+    return RedirectResponse(f"/console/pushes?done={how}", 303)

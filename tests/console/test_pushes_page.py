@@ -1,0 +1,213 @@
+"""The board of pushes: what moves, how long it takes, stopping it at once, and what did not arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from httpx2 import Response
+from sqlmodel import col, select
+from starlette.testclient import TestClient
+
+from bot.main import Program
+from bot.pushing import ProgramPushing
+from console.app import Console, create_app
+from console.pages.pushes import rest_words, span
+from console.pushing import Rest
+from engagement.clocks import SetClock
+from engagement.kernel import Kind, Outgoing, Place
+from scheduler import board
+from storage.audit import AuditRow
+from storage.campaigns import Campaign, Delivery
+from storage.engine import Session
+from storage.groups import Group
+from tests.bot.channels.test_sim import open_simulator
+from tests.console.test_console import CSRF, SECRET, sign_in
+
+NOW = datetime(2026, 11, 19, 2, 0, tzinfo=UTC)
+
+pytestmark = pytest.mark.xdist_group("console")
+
+
+@pytest.fixture
+def program(data_dir: Path) -> Iterator[Program]:
+    program, simulator = open_simulator(data_dir, SetClock(NOW))
+    program.database.write_now(_filled)
+    yield program
+    simulator.close()
+    program.close()
+
+
+def _filled(session: Session) -> None:
+    for number in range(1, 31):
+        session.add(Group(channel="sim", external_id=f"g{number}", name=f"{number}号群", created_at=NOW))
+    session.add(Campaign(id=101, key="fair:2026", kind="calendar", name="邻里集市", created_at=NOW))
+    session.flush()
+    for number in range(1, 31):
+        state = "sent" if number <= 12 else "failed" if number == 13 else "unknown" if number <= 15 else "pending"
+        session.add(_row(101, number, state))
+
+
+def _row(campaign: int, group: int, state: str, due: datetime = NOW - timedelta(minutes=2)) -> Delivery:
+    body = Outgoing(
+        kind=Kind.PUSH,
+        channel="sim",
+        account="",
+        place=Place.GROUP,
+        conversation=f"g{group}",
+        feature="campaigns",
+        key="campaigns.beat",
+        values={"name": "邻里集市", "title": "今晚开市", "body": ["六点见"]},
+    ).dump()
+    return Delivery(
+        id=campaign * 100 + group,
+        campaign_id=campaign,
+        group_id=group,
+        local_date=date(2026, 11, 19),
+        shard="s",
+        state=state,
+        reason={"failed": "gone", "unknown": "cut"}.get(state, ""),
+        body=body if state in ("pending", "unknown") else "",
+        due_at=due,
+        expires_at=NOW + timedelta(hours=2),
+        sent_at=NOW - timedelta(seconds=60 - group) if state == "sent" else None,
+    )
+
+
+@pytest.fixture
+def client(program: Program) -> Iterator[TestClient]:
+    console = Console(program.database, program.clock, None, SECRET, demo=True, pushing=ProgramPushing(program))
+    with TestClient(create_app(console), follow_redirects=False) as client:
+        yield client
+
+
+def post(client: TestClient, path: str, **fields: str) -> Response:
+    found = CSRF.search(client.get("/console/pushes").text)
+    assert found is not None
+    return client.post(path, data={"csrf": found.group(1), **fields})
+
+
+def state(program: Program) -> str:
+    return program.database.read_now(lambda s: s.get_one(Campaign, 101).state)
+
+
+def test_the_board_counts_and_looks_again_only_while_something_moves(client: TestClient, program: Program) -> None:
+    sign_in(client, "staff")
+    page = client.get("/console/pushes").text
+    assert "邻里集市" in page
+    assert "30 条里办完了 15 条" in page
+    assert "还有 15 条在排队" in page
+    assert "机器人已不在群里" in page
+    assert 'hx-trigger="every 2s"' in page
+    assert "没有在推" in page or "大约还要" in page
+    assert post(client, "/console/pushes/move", key="fair:2026", how="pause").status_code == 303
+    assert 'hx-trigger="every 2s"' not in client.get("/console/pushes/board").text
+    assert "停着没动" in client.get("/console/pushes/board").text
+
+
+def test_stopping_holds_the_next_message(client: TestClient, program: Program) -> None:
+    """Paused on the page, nothing of it goes out when the program is driven on; resumed, all of it does."""
+    sign_in(client, "staff")
+    assert post(client, "/console/pushes/move", key="fair:2026", how="pause").status_code == 303
+    assert state(program) == "paused"
+    for how, after in (("resume", "running"), ("cancel", "cancelled"), ("resume", "running")):
+        assert post(client, "/console/pushes/move", key="fair:2026", how=how).status_code == 303
+        assert state(program) == after
+    for key, how in (("nothing", "pause"), ("", "pause"), ("\x00", "cancel")):
+        assert post(client, "/console/pushes/move", key=key, how=how).status_code == 409
+    assert post(client, "/console/pushes/move", key="fair:2026", how="erase").status_code == 404
+    actions = program.database.read_now(
+        lambda s: list(s.exec(select(AuditRow).where(col(AuditRow.action).startswith("calendar."))))
+    )
+    assert [one.action for one in actions] == [
+        "calendar.paused", "calendar.running", "calendar.cancelled", "calendar.running",
+    ]  # fmt: skip
+    assert all(one.actor_id is not None for one in actions)
+
+
+def test_a_pause_by_script_shows_the_board_again(client: TestClient, program: Program) -> None:
+    sign_in(client, "staff")
+    found = CSRF.search(client.get("/console/pushes").text)
+    assert found is not None
+    fields = {"csrf": found.group(1), "key": "fair:2026", "how": "pause"}
+    answer = client.post("/console/pushes/move", data=fields, headers={"hx-request": "true"})
+    assert answer.status_code == 200
+    assert answer.text.lstrip().startswith("<div")
+    assert state(program) == "paused"
+
+
+def test_what_nobody_knows_is_settled_or_sent_again(client: TestClient, program: Program) -> None:
+    sign_in(client, "staff")
+    rows = program.database.read_now(
+        lambda s: list(s.exec(select(Delivery.id).where(col(Delivery.state) == "unknown").order_by(col(Delivery.id))))
+    )
+    assert client.get("/console/pushes").text.count("没有，再发") == 2
+    assert post(client, f"/console/pushes/letters/{rows[0]}/sent").status_code == 303
+    assert post(client, f"/console/pushes/letters/{rows[0]}/sent").status_code == 409
+    assert post(client, f"/console/pushes/letters/{rows[1]}/resend").status_code == 303
+    assert post(client, f"/console/pushes/letters/{rows[1]}/resend").status_code == 409
+    states = program.database.read_now(lambda s: [s.get_one(Delivery, number).state for number in rows])
+    assert states == ["sent", "pending"]
+    for number, how, status in (("0", "sent", 409), ("999999", "resend", 409), ("x", "sent", 422), ("1", "erase", 404)):
+        assert post(client, f"/console/pushes/letters/{number}/{how}").status_code == status
+    failed = program.database.read_now(lambda s: s.exec(select(Delivery.id).where(Delivery.state == "failed")).one())
+    assert "不能再发" in post(client, f"/console/pushes/letters/{failed}/resend").text
+
+
+@pytest.mark.parametrize("path", ["/console/pushes", "/console/pushes/board"])
+def test_it_is_the_staffs(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 303
+    assert client.post("/console/pushes/move", data={"csrf": "x"}).status_code == 403
+
+
+def test_an_empty_board_teaches(data_dir: Path) -> None:
+    program, simulator = open_simulator(data_dir, SetClock(NOW))
+    console = Console(program.database, program.clock, None, SECRET, demo=True, pushing=ProgramPushing(program))
+    with TestClient(create_app(console), follow_redirects=False) as client:
+        sign_in(client, "staff")
+        assert "去看日历" in client.get("/console/pushes").text
+    bare = Console(program.database, program.clock, None, SECRET, demo=True)
+    with TestClient(create_app(bare), follow_redirects=False) as client:
+        sign_in(client, "staff")
+        assert client.get("/console/pushes").status_code == 200
+        assert post(client, "/console/pushes/move", key="x", how="pause").status_code == 404
+    simulator.close()
+    program.close()
+
+
+def test_a_day_is_found_by_halving(program: Program) -> None:
+    """Rows of a week before are not counted, however many there are."""
+
+    def old(session: Session) -> None:
+        session.add(Campaign(id=50, key="old", kind="topic", created_at=NOW))
+        session.flush()
+        session.add_all(_row(50, number, "sent", NOW - timedelta(days=7)) for number in range(1, 31))
+
+    def look(session: Session) -> tuple[int, list[str], int]:
+        return (
+            board.first_since(session, NOW - timedelta(hours=1)),
+            [one.campaign.key for one in board.recent(session, NOW)],
+            sum(board.per_minute(session, NOW)),
+        )
+
+    first, keys, sent = program.database.read_now(look)
+    assert (first, keys, sent) == (10101, ["fair:2026"], 12)
+    program.database.write_now(old)
+    assert program.database.read_now(look)[1] == ["fair:2026"]
+    assert program.database.read_now(lambda s: board.first_since(s, NOW - timedelta(days=8))) == 5001
+    assert program.database.read_now(lambda s: board.first_since(s, NOW + timedelta(days=1))) == 10131
+    assert asyncio.run(ProgramPushing(program).rest("fair:2026")).ready == 15
+
+
+def test_no_promise_where_there_is_no_figure() -> None:
+    assert rest_words(Rest()) == []
+    assert "算不出" in "".join(rest_words(Rest(ready=3, driven=True)))
+    assert "没有在推" in "".join(rest_words(Rest(ready=3)))
+    told = "".join(rest_words(Rest(ready=9, seconds=75.0, pace=1.5, floor=3.0, later=2, later_from=NOW, too_late=1)))
+    for part in ("1 分 15 秒", "每秒 1.5 条", "3 秒", "11月19日 10:00", "过了时间"):
+        assert part in told
+    assert "停着" in "".join(rest_words(Rest(held=4)))
+    assert [span(0.2), span(59), span(3725)] == ["1 秒", "59 秒", "1 小时 2 分"]
