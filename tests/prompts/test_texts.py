@@ -111,8 +111,8 @@ def _not_texts(tree: ast.Module) -> set[int]:
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        is_log = isinstance(owner, ast.Name) and owner.id == "log"
-        if (name in {"Command", "Prepared", "_count", "get_logger", "getLogger"} or is_log) and node.args:
+        is_log = isinstance(owner, ast.Name) and owner.id in {"log", "_log", "_LOG"}
+        if (name in {"Command", "Prepared", "_alike", "_count", "get_logger", "getLogger"} or is_log) and node.args:
             found.add(id(node.args[0]))
         found.update(id(keyword.value) for keyword in node.keywords if keyword.arg in {"action", "name"})
     return found
