@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from console.app import Console
     from knowledge.answering import Answering
 
-_LOG = logging.getLogger("console")
+log = logging.getLogger("console")
 _ID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 AT_ONCE = 2
 """Works that run beside each other; reading takes a process of its own each."""
@@ -239,7 +239,7 @@ class Works:
             except KnowledgeRefusal as refusal:
                 self.refuse(self._live[work.id], refusal)
             except (ModelFault, OSError) as fault:
-                _LOG.warning("console.work_failed", extra={"reason": type(fault).__name__})
+                log.warning("console.work_failed", extra={"reason": type(fault).__name__})
                 self._close(replace(self._live[work.id], state="failed", key="knowledge.work_failed"))
             else:
                 self._close(replace(self._live[work.id], state="done", result=result))
@@ -261,7 +261,7 @@ class Works:
         error = task.exception()
         work = self._live.get(identity)
         if error is not None and work is not None:
-            _LOG.error("console.work_broke", exc_info=error)
+            log.error("console.work_broke", exc_info=error)
             self._close(replace(work, state="failed", key="knowledge.work_failed"))
 
     # ------------------------------------------------------------------ keep

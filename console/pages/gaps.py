@@ -5,6 +5,7 @@ Who asked is never shown: questions come masked, and a reply goes its way throug
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -13,7 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 from console import keeping
 from console.auth import Area
 from console.keeping import Keeper
-from console.pages.knowledge import behind, form_of, told
+from console.pages.knowledge import behind, form_of, told, work_of
 from console.pages.knowledge_do import done
 from console.policy import STAFF, Allow
 from console.views import Views, local_time
@@ -34,7 +35,7 @@ async def gaps(request: Request, rows: str = "", start: str = "") -> Response:
     ready = request.app.state.console.answering is not None
     about: dict[str, Any] = {
         "ready": ready,
-        "work": await _work(request, who),
+        "work": await work_of(request, who),
         "found": None,
         "start": 0,
         "size": SHOWN,
@@ -48,15 +49,7 @@ async def gaps(request: Request, rows: str = "", start: str = "") -> Response:
     return views.page(request, template, active="gaps", **about)
 
 
-async def _work(request: Request, who: Keeper) -> dict[str, Any] | None:
-    works = keeping.works_of(request)
-    found = None if works is None else works.find(request.query_params.get("work", ""), who.hand.person_id)
-    return None if found is None else told(found)
-
-
 async def _rows(request: Request, who: Keeper, start: int) -> dict[str, Any]:
-    from datetime import datetime
-
     zone = request.app.state.console.zone
     found = (await keeping.ask(request, who, "gaps_page", groups=who.groups))["gaps"]
     start = min(start, max(len(found) - 1, 0) // SHOWN * SHOWN)

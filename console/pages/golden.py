@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from console import keeping
 from console.auth import Area
-from console.pages.knowledge import number, told
+from console.pages.knowledge import number, work_of
 from console.policy import STAFF, Allow
 from console.views import Views, local_time, say
 from knowledge.errors import KnowledgeRefusal
@@ -26,8 +26,6 @@ async def golden(request: Request, q: str = "", before: str = "") -> Response:
     who = await keeping.keeper(request)
     words = q.strip()[:80]
     found = await keeping.ask(request, who, "golden_page", words=words, before=number(before))
-    works = keeping.works_of(request)
-    work = None if works is None else works.find(request.query_params.get("work", ""), who.hand.person_id)
     runs = [_run(one, request.app.state.console.zone) for one in found["runs"]]
     last = runs[-1] if runs else None
     wrong = set(last["wrong"]) if last else set()
@@ -54,7 +52,7 @@ async def golden(request: Request, q: str = "", before: str = "") -> Response:
         hands=hands,
         scopes=await keeping.scopes(request, who, ""),
         edits=who.who.scopes is None,
-        work=None if work is None else told(work),
+        work=await work_of(request, who),
     )
 
 

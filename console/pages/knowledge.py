@@ -69,7 +69,14 @@ async def knowledge(request: Request, before: str = "") -> Response:
     states = [("", "all"), *((state, state) for state in leafing.STATES)]
     scopes = await keeping.scopes(request, who, chosen["scope"]) if who.writes else []
     return views.page(
-        request, "knowledge.html", active="knowledge", figures=figures, states=states, scopes=scopes, **about
+        request,
+        "knowledge.html",
+        active="knowledge",
+        figures=figures,
+        states=states,
+        scopes=scopes,
+        work=await work_of(request, who),
+        **about,
     )
 
 
@@ -119,6 +126,13 @@ async def forget_work(request: Request, work: str) -> Response:
 def behind(path: str, work: Work) -> str:
     """Return a page's address with the work that it is to tell of."""
     return f"{path}{'&' if '?' in path else '?'}work={work.id}"
+
+
+async def work_of(request: Request, who: keeping.Keeper) -> dict[str, Any] | None:
+    """Return the work that a page is to tell of: its address names it."""
+    works = keeping.works_of(request)
+    found = None if works is None else works.find(request.query_params.get("work", ""), who.hand.person_id)
+    return None if found is None else told(found)
 
 
 def told(work: Work) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from console import keeping
 from console.auth import Area
 from console.keeping import Keeper
-from console.pages.knowledge import kind_of, number, told
+from console.pages.knowledge import kind_of, number, work_of
 from console.policy import LEADERS, STAFF, Allow
 from console.views import Views
 from engagement.curation import words
@@ -22,13 +22,6 @@ VIEWS = ("cut", "text")
 DIFFS = ("inline", "side")
 _AROUND = 60
 """Characters of unchanged words that stay on each side of a change."""
-
-
-async def _work(request: Request, who: Keeper) -> dict[str, Any] | None:
-    """Return the work that a page is to tell of."""
-    works = keeping.works_of(request)
-    found = None if works is None else works.find(request.query_params.get("work", ""), who.hand.person_id)
-    return None if found is None else told(found)
 
 
 async def _leaf(request: Request, who: Keeper, document: int, **about: Any) -> dict[str, Any]:
@@ -75,7 +68,7 @@ async def one_document(
         at=at[:120],
         writes=who.writes,
         edits=who.may(leaf["scope"]) and not leaf["removed"],
-        work=await _work(request, who),
+        work=await work_of(request, who),
         size=leafing.CHUNKS,
     )
 
@@ -104,7 +97,7 @@ async def versions(request: Request, document: int, old: str = "", new: str = ""
         no=no,
         view=view if view in DIFFS else "inline",
         edits=who.may(leaf["scope"]) and not leaf["removed"],
-        work=await _work(request, who),
+        work=await work_of(request, who),
     )
 
 
@@ -172,7 +165,7 @@ async def care(request: Request, document: int) -> Response:
         newest=leaf["versions"][-1],
         thumbs=await keeping.ask(request, who, "thumbs", id=document),
         edits=who.may(leaf["scope"]),
-        work=await _work(request, who),
+        work=await work_of(request, who),
     )
 
 
@@ -197,5 +190,5 @@ async def entry(request: Request, document: int, entry: str = "") -> Response:
         found=found,
         scopes=await keeping.scopes(request, who, row.scope),
         scope=row.scope,
-        work=await _work(request, who),
+        work=await work_of(request, who),
     )

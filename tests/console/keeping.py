@@ -10,17 +10,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sqlmodel import select
 from starlette.testclient import TestClient
 
 from bot.main import Program
 from console.app import Console, create_app
+from console.works import Works
 from engagement.clocks import SetClock
 from knowledge import ingest
+from knowledge.answer import Scope, Sight
 from knowledge.answering import Answering, open_answering
 from knowledge.settings import DocumentSettings, KnowledgeSettings
 from storage.documents import Question
 from storage.engine import Session
-from storage.groups import Group, Member, Person
+from storage.groups import Group, Identity, Member, Person, RoleGrant
 from tests.bot.channels.test_sim import open_simulator
 
 SECRET = "a secret of the tests, long enough"
@@ -57,6 +60,12 @@ class Desk:
     def __init__(self, client: TestClient, program: Program, answering: Answering, folder: Path) -> None:
         self.client, self.program, self.answering, self.folder = client, program, answering, folder
 
+    @property
+    def works(self) -> Works:
+        """What does the long work."""
+        found: Works = self.client.app.state.works  # type: ignore[attr-defined]
+        return found
+
     def token(self) -> str:
         found = CSRF.search(self.client.get("/").text)
         assert found is not None
@@ -79,6 +88,14 @@ class Desk:
         answer = self.post("/console/knowledge/do", deed=deed, **fields)
         assert answer.status_code == 303, answer.status_code
         return self.get(answer.headers["location"])
+
+    def person(self) -> int:
+        """Who is signed in."""
+        found = self.read(
+            lambda session: session.exec(select(RoleGrant.person_id).where(RoleGrant.role == "staff")).first()
+        )
+        assert found is not None
+        return int(found)
 
     def read(self, look: Any) -> Any:
         return self.program.database.read_now(look)
@@ -120,14 +137,44 @@ def asked(session: Session, group_id: int, *texts: str) -> list[int]:
     return [row.id or 0 for row in rows]
 
 
+def sight() -> Sight:
+    """What a neighbour of no group in particular sees."""
+    return Scope().sight(NOW)
+
+
+def colleague(session: Session) -> None:
+    """A second member of staff."""
+    person = Person(created_at=NOW)
+    session.add(person)
+    session.flush()
+    session.add(RoleGrant(person_id=person.id or 0, role="staff", granted_at=NOW))
+    session.flush()
+
+
+def only_region(session: Session, person_id: int, region_id: int) -> None:
+    """Make a member of staff one of a region alone."""
+    for row in session.exec(select(RoleGrant).where(RoleGrant.person_id == person_id)):
+        row.region_id = region_id
+        session.add(row)
+    session.flush()
+
+
+def sample_leader(session: Session, group_id: int) -> None:
+    """Give the group's leader an account of the simulator, so that the demo door finds her."""
+    member = session.exec(select(Member).where(Member.group_id == group_id, Member.role == "leader")).one()
+    session.add(Identity(channel="sim", external_id="leader", person_id=member.person_id, name=member.name))
+    session.flush()
+
+
 @contextlib.contextmanager
-def opened(folder: Path, *, urls: bool = False, **more: Any) -> Iterator[Desk]:
+def opened(folder: Path, *, urls: bool = False, answers: bool = True, **more: Any) -> Iterator[Desk]:
     """The pages over an installation in a folder."""
     data = folder / "data"
     data.mkdir(exist_ok=True)
     program, simulator = open_simulator(data, SetClock(NOW))
     answering = open_answering(program.database, data, KnowledgeSettings(), DocumentSettings(urls=urls))
-    console = Console(program.database, program.clock, answering, SECRET, demo=True, works=data / "works", **more)
+    given = answering if answers else None
+    console = Console(program.database, program.clock, given, SECRET, demo=True, works=data / "works", **more)
     app = create_app(console)
     try:
         with TestClient(app, follow_redirects=False) as client:
