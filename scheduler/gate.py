@@ -70,6 +70,7 @@ class _Door:
         self.bot = bot
         self.places = asyncio.Semaphore(max(_FEWEST_AHEAD, AHEAD // bot.interval))
         self.turn = asyncio.Lock()
+        self.standing = 0
 
 
 class Turn:
@@ -97,11 +98,15 @@ class Turn:
         """Wait until the push may go out, which it then does at once."""
         if self._door is None:
             return
-        bot = self._door.bot
-        async with self._door.turn:
-            while wait := await self._slots.ahead(bot, micros(clock.now())):
-                await pause(wait / SECOND)
-            self._left = self._slots.leave(bot, micros(clock.now()))
+        door, bot = self._door, self._door.bot
+        door.standing += 1
+        try:
+            async with door.turn:
+                while wait := await self._slots.ahead(bot, micros(clock.now()), door.standing):
+                    await pause(wait / SECOND)
+                self._left = self._slots.leave(bot, micros(clock.now()))
+        finally:
+            door.standing -= 1
         self._go_by()
 
     def answered(self, clock: Clock) -> None:

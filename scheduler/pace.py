@@ -20,7 +20,7 @@ CLOSEST = 0.7
 """Part of the usual distance at which pushes follow each other while lost time is made up for."""
 SURPLUS = 0.99
 """Part of its due time in which a full count may pass: lost time comes back at one in a hundred, where a second allows it."""
-LATEST = SECOND // 4
+LATEST = SECOND
 """Microseconds that an answer can tell of: beyond, the platform is slow, and its slowness is none of our pace."""
 _USUAL = 256
 """Answers of which the fastest is the usual one."""

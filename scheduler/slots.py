@@ -14,6 +14,7 @@ Source: ADR-0004.
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -30,8 +31,8 @@ _KEEP_NAMES = 20_000
 AHEAD = 150_000
 """Microseconds' worth of pushes that may stand between a row that is taken and its going out: a commit fits in, and hardly
 more, since a process that dies leaves them in doubt."""
-_SLOWEST_ROW = 100_000
-"""Microseconds after which a slot that is asked for in a row is there at the latest, as it is reckoned."""
+_TOGETHER = 75_000
+"""Microseconds' worth of slots that are asked for in one statement: its transaction takes a while, and answers wait for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +88,20 @@ _HOLD = Prepared(
 )
 
 
-def reserve(session: Session, limit: Limit, now: int) -> int:
-    """Take a limit's next slot, whenever that is.
+def reserve(session: Session, limit: Limit, now: int, count: int = 1) -> int:
+    """Take a limit's next slots, whenever they are.
 
     Args:
         now: microseconds since the epoch, as everywhere here.
+        count: how many, each an interval after the one before.
 
     Returns:
-        The slot's instant, at ``now`` or later.
+        The first one's instant, at ``now`` or later.
     """
-    while (row := session.row(_TAKE, gate=limit.name, now=now, interval=limit.interval)) is None:
+    length = count * limit.interval
+    while (row := session.row(_TAKE, gate=limit.name, now=now, interval=length)) is None:
         session.run(_MAKE, name=limit.name)
-    return int(row[0]) - limit.interval
+    return int(row[0]) - length
 
 
 def admit(session: Session, group: Limit | None, bot: Limit | None, now: int) -> int:
@@ -139,8 +142,12 @@ class Slots(Protocol):
         """As :func:`admit`."""
         ...
 
-    async def ahead(self, bot: Limit, now: int) -> int:
-        """Return how long a push must wait to go out; asked again after the wait. One caller a bot at a time."""
+    async def ahead(self, bot: Limit, now: int, standing: int) -> int:
+        """Return how long a push must wait to go out; asked again after the wait. One caller a bot at a time.
+
+        Args:
+            standing: how many want to go out, this one included.
+        """
         ...
 
     def leave(self, bot: Limit, now: int) -> Left:
@@ -162,8 +169,8 @@ class RowSlots:
     def __init__(self, database: Database) -> None:
         """Use the installation's database."""
         self._database = database
-        self._reserved: dict[str, int] = {}
-        self._takes = 0
+        self._reserved: dict[str, deque[int]] = {}
+        self._took: deque[int] = deque([0], maxlen=16)
 
     async def answer(self, group: Limit | None, bot: Limit | None, now: int) -> int:
         """As :class:`Slots`."""
@@ -178,21 +185,29 @@ class RowSlots:
         """As :func:`admit`."""
         return await self._database.write(lambda session: admit(session, group, bot, now))
 
-    async def ahead(self, bot: Limit, now: int) -> int:
-        """As :class:`Slots`. A slot that was slept through is lost: the other processes have theirs right behind it."""
-        at = self._reserved.get(bot.name)
-        if at is None or now > at + bot.interval // 2:
-            begun = time.monotonic()
-            at = await self._database.write(lambda session: reserve(session, bot, now + self._takes))
-            self._reserved[bot.name] = at
-            self._takes = min(_SLOWEST_ROW, int((time.monotonic() - begun) * SECOND))
-            # Meanwhile it has become later: whether it has become too late is asked once more.
-            return max(1, at - now - self._takes)
-        return max(0, at - now)
+    async def ahead(self, bot: Limit, now: int, standing: int) -> int:
+        """As :class:`Slots`; slots are asked for from when they can be there at the earliest, for some that stand here.
+
+        One that was slept through is lost: the other processes have theirs right behind it.
+        """
+        mine = self._reserved.setdefault(bot.name, deque())
+        while mine and now > mine[0] + bot.interval // 2:
+            mine.popleft()
+        if mine:
+            return max(0, mine[0] - now)
+        count = max(1, min(standing, _TOGETHER // bot.interval))
+        there = now + min(self._took)
+        begun = time.monotonic()
+        first = await self._database.write(lambda session: reserve(session, bot, there, count))
+        self._took.append(int((time.monotonic() - begun) * SECOND))
+        mine.extend(first + n * bot.interval for n in range(count))
+        # Meanwhile it has become later: whether it has become too late is asked once more.
+        return max(1, first - there)
 
     def leave(self, bot: Limit, now: int) -> Left:
         """As :class:`Slots`."""
-        return Left(self._reserved.pop(bot.name, now))
+        self._reserved[bot.name].popleft()
+        return Left(now)
 
     def answered(self, bot: Limit, left: Left, now: int) -> None:
         """Nothing: the slots of the next second are other processes' already."""
@@ -230,7 +245,7 @@ class MemorySlots:
             self._put(group.name, max(tat, now) + group.interval, now)
         return 0
 
-    async def ahead(self, bot: Limit, now: int) -> int:
+    async def ahead(self, bot: Limit, now: int, standing: int) -> int:
         """As :class:`Slots`."""
         return self._pace(bot).ahead(now)
 
