@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from engagement.events import CheckedIn, TopicAnswered
 from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData, Slow
-from engagement.kernel import Place
 from engagement.theme import handlers, jobs, own, places, rules, service
 
 BUTTONS: dict[str, Handler | Slow] = {
@@ -51,7 +50,6 @@ FEATURE = Feature(
             own.show,
             slash=("theme_words",),
             takes="optional",
-            places=frozenset({Place.DM}),
             needs_group=False,
             consent=False,
             roles=places.ROLES | {"leader"},

@@ -75,8 +75,8 @@ class Piece:
 
 def show(ctx: Context) -> Sequence[Reply]:
     """主题文案, 主题文案 下月, 主题文案 3月: what of a month is still to be said, one button each."""
-    month = _asked_month(ctx)
     found = places.of(ctx)
+    month = _asked_month(ctx)
     if len(found) == 1:
         return [_page(ctx, found[0], month)]
     buttons = [Button(f"thm_page:{month}.{one.at}", "theme.button_where", {"where": one.name}) for one in found]

@@ -15,7 +15,7 @@ from engagement import rooms
 from engagement.errors import Refusal
 from engagement.events import Worded
 from engagement.feature import Context
-from engagement.kernel import Reply
+from engagement.kernel import Place, Reply
 from prompts.loader import texts
 from storage import wordings
 from storage.groups import Group, Region, RoleGrant
@@ -64,8 +64,10 @@ def of(ctx: Context) -> Sequence[Where]:
     """Return the places of the acting person: the group that he leads, then his regions, then all.
 
     Raises:
-        Refusal: ``guard.leader_only`` when there is none.
+        Refusal: ``guard.private_only`` where neighbours read along; ``guard.leader_only`` when there is none.
     """
+    if ctx.incoming.place is not Place.DM:
+        raise Refusal("guard.private_only")
     found = [_group(ctx.session.get_one(Group, ctx.here.id))] if ctx.group is not None and ctx.actor.leader else []
     regions, everywhere = _regions(ctx)
     found += [Where(REGION, one.id or 0, one.name, HOME, (f"region:{one.id}", "all")) for one in regions]
