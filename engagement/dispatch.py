@@ -206,7 +206,8 @@ class Dispatcher:
     @staticmethod
     def _placed(ctx: Context, target: Target, replies: Sequence[Reply]) -> Sequence[Reply]:
         about_group = target.command.needs_group if target.command is not None else target.consent
-        if ctx.incoming.place is not Place.DM or ctx.group is None or not about_group or not replies:
+        told = ctx.incoming.place is not Place.DM or bool(ctx.incoming.desk_person)  # a page says it itself
+        if told or ctx.group is None or not about_group or not replies:
             return replies
         first = replies[0]
         if first.kind is not Kind.REPLY or "group" in first.values:

@@ -36,9 +36,10 @@
   }
   $$("[data-toast]", toasts).forEach(settle);
   new MutationObserver((changes) => {
-    for (const change of changes) {
-      for (const node of change.addedNodes) if (node.nodeType === 1 && node.matches("[data-toast]")) settle(node);
-    }
+    const added = changes.flatMap((change) => [...change.addedNodes]).filter((node) => node.nodeType === 1 && node.matches("[data-toast]"));
+    // The latest answer takes the place of the one before: on a phone there is room for no more.
+    if (added.length) $$("[data-toast]", toasts).forEach((note) => added.includes(note) || note.remove());
+    added.forEach(settle);
   }).observe(toasts, { childList: true });
   function $$(selector, within = document) {
     return [...within.querySelectorAll(selector)];
@@ -100,6 +101,9 @@
     }
   });
   document.addEventListener("htmx:error", () => toast(words.lost, "error"));
+  // What a form in a dialog brought stands in a note, which the dialog would cover. Done: the next one begins empty.
+  document.addEventListener("htmx:after:request", (event) => event.target.closest?.("dialog[open]")?.close());
+  document.addEventListener("acted", (event) => event.target.closest?.("dialog")?.querySelector("form[hx-post]")?.reset());
 
   // ---------------------------------------------------------------- files
   // <form data-upload> with <progress data-progress hidden> and, if the answer belongs on this page, data-target="#id".
