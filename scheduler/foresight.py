@@ -191,7 +191,7 @@ class _Rehearsal:
             for moment, verdict in self._when(coming):
                 ahead.setdefault(moment, []).append(verdict)
         for moment in sorted(ahead):
-            due = sorted(ahead[moment], key=lambda one: one.occurrence.due_at)
+            due = sorted(ahead[moment], key=planner.order)
             for verdict in planner.decide(session, due, [], moment):
                 if verdict.state:
                     self._will_be(verdict, moment)

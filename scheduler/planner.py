@@ -128,6 +128,7 @@ def tick(session: Session, jobs: Sequence[JobSpec], now: datetime, limit: int = 
         latest.append(Verdict(last, spec, last.due_at + row.grace))
         missed.extend(Verdict(one, spec, one.due_at + row.grace) for one in earlier)
         moves[_key(last)] = move
+    latest.sort(key=order)
     verdicts = decide(session, latest, missed, now)
     _go_on(session, moves, [_key(verdict.occurrence) for verdict in verdicts if verdict.again], now)
     result.shard = shard or f"{micros(now):x}-{found[0].id:x}"
@@ -139,6 +140,14 @@ def tick(session: Session, jobs: Sequence[JobSpec], now: datetime, limit: int = 
         elif verdict.state:
             result.skipped[verdict.reason] = result.skipped.get(verdict.reason, 0) + 1
     return result
+
+
+def order(verdict: Verdict) -> tuple[datetime, bool]:
+    """Return what occurrences are sorted by: when they are due, and at one instant what has days of its own first.
+
+    A festival's greeting comes before what a month's theme has to say on that day.
+    """
+    return verdict.occurrence.due_at, verdict.spec.rhythm is None
 
 
 class _Ways:

@@ -13,6 +13,7 @@ from engagement.feature import Context
 from engagement.groups import guide, service
 from engagement.kernel import Button, Place, Reply, row_id
 from prompts.loader import texts
+from storage import moves
 
 CHANGE = "group_pause"
 _USUALLY = 4
@@ -58,6 +59,9 @@ def _set(ctx: Context, *, on: bool) -> Reply:
     budget = 0 if on else kept if isinstance(kept, int) and kept > 0 else _USUALLY
     before = {**service.change(ctx, "group.paused" if on else "group.resumed", daily_budget=budget)}
     service.mark(ctx, **{service.BUDGET: before["daily_budget"] if on else None})
+    if on:
+        # What was planned already, and waits for its turn or for the morning, is not said either.
+        moves.uproot(ctx.session, group.id)
     undo = actions.note(ctx, CHANGE, before, "groups.did_pause" if on else "groups.did_resume")
     values = {"group": group.name, "budget": budget}
     return Reply("groups.paused" if on else "groups.resumed", values, buttons=[undo])

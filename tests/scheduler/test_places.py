@@ -176,3 +176,21 @@ async def test_a_row_that_cannot_be_read_holds_up_no_other(town: Callable[..., T
     assert here.states()[0] == ("pending", "")
     await here.run(at(13))
     assert here.states()[0] == ("skipped", "late")
+
+
+async def test_a_group_that_is_paused_in_the_evening_is_not_told_what_waited_for_the_morning(
+    town: Callable[..., Town],
+) -> None:
+    """Planned at 22:30 for 7:00; the leader's 暂停 comes at 23:00."""
+    here = town(
+        job("topic", 22 * 60 + 30, grace_minutes=720), job("asked", 22 * 60 + 30, grace_minutes=720, unasked=False)
+    )
+    here.add()
+    await here.run()
+    await here.run(at(22, 30))
+    here.change_group(1, daily_budget=0)
+    here.database.write_now(lambda s: moves.uproot(s, 1))
+    await here.run(at(23))
+    assert here.states() == [("skipped", "budget"), ("pending", "")]
+    await here.run(at(7, 0, day=NEXT))
+    assert here.states() == [("skipped", "budget"), ("sent", "")]

@@ -17,6 +17,7 @@ from engagement.kernel import Button, Card, Kind, Outcome, Outgoing, Receipt, Re
 from engagement.rhythm import Moment, Rhythm, next_instant
 from scheduler import planner, schedules
 from scheduler.delivery import Conduct, deliver
+from scheduler.foresight import foresee
 from storage.campaigns import Campaign, Delivery, Fire, Schedule
 from storage.engine import Session
 from storage.groups import Group, GroupDay
@@ -134,6 +135,18 @@ async def test_after_a_downtime_older_days_are_skipped_and_the_latest_is_caught_
         (DAY, "skipped", "late"),
         (DAY + timedelta(days=2), "sent", ""),
     ]
+
+
+async def test_at_one_minute_what_has_days_of_its_own_comes_first(town: Callable[..., Town]) -> None:
+    """10:20 the month's theme and spring, which begins on that day."""
+    here = town(job("topic", TEN, merges=True), job("theme", TEN + 20, merges=True), own())
+    here.add()
+    begin(here, "spring")
+    await here.run()
+    foreseen = foresee(here.database, here.jobs, DAY, DAY, here.clock.now()).pushes
+    assert [one.kind for one in foreseen] == ["topic", "own", "theme"]
+    await here.advance(at(12))
+    assert titles(here.phone.sent[0]) == [f"t{DAY}", "spring 11-23", f"t{DAY}"]
 
 
 async def test_what_is_due_within_an_hour_goes_out_as_one_message_and_costs_one(town: Callable[..., Town]) -> None:

@@ -9,7 +9,10 @@ import pytest
 
 from engagement.kernel import Event
 from engagement.registry import FEATURES
+from storage.campaigns import Campaign, Delivery
+from storage.engine import Session
 from storage.groups import Group
+from storage.moves import LOST
 from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
 
 LEADER = "周团长"
@@ -26,6 +29,25 @@ def budget(stage: Stage) -> int:
     return stage.database.read_now(lambda s: s.get_one(Group, stage.group_id).daily_budget)
 
 
+def waits(stage: Stage) -> int:
+    """Write a message that waits for the morning; returns its row."""
+
+    def write(session: Session) -> int:
+        now, group = stage.clock.now(), stage.group_id
+        campaign = Campaign(key="waits", kind="topic", created_at=now)
+        session.add(campaign)
+        session.flush()
+        row = Delivery(
+            campaign_id=campaign.id or 0, group_id=group, local_date=now.date(), shard="s", due_at=now, expires_at=now
+        )
+        session.add(row)
+        session.flush()
+        assert row.id is not None
+        return row.id
+
+    return stage.database.write_now(write)
+
+
 def test_a_pause_and_the_way_back(stage: Stage) -> None:
     """
     周团长: 暂停活动 → 怎么个安静法？[都先停] …；点 [都先停] → 不主动说话了
@@ -33,12 +55,15 @@ def test_a_pause_and_the_way_back(stage: Stage) -> None:
     周团长: 暂停 → 现在停着 [恢复活动]；恢复活动 → 一天最多 5 条，和以前一样
     """
     stage.change(daily_budget=5)
+    row = waits(stage)
     (asked,) = stage.say(LEADER, "暂停活动")
     assert asked.key == "groups.pause"
     assert placeholders_match(asked)
     assert budget(stage) == 5, "asking changes nothing"
     (done,) = stage.say(LEADER, "", button=asked.buttons[0].key)
     assert (done.key, budget(stage)) == ("groups.paused", 0)
+    kept = stage.database.read_now(lambda s: s.get_one(Delivery, row))
+    assert (kept.state, kept.expires_at) == ("pending", LOST), "what was planned for the morning looks for a place anew"
     assert stage.happen(Event.JOIN, "王姐", subject="王姐", subject_name="王姐") == []
     assert keys(stage.say("李阿姨", "签到")) == ["checkin.first"]
     (is_,) = stage.say(LEADER, "暂停")
