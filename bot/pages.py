@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.main import Program
 from bot.settings import Mode
-from engagement.clocks import SetClock, ShiftedClock
+from engagement.clocks import SetClock, ShiftedClock, SystemClock
 from engagement.errors import Refusal
 from engagement.kernel import Kind, Outgoing, Place
 
@@ -84,6 +84,7 @@ class Pages:
             pushing=ProgramPushing(program),
             public_url=settings.web.public_url.rstrip("/"),
             tell=telling(program),
+            wall=SystemClock(),
         )
         self._works = (app := create_app(console)).state.works
         found.append(Mount("/", app))

@@ -82,11 +82,12 @@ class Console:
         console: the channel ``web`` is on; without it only the landing page and the static files are served.
         https: cookies are for TLS only.
         public_url: address that people open; with it a request for another host is refused. Empty = unknown.
+        wall: what a phone's clock shows, for codes of the second step; None: the same as ``clock``, which may be moved.
         tell: says something to a person in private, about a group or none; None: nobody is told.
         desk: runs what people do on a page; None: pages only show.
-        pushing: knows how pushes look and how they go; None: nothing is previewed or stopped here.
         works: where long work of the pages is kept; None: nothing of it can be begun.
         zone: whose days documents hold from and until.
+        pushing: knows how pushes look and how they go; None: nothing is previewed or stopped here.
     """
 
     database: Database
@@ -102,6 +103,7 @@ class Console:
     works: Path | None = None
     zone: str = "Asia/Shanghai"
     public_url: str = ""
+    wall: Clock | None = None
     tell: Callable[[int, int | None, Reply], Awaitable[None]] | None = None
 
 

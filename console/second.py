@@ -15,8 +15,12 @@ import re
 import secrets
 from datetime import datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from console.auth import Signer
+
+if TYPE_CHECKING:
+    from console.app import Console
 
 CODES = 10
 STEP_SECONDS = 30
@@ -59,6 +63,11 @@ def new_secret() -> str:
     import pyotp
 
     return pyotp.random_base32()
+
+
+def phones_now(console: Console) -> datetime:
+    """Return what the clock of somebody's phone shows; the simulator's may be moved by weeks."""
+    return (console.wall or console.clock).now()
 
 
 def step_of(secret: str, code: str, now: datetime) -> int:

@@ -73,13 +73,14 @@ async def by_code(request: Request, person_id: int, given: str) -> Tried:
     """Try the second step: a code of the app, or a recovery code; each works once."""
     console, signer = request.app.state.console, request.app.state.signer
     now = console.clock.now()
+    phone = second.phones_now(console)
     watched = limits.keys(signer, limits.second_name(person_id), source_of(request))
 
     def attempt(session: Session) -> Tried:
         blocked = limits.take(session, watched, now)
         if blocked is not None:
             return Tried(minutes=_minutes(blocked, now))
-        how = spend(session, signer, person_id, given, now)
+        how = spend(session, signer, person_id, given, phone)
         if how:
             limits.succeed(session, watched)
         _note(session, now, person_id, f"signin.{how or 'code_wrong'}")

@@ -185,7 +185,7 @@ async def confirm(request: Request) -> Response:
         row = entry.login_of(session, visitor.person_id)
         if row is None or not row.second or row.second_since is not None:
             return False
-        step = second.step_of(second.opened(signer, visitor.person_id, row.second), code, now)
+        step = second.step_of(second.opened(signer, visitor.person_id, row.second), code, second.phones_now(console))
         if not step:
             return False
         row.second_since, row.second_step = now, step

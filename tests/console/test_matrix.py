@@ -155,7 +155,7 @@ def token(client: TestClient) -> str:
 
 
 def to_login(answer: Any) -> bool:
-    return answer.status_code == 303 and answer.headers["location"].startswith("/login?")
+    return bool(answer.status_code == 303 and answer.headers["location"].startswith("/login?"))
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: f"{line.method} {line.path}")

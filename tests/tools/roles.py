@@ -28,7 +28,7 @@ def routes() -> list[tuple[str, str, Allow]]:
         if isinstance(route, APIRoute):
             policy = policy_of(route)
             assert policy is not None, route.path
-            found += [(method, route.path, policy) for method in sorted(route.methods - {"HEAD"})]
+            found += [(method, route.path, policy) for method in sorted((route.methods or set()) - {"HEAD"})]
     return sorted(found, key=lambda one: (one[1], one[0]))
 
 

@@ -1,0 +1,83 @@
+"""What the pages say to somebody in private, and what they know of the installation."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+from starlette.testclient import TestClient
+
+from bot.channels.sim.rehearsal import Rehearsal
+from bot.main import Program
+from bot.pages import Pages, telling
+from engagement.clocks import SetClock
+from engagement.kernel import Button, Outgoing, Reply
+from storage.groups import Identity
+from tests.bot.channels.test_sim import MORNING, open_simulator
+
+pytestmark = pytest.mark.xdist_group("sim")
+ADDRESS = "http://testserver"
+
+
+def person(program: Program, name: str) -> int:
+    return program.database.read_now(
+        lambda s: s.exec(select(Identity.person_id).where(Identity.external_id == name)).one()
+    )
+
+
+def test_who_came_in_is_told_to_the_person_and_to_nobody_else(data_dir: Path) -> None:
+    program, simulator = open_simulator(data_dir, SetClock(MORNING))
+    try:
+        asyncio.run(Rehearsal(simulator).play(days=1))
+        who = person(program, "xiaoman")
+        delivered: list[Outgoing] = []
+        program.courier.post = lambda queued: delivered.append(queued.message)  # type: ignore[method-assign]
+        tell = telling(program)
+        reply = Reply("entry.opened_page", {"browser": "Chrome"}, buttons=[Button("entry:out", "entry.button_not_me")])
+
+        async def say(to: int, group: int | None) -> None:
+            await tell(to, group, reply)
+
+        def quiet(session: Any) -> None:
+            row = session.exec(select(Identity).where(Identity.person_id == who)).one()
+            row.dm_open = False
+            session.add(row)
+
+        program.database.write_now(quiet)
+        asyncio.run(say(who, None))
+        assert not delivered
+
+        def spoke(session: Any) -> None:
+            row = session.exec(select(Identity).where(Identity.person_id == who)).one()
+            row.dm_open = True
+            session.add(row)
+
+        program.database.write_now(spoke)
+        asyncio.run(say(who, 1))
+        (message,) = delivered
+        assert (message.channel, message.conversation, message.to) == ("sim", "xiaoman", "xiaoman")
+        assert [button.key for button in message.buttons] == ["entry:out"]
+    finally:
+        simulator.close()
+        program.close()
+
+
+def test_the_pages_know_their_address_and_the_phones_clock(data_dir: Path) -> None:
+    program, simulator = open_simulator(data_dir, SetClock(MORNING))
+    try:
+        program.settings.web.public_url = f"{ADDRESS}/"
+        app: Any = Pages(program, sim=False, web=True).routes()[-1].app  # type: ignore[attr-defined]
+        console = app.state.console
+        assert console.public_url == ADDRESS
+        assert abs((console.wall.now() - MORNING).total_seconds()) > 60
+        assert console.tell is not None
+        with TestClient(app, ADDRESS) as client:
+            assert client.get("/", headers={"host": "elsewhere.example"}).status_code == 400
+            assert re.search(r'name="csrf" value="[0-9a-f]{64}"', client.get("/login").text)
+    finally:
+        simulator.close()
+        program.close()
