@@ -71,7 +71,7 @@ ROOMS = (
     Room("try", "/console/try", _ALL),
     Room("calendar", "/console/calendar", _DESK),
     Room("pushes", "/console/pushes", _DESK),
-    Room("moderation", "/console/moderation", _DESK),
+    Room("moderation", "/console/moderation", _ALL),
     Room("words", "/console/words", _DESK),
     Room("groups", "/console/groups", _DESK),
     Room("settings", "/console/settings", _ALL, unless=GROUP_ROOM + "facts"),

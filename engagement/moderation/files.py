@@ -188,8 +188,8 @@ def change(stands: Sequence[str], wanted: Wanted, *, replace: bool) -> Change:
     return Change(fresh, [word for word in stands if word in drop], len(before - drop))
 
 
-def put(session: Session, scope: str, number: int, what: Change, now: datetime) -> None:
-    """Make a change, on record."""
+def put(session: Session, scope: str, number: int, what: Change, now: datetime, by: int | None = None) -> None:
+    """Make a change, on record; ``by`` is a person, None the operator's own hand."""
     for row in session.exec(
         pick(ModerationWord).where(
             ModerationWord.scope == scope,
@@ -207,4 +207,4 @@ def put(session: Session, scope: str, number: int, what: Change, now: datetime) 
         "added": len(what.add),
         "removed": len(what.drop),
     }
-    audit.record(session, at=now, actor_id=None, group_id=None, action="moderation.words_imported", **figures)
+    audit.record(session, at=now, actor_id=by, group_id=None, action="moderation.words_imported", **figures)
