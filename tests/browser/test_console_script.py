@@ -209,3 +209,24 @@ def test_without_a_network_there_is_a_notice_and_nothing_of_a_person(open_page: 
     page.context.set_offline(False)
     page.get_by_role("link", name="再试一次").click()
     expect(page.get_by_role("heading", name="打卡日历")).to_be_visible()
+
+
+def test_a_chart_is_drawn_told_by_a_table_and_follows_the_theme(open_page: OpenPage, address: str) -> None:
+    from playwright.sync_api import expect
+
+    page = open_page("desktop")
+    page.goto(address)
+    page.get_by_role("button", name="以团长身份看").click()
+    page.goto(f"{address}/console/groups/1")
+    chart = page.locator("[data-chart]").first
+    expect(chart.locator("canvas")).to_have_count(1)
+    light = chart.screenshot()
+    chart.hover()
+    page.wait_for_timeout(300)
+    assert chart.screenshot() != light
+    page.mouse.move(0, 0)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(300)
+    assert chart.screenshot() != light
+    page.get_by_text("看表格").click()
+    expect(page.get_by_role("table").first.get_by_role("row")).to_have_count(22)
