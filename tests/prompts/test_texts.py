@@ -103,8 +103,11 @@ def _pattern(node: ast.JoinedStr) -> tuple[str, str]:
     return str(pieces[0] or "") if pieces else "", expression
 
 
-def _not_texts(tree: ast.Module) -> set[int]:
-    """Strings that look like keys and are names of commands, statements, loggers, log events and acts."""
+def _not_texts(tree: ast.Module, rooms: bool) -> set[int]:
+    """Strings that look like keys and are names of commands, statements, loggers, log events and acts.
+
+    With ``rooms`` what is said there are keys of the console's rooms, which :func:`read_room` looks up.
+    """
     found: set[int] = set()
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
@@ -114,7 +117,9 @@ def _not_texts(tree: ast.Module) -> set[int]:
         is_log = isinstance(owner, ast.Name) and owner.id in {"log", "_log", "_LOG"}
         if (name in {"Command", "Prepared", "_alike", "_count", "get_logger", "getLogger"} or is_log) and node.args:
             found.add(id(node.args[0]))
-        found.update(id(keyword.value) for keyword in node.keywords if keyword.arg in {"action", "name"})
+        if rooms and name in {"say", "t"} and node.args and "." in str(getattr(node.args[0], "value", "")):
+            found.add(id(node.args[0]))
+        found.update(id(keyword.value) for keyword in node.keywords if keyword.arg in {"action", "name", "reads"})
     return found
 
 
@@ -172,8 +177,8 @@ def read_room(node: ast.AST, where: str, result: Named) -> None:
 
 def _read_module(path: Path, result: Named) -> None:
     tree = ast.parse(path.read_text("utf-8"))
-    skipped = _not_texts(tree)
     where = path.relative_to(ROOT).as_posix()
+    skipped = _not_texts(tree, where.startswith("console/"))
     for node in ast.walk(tree):
         if where.startswith("console/"):
             read_room(node, where, result)
