@@ -1,0 +1,389 @@
+"""A leader's rooms over the real program: what they show, what one tap does, and what nobody else gets to see."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi import FastAPI
+from sqlmodel import col, select
+from starlette.testclient import TestClient
+
+from bot.channels.sim.rehearsal import Rehearsal
+from bot.desk import ProgramDesk
+from bot.main import Program
+from console import exporting
+from console.app import Console, create_app
+from engagement.clocks import SetClock
+from knowledge import ingest
+from storage.audit import AuditRow
+from storage.documents import Question
+from storage.groups import Group, Member
+from storage.ledger import Entry
+from tests.bot.channels.test_sim import open_simulator
+
+SECRET = "a secret of the tests, long enough"
+CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
+KEY = re.compile(r'name="key" value="([^"]+)"')
+NOW = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)
+ROOMS = ("", "/ledger", "/facts", "/activities")
+
+pytestmark = pytest.mark.xdist_group("console")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    program, simulator = open_simulator(tmp_path_factory.mktemp("data"), SetClock(NOW))
+    asyncio.run(Rehearsal(simulator).play(days=2))
+    ingest.seed(program.database, now=NOW, publish=True)
+    yield program
+    simulator.close()
+    program.close()
+
+
+def application(program: Program) -> FastAPI:
+    return create_app(Console(program.database, program.clock, None, SECRET, demo=True, desk=ProgramDesk(program)))
+
+
+@pytest.fixture
+def client(program: Program) -> Iterator[TestClient]:
+    with TestClient(application(program), follow_redirects=False) as client:
+        yield client
+
+
+def token(client: TestClient, path: str = "/") -> str:
+    found = CSRF.search(client.get(path).text)
+    assert found is not None
+    return found.group(1)
+
+
+def sign_in(client: TestClient, who: str) -> None:
+    answer = client.post(f"/demo/{who}", data={"csrf": token(client)})
+    assert answer.status_code == 303
+    assert "login" not in answer.headers["location"]
+
+
+def group_of(program: Program, name: str = "阳光花园一期团购群") -> int:
+    found = program.database.read_now(lambda s: s.exec(select(Group.id).where(Group.name == name)).one())
+    assert found is not None
+    return found
+
+
+def foreign(program: Program) -> int:
+    """A group that the sample leader does not lead."""
+
+    def make(session: object) -> int:
+        known = session.exec(select(Group.id).where(Group.external_id == "elsewhere")).first()  # type: ignore[attr-defined]
+        if known is not None:
+            return int(known)
+        group = Group(channel="sim", external_id="elsewhere", name="别处的群", created_at=NOW)
+        session.add(group)  # type: ignore[attr-defined]
+        session.flush()  # type: ignore[attr-defined]
+        return group.id or 0
+
+    return program.database.write_now(make)
+
+
+def act(client: TestClient, group: int | str, *say: str, beside: bool = True, **fields: str) -> str:
+    form = {
+        "csrf": token(client, "/console/today"),
+        "group": str(group),
+        "key": "k",
+        "back": "/console/today",
+        **fields,
+    }
+    headers = {"hx-request": "true"} if beside else {}
+    answer = client.post("/console/act", data={**form, "say": list(say)} if say else form, headers=headers)
+    assert answer.status_code == 200
+    return answer.text
+
+
+# ---------------------------------------------------------------- today
+
+
+def test_the_entrance_leads_to_today(client: TestClient) -> None:
+    sign_in(client, "leader")
+    assert client.get("/console").headers["location"] == "/console/today"
+
+
+def test_today_says_what_needs_the_leader_and_answers_in_one_tap(client: TestClient, program: Program) -> None:
+    group = group_of(program)
+
+    def ask(session: object) -> int:
+        member = session.exec(  # type: ignore[attr-defined]
+            select(Member).where(Member.group_id == group, Member.role == "member").order_by(col(Member.id))
+        ).first()
+        question = Question(
+            group_id=group,
+            member_id=member.id,
+            text="老冰箱帮不帮抬<b>",
+            asked_at=NOW,
+            relay={"person": member.person_id, "place": "group"},
+        )
+        session.add(question)  # type: ignore[attr-defined]
+        session.flush()  # type: ignore[attr-defined]
+        return question.id or 0
+
+    number = program.database.write_now(ask)
+    sign_in(client, "leader")
+    page = client.get("/console/today").text
+    assert "老冰箱帮不帮抬&lt;b&gt;" in page
+    about = re.search(rf'name="about" value="(question:{number}\.[0-9a-f]+)"', page)
+    assert about is not None
+    forged = act(client, group, "能代收", key="f", about=f"question:{number}.{'0' * 32}")
+    assert "没有做任何改动" in forged
+    said = act(client, group, "能代收，放东门架子上", key="q", about=about.group(1))
+    assert "已经转给" in said
+    kept = program.database.read_now(lambda s: s.get_one(Question, number))
+    assert (kept.state, kept.answer) == ("answered", "能代收，放东门架子上")
+    assert "老冰箱帮不帮抬" not in client.get("/console/today").text
+
+
+def test_staff_see_where_most_waits_and_answer_there(client: TestClient, program: Program) -> None:
+    group = group_of(program, "翠湖天地邻里群")
+
+    def ask(session: object) -> int:
+        question = Question(group_id=group, text="周末几点开门", asked_at=NOW, relay={})
+        session.add(question)  # type: ignore[attr-defined]
+        session.flush()  # type: ignore[attr-defined]
+        return question.id or 0
+
+    number = program.database.write_now(ask)
+    sign_in(client, "staff")
+    page = client.get("/console/today").text
+    about = re.search(rf'name="about" value="(question:{number}\.[0-9a-f]+)"', page)
+    assert about is not None
+    act(client, group, "不用回", key="s", about=about.group(1))
+    assert program.database.read_now(lambda s: s.get_one(Question, number)).state == "expired"
+
+
+# ---------------------------------------------------------------- groups
+
+
+def test_groups_are_found_by_name_and_paged_by_key(client: TestClient, program: Program) -> None:
+    other = foreign(program)
+
+    def many(session: object) -> None:
+        if session.exec(select(Group.id).where(Group.external_id == "many0")).first() is None:  # type: ignore[attr-defined]
+            for n in range(40):
+                session.add(Group(channel="sim", external_id=f"many{n}", name=f"第{n}号小区_100%", created_at=NOW))  # type: ignore[attr-defined]
+
+    program.database.write_now(many)
+    sign_in(client, "staff")
+    page = client.get("/console/groups").text
+    following = re.search(r"/console/groups\?q=&amp;after=(\d+)", page)
+    assert following is not None
+    second = client.get("/console/groups", params={"after": following.group(1)}).text
+    shown = [set(re.findall(r'href="/console/groups/(\d+)"', one)) for one in (page, second)]
+    assert len(shown[0]) == 24
+    assert not shown[0] & shown[1]
+    assert "第7号小区" in client.get("/console/groups", params={"q": "第7号"}).text
+    assert "第8号小区" not in client.get("/console/groups", params={"q": "第7号"}).text
+    assert "没有叫这个名字的群" in client.get("/console/groups", params={"q": "_1000"}).text
+    for rubbish in ("'", "\x00", "%%", "<script>alert(1)</script>", "啊" * 900):
+        answer = client.get("/console/groups", params={"q": rubbish, "after": rubbish})
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+    sign_in(client, "leader")
+    page = client.get("/console/groups").text
+    assert f'href="/console/groups/{other}"' not in page
+    assert "阳光花园一期团购群" in page
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_another_group_is_not_there(client: TestClient, program: Program, room: str) -> None:
+    mine, other = group_of(program), foreign(program)
+    assert client.get(f"/console/groups/{mine}{room}").status_code == 303
+    sign_in(client, "leader")
+    page = client.get(f"/console/groups/{mine}{room}")
+    assert page.status_code == 200
+    assert "阳光花园一期团购群" in page.text
+    assert "style=" not in page.text
+    for wrong in (str(other), "999999", "0", "-1", "x", "1e3", "9" * 40):
+        assert client.get(f"/console/groups/{wrong}{room}").status_code == 404, wrong
+    sign_in(client, "staff")
+    assert client.get(f"/console/groups/{other}{room}").status_code == 200
+
+
+def test_a_resident_has_no_rooms(client: TestClient, program: Program) -> None:
+    sign_in(client, "resident")
+    for room in ROOMS:
+        assert client.get(f"/console/groups/{group_of(program)}{room}").status_code == 303
+
+
+def test_the_board_names_who_may_be_named(client: TestClient, program: Program) -> None:
+    sign_in(client, "leader")
+    page = client.get(f"/console/groups/{group_of(program)}").text
+    for part in ("今天打卡", "一周活跃热力图", "本月积分榜", "新邻居", "沉默的邻居"):
+        assert part in page
+    assert "李阿姨" in page
+
+
+def test_who_looked_stands_in_the_audit_trail(client: TestClient, program: Program) -> None:
+    sign_in(client, "leader")
+    group = group_of(program)
+    client.get(f"/console/groups/{group}/ledger", params={"q": "李阿姨"})
+    client.get(f"/console/groups/{group}/ledger/export")
+    rows = program.database.read_now(
+        lambda s: list(s.exec(select(AuditRow).order_by(col(AuditRow.id).desc()).limit(2)))
+    )
+    assert [one.action for one in rows] == ["ledger.exported", "ledger.viewed"]
+    assert all(one.group_id == group for one in rows)
+    assert "李阿姨" not in str(rows)
+
+
+# ---------------------------------------------------------------- the ledger
+
+
+def test_points_are_given_once_and_taken_back(client: TestClient, program: Program) -> None:
+    group = group_of(program)
+    sign_in(client, "leader")
+    said = act(client, group, "加分", "李阿姨", "7", "搬桌子", key="give")
+    assert "李阿姨" in said
+    assert "刚才已经办过了" in act(client, group, "加分", "李阿姨", "7", "搬桌子", key="give")
+    page = client.get(f"/console/groups/{group}/ledger", params={"kind": "adjust", "q": "李阿姨"}).text
+    assert page.count("搬桌子") == 1
+    undo = re.search(r'name="press" value="(undo_points:\d+)"', said)
+    assert undo is not None
+    assert "已撤销" in act(client, group, press=undo.group(1), key="undo")
+    kinds = col(Entry.kind).in_(["adjust", "reversal"])
+    amounts = program.database.read_now(lambda s: list(s.exec(select(Entry).where(kinds, Entry.group_id == group))))
+    assert sum(one.amount for one in amounts) == 0
+
+
+def test_a_leader_gives_nothing_in_another_group(client: TestClient, program: Program) -> None:
+    sign_in(client, "leader")
+    assert "不归你管" in act(client, foreign(program), "加分", "李阿姨", "7", "帮忙", key="x")
+    for group in ("abc", "-1", "9" * 30, "1.5"):
+        assert "没有做任何改动" in act(client, group, "加分", "李阿姨", "7", "帮忙", key="y")
+
+
+def test_without_script_it_is_a_page_with_a_way_back(client: TestClient, program: Program) -> None:
+    sign_in(client, "leader")
+    page = act(client, group_of(program), "设置", beside=False, key="p", back="//elsewhere.example")
+    assert "<h1" in page
+    assert "elsewhere" not in page
+    assert 'href="/console"' in page
+
+
+def test_a_form_without_its_token_does_nothing(client: TestClient, program: Program) -> None:
+    sign_in(client, "leader")
+    answer = client.post("/console/act", data={"group": str(group_of(program)), "say": "设置", "key": "k"})
+    assert answer.status_code == 403
+    answer = client.post("/console/act", data={"csrf": token(client, "/console/today"), "say": "设置", "group": "1"})
+    assert "没有做任何改动" in answer.text, "no key"
+
+
+def test_the_ledger_is_searched_by_everything(client: TestClient, program: Program) -> None:
+    group = group_of(program)
+    sign_in(client, "leader")
+    path = f"/console/groups/{group}/ledger"
+
+    def rows(**wanted: str) -> list[str]:
+        return re.findall(r"<li data-entry.*?</li>", client.get(path, params=wanted).text, re.DOTALL)
+
+    everything = rows()
+    assert everything
+    assert 0 < len(rows(kind="topic")) < len(everything)
+    assert all("聊话题" in one for one in rows(kind="topic"))
+    assert all("李阿姨" in one for one in rows(q="李阿"))
+    assert all("+2" in one for one in rows(least="2", most="2"))
+    day = (NOW + timedelta(days=1)).date().isoformat()
+    assert all("11月21日" in one for one in rows(since=day, until=day) if "11月20日" not in one)
+    assert rows(since="2031-01-01") == []
+    for wanted in ({"q": "没有这个人"}, {"kind": "nothing"}, {"since": "rubbish"}, {"least": "1e9"}, {"before": "x.y"}):
+        assert client.get(path, params=wanted).status_code == 200
+    for rubbish in ("'", "%", "_", "\x00", "<script>alert(1)</script>"):
+        assert "<script>alert" not in client.get(path, params={"q": rubbish}).text
+
+
+def test_the_ledger_is_paged_by_key(client: TestClient, program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.pages.ledger.PAGE", 7)
+    sign_in(client, "leader")
+    path, seen = f"/console/groups/{group_of(program)}/ledger", []
+    address = path
+    while address:
+        page = client.get(address).text
+        seen += re.findall(r"reverse:(\d+)", page)
+        found = re.search(r'href="([^"]+)" *rel="next"|rel="next" href="([^"]+)"', page)
+        address = "" if found is None else (found.group(1) or found.group(2)).replace("&amp;", "&")
+    assert len(seen) == len(set(seen))
+    assert len(seen) > 14
+
+
+def test_a_file_has_what_was_searched_for_and_who_took_it(client: TestClient, program: Program) -> None:
+    sign_in(client, "leader")
+    path = f"/console/groups/{group_of(program)}/ledger/export"
+    answer = client.get(path, params={"kind": "topic", "kind_of_file": "csv"})
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    table = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert table[0][0] == "流水号"
+    assert {row[4] for row in table[1:-1]} == {"聊话题"}
+    assert "周团长" in table[-1][0]
+    book = client.get(path, params={"kind_of_file": "xlsx"})
+    with zipfile.ZipFile(io.BytesIO(book.content)) as opened:
+        sheet = opened.read("xl/worksheets/sheet1.xml").decode()
+    assert "<f>" not in sheet
+
+
+def test_no_cell_is_a_formula() -> None:
+    head, rows = ["名字", "分"], [("=1+1", -5), ("@SUM(A1)", 3), ("\t=1", 1), ("+86", 2), ("王姐", 4)]
+    table = list(csv.reader(io.StringIO(exporting.as_csv(head, rows, "=mark").decode("utf-8-sig"))))
+    assert [row[0][:1] for row in table[1:5]] == ["'"] * 4
+    assert [row[1] for row in table[1:6]] == ["-5", "3", "1", "2", "4"]
+    assert table[-1][0] == "'=mark"
+    with zipfile.ZipFile(io.BytesIO(exporting.xlsx(head, rows, "=mark"))) as opened:
+        sheet = opened.read("xl/worksheets/sheet1.xml").decode()
+    assert "<f>" not in sheet
+    assert "<v>-5</v>" in sheet
+
+
+# ---------------------------------------------------------------- facts, activities
+
+
+def test_a_fact_is_kept_cleared_and_put_back(client: TestClient, program: Program) -> None:
+    group = group_of(program)
+    sign_in(client, "leader")
+
+    def kept() -> dict[str, str]:
+        return program.database.read_now(lambda s: dict(s.get_one(Group, group).facts or {}))
+
+    before = kept().get("hotline")
+    said = act(client, group, "群信息 热线", "8555 0000", key="fact")
+    assert kept()["hotline"] == "8555 0000"
+    undo = re.search(r'name="press" value="(undo:\d+)"', said)
+    assert undo is not None
+    act(client, group, press=undo.group(1), key="fact-undo")
+    assert kept().get("hotline") == before
+    page = client.get(f"/console/groups/{group}/facts").text
+    assert "提货点" in page
+    assert "免打扰" in page
+    for button in re.findall(
+        r'name="press" value="((?:quiet_acks|pause|topic_kind|cal_dark|evening|cal_kind):[^"]+)"', page
+    ):
+        answered = act(client, group, press=button, key=button)
+        assert "过期" not in answered, button
+        back = re.search(r'name="press" value="(undo:\d+)"', answered)
+        assert back is not None, button
+        act(client, group, press=back.group(1), key=f"back {button}")
+
+
+def test_tomorrows_topic_is_looked_at_swapped_and_written(client: TestClient, program: Program) -> None:
+    group = group_of(program)
+    sign_in(client, "leader")
+    act(client, group, "明日话题", key="t1")
+    page = client.get(f"/console/groups/{group}/activities").text
+    swap = re.search(r'name="press" value="(topic_swap:\d+)"', page)
+    assert swap is not None
+    act(client, group, press=swap.group(1), key="t2")
+    act(client, group, "写话题", "你家的拿手菜是什么？", key="t3")
+    page = client.get(f"/console/groups/{group}/activities").text
+    assert "你家的拿手菜是什么？" in page
+    assert "你写的" in page
