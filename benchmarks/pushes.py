@@ -5,7 +5,8 @@
 The program is a process of its own, as `serve --channels telegram` starts it; the platform (tests/platforms/telegram) refuses
 what comes too fast, as Telegram does: 30 in any second where 27 are configured, and in that proportion for other rates. The
 clock starts at the instant at which the pushes are due, so planning and the engine's own waits count. The floor is groups by
-rate.
+rate. `peak_second` is the fullest second as the platform saw it; `a_core_could`: how many pushes a second one core carries, by
+the CPU that these took: a rate above it cannot be kept.
 """
 
 from __future__ import annotations
@@ -132,6 +133,7 @@ async def _push(platform: FakeTelegram, served: Served, folder: Path, groups: in
             note(f"pushes: {done} of {groups}")
     arrived = [one.at for one in platform.sent()[before:]]
     seconds = max(arrived, default=0.0) - due.timestamp()
+    used = cpu_seconds(pid) - cpu
     await asyncio.sleep(1.0)
     twice = sum(count - 1 for count in Counter(one.chat for one in platform.sent()[before:]).values())
     quarter = max(1, len(memory) // 4)
@@ -147,7 +149,8 @@ async def _push(platform: FakeTelegram, served: Served, folder: Path, groups: in
         "refused_for_rate": platform.limits.refused,
         "platform_limit": platform.limits.per_second,
         "peak_second": peak(arrived),
-        "cpu_ms_each": round((cpu_seconds(pid) - cpu) / groups * 1000, 2),
+        "cpu_ms_each": round(used / groups * 1000, 2),
+        "a_core_could": round(groups / max(used, 0.01)),
         "memory_mb": {
             "start": round(memory[0]),
             "quarter": round(memory[quarter]),
