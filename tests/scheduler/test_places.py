@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from engagement.kernel import Outcome, Receipt
 from scheduler import campaigns, rows
 from storage import moves
-from tests.scheduler.community import EIGHT, Town, job
+from tests.scheduler.community import EIGHT, Town, database_at, job
 from tests.scheduler.test_planner import DAY, at
 
 TEN = 10 * 60
@@ -194,3 +195,19 @@ async def test_a_group_that_is_paused_in_the_evening_is_not_told_what_waited_for
     assert here.states() == [("skipped", "budget"), ("pending", "")]
     await here.run(at(7, 0, day=NEXT))
     assert here.states() == [("skipped", "budget"), ("sent", "")]
+
+
+async def test_places_are_found_on_postgresql_too(tmp_path: Path, postgres_url: str) -> None:
+    here = Town(database_at(tmp_path, postgres_url), job("topic", TEN, merges=True), job("other", TEN, merges=True))
+    try:
+        here.add(daily_budget=1)
+        here.add(zone="Asia/Tokyo")
+        await here.run()
+        move(here, "other", "pause")
+        await here.run(at(10))
+        here.change_group(2, zone="America/New_York")
+        move(here, "other", "resume")
+        await here.run(at(10, 1))
+        assert sorted(here.states()) == [("sent", ""), ("sent", ""), ("sent", ""), ("skipped", "budget")]
+    finally:
+        here.database.close()

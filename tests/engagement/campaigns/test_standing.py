@@ -7,9 +7,10 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import col, select
 
-from engagement.campaigns import service
+from engagement.campaigns import charge, service
 from engagement.campaigns.manifest import FEATURE
 from engagement.campaigns.tables import Beat, Plan
 from prompts.campaigns import Pack
@@ -196,3 +197,19 @@ def test_all_along_a_campaign_both_agree(town: Town) -> None:
         found.append(sum(agree(town).values()))
     assert sum(found) > 6
     assert found.count(0) > 20, "most days there is nothing to do"
+
+
+@HERE
+@pytest.mark.parametrize("regions", [None, frozenset({1})])
+def test_what_waits_is_counted_among_open_rows_only(town: Town, regions: frozenset[int] | None) -> None:
+    """A campaign's messages are counted while somebody pauses it, so in the writer: not through all that there ever were."""
+    (one,) = planned(town, EVENT)
+    asked: list[tuple[str, Any]] = []
+    engine = town.database.read_engine
+    event.listen(engine, "before_cursor_execute", lambda _c, _k, sql, values, _x, _m: asked.append((sql, values)))
+    assert town.database.read_now(lambda s: charge.waiting(s, s.get_one(Plan, one), charge.Charge(1, regions))) == 0
+    (count,) = [(sql, values) for sql, values in asked if sql.startswith("SELECT count")]
+    raw = engine.raw_connection()
+    way = str(raw.cursor().execute(f"EXPLAIN QUERY PLAN {count[0]}", count[1]).fetchall())
+    raw.close()
+    assert "delivery USING INDEX ix_delivery_open" in way, way
