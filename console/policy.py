@@ -215,9 +215,12 @@ async def _check_form(request: Request, signer: Signer, files: int = 0) -> None:
     if not _own_site(request):
         raise NotAllowed("origin")
     given = request.headers.get("x-csrf-token", "")
-    if not given:
-        given = field(await request.form(max_files=files, max_fields=20), "csrf")
+    form = None if given else await request.form(max_files=files, max_fields=20)
+    if form is not None:
+        given = field(form, "csrf")
     if not signer.is_token(str(request.state.visit), given):
+        if form is not None:
+            await form.close()
         raise NotAllowed("token")
 
 

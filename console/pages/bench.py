@@ -11,6 +11,7 @@ from console import keeping
 from console.auth import Area
 from console.policy import LEADERS, Allow
 from console.views import Views
+from engagement.curation import words
 from knowledge.errors import KnowledgeRefusal
 
 router = APIRouter()
@@ -37,6 +38,8 @@ async def bench(request: Request, q: str = "", scope: str = "", group: str = "")
             found = await keeping.ask(request, who, "bench", question=question, scope=chosen)
         except KnowledgeRefusal as refusal:
             no = keeping.refused(refusal)
+    for one in found["passages"] if found else ():
+        one["body"] = [(words.readable(text), used) for text, used in one["body"]]
     template = "try_answer.html" if request.headers.get("hx-request") else "try.html"
     return views.page(
         request,

@@ -16,11 +16,14 @@ from console.works import Work
 from engagement.curation import words
 from knowledge import leafing
 from knowledge.errors import KnowledgeRefusal
+from prompts.loader import texts
 
 router = APIRouter()
 LONGEST = 80
 FILTERS = ("q", "state", "category", "owner", "scope")
 SPANS = ("day", "week", "model")
+_OWN = "console_knowledge.category_"
+_SHIPPED = frozenset(key.removeprefix(_OWN) for key in texts().keys() if key.startswith(_OWN)) - {"all"}  # noqa: SIM118
 
 
 def kind_of(name: str) -> str:
@@ -33,6 +36,11 @@ def kind_of(name: str) -> str:
 def number(value: str) -> int:
     """Return a whole number of an address; 0 for anything else."""
     return int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else 0
+
+
+def category_name(category: str) -> str:
+    """Return what a category is called; those that ship with the program have names in the texts."""
+    return texts().raw(f"console_knowledge.category_{category}") if category in _SHIPPED else category
 
 
 def row(one: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +74,7 @@ async def knowledge(request: Request, before: str = "") -> Response:
     if request.headers.get("hx-request"):
         return views.page(request, "knowledge_rows.html", active="knowledge", **about)
     figures = await keeping.ask(request, who, "figures", scopes=who.scopes)
+    categories = [(one, category_name(one)) for one in figures["categories"]]
     states = [("", "all"), *((state, state) for state in leafing.STATES)]
     scopes = await keeping.scopes(request, who, chosen["scope"]) if who.writes else []
     return views.page(
@@ -74,6 +83,7 @@ async def knowledge(request: Request, before: str = "") -> Response:
         active="knowledge",
         figures=figures,
         states=states,
+        categories=categories,
         scopes=scopes,
         work=await work_of(request, who),
         **about,
@@ -199,6 +209,8 @@ async def similar(request: Request) -> Response:
             )
         except KnowledgeRefusal as refusal:
             no = keeping.refused(refusal)
+    for one in found["clashes"]:
+        one["body"] = words.readable(one["body"])
     return views.page(
         request, "knowledge_similar.html", active="knowledge", clashes=found["clashes"][:6], asked=texts, no=no
     )

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from console import keeping
 from console.auth import Area
 from console.keeping import Keeper
-from console.pages.knowledge import kind_of, number, work_of
+from console.pages.knowledge import category_name, kind_of, number, work_of
 from console.policy import LEADERS, STAFF, Allow
 from console.views import Views
 from engagement.curation import words
@@ -44,6 +44,9 @@ async def _leaf(request: Request, who: Keeper, document: int, **about: Any) -> d
     found["scope_name"] = (await keeping.scope_names(request, [row.scope]))[row.scope]
     found["called"] = words.called(row.title, row.name)
     found["square"] = kind_of(row.name)
+    for one in found["chunks"]:
+        one["body"], one["plain"] = words.readable(one["body"]), words.readable(one["plain"])
+        one["category_name"] = category_name(one["category"])
     for one in found["findings"]:
         one["said"] = words.finding(one["kind"], one["locator"], one["excerpt"])
     return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect
 
 from console import keeping
@@ -145,11 +146,26 @@ async def upload(request: Request, name: str = "") -> Response:
         coming = works.open("add", called, who.hand, {}, back=back, receiving=True)
     try:
         form = await request.form(max_files=MOST_FILES, max_fields=20)
-    except ClientDisconnect:
+    except (ClientDisconnect, HTTPException):
         if coming is not None:
             works.cut(coming)
         return Response(status_code=400)
-    words = {key: value for key, value in form.items() if isinstance(value, str)}
+    try:
+        about = _label(who, {key: value for key, value in form.items() if isinstance(value, str)})
+        begun = await _begun(who, works, form, coming, about)
+    except HTTPException:
+        if coming is not None:
+            works.cut(coming)
+        raise
+    finally:
+        await form.close()
+    if request.headers.get("hx-request"):
+        return views.page(request, "knowledge_cards.html", active="knowledge", works=[told(one) for one in begun])
+    return RedirectResponse(back, 303)
+
+
+async def _begun(who: Keeper, works: Works, form: FormData, coming: Work | None, about: dict[str, Any]) -> list[Work]:
+    """Keep every file of a form; ``coming`` was announced before it came."""
     sent = [one for one in form.getlist("files") if isinstance(one, UploadFile) and (one.filename or one.size)]
     if not sent and coming is not None:
         works.cut(coming)
@@ -157,17 +173,13 @@ async def upload(request: Request, name: str = "") -> Response:
     for at, one in enumerate(sent):
         called = rules.file_name(one.filename or "")
         known = coming if at == 0 else None
-        work = known or works.open("add", called, who.hand, {}, back=back, receiving=True)
-        begun.append(await _received(works, work, one, called, _label(who, words)))
-    if request.headers.get("hx-request"):
-        return views.page(request, "knowledge_cards.html", active="knowledge", works=[told(one) for one in begun])
-    return RedirectResponse(back, 303)
+        work = known or works.open("add", called, who.hand, {}, back="/console/knowledge/new", receiving=True)
+        begun.append(await _received(works, work, one, called, about))
+    return begun
 
 
 async def _received(works: Works, work: Work, file: UploadFile, name: str, about: dict[str, Any]) -> Work:
     """Keep a file that has come, and begin to read it."""
-    from dataclasses import replace
-
     work = replace(work, title=name, request=about)
     suffix = Path(name).suffix.lower()
     if suffix not in loaders.SUFFIXES:
