@@ -125,7 +125,7 @@ def test_the_bench_answers_and_the_search_finds_while_one_types(open_page: OpenP
     page = open_page("desktop")
     page.goto(address)
     page.get_by_role("button", name="以运营身份看").click()
-    expect(page.get_by_role("heading", name="近三周活跃")).to_be_visible()
+    expect(page.get_by_role("heading", name="今日", exact=True)).to_be_visible()
     page.get_by_role("link", name="试一试").click()
     page.get_by_placeholder("比如").fill("草莓烂了一半能退吗")
     page.get_by_role("button", name="问", exact=True).click()
