@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from console import keeping
 from console.auth import Area
+from console.pages.knowledge import work_of
 from console.policy import LEADERS, Allow
 from console.views import Views
 from engagement.curation import words
@@ -53,6 +55,8 @@ async def bench(request: Request, q: str = "", scope: str = "", group: str = "")
         shown=SHOWN,
         no=no,
         ready=ready,
+        work=await work_of(request, who),
+        back=f"/console/try?{urlencode({'q': question, 'scope': chosen})}",
         writes=who.writes,
         may=who.may(chosen),
     )

@@ -59,6 +59,7 @@ class Desk:
 
     def __init__(self, client: TestClient, program: Program, answering: Answering, folder: Path) -> None:
         self.client, self.program, self.answering, self.folder = client, program, answering, folder
+        self.group = 0
 
     @property
     def works(self) -> Works:
@@ -174,6 +175,8 @@ def opened(folder: Path, *, urls: bool = False, answers: bool = True, **more: An
     program, simulator = open_simulator(data, SetClock(NOW))
     answering = open_answering(program.database, data, KnowledgeSettings(), DocumentSettings(urls=urls))
     given = answering if answers else None
+    if "desk" in more:
+        more["desk"] = more["desk"](program)
     console = Console(program.database, program.clock, given, SECRET, demo=True, works=data / "works", **more)
     app = create_app(console)
     try:
