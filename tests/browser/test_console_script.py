@@ -122,12 +122,12 @@ def test_keys(open_page: OpenPage, address: str) -> None:
 
 
 def test_files_are_sent_with_their_progress_and_the_answer_lands_on_the_page(open_page: OpenPage, address: str) -> None:
-    from playwright.sync_api import expect
+    from playwright.sync_api import FilePayload, expect
 
     page = open_page("desktop")
     asked = planted(page, address)
     page.locator("input[type=file]").set_input_files(
-        [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"x" * 1000}]
+        FilePayload(name="a.txt", mimeType="text/plain", buffer=b"x" * 1000)
     )
     page.get_by_role("button", name="上传").click()
     expect(page.locator("#told")).to_have_text("收到了")

@@ -154,12 +154,12 @@ def test_a_file_in_private(open_page: OpenPage, address: str) -> None:
     """
     李阿姨（私聊）: [规则.md] → 📄 规则.md → 文件我这儿只有团长和运营同事能交……
     """
-    from playwright.sync_api import expect
+    from playwright.sync_api import FilePayload, expect
 
     page, _ = simulator(open_page, address, "desktop")
     private = page.locator(".desk:not([data-room])")
-    sent = {"name": "规则.md", "mimeType": "text/markdown", "buffer": "水饺化了拍照退。".encode()}
+    sent = FilePayload(name="规则.md", mimeType="text/markdown", buffer="水饺化了拍照退。".encode())
     private.locator(".chips").get_by_text("发文件", exact=True).wait_for()
-    private.locator('input[type="file"]').set_input_files([sent])  # type: ignore[arg-type]
+    private.locator('input[type="file"]').set_input_files(sent)
     expect(private.locator("article.mine").last).to_contain_text("规则.md")
     expect(private.locator("article.bot").last).to_be_visible()
