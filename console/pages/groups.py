@@ -11,7 +11,7 @@ from sqlmodel import col, func, select
 
 from console import charts
 from console.auth import Area, Visitor
-from console.policy import LEADERS, STAFF, Allow
+from console.policy import LEADERS, Allow
 from console.scope import in_scope
 from console.views import Views, month_day, say
 from engagement import calendar
@@ -106,7 +106,6 @@ async def listing(request: Request, q: str = "", after: str = "") -> Response:
         total=total,
         q=q,
         start=start,
-        staff=visitor.role in STAFF,
         active="groups",
     )
 

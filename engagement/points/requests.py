@@ -9,13 +9,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import col
+from sqlmodel import col, func
 from sqlmodel import select as pick
 
 from engagement.points import rules
 from engagement.points.tables import GiftRequest
 from storage.engine import Session
 from storage.groups import Group, Member
+
+_LOOKED_THROUGH = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,11 @@ def waiting(
         .order_by(col(GiftRequest.id))
         .limit(most)
     )
-    if group_ids is not None:
+    if group_ids is None:
+        # Without a group there is no index: the latest requests of all groups are looked through.
+        latest = pick(func.max(GiftRequest.id)).scalar_subquery()
+        query = query.where(col(GiftRequest.id) > func.coalesce(latest, 0) - _LOOKED_THROUGH)
+    else:
         query = query.where(col(GiftRequest.group_id).in_(sorted(group_ids)))
     return [
         Request(one.id or 0, one.group_id, group, name, one.amount, one.reason, one.asked_at)
