@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import UniqueConstraint, or_
 from sqlmodel import Field, SQLModel, col, select
 
 from storage.columns import pk, ref, utc
@@ -63,6 +63,23 @@ def of_slots(session: Session, slots: Collection[str]) -> Mapping[str, Mapping[s
     for row in session.exec(wanted).all():
         found.setdefault(row.slot, {})[row.scope] = row.text
     return found
+
+
+def beginning(session: Session, prefix: str) -> Mapping[str, Mapping[str, str]]:
+    """Return slot → scope → words, of the slots whose name begins so; by the index."""
+    after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    wanted = select(Wording).where(col(Wording.slot) >= prefix, col(Wording.slot) < after)
+    found: dict[str, dict[str, str]] = {}
+    for row in session.exec(wanted.order_by(col(Wording.slot), col(Wording.scope))).all():
+        found.setdefault(row.slot, {})[row.scope] = row.text
+    return found
+
+
+def page(session: Session, scope: str, prefixes: Collection[str], after: int, most: int) -> list[Wording]:
+    """Return the other words there are, by number, after one; of a scope, or of all when it is empty."""
+    begins = [col(Wording.slot).startswith(prefix, autoescape=True) for prefix in prefixes]
+    wanted = select(Wording).where(or_(*begins), col(Wording.id) > after).order_by(col(Wording.id)).limit(most)
+    return list(session.exec(wanted.where(Wording.scope == scope) if scope else wanted).all())
 
 
 def write(session: Session, slot: str, scope: str, text: str, by: int | None, now: datetime) -> str:

@@ -194,3 +194,23 @@ def told(no: Refusal) -> str:
     """Put a refusal of the calendar into plain words for a page."""
     values = {name: words.joined(one) if isinstance(one, list) else one for name, one in no.values.items()}
     return texts().fill(no.key, values).replace("**", "")
+
+
+def beat_titles(session: Session, beat_ids: Collection[int]) -> Mapping[int, tuple[int, str, str, str]]:
+    """Return beat id → its plan's number and name, its title and its ready words."""
+    wanted = pick(Beat, Plan).join(Plan, col(Plan.id) == col(Beat.plan_id)).where(col(Beat.id).in_(beat_ids))
+    return {beat.id or 0: (plan.id or 0, plan.name, beat.title, beat.text) for beat, plan in session.exec(wanted).all()}
+
+
+def reword_beat(session: Session, beat_id: int, scope: str, by: int | None, now: datetime) -> None:
+    """Give a beat's ready words back in a scope.
+
+    Raises:
+        Refusal: ``campaigns.beat_gone``.
+    """
+    beat = session.get(Beat, beat_id) if 0 < beat_id < 1 << 62 else None
+    found = None if beat is None else paper(session, beat.plan_id)
+    line = None if found is None else next((one for one in desk.lines(session, found) if one.id == beat_id), None)
+    if line is None:
+        raise Refusal("campaigns.beat_gone")
+    desk.reword(session, line, scope, "", by, now)

@@ -224,7 +224,12 @@ def said(ctx: Context) -> Sequence[Reply]:
 
 
 def _known(piece: Piece) -> dict[str, str]:
-    names = _EVERYWHERE + (_AT_THE_END if piece.part.kind == "closing" else ())
+    return known(piece.part)
+
+
+def known(part: rules.Part) -> dict[str, str]:
+    """Return what the words of a part may name: name → key of the text that says what it means."""
+    names = _EVERYWHERE + (_AT_THE_END if part.kind == "closing" else ())
     return {name: f"theme.variable_{name}" for name in names}
 
 

@@ -11,10 +11,9 @@ from engagement import calendar, rooms
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import row_id
-from engagement.topic import rules, service
+from engagement.topic import bank, rules, service
 from engagement.topic.kinds import kind_of
 from engagement.topic.tables import OWN, TopicDay
-from prompts import packs
 from storage import audit
 
 
@@ -64,7 +63,7 @@ def swap(ctx: Context, row: TopicDay) -> TopicDay:
         )
     ).all()
     topic = rules.pick(
-        packs.topics(),
+        bank.of_groups(ctx.session, [row.group_id])[row.group_id],
         group_id=row.group_id,
         day=row.local_date,
         festival=calendar.festival(row.local_date),

@@ -14,7 +14,7 @@ from engagement.events import Posted, TopicAnswered
 from engagement.feature import Context
 from engagement.kernel import Reply
 from engagement.points.service import award
-from engagement.topic import rules
+from engagement.topic import bank, rules
 from engagement.topic.kinds import kinds as kinds_of
 from engagement.topic.tables import OWN, TopicAnswer, TopicDay
 from prompts import packs
@@ -102,15 +102,15 @@ class Answered:
 
 def appoint(session: Session, group_id: int, topics: Mapping[date, str], now: datetime) -> None:
     """Write down which topics of the bank the days of a group have; a day that has one keeps it (the sample community)."""
-    bank = {topic.id: topic for topic in packs.topics()}
+    ready = {topic.id: topic for topic in packs.topics()}
     for day, name in topics.items():
         session.run(
             _PLAN,
             group_row=group_id,
             local_day=day.isoformat(),
             source=name,
-            question=bank[name].question,
-            hint=bank[name].hint,
+            question=ready[name].question,
+            hint=ready[name].hint,
             created_at=micros(now),
         )
 
@@ -135,9 +135,10 @@ def days_of(session: Session, wanted: Sequence[tuple[int, date]], now: datetime)
         known[row.group_id].append(row)
     missing = [pair for pair in wanted if all(row.local_date != pair[1] for row in known[pair[0]])]
     kinds = kinds_of(session, {group_id for group_id, _ in missing})
+    banks = bank.of_groups(session, {group_id for group_id, _ in missing}) if missing else {}
     for group_id, day in missing:
         topic = rules.pick(
-            packs.topics(),
+            banks[group_id],
             group_id=group_id,
             day=day,
             festival=calendar.festival(day),
