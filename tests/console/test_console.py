@@ -144,7 +144,7 @@ def test_search_finds_questions_and_takes_nothing_for_a_pattern(client: TestClie
         answer = client.get("/console/knowledge", params={"q": q}, headers={"hx-request": "true"})
         assert answer.status_code == 200
         assert "<script>alert" not in answer.text
-    assert "没找到" in client.get("/console/knowledge", params={"q": "%%%"}).text
+    assert "没有这样的文档" in client.get("/console/knowledge", params={"q": "%%%"}).text
     assert client.get("/console/knowledge", params={"state": "draft"}).status_code == 200
 
 
