@@ -37,23 +37,23 @@ def _key(secret: bytes) -> bytes:
     return HKDF(SHA256(), 32, salt=b"tuantuan", info=b"second step").derive(secret)
 
 
-def sealed(signer: Signer, person_id: int, secret: str) -> str:
-    """Seal a TOTP secret for a person's row; in another row it does not open."""
+def sealed(signer: Signer, whose: int | str, secret: str) -> str:
+    """Seal a TOTP secret for a person's row, or for a form of his session; anywhere else it does not open."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = os.urandom(_NONCE)
-    body = AESGCM(_key(signer.key)).encrypt(nonce, secret.encode(), str(person_id).encode())
+    body = AESGCM(_key(signer.key)).encrypt(nonce, secret.encode(), str(whose).encode())
     return base64.urlsafe_b64encode(nonce + body).decode()
 
 
-def opened(signer: Signer, person_id: int, text: str) -> str:
-    """Open it; empty if it was sealed by another installation or for another person."""
+def opened(signer: Signer, whose: int | str, text: str) -> str:
+    """Open it; empty if it was sealed by another installation or for something else."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     try:
         raw = base64.urlsafe_b64decode(text)
-        return AESGCM(_key(signer.key)).decrypt(raw[:_NONCE], raw[_NONCE:], str(person_id).encode()).decode()
+        return AESGCM(_key(signer.key)).decrypt(raw[:_NONCE], raw[_NONCE:], str(whose).encode()).decode()
     except (InvalidTag, ValueError):
         return ""
 

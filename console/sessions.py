@@ -155,10 +155,15 @@ def token_in(request: Request, area: Area) -> str:
 
 
 def keep(response: Response, request: Request, area: Area, token: str) -> None:
-    """Put a new session's token into the browser, which also gets a new id: nobody can have planted one."""
+    """Put a new session's token into the browser, which also gets a new id: nobody can have planted one.
+
+    Forms of a page that is made in the same answer already carry the new token.
+    """
     console = request.app.state.console
-    request.state.new_visit = new_visit()
-    _set(response, request, area.cookie, token, int(MOST[area].total_seconds()), https=console.https)
+    visit = request.state.new_visit = new_visit()
+    tokens = {one: token_in(request, one) for one in Area}
+    request.state.visit = _material(visit, [(tokens | {area: token})[one] for one in Area])
+    _set(response, area.cookie, token, int(MOST[area].total_seconds()), https=console.https)
 
 
 def drop(response: Response, request: Request, area: Area) -> None:
@@ -170,7 +175,7 @@ def drop(response: Response, request: Request, area: Area) -> None:
 
 def keep_visit(response: Response, request: Request, visit: str, seconds: int) -> None:
     """Put the browser's id into it."""
-    _set(response, request, VISIT_COOKIE, visit, seconds, https=request.app.state.console.https)
+    _set(response, VISIT_COOKIE, visit, seconds, https=request.app.state.console.https)
 
 
 def visit_in(request: Request) -> str:
@@ -181,11 +186,14 @@ def visit_in(request: Request) -> str:
 
 def form_material(request: Request, visit: str) -> str:
     """Return what a form's token is made of: the browser's id and its sessions."""
-    tokens = [token_in(request, area) for area in Area]
+    return _material(visit, [token_in(request, area) for area in Area])
+
+
+def _material(visit: str, tokens: list[str]) -> str:
     return f"{visit}." + entry.digest("\0".join(tokens)) if any(tokens) else visit
 
 
-def _set(response: Response, _request: Request, name: str, value: str, seconds: int, *, https: bool) -> None:
+def _set(response: Response, name: str, value: str, seconds: int, *, https: bool) -> None:
     response.set_cookie(
         cookie_name(name, https=https), value, max_age=seconds, httponly=True, samesite="lax", secure=https, path="/"
     )

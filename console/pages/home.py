@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
@@ -67,7 +68,7 @@ async def sign_in(request: Request) -> Response:
     if not roles:
         wrong = say("doors.no_role") if tried.person_id else say("doors.wrong")
         return await _login(request, "console", back, 403 if tried.person_id else 401, name=name, error=wrong)
-    response: Response = RedirectResponse(f"/login/code?back={back}" if tried.second else back, 303)
+    response: Response = RedirectResponse(f"/login/code?back={quote(back)}" if tried.second else back, 303)
     area = Area.STEP if tried.second else Area.CONSOLE
     await signing_in.open_session(request, response, area, roles[0], tried.person_id)
     return response

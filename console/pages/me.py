@@ -11,7 +11,6 @@ from console import passwords, second, sessions, signing_in
 from console.auth import Area, Role, Visitor
 from console.policy import ANYBODY_SIGNED_IN, STAFF, Allow, field
 from console.views import Views, say
-from engagement.entry import accounts
 from storage import audit, entry
 from storage.engine import Session
 from storage.entry import Login, WebSession
@@ -126,19 +125,23 @@ async def second_step(request: Request) -> Response:
     return await _second(request)
 
 
-async def _second(request: Request, status: int = 200, error: str = "") -> Response:
+async def _second(request: Request, status: int = 200, error: str = "", pending: str = "") -> Response:
+    """Ask for the password, or show what the phone has to read; what is pending stands in the form alone, sealed."""
     views: Views = request.app.state.views
     visitor: Visitor = request.state.visitor
     login = await request.app.state.console.database.read(lambda s: entry.login_of(s, visitor.person_id))
     if login is None or not login.password:
         return RedirectResponse("/console/me", 303)
-    picture = secret = ""
-    if login.second and login.second_since is None:
-        secret = second.opened(request.app.state.signer, visitor.person_id, login.second)
-        picture = second.picture(second.address(secret, login.name, say(ISSUER))) if secret else ""
+    secret = second.opened(request.app.state.signer, _whose(visitor), pending)
+    picture = second.picture(second.address(secret, login.name, say(ISSUER))) if secret else ""
     must = visitor.role in STAFF and not request.app.state.console.demo and login.second_since is None
-    values = {"login": login, "picture": picture, "secret": secret, "must": must, "error": error}
+    values = {"picture": picture, "secret": secret, "pending": pending, "must": must, "error": error}
     return views.page(request, "me_second.html", status, active="me", heading=say("doors.me_title"), **values)
+
+
+def _whose(visitor: Visitor) -> str:
+    """Return to what a pending secret is bound: the person and this very session."""
+    return f"{visitor.person_id} {visitor.session}"
 
 
 @router.post("/console/me/second", dependencies=[Depends(OPEN)])
@@ -157,18 +160,8 @@ async def begin(request: Request) -> Response:
     if login.second_since is not None and not visitor.strong:
         # A password alone must not be enough to put another phone in the place of the one that is lost or stolen.
         return await _second(request, 403, say("doors.second_ask_admin"))
-    sealed = second.sealed(request.app.state.signer, visitor.person_id, second.new_secret())
-    now = console.clock.now()
-
-    def write(session: Session) -> None:
-        row = session.get_one(Login, visitor.person_id)
-        accounts.forget_second(row)
-        row.second = sealed
-        session.add(row)
-        audit.record(session, at=now, actor_id=visitor.person_id, group_id=None, action="account.second_begun")
-
-    await console.database.write(write)
-    return RedirectResponse("/console/me/second", 303)
+    pending = second.sealed(request.app.state.signer, _whose(visitor), second.new_secret())
+    return await _second(request, pending=pending)
 
 
 @router.post("/console/me/second/confirm", dependencies=[Depends(OPEN)])
@@ -177,18 +170,22 @@ async def confirm(request: Request) -> Response:
     console, signer = request.app.state.console, request.app.state.signer
     visitor: Visitor = request.state.visitor
     views: Views = request.app.state.views
-    code = field(await request.form(), "code")[:20]
+    form = await request.form()
+    pending = field(form, "pending")[:400]
+    secret = second.opened(signer, _whose(visitor), pending)
+    step = second.step_of(secret, field(form, "code")[:20], second.phones_now(console))
+    if not secret:
+        return RedirectResponse("/console/me/second", 303)
+    if not step:
+        return await _second(request, 422, say("doors.code_wrong"), pending)
     now = console.clock.now()
     codes = second.new_codes()
 
     def write(session: Session) -> bool:
         row = entry.login_of(session, visitor.person_id)
-        if row is None or not row.second or row.second_since is not None:
+        if row is None or (row.second_since is not None and not visitor.strong):
             return False
-        step = second.step_of(second.opened(signer, visitor.person_id, row.second), code, second.phones_now(console))
-        if not step:
-            return False
-        row.second_since, row.second_step = now, step
+        row.second, row.second_since, row.second_step = second.sealed(signer, visitor.person_id, secret), now, step
         row.recovery = [second.code_hash(signer, visitor.person_id, one) for one in codes]
         session.add(row)
         session.flush()
@@ -197,9 +194,12 @@ async def confirm(request: Request) -> Response:
         return True
 
     if not await console.database.write(write):
-        return await _second(request, 422, say("doors.code_wrong"))
-    response = views.page(request, "me_codes.html", active="me", heading=say("doors.me_title"), codes=codes)
+        return RedirectResponse("/console/me/second", 303)
+    cookies = Response()
     await signing_in.open_session(
-        request, response, Area.CONSOLE, visitor.role, visitor.person_id, demo=visitor.demo, strong=True
+        request, cookies, Area.CONSOLE, visitor.role, visitor.person_id, demo=visitor.demo, strong=True
     )
-    return response
+    page = views.page(request, "me_codes.html", active="me", heading=say("doors.me_title"), codes=codes)
+    for cookie in cookies.headers.getlist("set-cookie"):
+        page.headers.append("set-cookie", cookie)
+    return page

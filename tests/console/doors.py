@@ -95,7 +95,7 @@ class House:
 
     def with_second(self, name: str, role: str = "staff") -> tuple[int, str, list[str]]:
         """An account with a second step; returns its person, the secret and the recovery codes."""
-        person = self.account(name, role)
+        person = self.account(name, role, "south")
         secret, codes, signer = second.new_secret(), second.new_codes(), Signer(SECRET)
 
         def write(session: Session) -> None:

@@ -12,11 +12,11 @@ import pytest
 from sqlmodel import select
 
 from console import limits, passwords, second, sessions
-from console.auth import Area, Signer
+from console.auth import Area, Role, Signer
 from engagement.entry import accounts
 from storage.engine import Session
 from storage.entry import Login, SignInFailure
-from tests.console.doors import NOW, PASSWORD, SECRET, House, sign_in, token
+from tests.console.doors import CSRF, NOW, PASSWORD, SECRET, House, come_as, sign_in, token
 
 
 def test_a_manager_comes_in_by_a_password(house: House) -> None:
@@ -46,21 +46,31 @@ def test_staff_set_a_second_step_up_before_anything_opens(house: House) -> None:
     assert sign_in(client, "wang").status_code == 303
     for path in ("/console", "/console/knowledge"):
         assert client.get(path).headers["location"] == "/console/me/second"
-    answer = client.post("/console/me/second", data={"csrf": token(client, "/console/me/second"), "password": PASSWORD})
-    assert answer.status_code == 303
-    page = client.get("/console/me/second").text
+    data = {"csrf": token(client, "/console/me/second"), "password": PASSWORD}
+    page = client.post("/console/me/second", data=data).text
     assert "data:image/svg+xml;base64," in page
     grouped = re.search(r"(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}", page)
+    pending = re.search(r'name="pending" value="([^"]+)"', page)
     assert grouped is not None
+    assert pending is not None
     shown = grouped.group().replace(" ", "")
-    csrf = token(client, "/console/me/second")
-    assert client.post("/console/me/second/confirm", data={"csrf": csrf, "code": "000000"}).status_code == 422
+    assert shown not in pending.group(1)
+    form = {"csrf": token(client, "/console/me/second"), "pending": pending.group(1)}
+    assert client.post("/console/me/second/confirm", data={**form, "code": "000000"}).status_code == 422
     code = house.code(shown)
-    done = client.post("/console/me/second/confirm", data={"csrf": csrf, "code": code})
+    for forged in ("", "rubbish", second.sealed(Signer(SECRET), person, shown)):
+        answer = client.post("/console/me/second/confirm", data={**form, "pending": forged, "code": code})
+        assert answer.status_code == 303
+    assert house.database.read_now(lambda s: s.get_one(Login, person)).second == ""
+    done = client.post("/console/me/second/confirm", data={**form, "code": code})
     codes = re.findall(r"<li>([a-z0-9]{5}-[a-z0-9]{5})</li>", done.text)
     assert (done.status_code, len(set(codes))) == (200, 10)
     assert "/login" not in client.get("/console").headers.get("location", "")
+    fresh = CSRF.search(done.text)
+    assert fresh is not None
+    assert client.post("/large", data={"csrf": fresh.group(1)}).status_code == 303
     row = house.database.read_now(lambda s: s.get_one(Login, person))
+    assert row.second
     assert shown not in row.second
     assert not set(codes) & set(row.recovery or [])
     # A code that was used once opens nothing more, also at the sign-in.
@@ -86,6 +96,19 @@ def test_a_code_works_once_and_the_neighbouring_steps_too(house: House) -> None:
             "/login/code", data={"csrf": token(client, "/login/code"), "code": f" {code[:3]} {code[3:]}"}
         )
         assert (answer.status_code == 303) == fits, moved
+
+
+def test_another_phone_is_set_up_with_the_old_one_only(house: House) -> None:
+    """A password alone puts no other phone in the place of a lost one; until the new one is confirmed the old counts."""
+    person, _, _ = house.with_second("wang", "manager")
+    before = house.database.read_now(lambda s: s.get_one(Login, person)).second
+    for strong, status in ((False, 403), (True, 200)):
+        client = house.browser()
+        come_as(client, house.database, Role.MANAGER, person, strong=strong)
+        data = {"csrf": token(client, "/console/me/second"), "password": PASSWORD}
+        assert client.post("/console/me/second", data=data).status_code == status
+        assert client.post("/console/me/second", data={**data, "password": "wrong"}).status_code == 422
+    assert house.database.read_now(lambda s: s.get_one(Login, person)).second == before
 
 
 def test_the_step_alone_opens_nothing_and_ends(house: House) -> None:
