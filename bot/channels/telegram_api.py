@@ -131,8 +131,9 @@ def _nothing_sent(error: TelegramError) -> bool:
     Either the connection failed before a byte of it left, or the server answered that it failed (500, 502, 503); a gateway
     that gave up waiting (504) knows nothing.
     """
-    import httpx
+    from bot.channels.telegram_connections import was_never_sent
 
-    if isinstance(error.__cause__, httpx.HTTPError):
-        return isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    never = was_never_sent(error.__cause__)
+    if never is not None:
+        return never
     return "504" not in error.message and "gateway timeout" not in error.message.lower()
