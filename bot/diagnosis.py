@@ -53,6 +53,8 @@ def examine(directory: Path, settings: Settings) -> list[str]:
     place = directory if directory.exists() else directory.absolute().parent
     if not os.access(place, os.W_OK):
         found.append(texts().fill("doctor.not_writable", {"path": place}))
+    if settings.mode is Mode.PRODUCTION and not settings.web.public_url.startswith("https://"):
+        found.append(texts().raw("doctor.no_public_url"))
     if settings.llm.base_url and not settings.llm.model:
         found.append(texts().raw("doctor.no_model_name"))
     if settings.speech.base_url and not settings.speech.model:

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from bot.main import Program
-from bot.settings import Mode
+from bot.settings import Mode, is_loopback
 from engagement.clocks import SetClock, ShiftedClock, SystemClock
 from engagement.errors import Refusal
 from engagement.kernel import Kind, Outgoing, Place
@@ -66,6 +66,10 @@ class Pages:
         from console.app import Console, create_app
 
         program, settings = self.program, self.program.settings
+        if settings.mode is Mode.LOCAL and self.web and not program.dispatcher.pages:
+            # Who tries the product on his own machine gets links that open there.
+            here = settings.web.host if is_loopback(f"http://{settings.web.host}") else "127.0.0.1"
+            program.dispatcher.pages = f"http://{here}:{settings.web.port}"
         found: list[BaseRoute] = [] if self.simulator is None else self.simulator.routes()
         from starlette.routing import Mount
 

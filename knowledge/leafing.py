@@ -268,11 +268,16 @@ def leaf(
         select(Phrasing).where(col(Phrasing.chunk_id).in_([row.id for row in rows])).order_by(col(Phrasing.id))
     ):
         asked[one.chunk_id].append({"kind": one.kind, "text": one.text})
-    told = listings.findings(session, shown)
+    told = _told(session, shown, {row.id or 0: row.entry for row in rows})
     by_entry: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for warning in told:
         if warning["entry"] is not None:
             by_entry[warning["entry"]].append(warning)
+    counted = session.execute(
+        select(Finding.severity, func.count())
+        .where(Finding.version_id == shown.id, col(Finding.accepted_at).is_(None))
+        .group_by(col(Finding.severity))
+    ).all()
     versions = lifecycle.versions(session, identity)
     newest = versions[-1]
     return {
@@ -286,7 +291,7 @@ def leaf(
         "total": total,
         "start": start,
         "findings": told,
-        "open": sum(not one["accepted"] for one in told),
+        "open": {str(severity): int(count) for severity, count in counted},
         "chunks": [
             {
                 "entry": row.entry,
@@ -303,6 +308,33 @@ def leaf(
             for row in rows
         ],
     }
+
+
+def _told(session: Session, shown: DocumentVersion, entries: dict[int, str]) -> list[dict[str, Any]]:
+    """What was found in some chunks of a version, and what was found in none; the gravest first."""
+    here = session.exec(
+        select(Finding).where(col(Finding.chunk_id).in_(list(entries))).order_by(col(Finding.id)).limit(NAMES * CHUNKS)
+    ).all()
+    loose = session.exec(
+        select(Finding)
+        .where(Finding.version_id == shown.id, col(Finding.chunk_id).is_(None))
+        .order_by(col(Finding.id))
+        .limit(NAMES)
+    ).all()
+    grave = ("block", "warn", "note")
+    return [
+        {
+            "id": one.id,
+            "kind": one.kind,
+            "severity": one.severity,
+            "entry": entries.get(one.chunk_id or 0),
+            "locator": one.locator,
+            "excerpt": one.excerpt,
+            "accepted": one.accepted_at is not None,
+            "accepted_by": one.accepted_by,
+        }
+        for one in sorted((*loose, *here), key=lambda one: grave.index(one.severity))
+    ]
 
 
 def thumbs(session: Session, identity: int, now: datetime, zone: str = days.ZONE) -> dict[str, Any]:

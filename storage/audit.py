@@ -24,8 +24,8 @@ class AuditRow(SQLModel, table=True):
 
     __tablename__ = "audit"
     id: int | None = pk()
-    at: datetime = utc()
-    actor_id: int | None = Field(default=None, nullable=True, sa_type=BigInt)
+    at: datetime = utc(index=True)
+    actor_id: int | None = Field(default=None, nullable=True, sa_type=BigInt, index=True)
     group_id: int | None = Field(default=None, nullable=True, sa_type=BigInt)
     action: str = Field(max_length=40)
     details: str = Field(default="{}", max_length=1000)

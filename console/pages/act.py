@@ -74,16 +74,18 @@ def answer(request: Request, said: Said, area: str, group_id: int, back: str) ->
         group_id=group_id,
         post=f"{area}/act",
         back=local_path(back, area),
-        active="",
+        frame="shell.html" if area == "/console" else "h5_shell.html",
+        heading=say("act.title"),
         abouts=[subjects.seal(visitor.person_id, line.about) for line in said.lines],
-        files=[None if line.document is None else _download(line.document[1]) for line in said.lines],
+        files=[None if line.document is None else download(line.document[1]) for line in said.lines],
     )
     if beside and said.went_well:
         response.headers["HX-Trigger"] = ACTED
     return response
 
 
-def _download(text: str) -> str:
+def download(text: str) -> str:
+    """Return a link that holds a text as a file."""
     return "data:text/plain;charset=utf-8;base64," + base64.b64encode(text.encode()).decode()
 
 

@@ -116,7 +116,7 @@ async def wall(request: Request, month: str = "", region: str = "", form: str = 
         "shown_day": words.day,
         "plan_state": plan_state,
     }
-    grid = request.headers.get("hx-target") == "wall"
+    grid = request.headers.get("hx-target", "").endswith("wall")
     return views.page(request, "calendar_wall.html" if grid else "calendar.html", active="calendar", **values)
 
 
@@ -257,6 +257,7 @@ async def one_day(request: Request, day: str, region: str = "", form: str = "", 
         active="calendar",
         heading=words.day(shown),
         day=shown,
+        named=words.day(shown),
         festival=festival_name(shown),
         items=items,
         groups=groups,

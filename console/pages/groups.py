@@ -227,13 +227,12 @@ def _new(session: Session, group_id: int, today: date, now: datetime) -> list[Ne
 def _silent(session: Session, group_id: int, today: date) -> tuple[list[Neighbour], int, int]:
     """Return who was not seen for two weeks (the latest first), how many, and how many never agreed to be recorded."""
     here = (col(Member.group_id) == group_id, col(Member.left_at).is_(None), col(Member.role) == "member")
-    agreed = (
-        col(Member.person_id).in_(select(Consent.person_id).where(col(Consent.withdrawn_at).is_(None))),
-        col(Member.account_id).is_not(None),
-    )
+    agreed = (col(Consent.withdrawn_at).is_(None), col(Member.account_id).is_not(None))
     since = col(Member.last_seen) <= members_rules.silent_before(today)
+    consent = col(Consent.person_id) == col(Member.person_id)
     rows = session.exec(
         select(Member)
+        .join(Consent, consent)
         .where(*here, *agreed, since, Member.name != "")
         .order_by(col(Member.last_seen).desc(), col(Member.id))
         .limit(LISTED)
@@ -241,5 +240,6 @@ def _silent(session: Session, group_id: int, today: date) -> tuple[list[Neighbou
     found = [Neighbour(one.name, (today - one.last_seen).days if one.last_seen else 0) for one in rows]
     counting = select(func.count()).select_from(Member)
     everybody = int(session.exec(counting.where(*here)).one())
-    known = int(session.exec(counting.where(*here, *agreed)).one())
-    return found, int(session.exec(counting.where(*here, *agreed, since)).one()), everybody - known
+    known = int(session.exec(counting.join(Consent, consent).where(*here, *agreed)).one())
+    gone = int(session.exec(counting.join(Consent, consent).where(*here, *agreed, since)).one())
+    return found, gone, everybody - known

@@ -66,8 +66,11 @@ def _shown(request: Request, found: Board) -> dict[str, object]:
     now = request.app.state.console.clock.now()
     most = max(found.minutes, default=0)
     bars = [(place * 10, round(_HEIGHT * count / most)) for place, count in enumerate(found.minutes) if count]
+    loud = [one for one in found.campaigns if one.waiting or one.count("sent", "failed", "unknown")]
     return {
         "board": found,
+        "loud": loud,
+        "quiet": [one for one in found.campaigns if one not in loud],
         "rest": rest_words(found.rest),
         "bars": bars,
         "most": most,
@@ -126,7 +129,9 @@ async def move(request: Request) -> Response:
     try:
         await console.pushing.move(key, how, visitor.person_id)
     except Unfit as unfit:
-        return await _page(request, toast=unfit.said, tone="warning", status=409)
+        if not request.headers.get("hx-request"):
+            return await _page(request, toast=unfit.said, tone="warning", status=409)
+        # The board shows how it stands.
     if request.headers.get("hx-request"):
         return await figures(request)
     return RedirectResponse(f"/console/pushes?done={how}", 303)

@@ -67,8 +67,9 @@
     focused = chip.dataset.beat;
     send(chip, day.toISOString().slice(0, 10));
   });
-  document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.target === wall && focused) wall.querySelector(`[data-beat="${focused}"]`)?.focus();
-    if (event.target.id === "day-box" && !dialog.open) dialog.showModal();
+  document.addEventListener("htmx:after:swap", (event) => {
+    const target = event.detail?.ctx?.target ?? event.target;
+    if (target === wall && focused) wall.querySelector(`[data-beat="${focused}"]`)?.focus();
+    if (target.id === "day-box" && !dialog.open) dialog.showModal();
   });
 })();

@@ -102,7 +102,7 @@
   });
   document.addEventListener("htmx:error", () => toast(words.lost, "error"));
   // What a form in a dialog brought stands in a note, which the dialog would cover. Done: the next one begins empty.
-  document.addEventListener("htmx:after:request", (event) => event.target.closest?.("dialog[open]")?.close());
+  document.addEventListener("htmx:after:request", (event) => event.target.closest?.("dialog[open]:not([data-stays])")?.close());
   document.addEventListener("acted", (event) => event.target.closest?.("dialog")?.querySelector("form[hx-post]")?.reset());
 
   // ---------------------------------------------------------------- files

@@ -56,7 +56,9 @@
     });
   }
 
-  form.addEventListener("submit", async (event) => {
+  // Before any other listener: the form is not sent, and stays as it is for the next files.
+  window.addEventListener("submit", async (event) => {
+    if (event.target !== form) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     const files = [...input.files];
@@ -73,5 +75,5 @@
     for (const file of files) whole = (await send(file)) && whole;
     form.querySelector("button").disabled = false;
     if (whole) input.value = "";
-  });
+  }, true);
 })();

@@ -5,7 +5,7 @@ Source: F27-F31.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,6 +13,7 @@ from sqlalchemy import exists, select
 from sqlmodel import col
 
 from engagement.campaigns.tables import Beat, Plan
+from prompts import packs
 from storage.campaigns import Campaign, Fire
 from storage.engine import Session
 
@@ -99,7 +100,7 @@ def between(session: Session, first: date, last: date, wish: Wish) -> tuple[list
             wanted = wanted.where(begun if wish.state == "running" else ~begun)
     rows = session.execute(wanted.limit(MOST_PLANS + 1)).all()
     more, rows = len(rows) > MOST_PLANS, rows[:MOST_PLANS]
-    spoken = _spoken(session, [plan.id or 0 for plan, _, _ in rows])
+    spoken = _spoken(session, {plan.id or 0: plan.name for plan, _, _ in rows})
     bars = [
         Bar(
             plan.id or 0,
@@ -125,7 +126,12 @@ def state_of(stage: str, state: str | None, *, begun: bool) -> str:
     return state if state != "running" else "running" if begun else "approved"
 
 
-def _spoken(session: Session, plans: Sequence[int]) -> dict[int, list[Spoken]]:
+def _title(text: str, day: date, name: str) -> str:
+    """Fill in what a title may name; as it is written where that is not known before the day."""
+    return "".join(packs.fill(text, {"year": day.year, "month": day.month, "name": name})) or text
+
+
+def _spoken(session: Session, plans: Mapping[int, str]) -> dict[int, list[Spoken]]:
     found: dict[int, list[Spoken]] = {}
     numbers: dict[int, int] = {}
     wanted = (
@@ -139,10 +145,12 @@ def _spoken(session: Session, plans: Sequence[int]) -> dict[int, list[Spoken]]:
             col(Beat.poster),
             col(Beat.peak),
         )
-        .where(col(Beat.plan_id).in_(plans))
+        .where(col(Beat.plan_id).in_(list(plans)))
         .order_by(col(Beat.plan_id), col(Beat.local_day))
     )
     for plan, beat, day, minute, phase, title, poster, peak in session.execute(wanted):
         numbers[plan] = numbers.get(plan, 0) + 1
-        found.setdefault(plan, []).append(Spoken(beat, numbers[plan], day, minute, phase, title, poster, peak == day))
+        found.setdefault(plan, []).append(
+            Spoken(beat, numbers[plan], day, minute, phase, _title(title, day, plans[plan]), poster, peak == day)
+        )
     return found

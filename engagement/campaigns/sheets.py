@@ -190,10 +190,19 @@ def is_scope(session: Session, scope: str) -> bool:
     return fits and scope in charge.names(session, [scope])
 
 
+_ON_PAGES = {
+    "campaigns.word_empty": "campaigns.page_empty",
+    "campaigns.word_long": "campaigns.page_long",
+    "campaigns.word_unknown": "campaigns.page_unknown",
+    "campaigns.second_person": "campaigns.page_second",
+}
+"""What a chat says with its way on → what a page says, where the way on is before one's eyes."""
+
+
 def told(no: Refusal) -> str:
     """Put a refusal of the calendar into plain words for a page."""
     values = {name: words.joined(one) if isinstance(one, list) else one for name, one in no.values.items()}
-    return texts().fill(no.key, values).replace("**", "")
+    return texts().fill(_ON_PAGES.get(no.key, no.key), values).replace("**", "")
 
 
 def beat_titles(session: Session, beat_ids: Collection[int]) -> Mapping[int, tuple[int, str, str, str]]:

@@ -86,6 +86,7 @@ def reset(session: Session, person: int, now: datetime, *, by: int | None, secon
         forget_second(login)
     session.add(login)
     session.flush()
+    entry.drop_links(session, person)
     entry.end_sessions(session, person)
     _note(session, now, by, "account.reset", person, second=int(second))
     return entry.make_link(session, "reset", person, now, path="/console")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select
 
 from engagement import calendar
 from engagement.feature import GroupView
@@ -91,14 +91,12 @@ def days(session: Session, groups: Sequence[GroupView], now: datetime, kinds: Se
     ):
         found[group_id].open, found[group_id].oldest = count, oldest
     pairs = sorted(today.items())
-    for group_id, unasked in session.execute(
-        select(_D.c.group_id, _D.c.unasked).where(tuple_(_D.c.group_id, _D.c.local_date).in_(pairs))
-    ):
+    for group_id, unasked in session.execute(select(_D.c.group_id, _D.c.unasked).where(_on(_D, pairs))):
         found[group_id].unasked = unasked
     for group_id, kind, sent_at in session.execute(
         select(_DL.c.group_id, _C.c.kind, _DL.c.sent_at)
         .select_from(_DL.join(_C, _C.c.id == _DL.c.campaign_id))
-        .where(tuple_(_DL.c.group_id, _DL.c.local_date).in_(pairs), _DL.c.recipient == 0, _DL.c.state == "sent")
+        .where(_on(_DL, pairs), _DL.c.recipient == 0, _DL.c.state == "sent")
         .order_by(_DL.c.sent_at)
     ):
         day = found[group_id]
@@ -108,12 +106,20 @@ def days(session: Session, groups: Sequence[GroupView], now: datetime, kinds: Se
     return found
 
 
+def _on(table: Table, pairs: Sequence[tuple[int, date]]) -> ColumnElement[bool]:
+    """Return the condition on rows of groups' days; by day, since SQLite finds pairs of values by no index."""
+    by_day: dict[date, list[int]] = {}
+    for group, day in pairs:
+        by_day.setdefault(day, []).append(group)
+    return or_(*(and_(table.c.local_date == day, table.c.group_id.in_(groups)) for day, groups in by_day.items()))
+
+
 def _earned(session: Session, found: Mapping[int, Day], today: Mapping[int, date]) -> None:
     both = [(group, day) for group, day in today.items()]
     both += [(group, day - timedelta(days=1)) for group, day in today.items()]
     for group_id, local_date, kind, members in session.execute(
         select(_E.c.group_id, _E.c.local_date, _E.c.kind, func.count(_E.c.member_id.distinct()))
-        .where(tuple_(_E.c.group_id, _E.c.local_date).in_(both), _E.c.kind.in_(_EARNED), _E.c.amount > 0)
+        .where(_on(_E, both), _E.c.kind.in_(_EARNED), _E.c.amount > 0)
         .group_by(_E.c.group_id, _E.c.local_date, _E.c.kind)
     ):
         day = found[group_id]

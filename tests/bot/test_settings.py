@@ -166,9 +166,10 @@ def test_what_is_wrong_and_how_to_mend_it(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("BOT_LLM__BASE_URL", "http://127.0.0.1:1/v1")
     monkeypatch.setenv("BOT_MODE", "production")
     code, said = doctor(tmp_path)
-    assert (code, said["ok"], len(said["findings"])) == (1, False, 2)
+    assert (code, said["ok"], len(said["findings"])) == (1, False, 3)
     assert "BOT_WEB__SECRET" in said["findings"][0]
-    assert "BOT_LLM__MODEL" in said["findings"][1]
+    assert "BOT_WEB__PUBLIC_URL" in said["findings"][1]
+    assert "BOT_LLM__MODEL" in said["findings"][2]
 
 
 def test_a_directory_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,3 +81,14 @@ def test_the_pages_know_their_address_and_the_phones_clock(data_dir: Path) -> No
     finally:
         simulator.close()
         program.close()
+
+
+def test_on_ones_own_machine_links_open_without_a_setting(data_dir: Path) -> None:
+    program, simulator = open_simulator(data_dir, SetClock(MORNING))
+    try:
+        app: Any = Pages(program, sim=False, web=True).routes()[-1].app  # type: ignore[attr-defined]
+        assert program.dispatcher.pages == f"http://127.0.0.1:{program.settings.web.port}"
+        assert app.state.console.public_url == ""
+    finally:
+        simulator.close()
+        program.close()

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser.house import House, furnished
 from tests.browser.serving import FLAGS, SIZES, served
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 
 @pytest.fixture(scope="session")
 def address(chromium_path: str) -> Iterator[str]:
-    """A fresh installation with its sample community, as `make run` starts it."""
+    """A fresh installation with its sample community, as `make run` starts it; or the one that TUANTUAN_SERVED names."""
     assert chromium_path
+    if running := os.environ.get("TUANTUAN_SERVED"):
+        yield running
+        return
     with served() as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def house(address: str) -> House:
+    """The same, with what pages need to show something, and the sample doors."""
+    return furnished(address)
 
 
 @pytest.fixture(scope="module")
@@ -57,4 +68,49 @@ def open_page(browser: Browser) -> Iterator[Callable[[str], Page]]:
     yield make
     for context in contexts:
         context.close()
+    assert not wrong
+
+
+@pytest.fixture(scope="module")
+def rooms(browser: Browser) -> Iterator[dict[tuple[str, str], BrowserContext]]:
+    """Contexts by (who, size), made when first asked for and kept for the module."""
+    found: dict[tuple[str, str], BrowserContext] = {}
+    yield found
+    for context in found.values():
+        context.close()
+
+
+@pytest.fixture
+def visit(
+    browser: Browser, rooms: dict[tuple[str, str], BrowserContext], house: House
+) -> Iterator[Callable[[str, str], Page]]:
+    """Opens an empty page of somebody who is signed in, at a size; at the end there must have been no error, as above."""
+    wrong: list[str] = []
+    pages: list[Page] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        # Chromium notes every answer above 399; a refusal (409) and a page that is gone (410) are words for people.
+        if message.type in ("error", "warning") and not any(f"{code}" in message.text for code in (409, 410)):
+            wrong.append(f"{message.text} ({message.page.url if message.page else ''})")
+
+    def open_as(who: str, size: str) -> Page:
+        if (who, size) not in rooms:
+            width, height = SIZES[size]
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, locale="zh-CN", base_url=house.address
+            )
+            cookies = house.cookies(who).items()
+            context.add_cookies([{"name": name, "value": value, "url": house.address} for name, value in cookies])
+            context.set_default_timeout(10_000)
+            rooms[who, size] = context
+        page = rooms[who, size].new_page()
+        page.on("console", heard)
+        page.on("pageerror", lambda error: wrong.append(f"{error} ({page.url})"))
+        page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
+        pages.append(page)
+        return page
+
+    yield open_as
+    for page in pages:
+        page.close()
     assert not wrong

@@ -301,7 +301,7 @@ def test_words_are_judged_as_they_are_typed(client: TestClient, program: Program
     path = f"/console/calendar/{one.id}/check"
     assert "还能写 178 个字" in post(client, path, check="text", text="好的").text  # type: ignore[attr-defined]
     assert "多了 20 个字" in post(client, path, check="text", text="字" * 200).text  # type: ignore[attr-defined]
-    assert "我不认识" in post(client, path, check="text", text="你好 {nobody}").text  # type: ignore[attr-defined]
+    assert "没有 {nobody} 这个变量" in post(client, path, check="text", text="你好 {nobody}").text  # type: ignore[attr-defined]
     assert "广告法" in post(client, path, check="text", text="国家级的好橙子").text  # type: ignore[attr-defined]
     assert "&lt;script" in post(client, path, check="other", other="{<script>}").text  # type: ignore[attr-defined]
 
@@ -334,6 +334,12 @@ def test_a_day_says_what_goes_out(client: TestClient, program: Program) -> None:
     one, days = movable(program)
     page = client.get(f"/console/calendar/days/{days[0].local_day.isoformat()}")
     assert one.name in page.text
+    beside = client.get(f"/console/calendar/days/{days[0].local_day.isoformat()}", headers={"hx-request": "true"})
+    assert one.name in beside.text
+    assert "<html" not in beside.text
+    wall = client.get("/console/calendar?month=2026-12", headers={"hx-request": "true", "hx-target": "div#wall"})
+    assert "data-beat=" in wall.text
+    assert "<html" not in wall.text
     whole = client.get(f"/console/calendar/days/{days[0].local_day.isoformat()}/group?group=1")
     assert whole.status_code == 200
     assert "07:30" in whole.text

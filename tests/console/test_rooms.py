@@ -24,7 +24,7 @@ from engagement.clocks import SetClock
 from knowledge import ingest
 from storage.audit import AuditRow
 from storage.documents import Question
-from storage.groups import Group, Member
+from storage.groups import Group, Identity, Member
 from storage.ledger import Entry
 from tests.bot.channels.test_sim import open_simulator
 
@@ -270,6 +270,29 @@ def test_without_script_it_is_a_page_with_a_way_back(client: TestClient, program
     assert "<h1" in page
     assert "elsewhere" not in page
     assert 'href="/console"' in page
+
+
+def test_a_neighbour_acts_on_her_own_pages(client: TestClient, program: Program) -> None:
+    person = program.database.read_now(
+        lambda s: s.exec(select(Identity.person_id).where(Identity.external_id == "xiaoman")).one()
+    )
+    client.post("/demo/resident", data={"csrf": token(client), "person": str(person)})
+    form = {"csrf": token(client, "/h5"), "say": "积分", "key": "h5", "back": "/h5"}
+    page = client.post("/h5/act", data={**form, "group": str(group_of(program))})
+    assert page.status_code == 200
+    assert "积分" in page.text
+    assert len(re.findall("<h1", page.text)) == 1
+    beside = client.post(
+        "/h5/act", data={**form, "key": "2", "group": str(group_of(program))}, headers={"hx-request": "true"}
+    )
+    assert "<html" not in beside.text
+    assert beside.headers.get("hx-trigger") == "acted", beside.text
+    assert "不归你管" in client.post("/h5/act", data={**form, "key": "3", "group": str(foreign(program))}).text
+    refused = client.post(
+        "/h5/act", data={**form, "say": "加分 王姐 5 帮忙", "key": "4", "group": str(group_of(program))}
+    )
+    assert "团长" in refused.text
+    assert client.post("/console/act", data=form).status_code in (303, 403)
 
 
 def test_a_form_without_its_token_does_nothing(client: TestClient, program: Program) -> None:

@@ -88,10 +88,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index(op.f("ix_sign_in_failure_last_at"), "sign_in_failure", ["last_at"], unique=False)
+    # The trail is searched by day and by person, among millions of rows.
+    op.create_index(op.f("ix_audit_at"), "audit", ["at"], unique=False)
+    op.create_index(op.f("ix_audit_actor_id"), "audit", ["actor_id"], unique=False)
 
 
 def downgrade() -> None:
     """Take back."""
+    op.drop_index(op.f("ix_audit_actor_id"), table_name="audit")
+    op.drop_index(op.f("ix_audit_at"), table_name="audit")
     op.drop_table("sign_in_failure")
     op.drop_table("entry_link")
     op.drop_table("web_session")

@@ -1,0 +1,165 @@
+"""Every page that there is: none forgotten, each within reach of everybody (axe), light on the way, without an error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser import pages
+from tests.browser.house import WHO, House
+from tests.browser.pages import Sample
+from tests.browser.serving import SIZES
+from tests.tools import roles
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Response
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
+Visit = Callable[[str, str], "Page"]
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+SERIOUS = {"serious", "critical"}
+LIGHTEST, LIGHT = 60 * 1024, 300 * 1024
+"""Bytes over the wire: the first page of somebody with a phone, and any other."""
+FIRST = {"/", "/login", "/login?to=h5&back=/h5", "/h5"}
+
+PAGES = list(pages.samples("page"))
+LARGE = [sample for sample in PAGES if sample.large]
+
+
+def names(sample: Sample) -> str:
+    return sample.name
+
+
+# ---------------------------------------------------------------- none is forgotten
+
+
+def test_every_route_has_a_sample() -> None:
+    """If this fails, a page was added: give it a line in tests/browser/pages.py."""
+    assert set(pages.routes()) - set(pages.SAMPLES) == set()
+
+
+def test_a_sample_is_looked_at_by_somebody_who_may() -> None:
+    may = {path: {role.value for role in policy.roles} for method, path, policy in roles.routes() if method == "GET"}
+    for path, found in pages.SAMPLES.items():
+        for sample in found:
+            assert not sample.who or sample.who in WHO
+            if path in may:
+                assert (sample.who in may[path]) if may[path] else not sample.who, path
+
+
+def test_samples_answer_as_they_say(house: House) -> None:
+    wrong: list[tuple[str, int | str]] = []
+    for sample in pages.samples():
+        with house.client(sample.who) as client:
+            answer = client.get(sample.filled(house.world).address)
+        if answer.status_code != sample.status:
+            wrong.append((sample.name, answer.status_code))
+        if sample.kind == "page" and "<h1" not in answer.text and sample.address != "/sim":
+            wrong.append((sample.name, "no h1"))
+    assert not wrong
+
+
+# ---------------------------------------------------------------- within everybody's reach
+
+
+def complaints(page: Page, *, contrast_only: bool = False) -> list[str]:
+    """What axe finds on a page as it is shown now: rule, and the first elements."""
+    chosen = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if contrast_only else {}
+    options = json.dumps({"resultTypes": ["violations"], "iframes": False, **chosen})
+    found: list[dict[str, Any]] = page.evaluate(f"axe.run(document, {options}).then((found) => found.violations)")
+    return [
+        f"{one['id']}: {[node['target'] for node in one['nodes']][:3]} {one['nodes'][0]['failureSummary'][:300]}"
+        for one in found
+        if one["impact"] in SERIOUS
+    ]
+
+
+def shown(page: Page, size: str, scheme: Any) -> None:
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+
+
+def looked_at(page: Page, sample: Sample) -> None:
+    """Open a page and hand it the ruler, which the page's own policy would not load."""
+    page.goto(sample.address)
+    page.wait_for_load_state("load")
+    page.evaluate(AXE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("sample", PAGES, ids=names)
+def test_a_page_is_within_reach(visit: Visit, house: House, sample: Sample) -> None:
+    """At the size of a phone and of a desktop; by day and, as to its colours, by night."""
+    page = visit(sample.who, "desktop")
+    shown(page, "desktop", "light")
+    looked_at(page, sample.filled(house.world))
+    found = {}
+    for size in ("desktop", "phone"):
+        for scheme in ("light", "dark"):
+            shown(page, size, scheme)
+            found[size, scheme] = complaints(page, contrast_only=scheme == "dark")
+            extra = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if extra > 0:
+                found[size, scheme].append(f"{extra} pixels wider than the screen")
+    assert {where: lines for where, lines in found.items() if lines} == {}
+
+
+def test_large_type_is_within_reach(visit: Visit, house: House) -> None:
+    found = {}
+    for sample in LARGE:
+        page = visit(sample.who, "phone")
+        cookie = {"name": "tt_large", "value": "1", "url": house.address}
+        page.context.add_cookies([cookie])  # type: ignore[list-item]
+        shown(page, "phone", "light")
+        looked_at(page, sample.filled(house.world))
+        assert "large" in (page.locator("html").get_attribute("class") or "")
+        lines = complaints(page)
+        extra = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        found[sample.name] = [*lines, *([f"{extra} pixels wider than the screen"] if extra > 0 else [])]
+        page.context.clear_cookies(name="tt_large")
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def test_the_ruler_notices_what_is_wrong(visit: Visit, house: House) -> None:
+    page = visit("", "phone")
+    looked_at(page, Sample("/login"))
+    page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('beforeend', '<input><img src=\"/static/logo.svg\">')"
+    )
+    assert [line.partition(":")[0] for line in complaints(page)] == ["image-alt", "label"]
+
+
+# ---------------------------------------------------------------- light on the way
+
+
+def weighed(page: Page, address: str) -> int:
+    """Bytes of a page and of all it loads, as they come over the wire, with nothing kept from before."""
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - a builtin cannot be marked
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    total = 0
+    for answer in answers:
+        answer.finished()
+        sizes = answer.request.sizes()
+        total += sizes["responseBodySize"] + sizes["responseHeadersSize"]
+    return total
+
+
+def test_every_page_is_light(browser: Any, house: House) -> None:
+    heavy = {}
+    for sample in PAGES:
+        context = browser.new_context(viewport={"width": 390, "height": 844}, service_workers="block")
+        cookies = house.cookies(sample.who).items()
+        context.add_cookies([{"name": name, "value": value, "url": house.address} for name, value in cookies])
+        weight = weighed(context.new_page(), house.address + sample.filled(house.world).address)
+        context.close()
+        print(f"{weight / 1024:7.1f} KB  {sample.name}")
+        if weight > (LIGHTEST if sample.address in FIRST else LIGHT):
+            heavy[sample.name] = weight
+    assert not heavy
