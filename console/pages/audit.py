@@ -21,6 +21,7 @@ from console.pages.home import ZONE
 from console.policy import ADMIN, Allow
 from console.views import Views
 from engagement import calendar
+from prompts.loader import texts
 from storage import audit
 from storage.audit import AuditRow
 from storage.engine import Session
@@ -30,6 +31,8 @@ router = APIRouter()
 PAGE = 50
 MOST_EXPORTED = 20_000
 _MOST_NUMBER = 10**15
+_ABOUT = "console_doors.did_"
+_KNOWN = frozenset(key for key in texts().keys() if key.startswith(_ABOUT))  # noqa: SIM118
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,15 @@ def wanted_of(day: str, person: str, action: str, before: str) -> Wanted:
     return Wanted(on, _number(person), action.strip()[:40], _number(before))
 
 
+def about(action: str) -> str:
+    """Say in a word or two what kind of act it was; empty for a kind that has no word yet."""
+    kind, _, act = action.partition(".")
+    if f"{_ABOUT}{kind}" not in _KNOWN:
+        return ""
+    what = texts().raw(f"{_ABOUT}{kind}")
+    return texts().fill(f"{_ABOUT}{act}", {"what": what}) if act in ("viewed", "exported") else what
+
+
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and 0 < int(text[:16]) < _MOST_NUMBER else None
 
@@ -75,7 +87,9 @@ async def trail(
         request,
         "audit.html",
         active="audit",
-        rows=[(row, json.loads(row.details), names.get(row.actor_id or 0, "")) for row in rows[:PAGE]],
+        rows=[
+            (row, json.loads(row.details), names.get(row.actor_id or 0, ""), about(row.action)) for row in rows[:PAGE]
+        ],
         wanted=wanted,
         more=more,
         chain=chain,
