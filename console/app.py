@@ -28,6 +28,13 @@ from console.pages import (
     gaps,
     golden,
     groups,
+    h5,
+    h5_ask,
+    h5_family,
+    h5_mine,
+    h5_month,
+    h5_open,
+    h5_points,
     home,
     knowledge,
     knowledge_do,
@@ -38,7 +45,6 @@ from console.pages import (
     me,
     mine,
     planning,
-    resident,
     settings,
     today,
 )
@@ -117,7 +123,9 @@ def create_app(console: Console) -> FastAPI:
     app.include_router(home.router)
     app.include_router(look.router)
     if console.console:
-        for room in (accounts, act, audit, enter, me, mine, knowledge, planning, settings, resident):
+        for room in (accounts, act, audit, enter, me, mine, knowledge, planning, settings):
+            app.include_router(room.router)
+        for room in (h5, h5_points, h5_month, h5_ask, h5_family, h5_mine, h5_open):
             app.include_router(room.router)
         for room in (today, groups, ledger, facts, activities):
             app.include_router(room.router)

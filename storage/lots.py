@@ -212,6 +212,18 @@ _SOON = Prepared(
 )
 
 
+def upcoming(session: Session, account_id: int, most: int) -> list[Expiring]:
+    """Return an account's points that expire, by their last good day, the first to go first; at most ``most`` days."""
+    rows = session.execute(
+        select(_L.c.expires_on, func.sum(_L.c.remaining))
+        .where(_L.c.account_id == account_id, text("remaining > 0"))
+        .group_by(_L.c.expires_on)
+        .order_by(_L.c.expires_on)
+        .limit(most)
+    )
+    return [Expiring(int(amount), day) for day, amount in rows]
+
+
 def next_expiring(session: Session, account_id: int, until: date) -> Expiring | None:
     """Return the points of an account that expire next, if that is on or before ``until``."""
     row = session.row(_SOON, account=account_id, until=until.isoformat())

@@ -71,13 +71,27 @@
       event.preventDefault();
       event.stopImmediatePropagation();
       upload(form, event.submitter);
-    } else if (form.method === "post" && !form.hasAttribute("hx-post")) {
-      // Sent twice is done once anyway; this only spares the second tap.
+    } else if (form.method === "post" && !form.hasAttribute("hx-post") && form.dataset.stays === undefined) {
+      // Sent twice is done once anyway; this only spares the second tap, and says that the first is on its way.
       if (form.classList.contains("busy")) event.preventDefault();
-      else setTimeout(() => form.classList.add("busy"));
+      else setTimeout(() => hurry(form, event.submitter));
     }
   }, true);
-  addEventListener("pageshow", () => $$("form.busy").forEach((form) => form.classList.remove("busy")));
+  function hurry(form, button) {
+    form.classList.add("busy");
+    if (!button?.dataset.busy) return;
+    button.dataset.calm = button.textContent;
+    button.textContent = button.dataset.busy;
+    button.setAttribute("aria-busy", "true");
+  }
+  addEventListener("pageshow", () => {
+    $$("form.busy").forEach((form) => form.classList.remove("busy"));
+    for (const button of $$("[data-calm]")) {
+      button.textContent = button.dataset.calm;
+      button.removeAttribute("data-calm");
+      button.removeAttribute("aria-busy");
+    }
+  });
   document.addEventListener("htmx:confirm", (event) => {
     const question = event.detail.ctx?.confirm;
     if (!question) return;

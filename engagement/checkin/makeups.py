@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import bindparam, false, func, select, true, update
 from sqlmodel import col
@@ -13,11 +13,12 @@ from engagement import calendar
 from engagement.checkin import pauses, rules
 from engagement.checkin.tables import DAILY, Checkin, CheckinMakeup, CheckinStreak, recording
 from engagement.errors import Refusal
-from engagement.feature import Context
+from engagement.feature import Context, GroupView
 from engagement.points.service import award
 from prompts.loader import shown_day
 from storage import ledger
 from storage.columns import micros
+from storage.engine import Session
 from storage.groups import Member
 from storage.statements import Prepared
 
@@ -74,7 +75,12 @@ class Offer:
 
 def price(ctx: Context) -> int:
     """Return what a make-up costs in this group, in whole points."""
-    kept = pauses.settings_of(ctx.here).get("makeup_points")
+    return price_in(ctx.here)
+
+
+def price_in(group: GroupView) -> int:
+    """Return what a make-up costs in a group, in whole points."""
+    kept = pauses.settings_of(group).get("makeup_points")
     return kept if type(kept) is int and 0 <= kept <= 1000 else rules.MAKEUP_POINTS
 
 
@@ -95,7 +101,8 @@ def offer(ctx: Context, day: date | None, topic: rules.Topic | None = None) -> O
         if not topic.allows_makeups:
             why = "not_here" if topic.streak or not topic.active else "no_streak"
             raise Refusal(f"checkin.makeup_{why}", topic=topic.name)
-    missed = _missed(ctx, key)
+    assert ctx.actor.member_id is not None
+    missed = _missed(ctx.session, ctx.here, ctx.actor.member_id, ctx.today, key)
     if missed.first is None:
         raise Refusal("checkin.makeup_never" if topic is None else "checkin.makeup_never_topic", topic=_name(topic))
     if day is None:
@@ -200,31 +207,38 @@ def give_back(ctx: Context, topic: str, day: date, at: int) -> str:
     return str(paid)
 
 
-def _missed(ctx: Context, topic: str) -> rules.Missed:
-    member_id = ctx.actor.member_id
-    assert member_id is not None
-    session = ctx.session
+def possible(session: Session, group: GroupView, member_id: int, today: date, topic: str = DAILY) -> list[date]:
+    """Return the days that a member can make up for today, the latest first; what it costs is another matter.
+
+    Source: F1.
+    """
+    missed = _missed(session, group, member_id, today, topic)
+    days = (today - timedelta(days=back) for back in range(1, rules.MAKEUP_WINDOW + 1))
+    return [day for day in days if not rules.why_not(day, missed)]
+
+
+def _missed(session: Session, group: GroupView, member_id: int, today: date, topic: str) -> rules.Missed:
     first = session.execute(
         select(func.min(_C.c.local_date)).where(
             _C.c.member_id == member_id, _C.c.topic == topic, _C.c.made_up == false()
         )
     ).scalar_one()
-    joined = calendar.local_day(session.get_one(Member, member_id).joined_at, ctx.here.zone)
+    joined = calendar.local_day(session.get_one(Member, member_id).joined_at, group.zone)
     made = session.exec(
         pick(func.count()).where(
             CheckinMakeup.member_id == member_id,
-            col(CheckinMakeup.made_on) >= calendar.month_start(ctx.today),
-            col(CheckinMakeup.made_on) <= calendar.month_end(ctx.today),
+            col(CheckinMakeup.made_on) >= calendar.month_start(today),
+            col(CheckinMakeup.made_on) <= calendar.month_end(today),
             col(CheckinMakeup.refunded_at).is_(None),
         )
     ).one()
-    since = first or ctx.today
+    since = first or today
     return rules.Missed(
-        today=ctx.today,
+        today=today,
         first=first,
         joined=joined,
         done=pauses.days_of(session, member_id, topic),
-        paused=pauses.paused(session, ctx.here, member_id, since, topic),
+        paused=pauses.paused(session, group, member_id, since, topic),
         made_this_month=int(made),
     )
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from engagement import calendar
 
 _DAY = timedelta(days=1)
-_SATURDAY = 5
+SATURDAY = 5
 MAKEUP_WINDOW = 7
 """How many days before today a missed day can be made up for."""
 MAKEUPS_A_MONTH = 2
@@ -166,7 +166,7 @@ class Pauses:
     def __contains__(self, day: object) -> bool:
         """Say whether a day is paused."""
         assert isinstance(day, date)
-        if self.weekdays_only and day.weekday() >= _SATURDAY:
+        if self.weekdays_only and day.weekday() >= SATURDAY:
             return True
         return any(first <= day <= last for first, last in self.spans)
 

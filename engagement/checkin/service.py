@@ -74,6 +74,10 @@ _FIRSTS = _alike("checkin.firsts", _S.c.total == 1)
 _AS_FAR = _alike("checkin.as_far", _S.c.streak == bindparam("streak"))
 
 
+PLAIN = DAILY
+"""Key of the plain check-in, beside those of a group's own topics."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What came of a check-in.
@@ -202,6 +206,12 @@ def month_of(session: Session, group: GroupView, member_id: int, today: date, to
         kept.cards if kept is not None else 0,
         today in days,
     )
+
+
+def done_on(session: Session, member_id: int, day: date) -> frozenset[str]:
+    """Return the keys of the topics on which a member has checked in on a local day."""
+    found = session.execute(select(_C.c.topic).where(_C.c.member_id == member_id, _C.c.local_date == day))
+    return frozenset(str(topic) for (topic,) in found)
 
 
 def firsts_of(session: Session, group_id: int, day: date, most: int) -> int:

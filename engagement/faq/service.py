@@ -299,6 +299,12 @@ def expire(session: Session, before: datetime) -> None:
         session.add(question)
 
 
+def asked_by(session: Session, member_id: int, most: int) -> list[Question]:
+    """Return a member's latest questions that went to the leader, newest first."""
+    query = pick(Question).where(Question.member_id == member_id, Question.text != "")
+    return list(session.exec(query.order_by(col(Question.id).desc()).limit(most)))
+
+
 def export(session: Session, person_id: int) -> Sequence[dict[str, object]]:
     """Return a person's handed-over questions."""
     rows = session.exec(

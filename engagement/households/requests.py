@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlmodel import col, or_, select, update
 
@@ -13,6 +14,7 @@ from engagement.feature import Context, GroupView
 from engagement.households import rules, service
 from engagement.households.tables import FamilyRequest
 from storage import audit, identities, ledger
+from storage.engine import Session
 from storage.groups import Consent, Group, Member
 
 
@@ -131,29 +133,40 @@ def withdraw(ctx: Context, request_id: int) -> FamilyRequest:
 
 def incoming(ctx: Context, name: str = "") -> list[Asked]:
     """Return the open requests to the actor in the group, oldest first, each with who asked; all or those of one name."""
-    rows = ctx.session.exec(
+    found = incoming_to(ctx.session, ctx.actor.member_id, ctx.now)
+    return [one for one in found if not name or one.member.name == name]
+
+
+def incoming_to(session: Session, member_id: int | None, now: datetime) -> list[Asked]:
+    """Return the open requests to a member, oldest first, each with who asked."""
+    rows = session.exec(
         select(FamilyRequest, Member)
         .join(Member, col(Member.id) == col(FamilyRequest.asker_id))
         .where(
-            FamilyRequest.asked_id == ctx.actor.member_id,
+            FamilyRequest.asked_id == member_id,
             FamilyRequest.state == "open",
-            col(FamilyRequest.asked_at) > ctx.now - rules.WAIT,
+            col(FamilyRequest.asked_at) > now - rules.WAIT,
             col(Member.left_at).is_(None),
         )
         .order_by(col(FamilyRequest.id))
     )
-    return [Asked(member, request) for request, member in rows if not name or member.name == name]
+    return [Asked(member, request) for request, member in rows]
 
 
 def outgoing(ctx: Context) -> list[Asked]:
     """Return the actor's requests of the last days that nobody has said yes to; a no is not told."""
-    rows = ctx.session.exec(
+    return outgoing_of(ctx.session, ctx.actor.member_id, ctx.now)
+
+
+def outgoing_of(session: Session, member_id: int | None, now: datetime) -> list[Asked]:
+    """Return a member's requests of the last days that nobody has said yes to; a no is not told."""
+    rows = session.exec(
         select(FamilyRequest, Member)
         .join(Member, col(Member.id) == col(FamilyRequest.asked_id))
         .where(
-            FamilyRequest.asker_id == ctx.actor.member_id,
+            FamilyRequest.asker_id == member_id,
             col(FamilyRequest.state).in_(("open", "declined")),
-            col(FamilyRequest.asked_at) > ctx.now - rules.WAIT,
+            col(FamilyRequest.asked_at) > now - rules.WAIT,
             col(Member.left_at).is_(None),
         )
         .order_by(col(FamilyRequest.id))

@@ -302,8 +302,11 @@ def what_of(kind: str) -> str:
         return texts().raw("points.what_other")
 
 
-def history(session: Session, account_id: int, limit: int = HISTORY_ROWS) -> list[HistoryRow]:
+def history(session: Session, account_id: int, limit: int = HISTORY_ROWS, before: int = 0) -> list[HistoryRow]:
     """Return the latest entries of an account, newest first.
+
+    Args:
+        before: only entries older than this one; 0 = from the newest on.
 
     Source: F3, F6.
     """
@@ -311,7 +314,7 @@ def history(session: Session, account_id: int, limit: int = HISTORY_ROWS) -> lis
         pick(Entry, EntryReason.reason, Member.name)
         .join(Member, col(Member.id) == col(Entry.member_id))
         .outerjoin(EntryReason, col(EntryReason.entry_id) == col(Entry.id))
-        .where(col(Entry.account_id) == account_id)
+        .where(col(Entry.account_id) == account_id, *([col(Entry.id) < before] if before else []))
         .order_by(col(Entry.id).desc())
         .limit(limit)
     )

@@ -228,24 +228,29 @@ class Standing:
 
 def standing(ctx: Context) -> Standing:
     """Return the actor's standing and the first five of the group; ties share a rank."""
-    group, key = ctx.here, rules.month_key(ctx.today)
-    target = month_of(ctx.today).challenge.target
-    mine = ctx.session.get(ThemeScore, (group.id, key, ctx.actor.member_id)) if ctx.actor.member_id else None
-    board = ctx.session.execute(
+    return standing_of(ctx.session, ctx.here.id, ctx.actor.member_id, ctx.today)
+
+
+def standing_of(session: Session, group_id: int, member_id: int | None, today: date) -> Standing:
+    """Return the same of a member of a group; None = nobody, so that only the first five are known."""
+    key = rules.month_key(today)
+    target = month_of(today).challenge.target
+    mine = session.get(ThemeScore, (group_id, key, member_id)) if member_id else None
+    board = session.execute(
         _named(select(_M.c.name, _S.c.points))
-        .where(_S.c.group_id == group.id, _S.c.month == key)
+        .where(_S.c.group_id == group_id, _S.c.month == key)
         .order_by(_S.c.points.desc(), _S.c.days.desc(), _S.c.member_id)
         .limit(rules.BOARD_SHOWN)
     ).all()
     top = rules.ranked([rules.Score(one_line(name, rules.NAME_SHOWN), points) for name, points in board])
     if mine is None:
-        return Standing(0, 0, 0, 0, target, rules.reach(ctx.today) >= target, False, False, top)
-    above = ctx.session.execute(
-        _named(select(func.count())).where(_S.c.group_id == group.id, _S.c.month == key, _S.c.points > mine.points)
+        return Standing(0, 0, 0, 0, target, rules.reach(today) >= target, False, False, top)
+    above = session.execute(
+        _named(select(func.count())).where(_S.c.group_id == group_id, _S.c.month == key, _S.c.points > mine.points)
     ).scalar_one()
-    bit = rules.bit_of(ctx.today)
+    bit = rules.bit_of(today)
     left = max(0, target - mine.points)
-    reach = rules.reach(ctx.today, checked_in=bool(mine.day_bits & bit), answered=bool(mine.answer_bits & bit))
+    reach = rules.reach(today, checked_in=bool(mine.day_bits & bit), answered=bool(mine.answer_bits & bit))
     return Standing(
         mine.points,
         mine.days,

@@ -125,7 +125,7 @@ def test_a_resident_sees_his_own_page(client: TestClient) -> None:
     answer = client.get("/h5")
     assert answer.status_code == 200
     assert "打卡日历" in answer.text
-    assert client.get("/h5", params={"group": "999"}).status_code == 200
+    assert client.get("/h5", params={"group": "999"}).status_code == 404
     assert client.get("/console").status_code == 303
 
 

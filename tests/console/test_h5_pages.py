@@ -1,0 +1,352 @@
+"""The residents' pages over the real program: what each room shows and does, and that nobody sees anybody else's."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi import FastAPI
+from sqlmodel import col, select
+from starlette.testclient import TestClient
+
+from bot.channels.sim.rehearsal import Rehearsal
+from bot.desk import ProgramDesk
+from bot.main import Program
+from console.app import Console, create_app
+from console.auth import Role
+from engagement.checkin.tables import DAILY, Checkin, CheckinStreak
+from engagement.clocks import SetClock
+from knowledge import ingest
+from storage.audit import AuditRow
+from storage.engine import Session
+from storage.groups import Consent, Group, Identity, Member
+from tests.bot.channels.test_sim import open_simulator
+from tests.console.doors import come_as
+
+SECRET = "a secret of the tests, long enough"
+NOW = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)
+GROUP = "阳光花园一期团购群"
+ROOMS = ("/h5", "/h5/points", "/h5/month", "/h5/ask", "/h5/family", "/h5/mine")
+FORM = re.compile(r"<form method=\"post\"(.*?)</form>", re.DOTALL)
+HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
+ASSET = re.compile(r'(?:href|src)="(/static/[^"]+\.(?:css|js|svg)\?[^"]+)"')
+
+pytestmark = pytest.mark.xdist_group("h5")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    program, simulator = open_simulator(tmp_path_factory.mktemp("data"), SetClock(NOW))
+    asyncio.run(Rehearsal(simulator).play(days=2))
+    ingest.seed(program.database, now=NOW, publish=True)
+    yield program
+    simulator.close()
+    program.close()
+
+
+def application(program: Program) -> FastAPI:
+    return create_app(Console(program.database, program.clock, None, SECRET, desk=ProgramDesk(program)))
+
+
+def person_of(program: Program, name: str) -> int:
+    query = select(Identity.person_id).where(Identity.external_id == name)
+    return program.database.read_now(lambda s: s.exec(query).one())
+
+
+def as_(program: Program, name: str) -> TestClient:
+    """A browser of a neighbour."""
+    client = TestClient(application(program), follow_redirects=False)
+    come_as(client, program.database, Role.RESIDENT, person_of(program, name))
+    return client
+
+
+def send(client: TestClient, path: str, needle: str, **fields: str | list[str]) -> str:
+    """Send the form of a page that contains some words, as a browser without a script would; returns the page after it."""
+    page = client.get(path).text
+    answer = client.post(path.partition("?")[0], data=fields_of(page, needle) | fields)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def send_from(client: TestClient, page: str, needle: str) -> str:
+    """Press a button of the answer that stands above a room."""
+    answer = client.post("/h5", data=fields_of(page, needle))
+    assert answer.status_code == 200
+    return answer.text
+
+
+def fields_of(page: str, needle: str) -> dict[str, str | list[str]]:
+    form = next(one for one in FORM.findall(page) if needle in one)
+    return dict(HIDDEN.findall(form))
+
+
+def said(page: str) -> str:
+    """What stands in the answer above the room."""
+    return page.partition('id="answer"')[2].partition("</section>")[0]
+
+
+@pytest.fixture
+def wang(program: Program) -> TestClient:
+    return as_(program, "xiaoman")
+
+
+def test_every_room_opens_without_a_script_or_a_style_of_its_own(wang: TestClient) -> None:
+    for path in ROOMS:
+        answer = wang.get(path)
+        assert answer.status_code == 200, path
+        assert "style=" not in answer.text
+        assert "<script>" not in answer.text
+        assert 'aria-current="page"' in answer.text
+        assert answer.text.count("<h1") == 1
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_signing_in_on_the_page_counts_once(program: Program) -> None:
+    client = as_(program, "haitang")
+    page = client.get("/h5").text
+    assert "正在签到……" in page
+    fields = fields_of(page, ">签到</button>")
+    first = client.post("/h5", data=fields).text
+    assert "打卡好了" in said(first)
+    assert "今天打过卡了" in first
+    assert ">签到</button>" not in first
+    second = client.post("/h5", data=fields).text
+    points = client.get("/h5/points").text
+    assert "今天打过卡了" in second
+    assert points.count("11月20日") == 1
+
+
+def test_a_calendar_of_another_month_is_shown_and_rubbish_is_this_month(program: Program) -> None:
+    def earlier(session: Session) -> None:
+        member = session.exec(
+            select(Member)
+            .join(Identity, col(Identity.person_id) == col(Member.person_id))
+            .where(Identity.external_id == "xiaoman")
+        ).one()
+        member.joined_at = datetime(2026, 9, 3, tzinfo=UTC)
+        session.add(member)
+
+    program.database.write_now(earlier)
+    client = as_(program, "xiaoman")
+    page = client.get("/h5").text
+    assert "2026年11月打卡日历" in page
+    assert "month=2026-10" in page
+    october = client.get("/h5?month=2026-10").text
+    assert "2026年10月打卡日历" in october
+    assert "打了 0 天" in october
+    assert "month=2026-09" in october
+    assert "month=2026-11" in october
+    for rubbish in ("2027-01", "1999-01", "2026-13", "'; --", "٢٠٢٦-10"):
+        assert re.search("2026年(11|9)月打卡日历", client.get("/h5", params={"month": rubbish}).text), rubbish
+
+
+def test_a_missed_day_is_made_up_for_after_its_price_was_said(program: Program) -> None:
+    person = person_of(program, "li")
+
+    def long_ago(session: Session) -> None:
+        member = session.exec(select(Member).where(Member.person_id == person)).one()
+        member.joined_at = NOW - timedelta(days=30)
+        day = (NOW - timedelta(days=5)).date()
+        session.add(Checkin(member_id=member.id or 0, topic=DAILY, local_date=day, occurred_at=NOW - timedelta(days=5)))
+        streak = session.get_one(CheckinStreak, (member.id, DAILY))
+        streak.cards = 1
+        session.add(member)
+        session.add(streak)
+
+    program.database.write_now(long_ago)
+    client = as_(program, "li")
+    page = client.get("/h5").text
+    day = re.search(r">补 (\d+月\d+日)<", page)
+    assert day is not None
+    asked = send(client, "/h5", f"补 {day[1]}")
+    assert "补签卡" in said(asked)
+    assert f">补 {day[1]}<" in asked
+    made = send_from(client, asked, "makeup:card:")
+    assert f">补 {day[1]}<" not in made
+    assert "补签的" in made
+
+
+def test_points_say_where_they_come_from_and_how(wang: TestClient) -> None:
+    page = wang.get("/h5/points").text
+    assert "现在的积分" in page
+    assert "每天签到" in page
+    assert "这个群的积分不会过期" in page
+    assert wang.get("/h5/points", params={"before": "' or 1=1"}).status_code == 200
+    assert "第一笔就来了" in wang.get("/h5/points", params={"before": "1"}).text
+
+
+def test_the_month_has_theme_challenge_and_what_comes_next(wang: TestClient) -> None:
+    page = wang.get("/h5/month").text
+    assert "11月主题" in page
+    assert "本月挑战" in page
+    assert "12月1日" in page
+
+
+def test_a_question_is_answered_with_its_source_or_handed_over(wang: TestClient) -> None:
+    page = send(wang, "/h5/ask", "想问什么", say="草莓烂了一半能退吗")
+    assert "看看出处" in said(page) or "转给" in said(page)
+    page = send(wang, "/h5/ask", "想问什么", say="隔壁老王家的猫叫什么名字")
+    assert said(page)
+
+
+def test_what_went_to_the_leader_is_listed_for_its_asker_alone(program: Program) -> None:
+    client = as_(program, "xiaoman")
+    send(client, "/h5/ask", "想问什么", say="问团长 快递柜的密码纸贴哪里了")
+    assert "快递柜的密码纸贴哪里了" in client.get("/h5/ask").text
+    assert "快递柜的密码纸贴哪里了" not in as_(program, "haitang").get("/h5/ask").text
+
+
+def test_a_household_is_asked_for_and_taken_back(wang: TestClient, program: Program) -> None:
+    other = program.database.read_now(
+        lambda s: s.exec(
+            select(Member.name)
+            .join(Identity, col(Identity.person_id) == col(Member.person_id))
+            .where(Identity.external_id == "haitang")
+        ).first()
+    )
+    open_private(program, "haitang")
+    page = send(wang, "/h5/family", "f-invite", say=["邀请家人", other or ""])
+    assert "等 TA 答复" in page
+    page = send(wang, "/h5/family", "family_back:")
+    assert "等 TA 答复" not in page
+    assert "没找到" in said(send(wang, "/h5/family", "f-join", say=["加入家庭", "没有这个人"]))
+
+
+def open_private(program: Program, name: str) -> None:
+    def write(session: Session) -> None:
+        row = session.exec(select(Identity).where(Identity.external_id == name)).one()
+        row.dm_open = True
+        session.add(row)
+
+    program.database.write_now(write)
+
+
+def test_likes_and_notices_are_switched(wang: TestClient) -> None:
+    before = wang.get("/h5/mine").text
+    assert "✓ 水果" not in before
+    assert "✓ 水果" in send(wang, "/h5/mine", "wish:category:fruit:on")
+    assert "✓ 水果" not in send(wang, "/h5/mine", "wish:category:fruit:off")
+    page = send(wang, "/h5/mine", "notices:points:off")
+    assert "关了" in page
+    assert "关了" not in send(wang, "/h5/mine", "notices:points:on")
+
+
+def test_a_copy_is_a_file_of_ones_own_and_noted(wang: TestClient, program: Program) -> None:
+    answer = wang.post("/h5/mine/copy", data=fields_of(wang.get("/h5/mine").text, "拿一份我的数据"))
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == 'attachment; filename="my-data.json"'
+    kept = json.loads(answer.text)
+    assert {one["id"] for one in kept["identity"]} == {"xiaoman"}
+    noted = program.database.read_now(lambda s: [row.action for row in s.exec(select(AuditRow))])
+    assert "data.exported" in noted
+
+
+def test_another_browser_is_signed_out(wang: TestClient, program: Program) -> None:
+    other = as_(program, "xiaoman")
+    assert other.get("/h5").status_code == 200
+    page = wang.get("/h5/mine").text
+    row = re.search(r'name="session" value="([0-9a-f]{20,})"', page)
+    assert row is not None
+    stranger = as_(program, "haitang")
+    form = fields_of(stranger.get("/h5/mine").text, "拿一份")
+    stranger.post("/h5/mine/sessions", data={**form, "session": row[1]})
+    assert other.get("/h5").status_code == 200
+    form = fields_of(page, "拿一份")
+    assert wang.post("/h5/mine/sessions", data={**form, "session": "all"}).status_code == 303
+    assert other.get("/h5").status_code == 303
+    assert wang.get("/h5").status_code == 200
+
+
+def test_another_group_is_not_there_for_who_is_not_in_it(wang: TestClient, program: Program) -> None:
+    def make(session: Session) -> int:
+        group = Group(channel="sim", external_id="foreign-h5", name="别家的群", created_at=NOW)
+        session.add(group)
+        session.flush()
+        return group.id or 0
+
+    foreign = str(program.database.write_now(make))
+    for path in ROOMS:
+        for group in (foreign, "99999999999999999999", "-1", "1 or 1=1", "٣"):
+            answer = wang.get(path, params={"group": group})
+            assert answer.status_code == 404, (path, group)
+            assert "别家的群" not in answer.text
+    form = fields_of(wang.get("/h5").text, "请假")
+    for path in ("/h5", "/h5/month", "/h5/ask", "/h5/family", "/h5/mine"):
+        answer = wang.post(path, data={**form, "group": foreign, "say": "签到"})
+        assert answer.status_code == 404, path
+    assert wang.post("/h5", data={**form, "csrf": "0" * 64}).status_code == 403
+
+
+def test_a_button_of_somebody_else_does_nothing(wang: TestClient, program: Program) -> None:
+    other = person_of(program, "haitang")
+    form = fields_of(wang.get("/h5/mine").text, "删除我的数据")
+    del form["say"]
+    page = wang.post("/h5/mine", data={**form, "press": f"erase:{other}"}).text
+    assert "不是给你的" in said(page)
+    assert as_(program, "haitang").get("/h5").status_code == 200
+
+
+def test_who_stopped_sees_what_remains_and_how_to_come_back(program: Program) -> None:
+    client = as_(program, "wang")
+    person = person_of(program, "wang")
+    page = send(client, "/h5/mine", "退出记录")
+    assert "你已经停了记录" in page
+    for path in ROOMS:
+        assert "你已经停了记录" in client.get(path).text
+    back = send(client, "/h5", ">签到</button>") if ">签到</button>" in client.get("/h5").text else None
+    if back is not None:
+        assert "你已经停了记录" not in back
+        consent = program.database.read_now(lambda s: s.get(Consent, person))
+        assert consent is not None
+        assert consent.withdrawn_at is None
+
+
+def test_who_left_every_group_still_has_his_data_and_can_delete_it(program: Program) -> None:
+    person = person_of(program, "chen")
+
+    def leave(session: Session) -> None:
+        for member in session.exec(select(Member).where(Member.person_id == person)):
+            member.left_at = NOW
+            session.add(member)
+
+    program.database.write_now(leave)
+    client = as_(program, "chen")
+    for path in ROOMS:
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert "你现在不在用团团的群里" in answer.text
+    asked = send(client, "/h5/mine", "删除我的数据")
+    assert "不能恢复" in said(asked)
+    button = next(one for one in FORM.findall(asked) if "确定删除" in one)
+    gone = client.post("/h5/mine", data=dict(HIDDEN.findall(button)))
+    assert "都删好了" in said(gone.text)
+    assert client.get("/h5").status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/open", "/open/privacy"])
+def test_public_pages_name_nobody(program: Program, path: str) -> None:
+    client = TestClient(application(program), follow_redirects=False)
+    page = client.get(path)
+    assert page.status_code == 200
+    assert GROUP not in page.text
+    names = program.database.read_now(lambda s: [name for name in s.exec(select(Member.name)) if name])
+    assert names
+    assert not [name for name in names if name in page.text]
+    assert 'class="large"' in client.get(path, params={"size": "large"}).text
+
+
+def test_the_first_page_fits_a_slow_network(wang: TestClient) -> None:
+    page = wang.get("/h5")
+    sizes = {"/h5": len(gzip.compress(page.content))}
+    for path in set(ASSET.findall(page.text)):
+        sizes[path] = len(
+            wang.get(path, headers={"accept-encoding": "gzip"}).content and gzip.compress(wang.get(path).content)
+        )
+    assert any(".css" in path for path in sizes)
+    assert any("console.js" in path for path in sizes)
+    assert sum(sizes.values()) <= 60 * 1024, sizes
