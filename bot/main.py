@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING
 
 import structlog
 
+from bot import weekly
 from bot.courier import Courier
 from bot.edits import queue_edits
 from bot.gateway import Gateway
@@ -180,6 +181,8 @@ class Program:
         await self.pump.flush()
         await self.prune()
         await self.plan_year()
+        while await weekly.step(self.database, self.clock.now()):
+            pass
 
     async def run_due(self) -> None:
         """Plan and send what is due now, in this process (``play``, the simulator); live channels use the engine."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from bot import diagnosis, logs
+from bot import diagnosis, logs, weekly
 from bot.main import Busy, Program, open_program
 from bot.settings import Mode, Settings
 from engagement.clocks import Movable, ShiftedClock
@@ -245,6 +245,7 @@ class Server:
                 await self.program.attend()
                 await self.program.prune()
                 await self.program.plan_year()
+                await weekly.turn(self.program.database, self.program.clock.now())
             except OSError as error:
                 log.warning("flush.failed", kind=type(error).__name__)
 

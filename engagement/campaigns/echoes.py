@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import ColumnElement, Select, case, delete, func, select
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -131,3 +131,21 @@ def erase_echoes(session: Session, person_id: int, now: datetime) -> None:  # no
     """Delete a person's answers; the campaigns' figures are smaller by them."""
     mine = pick(Member.id).where(Member.person_id == person_id)
     session.execute(delete(Echo).where(col(Echo.member_id).in_(mine)))
+
+
+def joined(
+    session: Session, groups: Sequence[int], since: datetime, until: datetime, counts: ColumnElement[bool]
+) -> Sequence[tuple[int, int, int, int]]:
+    """Return (group, plan, members, persons) of who took part in a campaign for the first time within [since, until).
+
+    Args:
+        counts: says of a ``member`` row that its person is counted there.
+    """
+    rows = session.execute(
+        select(col(Member.group_id), col(Echo.plan_id), func.count(), func.sum(case((counts, 1), else_=0)))
+        .select_from(Member)
+        .join(Echo, col(Echo.member_id) == col(Member.id))
+        .where(col(Member.group_id).in_(groups), col(Echo.first_at) >= since, col(Echo.first_at) < until)
+        .group_by(col(Member.group_id), col(Echo.plan_id))
+    )
+    return [(group, plan, members, persons) for group, plan, members, persons in rows]

@@ -22,6 +22,7 @@ from storage import (  # noqa: F401  (tables register on import)
     lots,
     outbox,
     preferences,
+    weeks,
     wordings,
 )
 

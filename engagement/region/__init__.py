@@ -1,0 +1,1 @@
+"""What a regional manager may know: sums over groups, never people."""
