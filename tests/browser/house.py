@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -56,6 +57,7 @@ class House:
 def furnished(address: str) -> House:
     """Put what pages need into a fresh house: a draft of a campaign with a picture, an entry that is being taken in."""
     house = House(address)
+    mark = secrets.token_hex(3)
     day = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
     with house.client("staff") as staff:
         new = staff.get("/console/calendar/new").text
@@ -63,7 +65,7 @@ def furnished(address: str) -> House:
         words = {"name": "样例活动", "title": "样例", "text": "周六上午十点，一起晒早餐。", "poster": "1"}
         made = staff.post("/console/calendar/new", data=campaign | words)
         draft = found(re.compile(r"/console/calendar/(\d+)"), made.headers.get("location", made.text))
-        entry = {"question": "雨天怎么提货", "answer": "带上伞，提货点有雨棚。", "scope": "all", "category": "提货"}
+        entry = {"question": f"样例 {mark}：雨天怎么提货", "answer": "带上伞，提货点有雨棚。", "scope": "all", "category": "提货"}
         taken = staff.post("/console/knowledge/write", data={"csrf": campaign["csrf"], **entry})
         month = staff.get("/console/words?tab=theme&month=11").text
         house.world = {
