@@ -23,6 +23,7 @@ from knowledge.lifecycle import Hand
 from prompts.loader import shown_day, texts
 from storage.documents import Document
 from storage.engine import Session
+from storage.entry import Login
 from storage.groups import Group, Region
 
 if TYPE_CHECKING:
@@ -207,9 +208,21 @@ async def scope_names(request: Request, wanted: Iterable[str]) -> dict[str, str]
     return names
 
 
-async def hand_names(request: Request, wanted: Iterable[str]) -> dict[str, str]:
+async def hand_names(request: Request, who: Keeper, wanted: Iterable[str]) -> dict[str, str]:
     """Say who stands behind what was left in versions."""
     names: dict[str, str] = await request.app.state.console.database.read(
-        lambda session: {hand: access.hand_name(session, hand, "") for hand in set(wanted)}
+        lambda session: {hand: _hand_name(session, who, hand) for hand in set(wanted)}
     )
     return names
+
+
+def _hand_name(session: Session, who: Keeper, hand: str) -> str:
+    """A colleague is known by her name in a chat, else by that of her account."""
+    if hand == who.hand.name:
+        return who.visitor.name
+    found = access.hand_name(session, hand, "")
+    person = hand.rpartition(":")[2]
+    if found == texts().raw("curation.hand_gone") and person.isdecimal():
+        login = session.get(Login, int(person))
+        return login.name if login is not None else found
+    return found

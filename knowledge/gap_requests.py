@@ -126,6 +126,7 @@ def _gap_answer(
 
 def _gap_link(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
     """The questions are other ways to ask for an entry: learned at once."""
+    del progress
     ids, entry = _questions(answering, request, now), str(request["entry"])[:120]
 
     def act(session: Session) -> dict[str, Any]:
@@ -133,9 +134,7 @@ def _gap_link(answering: Answering, request: Request, now: datetime, hand: Hand,
         done = proposals.accept(session, offered.id or 0, hand, now)
         return {"proposal": offered.id, "entry": done.entry, "phrasings": done.phrasings, "document": done.document}
 
-    result = answering.database.write_now(act)
-    answering.reload(lambda done, total: progress("index", done, total))
-    return result
+    return answering.database.write_now(act)  # the next question reads what was learned
 
 
 def _gap_dismiss(
@@ -152,9 +151,9 @@ def _gap_dismiss(
 
 
 def _gap_undo(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    del progress
     identity = number(request["id"], "kb_entries.proposal_unknown")
     answering.database.write_now(lambda session: proposals.take_back(session, identity, hand, now))
-    answering.reload(lambda done, total: progress("index", done, total))
     return {"id": identity}
 
 

@@ -25,6 +25,8 @@ SHOWN = 30
 FOUND = 8
 DEEDS = frozenset({"gap_answer", "gap_link", "gap_dismiss", "gap_undo"})
 HERE = "/console/gaps"
+PATIENCE = 10.0
+"""Seconds that an entry of the list waits for its deed: what takes its place says how it went."""
 
 
 @router.get(HERE, dependencies=[Depends(Allow(Area.CONSOLE, STAFF, reads="questions.viewed"))])
@@ -116,7 +118,7 @@ async def do(request: Request) -> Response:
             waiting = gap["waiting"]
         except KnowledgeRefusal:
             waiting = []
-    work = await done(request, name, {**form, "back": HERE}, form.get("text", "")[:120])
+    work = await done(request, name, {**form, "back": HERE}, form.get("text", "")[:120], PATIENCE)
     if work is None:
         raise HTTPException(404)
     replied = await _reply(request, who, form, waiting) if work.state == "done" else 0

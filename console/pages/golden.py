@@ -35,7 +35,7 @@ async def golden(request: Request, q: str = "", before: str = "") -> Response:
             "new" if not fresh or one["made_at"] > fresh else "wrong" if one["question"] in wrong else "right"
         )
     names = await keeping.scope_names(request, [one["scope"] for one in found["cases"]])
-    hands = await keeping.hand_names(request, [one["made_by"] for one in found["cases"]])
+    hands = await keeping.hand_names(request, who, [one["made_by"] for one in found["cases"]])
     return views.page(
         request,
         "golden.html",

@@ -50,7 +50,9 @@ async def answer(request: Request, work: Work | None, back: str) -> Response:
     return shown
 
 
-async def done(request: Request, name: str, form: dict[str, str], title: str = "") -> Work | None:
+async def done(
+    request: Request, name: str, form: dict[str, str], title: str = "", patience: float = PATIENCE
+) -> Work | None:
     """Begin a deed for who is at the page, and wait for it a little; None when it is not his to do."""
     who = await keeping.keeper(request)
     works = keeping.works_of(request)
@@ -66,7 +68,7 @@ async def done(request: Request, name: str, form: dict[str, str], title: str = "
     was = await _was(request, who, name, asked)
     about = {**asked, **({"was": was} if was else {}), "groups": who.groups}
     work = works.start(works.open(name, title or await _title(request, name, asked), who.hand, about, back=back))
-    return await waited(request, work, who)
+    return await waited(request, work, who, patience)
 
 
 async def waited(request: Request, work: Work, who: Keeper, patience: float = PATIENCE) -> Work:

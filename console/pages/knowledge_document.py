@@ -40,7 +40,8 @@ async def _leaf(request: Request, who: Keeper, document: int, **about: Any) -> d
     hands = [one["created_by"] for one in found["versions"]] + [one["published_by"] for one in found["versions"]]
     found["versions"] = [keeping.shown(request, one) for one in found["versions"]]
     found = keeping.shown(request, found)
-    found["hands"] = await keeping.hand_names(request, hands)
+    hands += [one["accepted_by"] for one in found["findings"]]
+    found["hands"] = await keeping.hand_names(request, who, hands)
     found["scope_name"] = (await keeping.scope_names(request, [row.scope]))[row.scope]
     found["called"] = words.called(row.title, row.name)
     found["square"] = kind_of(row.name)
