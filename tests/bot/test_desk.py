@@ -8,16 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlmodel import col, select
 
 from bot.desk import MARK, ProgramDesk
 from bot.main import Program, open_program
 from bot.settings import Settings
+from console.auth import Role, Visitor
 from console.desk import Said, Subjects, one_text
+from console.pages import activities, groups, ledger, today
 from engagement.checkin.tables import Checkin
 from engagement.clocks import SetClock
 from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt
 from storage import inbox
+from storage.engine import DatabaseSettings
 from storage.groups import Consent, Group, Identity, Member, Person, RoleGrant
 from storage.ledger import Entry
 from storage.outbox import Outbox
@@ -328,3 +332,36 @@ def test_what_an_answer_is_about_is_signed_for_one_person() -> None:
 def test_a_forms_fields_become_one_message() -> None:
     assert one_text(["加分", " 李阿姨 ", "", "5", "帮忙  搬货"]) == "加分 李阿姨 5 帮忙 搬货"
     assert one_text(["写话题", "第一行\n第二行"]) == "写话题 第一行\n第二行"
+
+
+@pytest.mark.postgres
+def test_the_same_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    """A tap has one effect, also twelve at once; the rooms of a group are read."""
+    settings = Settings(database=DatabaseSettings(url=SecretStr(postgres_url)))
+    program = open_program(tmp_path / "data", settings, clock=SetClock(NOW), answers=False, gated=False, drawn=False)
+    try:
+        room = Room(program)
+        leader, group = room.person("u9"), room.group("g1")
+
+        async def main() -> list[str]:
+            said = await asyncio.gather(*(room.desk.say(leader, group, "加分 李阿姨 3 帮忙", "one") for _ in range(12)))
+            await program.pump.drain()
+            return sorted(one.outcome for one in said)
+
+        assert asyncio.run(main()) == ["done"] + ["repeated"] * 11
+        assert room.amounts() == [3]
+        assert room.say("staff", "g2", "加分 王姐 4 补发", key="two").outcome == "done"
+        visitor = Visitor(Role.LEADER, leader, "周团长")
+        row = program.database.read_now(lambda s: s.get_one(Group, group))
+        assert [one.name for one in program.database.read_now(lambda s: today.read(s, visitor, NOW)).lines] == [
+            row.name
+        ]
+        assert program.database.read_now(lambda s: groups.find(s, visitor, "", 0, NOW))[2] == 1
+        assert program.database.read_now(lambda s: groups.board_of(s, row, NOW)).members == 3
+        wanted = ledger.Wanted(q="李", kind="adjust", since=NOW.date(), least=1, before=(NOW.date(), 10**9))
+        assert [one.amount for one in program.database.read_now(lambda s: ledger.entries(s, row, wanted, 9))] == [3]
+        assert program.database.read_now(lambda s: activities.read(s, row, NOW)).totals.participants == 2
+        staff = Visitor(Role.STAFF, room.person("staff"), "小何")
+        assert len(program.database.read_now(lambda s: today.read(s, staff, NOW)).lines) == 2
+    finally:
+        program.close()
