@@ -87,6 +87,7 @@ class Pages:
             zone=settings.knowledge.zone,
             pushing=ProgramPushing(program),
             public_url=settings.web.public_url.rstrip("/"),
+            door=lambda: next(iter(program.dispatcher.doors.values()), ""),
             tell=telling(program),
             wall=SystemClock(),
         )

@@ -45,6 +45,7 @@ from console.pages import (
     me,
     mine,
     planning,
+    region,
     settings,
     today,
 )
@@ -89,6 +90,7 @@ class Console:
         https: cookies are for TLS only.
         public_url: address that people open; with it a request for another host is refused. Empty = unknown.
         wall: what a phone's clock shows, for codes of the second step; None: the same as ``clock``, which may be moved.
+        door: where a private chat with the bot opens, as far as a channel has such an address; empty = none.
         tell: says something to a person in private, about a group or none; None: nobody is told.
         desk: runs what people do on a page; None: pages only show.
         works: where long work of the pages is kept; None: nothing of it can be begun.
@@ -110,6 +112,7 @@ class Console:
     zone: str = "Asia/Shanghai"
     public_url: str = ""
     wall: Clock | None = None
+    door: Callable[[], str] = str
     tell: Callable[[int, int | None, Reply], Awaitable[None]] | None = None
 
 
@@ -127,7 +130,7 @@ def create_app(console: Console) -> FastAPI:
             app.include_router(room.router)
         for room in (h5, h5_points, h5_month, h5_ask, h5_family, h5_mine, h5_open):
             app.include_router(room.router)
-        for room in (today, groups, ledger, facts, activities):
+        for room in (today, groups, ledger, facts, activities, region):
             app.include_router(room.router)
         for room in (bench, gaps, golden, knowledge_do, knowledge_new, knowledge_document):
             app.include_router(room.router)

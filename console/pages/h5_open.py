@@ -12,6 +12,7 @@ from console.pages.h5_frame import HOME_ZONE
 from console.policy import Allow
 from console.views import Views
 from engagement import calendar
+from engagement.entry.rules import PREFIX
 from engagement.theme import service as theme
 from engagement.theme import words
 from prompts.loader import texts
@@ -27,7 +28,8 @@ async def month(request: Request) -> Response:
     today = calendar.local_day(console.clock.now(), HOME_ZONE)
     now = theme.month_of(today)
     rule = list(words.lines(now.challenge.rule, words.figures(now, "", "")))
-    return views.page(request, "h5_open.html", pack=now, today=today, rule=rule)
+    door = console.door()
+    return views.page(request, "h5_open.html", pack=now, rule=rule, door=f"{door}{PREFIX}" if door else "")
 
 
 @router.get("/open/privacy", dependencies=[Depends(Allow())])

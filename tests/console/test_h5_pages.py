@@ -297,13 +297,16 @@ def test_who_stopped_sees_what_remains_and_how_to_come_back(program: Program) ->
     page = send(client, "/h5/mine", "退出记录")
     assert "你已经停了记录" in page
     for path in ROOMS:
-        assert "你已经停了记录" in client.get(path).text
-    back = send(client, "/h5", ">签到</button>") if ">签到</button>" in client.get("/h5").text else None
-    if back is not None:
-        assert "你已经停了记录" not in back
-        consent = program.database.read_now(lambda s: s.get(Consent, person))
-        assert consent is not None
-        assert consent.withdrawn_at is None
+        shown = client.get(path).text
+        assert "你已经停了记录" in shown
+        assert "我回来了，签到" in shown
+        for form in ("请假", "邀请家人", "加入家庭"):
+            assert f'value="{form}"' not in shown, path
+    back = send(client, "/h5", "我回来了")
+    assert "你已经停了记录" not in back
+    consent = program.database.read_now(lambda s: s.get(Consent, person))
+    assert consent is not None
+    assert consent.withdrawn_at is None
 
 
 def test_who_left_every_group_still_has_his_data_and_can_delete_it(program: Program) -> None:
@@ -326,6 +329,13 @@ def test_who_left_every_group_still_has_his_data_and_can_delete_it(program: Prog
     gone = client.post("/h5/mine", data=dict(HIDDEN.findall(button)))
     assert "都删好了" in said(gone.text)
     assert client.get("/h5").status_code == 303
+
+
+def test_the_way_into_the_private_chat_is_a_button_where_the_channel_has_one(program: Program) -> None:
+    for door, there in (("", False), ("https://t.me/tuan_bot?start=", True)):
+        console = Console(program.database, program.clock, None, SECRET, door=lambda door=door: door)
+        page = TestClient(create_app(console)).get("/open").text
+        assert ('href="https://t.me/tuan_bot?start=page"' in page) is there
 
 
 @pytest.mark.parametrize("path", ["/open", "/open/privacy"])
