@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from storage import audit, backup, ledger, migrate
+from storage import audit, backup, entry, ledger, migrate
 from storage.backup import Unusable
 from storage.engine import Database, DatabaseSettings, Session, open_database
 from storage.groups import Group
@@ -28,8 +28,8 @@ def _fill(session: Session) -> None:
     who = a_member(session, "u1")
     for number in range(3):
         post(session, who, 5 + number, f"checkin:{number}")
-    entry = post(session, who, 9, "gift").entry_id
-    ledger.reverse(session, entry, local_date=NOW.date(), occurred_at=NOW)
+    gift = post(session, who, 9, "gift").entry_id
+    ledger.reverse(session, gift, local_date=NOW.date(), occurred_at=NOW)
     group = session.get_one(Group, who.group_id)
     group.name = "阳光花园 \u2028 𠮷 \U0001f9e7"
     group.facts = {"pickup_place": "东门"}
@@ -231,3 +231,26 @@ def test_an_empty_directory_has_no_revision(tmp_path: Path) -> None:
     database = open_database(tmp_path)
     assert backup.revision_of(database) == ""
     database.close()
+
+
+def test_nobody_is_signed_in_after_a_restore(
+    sqlite: Database, empty: Callable[[str], Database], tmp_path: Path
+) -> None:
+    """Who was in at the time of the backup may have been put out since; accounts stay."""
+
+    def come_in(session: Session) -> None:
+        person = a_member(session, "u1").person_id
+        one = entry.WebSession(
+            id="0" * 64, area="h5", role="resident", person_id=person, made_at=NOW, seen_at=NOW, until=MADE
+        )
+        session.add(one)
+        session.add(entry.Login(person_id=person, name="wang", made_at=NOW))
+        entry.make_link(session, "h5", person, NOW)
+
+    sqlite.write_now(come_in)
+    file = tmp_path / "b.zip"
+    backup.dump(sqlite, tmp_path, file, MADE)
+    target = empty("sqlite")
+    backup.load(target, file)
+    found = _contents(target)
+    assert [len(found[name]) for name in ("login", "web_session", "entry_link")] == [1, 0, 0]
