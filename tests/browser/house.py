@@ -65,7 +65,12 @@ def furnished(address: str) -> House:
         words = {"name": "样例活动", "title": "样例", "text": "周六上午十点，一起晒早餐。", "poster": "1"}
         made = staff.post("/console/calendar/new", data=campaign | words)
         draft = found(re.compile(r"/console/calendar/(\d+)"), made.headers.get("location", made.text))
-        entry = {"question": f"样例 {mark}：雨天怎么提货", "answer": "带上伞，提货点有雨棚。", "scope": "all", "category": "提货"}
+        entry = {
+            "question": f"样例 {mark}：雨天怎么提货",
+            "answer": "带上伞，提货点有雨棚。",
+            "scope": "all",
+            "category": "提货",
+        }
         taken = staff.post("/console/knowledge/write", data={"csrf": campaign["csrf"], **entry})
         month = staff.get("/console/words?tab=theme&month=11").text
         house.world = {
