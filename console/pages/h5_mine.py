@@ -15,7 +15,7 @@ from console.auth import Area, Visitor
 from console.pages import h5_frame
 from console.pages.h5_frame import Mine
 from console.policy import RESIDENT, Allow, field
-from engagement.members import rules, service
+from engagement.members import birthdays, rules, service
 from engagement.registry import FEATURES
 from prompts.loader import texts
 from storage import audit, entry, preferences
@@ -48,6 +48,7 @@ def _read(session: Session, me: Mine) -> Mapping[str, Any]:
             (kind, [(value, _word(f"wish_{value}"), value in likes.get(kind, ())) for value in values])
             for kind, values in rules.WISHES.items()
         ],
+        "birthday": next((str(one["birthday"]).split("-") for one in birthdays.export(session, me.person_id)), None),
         "notices": [(kind, _word(f"notice_{kind}"), kind not in off) for kind in preferences.NOTICES],
         "browsers": entry.sessions_of(session, [me.person_id], me.now),
     }

@@ -74,7 +74,7 @@
     } else if (form.method === "post" && !form.hasAttribute("hx-post") && form.dataset.stays === undefined) {
       // Sent twice is done once anyway; this only spares the second tap, and says that the first is on its way.
       if (form.classList.contains("busy")) event.preventDefault();
-      else setTimeout(() => hurry(form, event.submitter));
+      else hurry(form, event.submitter);
     }
   }, true);
   function hurry(form, button) {
