@@ -149,3 +149,11 @@ def joined(
         .group_by(col(Member.group_id), col(Echo.plan_id))
     )
     return [(group, plan, members, persons) for group, plan, members, persons in rows]
+
+
+def named(session: Session, plans: Sequence[int]) -> Mapping[int, tuple[str, date, date]]:
+    """Return plan → its name, first and last day; a plan that is gone is left out."""
+    rows = session.execute(
+        select(col(Plan.id), col(Plan.name), col(Plan.first_day), col(Plan.last_day)).where(col(Plan.id).in_(plans))
+    )
+    return {number: (name, first, last) for number, name, first, last in rows}
