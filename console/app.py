@@ -46,7 +46,6 @@ from console.pages import (
     mine,
     planning,
     region,
-    settings,
     today,
 )
 from console.policy import NotAllowed, NotThere, NotWritten, SecondStepNeeded, SignInNeeded
@@ -126,7 +125,7 @@ def create_app(console: Console) -> FastAPI:
     app.include_router(home.router)
     app.include_router(look.router)
     if console.console:
-        for room in (accounts, act, audit, enter, me, mine, knowledge, planning, settings):
+        for room in (accounts, act, audit, enter, me, mine, knowledge, planning):
             app.include_router(room.router)
         for room in (h5, h5_points, h5_month, h5_ask, h5_family, h5_mine, h5_open):
             app.include_router(room.router)

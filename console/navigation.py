@@ -26,14 +26,12 @@ class Room:
         name: what a page gives as ``active``; also its icon.
         path: the route's path; one of a group holds ``{group_id}``.
         roles: who has it in her navigation; that she may also open it is asked of the route's policy.
-        unless: a route that stands for it as soon as it is there.
     """
 
     name: str
     path: str
     roles: frozenset[Role]
     label: str = ""
-    unless: str = ""
 
     @property
     def icon(self) -> str:
@@ -59,7 +57,6 @@ class Link:
 _LEADER = frozenset({Role.LEADER})
 _MANAGER = frozenset({Role.MANAGER})
 ROOMS = (
-    Room("overview", "/console", _ALL, unless="/console/today"),
     Room("today", "/console/today", _ALL),
     Room("region", "/console/region", _MANAGER),
     Room("groups", "/console/groups", _LEADER, label="nav_my_groups"),
@@ -74,7 +71,6 @@ ROOMS = (
     Room("moderation", "/console/moderation", _ALL),
     Room("words", "/console/words", _DESK),
     Room("groups", "/console/groups", _DESK),
-    Room("settings", "/console/settings", _ALL, unless=GROUP_ROOM + "facts"),
     Room("accounts", "/console/accounts", frozenset({Role.ADMIN})),
     Room("audit", "/console/audit", frozenset({Role.ADMIN})),
 )
@@ -108,8 +104,6 @@ def links(request: Request, visitor: Visitor | None, active: str) -> list[Link]:
     found = []
     for room in ROOMS:
         if visitor.role not in room.roles or visitor.role not in paths.get(room.path, frozenset()):
-            continue
-        if room.unless and room.unless in paths:
             continue
         href = room.path
         if room.path.startswith(GROUP_ROOM):

@@ -83,7 +83,7 @@ def take(address: str, browser: Browser) -> None:
         keep(page, f"knowledge{ending}")
         page.goto(f"{address}/console/try?q=草莓烂了一半能退吗")
         keep(page, f"try{ending}")
-        page.goto(f"{address}/console/settings")
+        page.goto(f"{address}/console/my/facts")
         keep(page, f"settings{ending}")
         page.close()
     page = page_of(browser, "phone")

@@ -70,7 +70,6 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
     "/console/today": _both("/console/today", large=True),
     "/console/me": _as("leader", "/console/me", large=True) + _as("manager", "/console/me"),
     "/console/me/second": _as("admin", "/console/me/second", kind="away", status=303),
-    "/console/settings": _as("leader", "/console/settings"),
     "/console/accounts": _as("admin", "/console/accounts"),
     "/console/audit": _as("admin", "/console/audit"),
     "/console/audit.csv": _as("admin", "/console/audit.csv", kind="file"),

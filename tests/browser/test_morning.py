@@ -107,7 +107,7 @@ def test_nothing_that_is_typed_runs(open_page: OpenPage, address: str) -> None:
 @pytest.mark.parametrize("size", ["desktop", "phone", "narrow"])
 def test_nothing_is_wider_than_the_screen(open_page: OpenPage, address: str, size: str) -> None:
     page, _desk = simulator(open_page, address, size)
-    pages = ["/sim", "/", "/console", "/console/knowledge", "/console/try?q=几点能提货", "/console/settings", "/h5"]
+    pages = ["/sim", "/", "/console", "/console/knowledge", "/console/try?q=几点能提货", "/console/my/facts", "/h5"]
     page.goto(address)
     page.get_by_role("button", name="以运营身份看").click()
     page.goto(address)

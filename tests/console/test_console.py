@@ -64,7 +64,7 @@ def sign_in(client: TestClient, who: str, **fields: str) -> None:
     assert "login" not in answer.headers["location"]
 
 
-PAGES = ("/console/today", "/console/knowledge", "/console/try", "/console/settings")
+PAGES = ("/console/today", "/console/groups", "/console/knowledge", "/console/try")
 
 
 def test_every_route_declares_a_policy(program: Program) -> None:
@@ -114,7 +114,7 @@ def test_a_leader_sees_her_own_groups_only(client: TestClient, program: Program)
 
     foreign = program.database.write_now(make)
     sign_in(client, "leader")
-    for path in ("/console/today", "/console/settings", "/console/try"):
+    for path in ("/console/today", "/console/groups", "/console/try"):
         assert "别家的群" not in client.get(path, params={"group": str(foreign)}).text
     sign_in(client, "staff")
     assert "别家的群" in client.get("/console/today", params={"group": str(foreign)}).text
@@ -256,7 +256,7 @@ def test_an_empty_installation_teaches(data_dir: Path) -> None:
         for path, words in (
             ("/console/today", "还没有你的群"),
             ("/console/knowledge", "知识库还是空的"),
-            ("/console/settings", "还没有群"),
+            ("/console/groups", "还没有你的群"),
         ):
             assert words in client.get(path).text
         answer = client.post("/demo/resident", data={"csrf": token(client)})

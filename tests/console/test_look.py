@@ -322,7 +322,7 @@ def test_a_phone_has_four_rooms_and_the_rest_behind_more(client: TestClient) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/login", "/console/today", "/console/knowledge", "/console/try", "/console/settings"]
+    "path", ["/", "/login", "/console/today", "/console/knowledge", "/console/try", "/console/my/facts"]
 )
 def test_a_page_can_be_used_without_eyes_and_mouse(client: TestClient, path: str) -> None:
     sign_in(client, "staff")
