@@ -276,3 +276,9 @@ def test_what_is_kept_is_shown_as_words(world: World, strings: list[str]) -> Non
 
     database.write_now(mend)
     complain(found)
+
+
+def test_a_scope_that_is_none_is_nobodys(world: World) -> None:
+    for scope in ("http://elsewhere.example", "group:x", "region:٣", "a:b", ":", "group:" + "9" * 40):
+        for path in ("/console/knowledge/new", "/console/knowledge", "/console/words", "/console/moderation/words"):
+            assert not ask(world, "GET", path, Role.STAFF, params={"scope": scope, "kind": "entry"}), (path, scope)
