@@ -5,6 +5,7 @@ Source: F69, F115.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -171,6 +172,10 @@ async def scopes(request: Request, who: Keeper, chosen: str = "") -> list[tuple[
     return found
 
 
+_PLACE = re.compile(r"(?:region|group):[0-9]{1,15}")
+"""What an address may name as a scope; anything else is nobody's."""
+
+
 def _scopes(session: Session, who: Keeper, chosen: str) -> list[tuple[str, str]]:
     wanted = who.who.scopes
     found = [("all", say("knowledge.scope_all"))] if wanted is None or not who.writes else []
@@ -181,7 +186,7 @@ def _scopes(session: Session, who: Keeper, chosen: str) -> list[tuple[str, str]]
         if wanted is not None:
             query = query.where(col(table.id).in_(_numbers(wanted, kind)))
         found += [(f"{kind}:{number}", say(key, name=name)) for number, name in session.execute(query).all()]
-    if chosen and all(value != chosen for value, _ in found):
+    if _PLACE.fullmatch(chosen) and all(value != chosen for value, _ in found):
         found.append((chosen, scope_name(session, chosen)))
     return found
 

@@ -36,6 +36,9 @@ RESIDENT = frozenset({Role.RESIDENT})
 ANYBODY_SIGNED_IN = LEADERS | MANAGERS
 """Everybody who has a session of the console."""
 CONSOLE = LEADERS
+MOST_FORM = 1 << 20
+"""Bytes of a form without files; the longest that a page sends is a fifth of it."""
+MOST_FIELDS = 64
 GROUP = "{group_id"
 """Stands in the path of a page about one group."""
 
@@ -120,6 +123,8 @@ class Allow:
         if self.demo_only and not request.app.state.console.demo:
             raise NotAllowed("demo")
         if request.method not in SAFE_METHODS and not self.files:
+            # Before a byte is read: anybody may send something here.
+            _check_length(request, MOST_FORM)
             await _check_form(request, signer)
         request.state.visitor = None
         if self.area is None:
@@ -215,8 +220,9 @@ async def _check_form(request: Request, signer: Signer, files: int = 0) -> None:
     if not _own_site(request):
         raise NotAllowed("origin")
     given = request.headers.get("x-csrf-token", "")
-    form = None if given else await request.form(max_files=files, max_fields=20)
-    if form is not None:
+    # A form with files whose token stands in the header is read by its page; any other is read here, within these bounds.
+    form = None if given and files else await request.form(max_files=files, max_fields=MOST_FIELDS)
+    if form is not None and not given:
         given = field(form, "csrf")
     if not signer.is_token(str(request.state.visit), given):
         if form is not None:

@@ -54,12 +54,13 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What of the bank is looked for."""
+    """What of the bank is looked for; ``scope`` is where topics are switched off from this page."""
 
     q: str
     kind: str
     festival: str
     only: str
+    scope: str
 
 
 @router.get("/console/words", dependencies=[Depends(Allow(Area.CONSOLE, STAFF))])
@@ -101,13 +102,21 @@ def _topics(request: Request, session: Session) -> dict[str, object]:
         kind if kind in bank.kinds() else "",
         festival if festival in calendar.FESTIVALS or festival == "any" else "",
         ask("only", "") if ask("only", "") in ("own", "off") else "",
+        ask("scope", "") if sheets.is_scope(session, ask("scope", "")) else "all",
     )
     found = [one for one in bank.entries(session) if _fits(one, asked)]
     pages = max(1, -(-len(found) // SHOWN))
     page = min(max(1, _number(ask("page", "1"))), pages)
     shown = found[(page - 1) * SHOWN : page * SHOWN]
     names = charge.names(session, [scope for one in shown for scope in (*one.off, one.own) if scope])
-    kept = {"tab": "topics", "q": asked.q, "kind": asked.kind, "festival": asked.festival, "only": asked.only}
+    kept = {
+        "tab": "topics",
+        "q": asked.q,
+        "kind": asked.kind,
+        "festival": asked.festival,
+        "only": asked.only,
+        "scope": asked.scope,
+    }
     return {
         "asked": asked,
         "entries": shown,

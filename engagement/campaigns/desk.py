@@ -175,7 +175,7 @@ def first_group(session: Session, paper: Paper) -> Group | None:
         wanted = wanted.where(Group.id == int(number))
     elif what == "region":
         wanted = wanted.where(Group.region_id == int(number))
-    return session.exec(wanted).first()
+    return session.exec(wanted.limit(1)).first()
 
 
 # ------------------------------------------------------------------ deciding

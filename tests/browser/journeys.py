@@ -183,7 +183,23 @@ def manager_sees_her_account(page: Page) -> None:
 
 def manager_sees_her_region(page: Page) -> None:
     page.goto("/console")
+    see(page.get_by_role("heading", level=1, name="区域"))
+
+
+def manager_looks_over_her_groups(page: Page) -> None:
+    page.goto("/console/region/groups")
+    see(page.get_by_role("main").get_by_role("heading").or_(page.get_by_role("table")))
+
+
+def manager_looks_at_one_group(page: Page) -> None:
+    page.goto("/console/region/groups/1")
     see(page.get_by_role("heading", level=1))
+
+
+def manager_takes_the_figures_along(page: Page) -> None:
+    answer = page.request.get("/console/region/export")
+    assert answer.ok
+    assert "attachment" in answer.headers["content-disposition"]
 
 
 # ---------------------------------------------------------------- an administrator
@@ -248,7 +264,10 @@ JOURNEYS: Mapping[str, tuple[Journey, ...]] = {
         finds_and_opens_an_entry, writes_an_entry_as_a_draft, turns_the_calendar_and_looks_into_a_plan,
         sees_how_pushes_go, looks_for_a_topic,
     ),
-    "manager": (manager_sees_her_account, manager_sees_her_region),
+    "manager": (
+        manager_sees_her_account, manager_sees_her_region, manager_looks_over_her_groups, manager_looks_at_one_group,
+        manager_takes_the_figures_along,
+    ),
     "admin": (
         invites_a_colleague, switches_an_account_off_and_on, reads_the_trail, takes_the_trail_along,
         looks_over_all_groups,

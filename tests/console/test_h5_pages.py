@@ -6,7 +6,8 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 from fastapi import FastAPI
@@ -21,6 +22,7 @@ from console.auth import Role
 from engagement.checkin.tables import DAILY, Checkin, CheckinStreak
 from engagement.clocks import SetClock
 from engagement.members.tables import Birthday
+from engagement.topic.tables import TopicAnswer, TopicDay
 from knowledge import ingest
 from storage.audit import AuditRow
 from storage.engine import Session
@@ -30,6 +32,7 @@ from tests.console.doors import come_as
 
 SECRET = "a secret of the tests, long enough"
 NOW = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)
+TODAY = date(2026, 11, 20)
 GROUP = "阳光花园一期团购群"
 ROOMS = ("/h5", "/h5/points", "/h5/month", "/h5/ask", "/h5/family", "/h5/mine")
 FORM = re.compile(r"<form method=\"post\"(.*?)</form>", re.DOTALL)
@@ -169,6 +172,50 @@ def test_a_missed_day_is_made_up_for_after_its_price_was_said(program: Program) 
     made = send_from(client, asked, "makeup:card:")
     assert f">补 {day[1]}<" not in made
     assert "补签的" in made
+
+
+def test_topics_have_a_button_each_and_a_photo_is_sent_to_the_group(program: Program) -> None:
+    def write(session: Session) -> None:
+        group = session.exec(select(Group).where(Group.name == "翠湖天地邻里群")).one()
+        topics = [
+            {"key": "t1", "name": "健身", "points": 3, "streak": True},
+            {"key": "t2", "name": "早餐", "points": 2, "photo": True},
+            {"key": "t3", "name": "旧的", "active": False},
+        ]
+        group.settings = {**(group.settings or {}), "checkin": {"topics": topics}}
+        session.add(group)
+
+    program.database.write_now(write)
+    client = as_(program, "azhen")
+    page = client.get("/h5").text
+    assert "旧的" not in page
+    assert "在群里发一张照片，写上「早餐打卡」" in page
+    assert "checkin_topic:t2" not in page
+    done = send(client, "/h5", "checkin_topic:t1")
+    assert "健身" in said(done)
+    assert "checkin_topic:t1" not in done
+    assert "✓ 打过了" in done
+    calendar = client.get("/h5?topic=t1").text
+    assert "打了 1 天" in calendar
+    assert client.get("/h5?topic=nothing").status_code == 200
+
+
+def test_the_topic_of_the_day_is_answered_on_the_page(program: Program) -> None:
+    client = as_(program, "zhang")
+
+    def write(session: Session) -> None:
+        group = session.exec(select(Group.id).where(Group.name == GROUP)).one()
+        known = session.exec(select(TopicDay).where(TopicDay.group_id == group, TopicDay.local_date == TODAY)).first()
+        row = known or TopicDay(group_id=group or 0, local_date=TODAY, source="own", question="", created_at=NOW)
+        row.question = "早饭吃了什么"
+        session.add(row)
+
+    program.database.write_now(write)
+    assert "早饭吃了什么" in client.get("/h5/month").text
+    page = send(client, "/h5/month", 'name="about"', say="我家天天吃热汤面，加个荷包蛋，全家都爱")
+    answers = program.database.read_now(lambda s: list(s.exec(select(TopicAnswer.text))))
+    assert said(page)
+    assert "我家天天吃热汤面，加个荷包蛋，全家都爱" in answers
 
 
 def test_points_say_where_they_come_from_and_how(wang: TestClient) -> None:
@@ -333,7 +380,7 @@ def test_who_left_every_group_still_has_his_data_and_can_delete_it(program: Prog
 
 def test_the_way_into_the_private_chat_is_a_button_where_the_channel_has_one(program: Program) -> None:
     for door, there in (("", False), ("https://t.me/tuan_bot?start=", True)):
-        console = Console(program.database, program.clock, None, SECRET, door=lambda door=door: door)
+        console = Console(program.database, program.clock, None, SECRET, door=partial(str, door))
         page = TestClient(create_app(console)).get("/open").text
         assert ('href="https://t.me/tuan_bot?start=page"' in page) is there
 

@@ -132,3 +132,20 @@ def test_the_sets_hold_what_they_say() -> None:
     assert policy.LEADERS > policy.STAFF > policy.ADMIN
     assert Role.MANAGER not in policy.LEADERS
     assert set(Role) == policy.ANYBODY_SIGNED_IN | policy.RESIDENT
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_nobody_fills_the_disk_or_the_memory(database: Database, client: TestClient, header: bool) -> None:
+    """What everybody may send is bounded, also with the token in the header: no files, a few fields, a megabyte."""
+    token = client.get("/login").text.split('name="csrf" value="')[1].split('"')[0]
+    headers, form = ({"X-CSRF-Token": token}, {}) if header else ({}, {"csrf": token})
+
+    def chunks() -> Iterator[bytes]:
+        yield f"csrf={token}&back=".encode()
+
+    assert client.post("/large", headers=headers, data=form).status_code == 303
+    assert client.post("/large", headers=headers, data=form, files={"f": ("x", b"x")}).status_code == 400
+    assert client.post("/large", headers=headers, data={**form, "f": ["x"] * 100}).status_code == 400
+    assert client.post("/large", headers=headers, data={**form, "f": ["x" * 300_000] * 4}).status_code == 413
+    plain = {"content-type": "application/x-www-form-urlencoded", **headers}
+    assert client.post("/large", headers=plain, content=chunks()).status_code == 411
