@@ -69,7 +69,11 @@ def test_december(tmp_path: Path) -> None:
     assert len({push["values"]["question"] for push in by_key["topic.push"]}) == 32
     assert [push["at"][:10] for push in by_key["topic.summary"]] == [f"2026-12-{n:02d}" for n in range(5, 31, 5)]
     assert all("李阿姨：" in push["text"] and "王姐：" in push["text"] for push in by_key["topic.summary"])
-    assert [push["at"][:10] for push in by_key["theme.opening"]] == ["2026-12-01", "2027-01-01"]
+    assert [push["at"][:10] for push in by_key["theme.opening"]] == ["2026-12-01"]
+    # The next month opens on a festival: one message, the festival first.
+    (new_year,) = [push for push in pushes if push["at"].startswith("2027-01-01T02:00")]
+    assert new_year["key"] == "campaigns.beat"
+    assert f"{packs.months()[1].name} 今天开始啦" in new_year["text"].partition("\n\n")[2]
     assert len(by_key["theme.beat"]) == len(theme.beats)
     assert [push["at"][:10] for key in by_key if key.startswith("theme.challenge") for push in by_key[key]] == [
         "2026-12-15",
