@@ -91,7 +91,7 @@ feature: .dev-environment ## scaffold a slice with its tests: make feature name=
 assets: ## compile the look of the console (needs Node 20; the results are committed): make assets, or make assets ONLY=css
 	@console/assets/build.sh $(ONLY)
 
-screenshots: .dev-environment ## take the pictures of the README with Chromium into docs/pictures
+screenshots: .dev-environment ## pictures of the README into docs/pictures, and of every page into .cache/gallery (ARGS=all: only these)
 	@$(PYTHON_IN) -m tests.browser.gallery $(ARGS)
 
 emulator: ## the environment of the Telegram emulator that others wrote (tests/platforms/telegram)

@@ -180,7 +180,9 @@ def restore(
 def bench(
     name: Annotated[
         str,
-        typer.Argument(help="checkin | webhook | start | month | cards | knowledge | planner | pushes | seed | all"),
+        typer.Argument(
+            help="checkin | webhook | start | month | cards | knowledge | planner | pushes | pages | seed | all"
+        ),
     ],
     data: Data = Path("data"),
     groups: Annotated[int, typer.Option(min=0, help=texts().raw("cli.bench_groups"))] = 0,

@@ -53,7 +53,8 @@ def _read(session: Session, me: Mine, month: str, topic: str) -> Mapping[str, An
     topics = [one for one in rules.topics_of(pauses.settings_of(here)) if one.active]
     chosen = next((one for one in topics if one.key == topic), None)
     key = service.PLAIN if chosen is None else chosen.key
-    now = service.month_of(session, here, me.member_id, today, key)
+    daily = service.month_of(session, here, me.member_id, today)
+    now = daily if chosen is None else service.month_of(session, here, me.member_id, today, key)
     first = _month(month, today, calendar.local_day(me.member.joined_at, here.zone))
     this = calendar.month_start(today)
     shown = now if first == this else service.month_of(session, here, me.member_id, calendar.month_end(first), key)
@@ -62,6 +63,7 @@ def _read(session: Session, me: Mine, month: str, topic: str) -> Mapping[str, An
     return {
         "topics": [(one, one.key in done) for one in topics],
         "chosen": chosen,
+        "daily": daily,
         "month": now,
         "first": first,
         "days": cells(first, today, shown),
@@ -73,9 +75,9 @@ def _read(session: Session, me: Mine, month: str, topic: str) -> Mapping[str, An
         "checked": service.PLAIN in done,
         "weekend": today.weekday() >= rules.SATURDAY,
         "standing": points.standing(session, me.group_id, here.name, me.member_id, me.account_id, today),
-        "left": rules.next_milestone(now.streak),
+        "left": rules.next_milestone(daily.streak),
         "bonus": rules.milestone_bonus(
-            rules.Rewards.of(pauses.settings_of(here)), now.streak + rules.next_milestone(now.streak)
+            rules.Rewards.of(pauses.settings_of(here)), daily.streak + rules.next_milestone(daily.streak)
         ),
     }
 

@@ -2,7 +2,8 @@
 
     make screenshots
 
-Each lands in docs/pictures, at most 300 KB. `make screenshots ARGS="page=/sim phone=/h5"` takes single public pages instead.
+Each lands in docs/pictures, at most 300 KB; every page at all sizes lands in .cache/gallery (`make screenshots ARGS=all` takes
+only those, `ARGS=all:ledger` only pages of that name). `make screenshots ARGS="page=/sim"` takes single public pages instead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.browser import album
 from tests.browser.serving import FLAGS, ROOT, SIZES, served
 
 if TYPE_CHECKING:
@@ -138,7 +140,8 @@ def single(address: str, browser: Browser, arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> int:
     """Take the gallery, or the single pages that are named."""
-    if not all("=/" in argument for argument in arguments):
+    whole = [argument for argument in arguments if argument.partition(":")[0] == "all"]
+    if not whole and not all("=/" in argument for argument in arguments):
         print("a picture is name=/path", file=sys.stderr)
         return 2
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -150,7 +153,11 @@ def main(arguments: list[str]) -> int:
     PICTURES.mkdir(parents=True, exist_ok=True)
     with served() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        if arguments:
+        if not arguments or whole:
+            print(f"{album.take(address, browser, (whole or [''])[0].partition(':')[2])} pictures in {album.FOLDER}")
+        if whole:
+            pass
+        elif arguments:
             single(address, browser, arguments)
         else:
             take(address, browser)

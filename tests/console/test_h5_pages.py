@@ -197,6 +197,10 @@ def test_topics_have_a_button_each_and_a_photo_is_sent_to_the_group(program: Pro
     assert "✓ 打过了" in done
     calendar = client.get("/h5?topic=t1").text
     assert "打了 1 天" in calendar
+    streak = re.compile(r'<dl class="three pt-2"><div><dd>(\d+)</dd>')
+    assert streak.findall(calendar) == streak.findall(client.get("/h5").text), (
+        "the big figures are of the plain check-in"
+    )
     assert client.get("/h5?topic=nothing").status_code == 200
 
 
