@@ -39,14 +39,14 @@ def keys(signer: Signer, name: str, source: str) -> tuple[tuple[str, int], ...]:
     return (account, ACCOUNT_FREE), (signer.mac("sign-in source", source), SOURCE_FREE)
 
 
+def second_keys(signer: Signer, person_id: int, source: str) -> tuple[tuple[str, int], ...]:
+    """Return the same for somebody's second step: under no name that a stranger could type and lock."""
+    return (signer.mac("sign-in second step", str(person_id)), ACCOUNT_FREE), keys(signer, "", source)[1]
+
+
 def accounts_keys(signer: Signer, name: str, person_id: int) -> list[str]:
     """Return the keys under which wrong tries of one account stand: of its password and of its second step."""
-    return [keys(signer, one, "")[0][0] for one in (name, second_name(person_id))]
-
-
-def second_name(person_id: int) -> str:
-    """Return as what tries of somebody's second step are counted."""
-    return f"second step of {person_id}"
+    return [keys(signer, name, "")[0][0], second_keys(signer, person_id, "")[0][0]]
 
 
 def take(session: Session, watched: Sequence[tuple[str, int]], now: datetime) -> datetime | None:

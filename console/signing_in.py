@@ -74,7 +74,7 @@ async def by_code(request: Request, person_id: int, given: str) -> Tried:
     console, signer = request.app.state.console, request.app.state.signer
     now = console.clock.now()
     phone = second.phones_now(console)
-    watched = limits.keys(signer, limits.second_name(person_id), source_of(request))
+    watched = limits.second_keys(signer, person_id, source_of(request))
 
     def attempt(session: Session) -> Tried:
         blocked = limits.take(session, watched, now)

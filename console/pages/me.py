@@ -85,6 +85,9 @@ async def role(request: Request) -> Response:
     roles = await request.app.state.console.database.read(lambda s: sessions.roles_of(s, visitor.person_id))
     if wanted not in roles:
         return RedirectResponse("/console/me", 303)
+    if visitor.role is Role.LEADER and wanted != Role.LEADER and not (visitor.strong or visitor.demo):
+        # Perhaps by a link from the chat: whatever else she is, she is by her password.
+        return RedirectResponse("/login", 303)
     return await _renewed(request, visitor, "/console", strong=visitor.strong, role=Role(wanted))
 
 

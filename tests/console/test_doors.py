@@ -233,3 +233,15 @@ def test_what_a_browser_is_called() -> None:
     assert sessions.browser_of("X11; Linux Firefox/120") == "Firefox · Linux"
     assert sessions.browser_of("Mozilla MicroMessenger/8 iPhone") == "WeChat · iPhone"
     assert Area.STEP.cookie == "tt_step"
+
+
+def test_nobody_locks_a_second_step_by_the_name_of_an_account(house: House) -> None:
+    """The tries of a second step are counted under no name that somebody could type at the sign-in."""
+    person, secret, _ = house.with_second("wang")
+    stranger = house.browser()
+    for _ in range(8):
+        sign_in(stranger, f"second step of {person}", "rubbish rubbish")
+    client = house.browser()
+    sign_in(client, "wang")
+    answer = client.post("/login/code", data={"csrf": token(client, "/login/code"), "code": house.code(secret)})
+    assert answer.status_code == 303

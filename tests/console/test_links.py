@@ -17,6 +17,7 @@ from engagement.errors import Refusal
 from storage import entry
 from storage.audit import AuditRow, broken_links
 from storage.engine import Session
+from storage.groups import Member
 from tests.console.doors import NOW, PASSWORD, SITE, House, come_as, link, sign_in, token
 
 
@@ -220,3 +221,23 @@ def test_roles_that_cannot_be_given(house: House) -> None:
     database.write_now(lambda s: accounts.add(s, "xx", NOW, by=None, person=1))
     with pytest.raises(Refusal, match="has_account"):
         database.write_now(lambda s: accounts.add(s, "yy", NOW, by=None, person=1))
+
+
+def test_a_link_from_the_chat_makes_no_manager(house: House) -> None:
+    """Who leads a group and looks after a region needs her password for the region: a link is no way around it."""
+    person, _, _ = house.with_second("wang", "manager")
+
+    def leads(session: Session) -> None:
+        session.add(Member(group_id=1, person_id=person, role="leader", name="王", joined_at=NOW))
+
+    house.database.write_now(leads)
+    for strong, role, where in ((False, Role.LEADER, "/login"), (True, Role.LEADER, "/console")):
+        client = house.browser()
+        come_as(client, house.database, role, person, strong=strong)
+        answer = client.post("/console/me/role", data={"csrf": token(client, "/console/me"), "role": "manager"})
+        assert answer.headers["location"] == where
+        assert (client.get("/console/groups").status_code == 200) is not strong
+    client = house.browser()
+    come_as(client, house.database, Role.MANAGER, person)
+    client.post("/console/me/role", data={"csrf": token(client, "/console/me"), "role": "leader"})
+    assert client.get("/console/groups").status_code == 200
