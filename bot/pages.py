@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ class Pages:
             advance=_advance(program),
             render=lambda message: render(message, WEB),
             appoint=appointing(program, Simulator.name),
+            examine=examining(program),
         )
         program.senders[simulator.name] = simulator
         program.sources[simulator.name] = simulator.uploads.fetch
@@ -196,6 +198,20 @@ def appointing(program: Program, channel: str) -> Callable[[str, Mapping[date, s
         await program.database.write(write)
 
     return appoint
+
+
+def examining(program: Program) -> Callable[[float], Awaitable[None]] | None:
+    """Return what asks the sample's golden cases, beside the loop; None without a base."""
+    answering = program.answering
+    if answering is None:
+        return None
+
+    async def examine(share: float) -> None:
+        from knowledge.starter import sample_run
+
+        await asyncio.to_thread(sample_run, answering, share, program.clock.now())
+
+    return examine
 
 
 def _advance(program: Program) -> Callable[[datetime], Awaitable[None]]:

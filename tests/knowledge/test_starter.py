@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from knowledge import ingest
+from knowledge import evaluation, golden, ingest
+from knowledge.answering import Answering
+from knowledge.starter import sample_run
+from prompts.loader import PROMPTS
 from storage import audit
 from storage.documents import Document
 from storage.engine import Database, open_database
@@ -55,3 +60,30 @@ def test_what_is_copied_is_what_would_have_been_taken_in(tmp_path: Path, monkeyp
     ingest.seed(other, now=LATER)
     assert really == [other], "a base that has something is not written over"
     assert _everything(other) == before
+
+
+def test_the_samples_golden_cases_are_asked_again_as_they_grow_and_keep_out_of_a_base_of_ones_own(
+    answering: Answering, database: Database, entries: Callable[..., ingest.Added]
+) -> None:
+    entries([{"id": "own", "question": "自己的一条？", "answer": "自己的。"}], name="own.jsonl")
+    sample_run(answering, 1.0, NOW)
+    assert database.read_now(golden.listed) == [], "nothing here answers them"
+    sample = evaluation.read_cases(PROMPTS / "sample" / "golden.jsonl")
+    wanted = sorted({one for case in sample for one in case.relevant})
+    entries([{"id": one, "question": f"样例 {one} 怎么办？", "answer": f"样例 {one}。"} for one in wanted])
+    answering.reload()
+    for days, share in enumerate((0.25, 1.0, 1.0)):
+        sample_run(answering, share, NOW + timedelta(days=days))
+    cases, runs = database.read_now(golden.listed), database.read_now(golden.trend)
+    assert {one.made_by for one in cases} == {"示例数据"}
+    assert [(run.figures or {})["n"] for run in runs] == [3, len(sample), len(sample)]
+
+
+def test_the_samples_golden_cases_name_entries_that_ship() -> None:
+    shipped = {one["id"] for path in (PROMPTS / "knowledge").rglob("*.jsonl") for one in _lines(path)}
+    for case in evaluation.read_cases(PROMPTS / "sample" / "golden.jsonl"):
+        assert case.relevant <= shipped, case.query
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]

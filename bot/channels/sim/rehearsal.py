@@ -33,6 +33,8 @@ _GROUPS = 2
 """Groups that share the answers of the pack."""
 _TALKS = 0.8
 """Of those who check in, how many answer the topic."""
+_EXAMS = {17: 0.25, 12: 0.5, 7: 0.7, 3: 1.0, 1: 1.0}
+"""Days before the player came on which staff asked the golden cases, and the share of them that was fixed by then."""
 _BUSY_HOURS = (8, 12, 18, 19, 20)
 
 
@@ -83,6 +85,8 @@ class Rehearsal:
             await self._appoint([today - timedelta(days=back) for back in range(days, 0, -1)])
             for back in range(days, 0, -1):
                 await self._day(today - timedelta(days=back))
+                if sim.examine is not None and back in _EXAMS:
+                    await sim.examine(_EXAMS[back])
                 await sim.tell_clock()
             await self._ask_last()
             await sim.run_to(end)

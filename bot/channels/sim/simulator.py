@@ -49,6 +49,7 @@ class Simulator(Timepiece):
         advance: Callable[[datetime], Awaitable[None]],
         render: Callable[[Outgoing], Worded],
         appoint: Callable[[str, Mapping[date, str]], Awaitable[None]] | None = None,
+        examine: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         """Open the world.
 
@@ -60,13 +61,14 @@ class Simulator(Timepiece):
             advance: moves the program's clock to an instant; what is due fires on the way.
             render: words of a message.
             appoint: (group, local day → id in the bank): says what the sample weeks talk about; None: the bank does.
+            examine: asks a share of the sample's golden cases; None: there is no base to ask.
         """
         super().__init__(clock, History(directory / "simulator.jsonl"), settle, advance)
         self.pictures = directory / "pictures"
         self.uploads = Uploads()
         self._receive = receive
         self._render = render
-        self.appoint = appoint
+        self.appoint, self.examine = appoint, examine
         self.people: dict[str, Person] = {}
         self.rooms: dict[str, Room] = {}
         self._open_cast()

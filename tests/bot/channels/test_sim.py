@@ -306,7 +306,14 @@ def test_segments_are_words_and_never_markup() -> None:
 async def test_what_the_sample_neighbours_say_fits_the_topic(data_dir: Path) -> None:
     """Four days: whoever quotes the day's topic says something of what was written for that very question."""
     program, sim = open_simulator(data_dir, SetClock(MORNING))
+    exams = []
+
+    async def examine(share: float) -> None:
+        exams.append((program.clock.now().date().isoformat(), share))
+
+    sim.examine = examine
     await Rehearsal(sim).play(days=4)
+    assert exams == [("2026-11-17", 1.0), ("2026-11-19", 1.0)]
     bank = {one.id: one.question for one in packs.topics()}
     fitting = {bank[name]: set(answers) for name, answers in community.topics().items()}
     for room in sim.rooms:
