@@ -285,7 +285,7 @@ def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:
     filled = fill(folder, groups, residents)
     size = (folder / "tuantuan.db").stat().st_size
     sys.stderr.write(f"pages: {groups} groups, {residents} residents, {size / 1e6:.0f} MB, filled in {filled:.0f} s\n")
-    found = asyncio.run(measure(folder, 20 if short else 60, 20 if short else 300))
+    found = asyncio.run(measure(folder, 20 if short else 40, 20 if short else 120))
     return {
         "groups": groups,
         "residents": residents,

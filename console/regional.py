@@ -97,7 +97,7 @@ def figures_of(values: Sequence[int]) -> Figures:
 
 
 def compared(session: Session, region: int, week: date) -> list[Row]:
-    """Return a region's groups in a sealed week, held against the week before; only groups that are still its own."""
+    """Return a region's groups in a sealed week, held against the week before, by name; only groups that are still its own."""
     before = {
         group: figures_of(values)
         for group, *values in session.execute(
@@ -116,7 +116,8 @@ def compared(session: Session, region: int, week: date) -> list[Row]:
             col(Group.state) == "active",
         )
     )
-    return [_row(group, name, figures_of(values), before.get(group, Figures())) for group, name, *values in rows]
+    found = [_row(group, name, figures_of(values), before.get(group, Figures())) for group, name, *values in rows]
+    return sorted(found, key=lambda row: (row.name, row.id))
 
 
 def _row(group: int, name: str, now: Figures, before: Figures) -> Row:
@@ -125,7 +126,11 @@ def _row(group: int, name: str, now: Figures, before: Figures) -> Row:
 
 
 def found(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
-    """Filter and sort by what is shown; what is not shown comes last, by name, so that its place tells nothing."""
+    """Filter and sort by what is shown; what is not shown comes last, by name, so that its place tells nothing.
+
+    Args:
+        rows: by name.
+    """
     words = wanted.q.casefold()
     kept = [
         row
@@ -134,12 +139,18 @@ def found(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
         and (not wanted.lamp or row.lamp.colour == wanted.lamp)
         and (not words or words in row.name.casefold())
     ]
-    kept.sort(key=lambda row: (row.name, row.id))
     if wanted.sort == "name":
         return kept[::-1] if wanted.down else kept
-    known = [(key, row) for row in kept if (key := _key(row, wanted.sort)) is not None]
+    known: list[tuple[tuple[float, float], Row]] = []
+    hidden = []
+    for row in kept:
+        key = _key(row, wanted.sort)
+        if key is None:
+            hidden.append(row)
+        else:
+            known.append((key, row))
     known.sort(key=lambda one: one[0], reverse=wanted.down)
-    return [row for _, row in known] + [row for row in kept if _key(row, wanted.sort) is None]
+    return [row for _, row in known] + hidden
 
 
 def _key(row: Row, sort: str) -> tuple[float, float] | None:

@@ -141,7 +141,7 @@ async def overview(request: Request, region: str = "") -> Response:
         messages=charts.bars(labels, {say("region.messages"): _line(trend, "messages")}),
         campaigns=campaigns,
         lamps=regional.lamps(ground.rows),
-        worst=[row for row in regional.found(ground.rows, regional.Wanted()) if row.lamp.colour == "red"][:WORST],
+        worst=regional.found(ground.rows, regional.Wanted(lamp="red"))[:WORST],
         **SAID,
     )
 
