@@ -34,7 +34,7 @@ def _shot(page: Page, name: str, size: str, *, dark: bool = False) -> str:
     width, height = SIZES[size]
     page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="reduce")
-    page.wait_for_timeout(120)
+    page.wait_for_timeout(350)
     tall = min(TALLEST, int(page.evaluate("document.documentElement.scrollHeight")))
     clip = {"x": 0, "y": 0, "width": width, "height": max(tall, height)}
     (FOLDER / name).write_bytes(page.screenshot(full_page=True, clip=clip, timeout=60_000))  # type: ignore[arg-type]
