@@ -74,7 +74,11 @@
     } else if (form.method === "post" && !form.hasAttribute("hx-post") && form.dataset.stays === undefined) {
       // Sent twice is done once anyway; this only spares the second tap, and says that the first is on its way.
       if (form.classList.contains("busy")) event.preventDefault();
-      else hurry(form, event.submitter);
+      else if (!navigator.onLine) {
+        // What was written stays where it is, and can be sent as soon as there is a network.
+        event.preventDefault();
+        toast(words.lost, "error");
+      } else hurry(form, event.submitter);
     }
   }, true);
   function hurry(form, button) {

@@ -14,7 +14,7 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  if (request.mode === "navigate") {
+  if (request.mode === "navigate" && request.method === "GET") {
     event.respondWith(fetch(request).catch(() => caches.match("/offline")));
   } else if (FILES.slice(1).includes(new URL(request.url).pathname + new URL(request.url).search)) {
     event.respondWith(fetch(request).catch(() => caches.match(request)));
