@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import gc
 import json
-import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from bot import diagnosis, logs, weekly
+from bot.listening import drained_server, listen
 from bot.main import Busy, Program, open_program
 from bot.settings import Mode, Settings
 from engagement.clocks import Movable, ShiftedClock
@@ -325,12 +324,12 @@ def run(directory: Path, channels: list[str], role: str) -> int:
         server_header=False,
     )
     try:
-        listening = _listen(settings.web.host, settings.web.port)
+        listening = listen(settings.web.host, settings.web.port)
     except OSError:
         sys.stderr.write(texts().fill("cli.port_taken", {"port": settings.web.port}) + "\n")
         program.close()
         return 2
-    web = _web_server(config)
+    web = drained_server(config)
     port = listening.getsockname()[1]
     if "web" in channels and local and not program.dispatcher.pages:
         program.dispatcher.pages = f"http://{settings.web.host}:{port}"
@@ -345,42 +344,6 @@ def run(directory: Path, channels: list[str], role: str) -> int:
         sys.stderr.write(texts().fill(server.refusal.key, server.refusal.values) + "\n")
         return 2
     return 0 if web.started else 1
-
-
-def _web_server(config: uvicorn.Config) -> uvicorn.Server:
-    """Make a server that ends with 0 after a drained SIGTERM or SIGINT (uvicorn's own raises the signal again)."""
-    import uvicorn as library
-
-    class Drained(library.Server):
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
-            try:
-                yield
-            finally:
-                for one, handler in before.items():
-                    signal.signal(one, handler)
-
-    return Drained(config)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the port before anything is announced.
-
-    Raises:
-        OSError: somebody else has it.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # What is accepted inherits it; else the second piece of an answer waits 40 ms for the first one to be acknowledged.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError:
-        listening.close()
-        raise
-    return listening
 
 
 def channels_are_local(channels: list[str]) -> bool:
