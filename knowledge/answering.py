@@ -141,6 +141,11 @@ def scope_of(session: Session, group_id: int | None, *, leader: bool = False) ->
     return Scope(str(group_id), str(region) if region is not None else "", leader)
 
 
+def group_numbered(session: Session, name: str) -> Group | None:
+    """The group of a number that was typed; None for anything that is no group's, also for what no row could have."""
+    return session.get(Group, int(name)) if name.isdecimal() and len(name) < 19 else None
+
+
 def named_scope(session: Session, kind: str, name: str) -> Scope:
     """The scope that staff name on the command line: a group's or a region's id, or a group's id on its platform.
 
@@ -148,7 +153,7 @@ def named_scope(session: Session, kind: str, name: str) -> Scope:
     """
     if kind == "region":
         return Scope(region=name)
-    if name.isdecimal() and session.get(Group, int(name)) is not None:
+    if group_numbered(session, name) is not None:
         return scope_of(session, int(name))
     found = session.exec(select(Group.id).where(Group.external_id == name)).all()
     return scope_of(session, found[0]) if len(found) == 1 else Scope(group=name)

@@ -27,14 +27,13 @@ from knowledge import (
     tokens,
 )
 from knowledge.answer import Scope
-from knowledge.answering import named_scope
+from knowledge.answering import group_numbered, named_scope
 from knowledge.confidence import share
 from knowledge.errors import KnowledgeRefusal
 from knowledge.given import number, scope_named, strings
 from knowledge.leafing import Wanted
 from knowledge.quoting import quotable
 from storage.documents import Chunk, Document, DocumentVersion
-from storage.groups import Group
 from storage.learning import GoldenCase
 
 if TYPE_CHECKING:
@@ -186,7 +185,7 @@ async def bench(answering: Answering, request: Request, now: datetime) -> dict[s
         if not name:
             return Scope(), {}
         scope = named_scope(session, kind, name)
-        row = session.get(Group, int(scope.group)) if scope.group.isdecimal() else None
+        row = group_numbered(session, scope.group)
         return scope, dict(row.facts or {}) if row is not None else {}
 
     scope, facts = await answering.database.read(asker)

@@ -29,11 +29,10 @@ from knowledge import (
     page_requests,
 )
 from knowledge.answer import Scope
-from knowledge.answering import named_scope
+from knowledge.answering import group_numbered, named_scope
 from knowledge.errors import KnowledgeRefusal
 from knowledge.lifecycle import Hand, Never
 from storage.documents import DocumentVersion
-from storage.groups import Group
 
 if TYPE_CHECKING:
     from knowledge.answering import Answering
@@ -107,7 +106,7 @@ def read_in(session: Session, request: Request, now: datetime) -> dict[str, Any]
 
 def _asker(session: Session, group: object) -> tuple[Scope, dict[str, str]]:
     scope = named_scope(session, "group", str(group)) if group else Scope()
-    row = session.get(Group, int(scope.group)) if scope.group.isdecimal() else None
+    row = group_numbered(session, scope.group)
     return scope, dict(row.facts or {}) if row is not None else {}
 
 

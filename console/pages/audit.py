@@ -52,8 +52,11 @@ class Wanted:
 def wanted_of(day: str, person: str, action: str, before: str) -> Wanted:
     """Read the filters of an address; what cannot be one is as if it were not there."""
     try:
-        on = date.fromisoformat(day)
+        on: date | None = date.fromisoformat(day)
     except ValueError:
+        on = None
+    if on in (date.min, date.max):
+        # Its beginning or its end is no instant.
         on = None
     return Wanted(on, _number(person), action.strip()[:40], _number(before))
 

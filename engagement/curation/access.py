@@ -128,12 +128,17 @@ def scope_name(session: Session, scope: str) -> str:
     """Say whom a scope is for."""
     kind, _, name = scope.partition(":")
     if kind == "group":
-        group = session.get(Group, int(name)) if name.isdecimal() else None
+        group = session.get(Group, int(name)) if _is_id(name) else None
         return group.name if group is not None else name
     if kind == "region":
-        region = session.get(Region, int(name)) if name.isdecimal() else None
+        region = session.get(Region, int(name)) if _is_id(name) else None
         return region.name if region is not None else name
     return texts().raw("curation.scope_all")
+
+
+def _is_id(name: str) -> bool:
+    """Say whether a row may have this number; the database refuses longer ones."""
+    return name.isdecimal() and len(name) < 19
 
 
 def hand_name(session: Session, hand: str, channel: str) -> str:

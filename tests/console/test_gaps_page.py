@@ -220,6 +220,11 @@ def test_only_ones_own_groups_can_be_asked_as(desk: Desk) -> None:
     assert "记成必考题" not in page
 
 
+@pytest.mark.parametrize("scope", ["group:" + "9" * 30, "region:" + "9" * 30, "group:²", "group:x"])
+def test_a_group_that_cannot_be_is_nobody(desk: Desk, scope: str) -> None:
+    assert "拍照发群里，当天退。" in unescape(desk.get("/console/try", q="草莓烂了怎么退", scope=scope))
+
+
 def test_what_is_wrong_is_put_right_with_one_tap(desk: Desk) -> None:
     page = desk.do("golden_add", question="烂草莓咋办", relevant="spoiled", scope="all", back="/console/try?q=x")
     assert "记成必考题了" in page

@@ -241,3 +241,11 @@ def test_a_link_from_the_chat_makes_no_manager(house: House) -> None:
     come_as(client, house.database, Role.MANAGER, person)
     client.post("/console/me/role", data={"csrf": token(client, "/console/me"), "role": "leader"})
     assert client.get("/console/groups").status_code == 200
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_the_trail_of_a_day_at_the_end_of_time_is_empty(house: House, day: str) -> None:
+    admin = house.browser()
+    come_as(admin, house.database, Role.ADMIN, house.account("chef", "admin"), strong=True)
+    assert admin.get(f"/console/audit?day={day}").status_code == 200
+    assert admin.get(f"/console/audit.csv?day={day}").status_code == 200
