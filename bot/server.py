@@ -24,7 +24,6 @@ from engagement.errors import Refusal
 from prompts.loader import texts
 
 if TYPE_CHECKING:
-    import uvicorn
     from starlette.applications import Starlette
     from starlette.routing import BaseRoute
 
