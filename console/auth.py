@@ -16,6 +16,7 @@ from enum import StrEnum
 
 VISIT_COOKIE = "tt_visit"
 LARGE_COOKIE = "tt_large"
+KNOWN_COOKIE = "tt_known"
 
 
 class Role(StrEnum):

@@ -39,6 +39,11 @@ def keys(signer: Signer, name: str, source: str) -> tuple[tuple[str, int], ...]:
     return (account, ACCOUNT_FREE), (signer.mac("sign-in source", source), SOURCE_FREE)
 
 
+def known_keys(signer: Signer, nonce: str, source: str) -> tuple[tuple[str, int], ...]:
+    """Return the same for a browser that was in by this account's password: strangers' tries do not keep it out."""
+    return (signer.mac("sign-in known browser", nonce), ACCOUNT_FREE), keys(signer, "", source)[1]
+
+
 def second_keys(signer: Signer, person_id: int, source: str) -> tuple[tuple[str, int], ...]:
     """Return the same for somebody's second step: under no name that a stranger could type and lock."""
     return (signer.mac("sign-in second step", str(person_id)), ACCOUNT_FREE), keys(signer, "", source)[1]

@@ -17,7 +17,7 @@ from sqlalchemy import update
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from console.auth import VISIT_COOKIE, Area, Role, Visitor, cookie_name, new_visit
+from console.auth import KNOWN_COOKIE, VISIT_COOKIE, Area, Role, Visitor, cookie_name, new_visit
 from engagement.entry import rules, service
 from storage import entry
 from storage.engine import Session
@@ -28,6 +28,8 @@ IDLE = {Area.CONSOLE: timedelta(hours=12), Area.H5: timedelta(days=30), Area.STE
 """A session ends when its browser was not seen for so long …"""
 MOST = {Area.CONSOLE: timedelta(days=7), Area.H5: timedelta(days=180), Area.STEP: timedelta(minutes=10)}
 """… and after so long in any case."""
+KNOWN = timedelta(days=180)
+"""A browser is known for so long after a right password."""
 DEMO = timedelta(days=400)
 """One-click sessions outlast the simulator's clock, which is moved by weeks."""
 TOUCH = timedelta(minutes=5)
@@ -182,6 +184,16 @@ def visit_in(request: Request) -> str:
     """Return the browser's id; empty if it has none that could be ours."""
     known = request.cookies.get(cookie_name(VISIT_COOKIE, https=request.app.state.console.https), "")
     return known if 16 <= len(known) <= 64 and known.isascii() else ""
+
+
+def known_in(request: Request) -> str:
+    """Return what shows that a browser was in by a password before; empty if it shows nothing."""
+    return request.cookies.get(cookie_name(KNOWN_COOKIE, https=request.app.state.console.https), "")[:200]
+
+
+def keep_known(response: Response, request: Request, value: str) -> None:
+    """Put it into the browser."""
+    _set(response, KNOWN_COOKIE, value, int(KNOWN.total_seconds()), https=request.app.state.console.https)
 
 
 def form_material(request: Request, visit: str) -> str:

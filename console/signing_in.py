@@ -5,7 +5,9 @@ Source: DESIGN §7, FAULTS E2, E3.
 
 from __future__ import annotations
 
+import hmac
 import math
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +21,7 @@ from console import limits, passwords, second, sessions
 from console.auth import Area, Role, Signer, Visitor
 from storage import audit, entry
 from storage.engine import Session
-from storage.entry import WebSession
+from storage.entry import Login, WebSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,17 @@ async def by_password(request: Request, name: str, given: str) -> Tried:
     """Try a name and a password. An unknown name takes the same way, and so the same time, as a known one."""
     console, signer = request.app.state.console, request.app.state.signer
     now = console.clock.now()
-    watched = limits.keys(signer, name, source_of(request))
+    source = source_of(request)
+    given_nonce, _, given_mac = sessions.known_in(request).partition(".")
+    watched = limits.keys(signer, name, source)
 
     def begin(session: Session) -> tuple[datetime | None, int, str, bool]:
-        blocked = limits.take(session, watched, now)
+        nonlocal watched
         login = entry.login_named(session, name)
+        made = "" if login is None else _known(signer, login, given_nonce)
+        if made and hmac.compare_digest(made.encode(), given_mac.encode("utf-8", "replace")):
+            watched = limits.known_keys(signer, given_nonce, source)
+        blocked = limits.take(session, watched, now)
         if login is None or login.disabled_at is not None:
             return blocked, 0, "", False
         return blocked, login.person_id, login.password, login.second_since is not None
@@ -67,6 +75,19 @@ async def by_password(request: Request, name: str, given: str) -> Tried:
 
     await console.database.write(end)
     return Tried(person if right else 0, second=right and has_second)
+
+
+async def know(request: Request, response: Response, person_id: int) -> None:
+    """Let this browser be known as one that was in by somebody's password: whoever tries others does not lock it out."""
+    login = await request.app.state.console.database.read(lambda session: entry.login_of(session, person_id))
+    if login is not None:
+        nonce = secrets.token_urlsafe(18)
+        sessions.keep_known(response, request, f"{nonce}.{_known(request.app.state.signer, login, nonce)}")
+
+
+def _known(signer: Signer, login: Login, nonce: str) -> str:
+    """Return what shows that a browser is known; a new password makes it unknown."""
+    return signer.mac("known browser", f"{login.person_id}\0{login.password}\0{nonce}")
 
 
 async def by_code(request: Request, person_id: int, given: str) -> Tried:

@@ -71,6 +71,7 @@ async def sign_in(request: Request) -> Response:
     response: Response = RedirectResponse(f"/login/code?back={quote(back)}" if tried.second else back, 303)
     area = Area.STEP if tried.second else Area.CONSOLE
     await signing_in.open_session(request, response, area, roles[0], tried.person_id)
+    await signing_in.know(request, response, tried.person_id)
     return response
 
 

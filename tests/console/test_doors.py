@@ -245,3 +245,18 @@ def test_nobody_locks_a_second_step_by_the_name_of_an_account(house: House) -> N
     sign_in(client, "wang")
     answer = client.post("/login/code", data={"csrf": token(client, "/login/code"), "code": house.code(secret)})
     assert answer.status_code == 303
+
+
+def test_a_stranger_does_not_lock_a_colleague_out_of_her_own_browser(house: House) -> None:
+    """Her browser was in by her password; another's, another account's and a forged one wait like everybody."""
+    house.account("wang")
+    house.account("li")
+    hers, others, stranger = house.browser(), house.browser(), house.browser()
+    assert sign_in(hers, "wang").status_code == sign_in(others, "li").status_code == 303
+    for _ in range(8):
+        sign_in(stranger, "wang", "rubbish rubbish")
+    stranger.cookies.set("__Host-tt_known", "nonce.0123456789")
+    assert sign_in(stranger, "wang").status_code == sign_in(others, "wang").status_code == 429
+    assert sign_in(hers, "wang").status_code == 303
+    # What she tries wrong herself is counted there too.
+    assert [sign_in(hers, "wang", "rubbish rubbish").status_code for _ in range(7)].count(429) == 2
