@@ -54,6 +54,8 @@ QUERIES = (
     "q", "group", "state", "kind", "tab", "month", "day", "slot", "topic", "scope", "person", "action", "after", "before",
     "since", "until", "least", "most", "size", "sort", "lamp", "region", "page", "entry", "version", "question", "back", "to",
 )  # fmt: skip
+WORDS = {"value", "placeholder", "title", "alt", "aria-label", "data-label", "data-confirm"}
+"""Attributes that are read and never followed."""
 JS = re.compile(r"^\s*(?:javascript|vbscript|data:text/html)", re.IGNORECASE)
 
 
@@ -118,7 +120,8 @@ class Scripts(HTMLParser):
         if tag in ("iframe", "object", "embed", "base", "frame", "applet", "style"):
             self.found.append(f"<{tag}>")
         for name, value in attrs:
-            if name.startswith("on") or name in ("style", "srcdoc") or (value and JS.match(value)):
+            is_followed = name not in WORDS and value and JS.match(value)
+            if name.startswith("on") or name in ("style", "srcdoc") or is_followed:
                 self.found.append(f"<{tag} {name}={str(value)[:60]!r}>")
 
 
