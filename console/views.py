@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -66,29 +67,40 @@ def first_letter(name: str) -> str:
     return name.lstrip("0123456789 ")[:1] or "·"
 
 
+@cache
+def _asset(name: str) -> str:
+    """Return the address of a static file, with a mark of what is in it: a browser may keep it for a year."""
+    mark = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:8]
+    return f"/static/{name}?v={mark}"
+
+
+@cache
+def _pages() -> Environment:
+    """Return the templates; read and compiled when first asked for, once a process. Undefined names are errors."""
+    pages = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.globals |= {"t": say, "once": new_key, "asset": _asset}
+    pages.filters |= {
+        "local_time": local_time,
+        "month_day": month_day,
+        "shown_day": shown_day,
+        "colour": colour,
+        "letter": first_letter,
+    }
+    return pages
+
+
 class Views:
     """The templates with their filters."""
 
     def __init__(self) -> None:
-        """Load lazily; undefined names are errors."""
-        self._pages = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._pages.globals["t"] = say
-        self._pages.globals["once"] = new_key
-        self._pages.globals["asset"] = self.asset
-        self._marks: dict[str, str] = {}
-        self._pages.filters |= {
-            "local_time": local_time,
-            "month_day": month_day,
-            "shown_day": shown_day,
-            "colour": colour,
-            "letter": first_letter,
-        }
+        """Take them; nothing is read before a page is asked for."""
+        self._pages = _pages()
 
     def page(
         self, request: Request, template: str, status: int = 200, *, secret: bool = False, **values: Any
@@ -126,11 +138,8 @@ class Views:
         return self._pages.get_template(template).render()
 
     def asset(self, name: str) -> str:
-        """Return the address of a static file, with a mark of what is in it: a browser may keep it for a year."""
-        mark = self._marks.get(name)
-        if mark is None:
-            mark = self._marks[name] = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:8]
-        return f"/static/{name}?v={mark}"
+        """Return the address of a static file, with a mark of what is in it."""
+        return _asset(name)
 
 
 def _me_href(request: Request, visitor: Visitor | None) -> str:
