@@ -14,9 +14,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from console import compressed, navigation
+from console import compressed, navigation, scope
 from console.auth import LARGE_COOKIE, Area, Signer, Visitor
-from engagement import calendar
+from engagement import calendar, wording
 from prompts.loader import shown_day, texts
 
 HERE = Path(__file__).parent
@@ -24,6 +24,7 @@ COLOURS = 8
 THEME_COOKIE = "tt_theme"
 THEMES = {"light": "tuan", "dark": "tuan-dark"}
 """What the switch remembers → the theme; anything else follows the system."""
+_VARIABLE = "campaigns.variable_"
 SIZES = {"large": "1", "normal": "0"}
 """What may stand behind ``?size=`` → the cookie that remembers it."""
 
@@ -67,6 +68,18 @@ def first_letter(name: str) -> str:
     return name.lstrip("0123456789 ")[:1] or "·"
 
 
+def named(text: str) -> str:
+    """Show words of a campaign to who looks after them: what a group or the day fills in stands there by its name."""
+    return wording.shown(text, _named())
+
+
+@cache
+def _named() -> dict[str, object]:
+    words = texts()
+    found = [key for key in words.keys() if key.startswith(_VARIABLE)]  # noqa: SIM118
+    return {key.removeprefix(_VARIABLE): words.fill("theme.later", {"what": words.raw(key)}) for key in found}
+
+
 @cache
 def _asset(name: str) -> str:
     """Return the address of a static file, with a mark of what is in it: a browser may keep it for a year."""
@@ -91,6 +104,7 @@ def _pages() -> Environment:
         "shown_day": shown_day,
         "colour": colour,
         "letter": first_letter,
+        "named": named,
     }
     return pages
 
@@ -123,6 +137,7 @@ class Views:
             demo=console.demo,
             simulator=console.simulator,
             large=is_large(request),
+            many_groups=scope.OFFERED,
             theme=THEMES.get(request.cookies.get(THEME_COOKIE, ""), ""),
             nav=navigation.links(request, visitor, active),
             page_name=values.pop("heading", None) or say(navigation.title(active, visitor)),
