@@ -17,6 +17,7 @@ from bot.channels.sim.history import History, Line
 from bot.channels.sim.lines import segments, words_of
 from bot.channels.sim.rehearsal import DAYS, Rehearsal
 from bot.channels.sim.simulator import Simulator
+from bot.channels.sim.story import story
 from bot.main import Program, open_program
 from bot.pages import backstage
 from bot.rendering.capabilities import WEB
@@ -328,7 +329,8 @@ async def test_what_the_sample_neighbours_say_fits_the_topic(data_dir: Path) -> 
         quoting = [one for one in lines if one["quote"] and one["from"] != "bot"]
         said = [(topics[one["quote"]["id"]], words_of(one)) for one in quoting if one["quote"]["id"] in topics]
         assert 2 * sim.rooms[room].talks <= len(said) <= 4 * sim.rooms[room].talks, "alive"
-        for topic, words in said:
+        told = {deed.says for deeds in story().days.values() for deed in deeds}
+        for topic, words in (one for one in said if one[1] not in told):
             assert any(question in topic and words in answers for question, answers in fitting.items()), (topic, words)
     sim.close()
     program.close()
