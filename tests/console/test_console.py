@@ -103,7 +103,10 @@ def test_another_sample_resident_can_be_chosen(client: TestClient, program: Prog
 
 def test_search_finds_questions_and_takes_nothing_for_a_pattern(client: TestClient) -> None:
     sign_in(client, "staff")
-    assert "水果蔬菜坏了一部分" in client.get("/console/knowledge", params={"q": "草莓烂了"}).text
+    page = client.get("/console/knowledge", params={"q": "草莓烂了"}).text
+    assert "水果蔬菜坏了一部分" in page
+    assert "〔坏果包赔〕" in page
+    assert "{bad_fruit}" not in page
     for q in ("%", "_", "\\", "' OR 1=1 --", "<script>alert(1)</script>", "\x00", "啊" * 500):
         answer = client.get("/console/knowledge", params={"q": q}, headers={"hx-request": "true"})
         assert answer.status_code == 200

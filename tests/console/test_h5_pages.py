@@ -260,6 +260,15 @@ def open_private(program: Program, name: str) -> None:
     program.database.write_now(write)
 
 
+def test_ones_own_page_begins_with_oneself(wang: TestClient) -> None:
+    """Name, large type and the household first, then what is kept, with the copy before the long list."""
+    page = wang.get("/h5/mine").text
+    main = page[page.index("<main") :]
+    places = [main.index(one) for one in ("小满妈妈", "名字跟着群里走", "打开大字", "看我家", "拿一份我的数据")]
+    assert places == sorted(places)
+    assert main.index("拿一份我的数据") < main.index('class="rows"')
+
+
 def test_likes_and_notices_are_switched(wang: TestClient) -> None:
     before = wang.get("/h5/mine").text
     assert "✓ 水果" not in before

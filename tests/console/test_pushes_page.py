@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 
 from bot.main import Program
 from bot.pushing import ProgramPushing
-from console.pages.pushes import rest_words, span
-from console.pushing import Rest
+from console.pages.pushes import rest_words, span, state_word
+from console.pushing import Rest, Running
 from engagement.clocks import SetClock
 from engagement.kernel import Kind, Outgoing, Place
 from scheduler import board
@@ -182,6 +182,16 @@ def test_a_day_is_found_by_halving(program: Program) -> None:
     assert program.database.read_now(lambda s: board.first_since(s, NOW - timedelta(days=8))) == 5001
     assert program.database.read_now(lambda s: board.first_since(s, NOW + timedelta(days=1))) == 10131
     assert asyncio.run(ProgramPushing(program).rest("fair:2026")).ready == 15
+
+
+def test_what_is_on_and_has_nothing_left_is_not_on_its_way() -> None:
+    def one(state: str, **counts: int) -> Running:
+        return Running(1, "fair:2026", "calendar", "邻里集市", state, 0, counts, ())
+
+    assert state_word(one("running", sent=2, pending=1)) == "进行中"
+    assert state_word(one("running", sent=3)) == "都推完了"
+    assert state_word(one("paused", sent=3)) == "已暂停"
+    assert state_word(one("cancelled", sent=3)) == "已取消"
 
 
 def test_no_promise_where_there_is_no_figure() -> None:
