@@ -5,6 +5,7 @@ Source: F27, F98, F132; DESIGN 7.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -37,8 +38,9 @@ async def _page(
 ) -> Response:
     console, views = request.app.state.console, request.app.state.views
     assert isinstance(views, Views)
-    found = await console.pushing.board() if console.pushing is not None else Board()
-    letters = await console.pushing.letters(days) if console.pushing is not None else ()
+    found, letters = Board(), ()
+    if console.pushing is not None:
+        found, letters = await asyncio.gather(console.pushing.board(), console.pushing.letters(days))
     return views.page(
         request,
         "pushes.html",

@@ -13,7 +13,7 @@ from sqlmodel import select
 
 from engagement.kernel import Kind, Reply
 from scheduler import campaigns
-from scheduler.foresight import FEW, TooMuch, foresee
+from scheduler.foresight import FEW, Foreseen, Foresight, TooMuch, foresee, foresee_day
 from storage.campaigns import Campaign, Schedule
 from storage.engine import Session
 from storage.groups import GroupDay
@@ -84,6 +84,42 @@ async def test_what_goes_out_together_is_foreseen_as_it_happens(town: Callable[.
     assert {key: n for key, n in found.unasked.items() if n and key[1] < WEEK} == {
         key: n for key, n in days.items() if key[1] < WEEK
     }
+
+
+def table_rows(here: Town) -> list[int]:
+    tables = ("campaign", "schedule", "fire", "delivery", "group_day")
+    return here.database.read_now(
+        lambda s: [s.connection().exec_driver_sql(f"SELECT count(*) FROM {one}").scalar_one() for one in tables]
+    )
+
+
+@pytest.mark.parametrize("day", [DAY, DAY + timedelta(days=1), DAY + timedelta(days=40)])
+async def test_one_groups_day_is_foreseen_where_others_write_and_leaves_nothing(
+    day: date, town: Callable[..., Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = mixed(town)
+    await here.run()
+    before = table_rows(here)
+    whole = foresee(here.database, here.jobs, day, day, here.clock.now(), [1])
+
+    def copied(*_: object) -> None:
+        raise AssertionError("a page copies no database")
+
+    monkeypatch.setattr("scheduler.aside._copy", copied)
+    found = foresee_day(here.database, here.jobs, day, here.clock.now(), 1)
+
+    def told(of: Foresight) -> list[tuple[object, ...]]:
+        def one(push: Foreseen) -> tuple[object, ...]:
+            return push.campaign, push.at, push.state, push.reason, push.number, push.along
+
+        return [one(push) for push in of.pushes]
+
+    assert told(found) == told(whole)
+    assert any(push.number for push in found.pushes)
+    assert table_rows(here) == before
+    assert foresee_day(here.database, here.jobs, day, here.clock.now(), 99).pushes == []
+    await here.run(at(8))  # the writer goes on
+    assert here.phone.sent
 
 
 def unasked_of(here: Town) -> dict[tuple[int, date], int]:

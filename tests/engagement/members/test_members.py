@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import select
 
 from engagement.kernel import Event, Kind
+from engagement.members import service
 from engagement.registry import FEATURES
 from storage import ledger
 from storage.engine import Session
@@ -78,6 +79,25 @@ def test_my_data_goes_to_me_alone(stage: Stage) -> None:
     assert (private.kind, private.to) == (Kind.DM, "李阿姨")
     assert "打过卡" in shown(private)
     assert keys(stage.say("李阿姨", "我的数据", private=True)) == ["members.mine"]
+
+
+def test_what_grows_with_the_days_is_counted_up_to_a_bound(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check-ins and the streak they make are one line: three rows after two days; after four, more than are counted."""
+    monkeypatch.setattr(service, "MANY", 4)
+
+    def line() -> str:
+        (told,) = stage.say("李阿姨", "我的数据", private=True)
+        return next(one for one in shown(told).splitlines() if "打过卡" in one)
+
+    for day in (1, 2):
+        stage.say("李阿姨", "签到", f"2026-12-0{day}T09:00")
+    assert line().endswith("（3 条）")
+    for day in (3, 4):
+        stage.say("李阿姨", "签到", f"2026-12-0{day}T09:00")
+    assert line().endswith("（4+ 条）")
+    _, copy = stage.say("李阿姨", "导出")
+    assert copy.document is not None
+    assert len(json.loads(copy.document.text)["checkin"]) == 4
 
 
 def test_export_is_a_readable_copy_of_mine_only(stage: Stage) -> None:

@@ -42,6 +42,20 @@ def answers(stage: Stage) -> list[TopicAnswer]:
     return stage.database.read_now(lambda s: list(s.exec(select(TopicAnswer))))
 
 
+def test_old_words_are_forgotten_the_oldest_first_and_not_all_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.pushed("topic", "2026-12-01T07:30")
+    for minute, name in enumerate(("李阿姨", "王姐", "张哥")):
+        stage.say(name, f"话题 冻了半年的饺子{minute}", f"2026-12-01T07:3{minute + 1}")
+    monkeypatch.setattr(service, "FORGOTTEN_AT_ONCE", 2)
+    later = at("2027-01-15T07:30")
+    for left in (1, 0, 0):
+        stage.database.write_now(lambda s: service.forget_old(s, later))
+        assert sum(bool(one.text) for one in answers(stage)) == left
+        assert all(one.text.endswith("2") for one in answers(stage) if one.text)
+
+
 def test_the_morning(stage: Stage) -> None:
     """07:30 话题 → 李阿姨 quotes it (+2, words the first time) → 王姐 types 话题 … → 李阿姨 again: counted already."""
     push = stage.pushed("topic", "2026-12-01T07:30")
