@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -85,25 +85,52 @@ def visit(
     browser: Browser, rooms: dict[tuple[str, str], BrowserContext], house: House
 ) -> Iterator[Callable[[str, str], Page]]:
     """Opens an empty page of somebody who is signed in, at a size; at the end there must have been no error, as above."""
+
+    def known(who: str, size: str) -> BrowserContext:
+        if (who, size) not in rooms:
+            rooms[who, size] = _signed_in(browser, house, who, size)
+        return rooms[who, size]
+
+    yield from _visits(known)
+
+
+@pytest.fixture
+def arrive(browser: Browser, house: House) -> Iterator[Callable[[str, str], Page]]:
+    """The same in a browser that was never here: it has nothing kept from before."""
+    opened: list[BrowserContext] = []
+
+    def anew(who: str, size: str) -> BrowserContext:
+        opened.append(_signed_in(browser, house, who, size, service_workers="block"))
+        return opened[-1]
+
+    yield from _visits(anew)
+    for context in opened:
+        context.close()
+
+
+def _signed_in(browser: Browser, house: House, who: str, size: str, **more: Any) -> BrowserContext:
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, locale="zh-CN", base_url=house.address, **more
+    )
+    cookies = house.cookies(who).items()
+    context.add_cookies([{"name": name, "value": value, "url": house.address} for name, value in cookies])
+    context.set_default_timeout(10_000)
+    return context
+
+
+def _visits(room: Callable[[str, str], BrowserContext]) -> Iterator[Callable[[str, str], Page]]:
     wrong: list[str] = []
     pages: list[Page] = []
 
     def heard(message: ConsoleMessage) -> None:
         # Chromium notes every answer above 399; a refusal (409) and a page that is gone (410) are words for people.
-        if message.type in ("error", "warning") and not any(f"{code}" in message.text for code in (409, 410)):
+        expected = ("409", "410", "Service Worker registration blocked")
+        if message.type in ("error", "warning") and not any(words in message.text for words in expected):
             wrong.append(f"{message.text} ({message.page.url if message.page else ''})")
 
     def open_as(who: str, size: str) -> Page:
-        if (who, size) not in rooms:
-            width, height = SIZES[size]
-            context = browser.new_context(
-                viewport={"width": width, "height": height}, locale="zh-CN", base_url=house.address
-            )
-            cookies = house.cookies(who).items()
-            context.add_cookies([{"name": name, "value": value, "url": house.address} for name, value in cookies])
-            context.set_default_timeout(10_000)
-            rooms[who, size] = context
-        page = rooms[who, size].new_page()
+        page = room(who, size).new_page()
         page.on("console", heard)
         page.on("pageerror", lambda error: wrong.append(f"{error} ({page.url})"))
         page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))

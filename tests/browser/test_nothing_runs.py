@@ -35,17 +35,18 @@ def strings(shared: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("who", "path"),
+    ("turn", "who", "path"),
     [
-        ("staff", "/console/knowledge?q="),
-        ("staff", "/console/try?q="),
-        ("staff", "/console/words?tab=topics&q="),
-        ("leader", "/console/groups/1/ledger?q="),
+        (0, "staff", "/console/knowledge?q="),
+        (1, "staff", "/console/try?q="),
+        (2, "staff", "/console/words?tab=topics&q="),
+        (3, "leader", "/console/groups/1/ledger?q="),
     ],
 )
-def test_what_is_asked_for(visit: Visit, strings: list[str], who: str, path: str) -> None:
+def test_what_is_asked_for(visit: Visit, strings: list[str], turn: int, who: str, path: str) -> None:
+    """Every string meets two of the pages; all of them meet all pages in tests/console/test_abuse.py, without a browser."""
     page = visit(who, "desktop")
-    for text in strings:
+    for text in strings[turn % 2 :: 2]:
         page.goto(path + quote(text, safe=""))
     # Also what is swapped into a page while one types.
     field = page.get_by_role("searchbox").or_(page.get_by_role("textbox")).first

@@ -83,86 +83,6 @@ def test_samples_answer_as_they_say(house: House) -> None:
     assert not wrong
 
 
-# ---------------------------------------------------------------- within everybody's reach
-
-
-def complaints(page: Page, *, contrast_only: bool = False) -> list[str]:
-    """What axe finds on a page as it is shown now: rule, and the first elements."""
-    chosen = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if contrast_only else {}
-    options = json.dumps({"resultTypes": ["violations"], "iframes": False, **chosen})
-    found: list[dict[str, Any]] = page.evaluate(f"axe.run(document, {options}).then((found) => found.violations)")
-    return [
-        f"{one['id']}: {[node['target'][0] for node in one['nodes']][:3]} {one['nodes'][0]['failureSummary'][34:260]}"
-        for one in found
-        if one["impact"] in SERIOUS
-    ]
-
-
-def shown(page: Page, size: str, scheme: Any) -> None:
-    width, height = SIZES[size]
-    page.set_viewport_size({"width": width, "height": height})
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-
-
-def looked_at(page: Page, sample: Sample) -> None:
-    """Open a page and hand it the ruler, which the page's own policy would not load."""
-    page.goto(sample.address)
-    page.wait_for_load_state("load")
-    page.evaluate(AXE.read_text("utf-8"))
-    page.evaluate(STILL)
-
-
-@pytest.mark.parametrize("sample", PAGES, ids=names)
-def test_a_page_is_within_reach(visit: Visit, house: House, sample: Sample) -> None:
-    """At the size of a phone and of a desktop; by day and, as to its colours, by night."""
-    page = visit(sample.who, "desktop")
-    shown(page, "desktop", "light")
-    looked_at(page, sample.filled(house.world))
-    found: dict[object, list[str]] = {}
-    for size in ("desktop", "phone"):
-        for scheme in ("light", "dark"):
-            shown(page, size, scheme)
-            found[size, scheme] = complaints(page, contrast_only=scheme == "dark")
-            extra = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            if extra > 0:
-                found[size, scheme].append(f"{extra} pixels wider than the screen")
-            if (size, scheme) == ("phone", "light") and sample.address not in NO_FINGERS:
-                found[size, scheme] += page.evaluate(SMALL)
-    report(found)
-
-
-def report(found: Mapping[object, list[str]]) -> None:
-    """Fail with everything that was found, one to a line."""
-    wrong = [f"{where}: {line}" for where, lines in found.items() for line in lines]
-    assert not wrong, "\n" + "\n".join(wrong)
-
-
-def test_large_type_is_within_reach(visit: Visit, house: House) -> None:
-    found: dict[object, list[str]] = {}
-    for sample in LARGE:
-        page = visit(sample.who, "phone")
-        cookie = {"name": "tt_large", "value": "1", "url": house.address}
-        page.context.add_cookies([cookie])  # type: ignore[list-item]
-        shown(page, "phone", "light")
-        looked_at(page, sample.filled(house.world))
-        assert "large" in (page.locator("html").get_attribute("class") or "")
-        lines = complaints(page)
-        extra = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        found[sample.name] = [*lines, *([f"{extra} pixels wider than the screen"] if extra > 0 else [])]
-        page.context.clear_cookies(name="tt_large")
-    report(found)
-
-
-def test_the_ruler_notices_what_is_wrong(visit: Visit, house: House) -> None:
-    page = visit("", "phone")
-    looked_at(page, Sample("/login"))
-    page.evaluate(
-        "document.querySelector('main').insertAdjacentHTML('beforeend', '<input><img src=\"/static/logo.svg\">')"
-    )
-    assert [line.partition(":")[0] for line in complaints(page)] == ["image-alt", "label"]
-    assert len(page.evaluate(SMALL)) == 1
-
-
 # ---------------------------------------------------------------- light on the way
 
 
@@ -186,15 +106,85 @@ def weighed(page: Page, address: str) -> int:
     return total
 
 
-def test_every_page_is_light(browser: Any, house: House) -> None:
-    heavy = {}
-    for sample in PAGES:
-        context = browser.new_context(viewport={"width": 390, "height": 844}, service_workers="block")
-        cookies = house.cookies(sample.who).items()
-        context.add_cookies([{"name": name, "value": value, "url": house.address} for name, value in cookies])
-        weight = weighed(context.new_page(), house.address + sample.filled(house.world).address)
-        context.close()
-        print(f"{weight / 1024:7.1f} KB  {sample.name}")
-        if weight > (LIGHTEST if sample.address in FIRST else LIGHT):
-            heavy[sample.name] = weight
-    assert not heavy
+# ---------------------------------------------------------------- within everybody's reach
+
+
+def complaints(page: Page, *, contrast_only: bool = False) -> list[str]:
+    """What axe finds on a page as it is shown now: rule, and the first elements."""
+    chosen = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if contrast_only else {}
+    options = json.dumps({"resultTypes": ["violations"], "iframes": False, **chosen})
+    found: list[dict[str, Any]] = page.evaluate(f"axe.run(document, {options}).then((found) => found.violations)")
+    return [
+        f"{one['id']}: {[node['target'][0] for node in one['nodes']][:3]} {one['nodes'][0]['failureSummary'][34:260]}"
+        for one in found
+        if one["impact"] in SERIOUS
+    ]
+
+
+def shown(page: Page, size: str, scheme: Any) -> None:
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+
+
+def looked_at(page: Page, sample: Sample) -> int:
+    """Open a page and hand it the ruler, which the page's own policy would not load; returns the page's weight."""
+    weight = weighed(page, sample.address)
+    page.evaluate(AXE.read_text("utf-8"))
+    page.evaluate(STILL)
+    return weight
+
+
+@pytest.mark.parametrize("sample", PAGES, ids=names)
+def test_a_page_is_light_and_within_reach(arrive: Visit, house: House, sample: Sample) -> None:
+    """Over the wire; at the size of a phone and of a desktop, by day and, as to its colours, by night."""
+    page = arrive(sample.who, "phone")
+    shown(page, "phone", "light")
+    weight = looked_at(page, sample.filled(house.world))
+    most = LIGHTEST if sample.address in FIRST else LIGHT
+    found: dict[object, list[str]] = {"weight": [f"{weight / 1024:.1f} KB"] if weight > most else []}
+    for size in ("phone", "desktop"):
+        for scheme in ("light", "dark"):
+            shown(page, size, scheme)
+            found[size, scheme] = complaints(page, contrast_only=scheme == "dark") + wider(page)
+            if (size, scheme) == ("phone", "light") and sample.address not in NO_FINGERS:
+                found[size, scheme] += page.evaluate(SMALL)
+    shown(page, "narrow", "light")
+    found["narrow"] = wider(page)
+    report(found)
+
+
+def wider(page: Page) -> list[str]:
+    """What goes over the edge of the screen."""
+    extra = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [f"{extra} pixels wider than the screen"] if extra > 0 else []
+
+
+def report(found: Mapping[object, list[str]]) -> None:
+    """Fail with everything that was found, one to a line."""
+    wrong = [f"{where}: {line}" for where, lines in found.items() for line in lines]
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_large_type_is_within_reach(visit: Visit, house: House) -> None:
+    found: dict[object, list[str]] = {}
+    for sample in LARGE:
+        page = visit(sample.who, "phone")
+        cookie = {"name": "tt_large", "value": "1", "url": house.address}
+        page.context.add_cookies([cookie])  # type: ignore[list-item]
+        shown(page, "phone", "light")
+        looked_at(page, sample.filled(house.world))
+        assert "large" in (page.locator("html").get_attribute("class") or "")
+        found[sample.name] = complaints(page) + wider(page)
+        page.context.clear_cookies(name="tt_large")
+    report(found)
+
+
+def test_the_ruler_notices_what_is_wrong(visit: Visit, house: House) -> None:
+    page = visit("", "phone")
+    looked_at(page, Sample("/login"))
+    page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('beforeend', '<input><img src=\"/static/logo.svg\">')"
+    )
+    assert [line.partition(":")[0] for line in complaints(page)] == ["image-alt", "label"]
+    assert len(page.evaluate(SMALL)) == 1
