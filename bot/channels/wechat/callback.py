@@ -158,7 +158,7 @@ class Callback:
         if not signed.msg_signature:
             # The signature of the address does not cover the body.
             raise Forged("msg_signature")
-        encrypted = read(body).get("Encrypt", "")
+        encrypted = read(body, LARGEST).get("Encrypt", "")
         return self._cipher.open(encrypted, signed.msg_signature, signed.timestamp, signed.nonce)
 
     def _only_once(self, signed: _Signed, document: bytes) -> None:
@@ -217,10 +217,10 @@ class Callback:
         try:
             text = await window.wait(self._settings.patience)
             self._shared.windows.shut(at, window)
-            if text is not None:
-                self._shared.windows.keep(at, text, self._clock.now())
             await _respond(send, 200, SUCCESS if text is None else self._reply(heard, text, signed))
-            written = text is not None
+            if text is not None:
+                written = True
+                self._shared.windows.keep(at, text, self._clock.now())
         finally:
             self._shared.windows.shut(at, window)
             window.done(written=written)

@@ -36,7 +36,8 @@ class Forged(ValueError):
 class _Reader:
     """Collects the leaves of one document."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
         self.found: dict[str, str] = {}
         self._path: list[str] = []
         self._texts: list[list[str]] = []
@@ -64,7 +65,7 @@ class _Reader:
 
     def text(self, data: str) -> None:
         self._length += len(data)
-        if self._length > LONGEST_VALUE:
+        if self._length > self._longest:
             raise Malformed("long")
         if self._texts:
             self._texts[-1].append(data)
@@ -74,11 +75,12 @@ class _Reader:
         raise Malformed("refused")
 
 
-def read(body: bytes) -> dict[str, str]:
+def read(body: bytes, longest: int = LONGEST_VALUE) -> dict[str, str]:
     """Read a document ``<xml>…</xml>``.
 
     Args:
         body: UTF-8, at most :data:`LARGEST` bytes; what an XML declaration says of the encoding is not followed.
+        longest: characters of one value, inclusive; an envelope's may be as long as the document.
 
     Returns:
         The elements under the root by name; those deeper by path, ``ScanCodeInfo.ScanType``, the first of equals.
@@ -89,7 +91,7 @@ def read(body: bytes) -> dict[str, str]:
     """
     if not 0 < len(body) <= LARGEST:
         raise Malformed("size")
-    reader = _Reader()
+    reader = _Reader(longest)
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
