@@ -1,0 +1,63 @@
+"""The bot as it runs, behind an Official Account that signs, encrypts, repeats and counts."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.platforms.serving import free_port, serving
+from tests.platforms.wechat import FakeWeChat
+from tests.platforms.wechat.signing import AES_KEY, APP_ID, ORIGINAL_ID, SECRET, TOKEN, document, signed
+
+LI = "o-li"
+pytestmark = pytest.mark.timeout(180)
+
+
+async def test_a_morning_in_the_official_account(started_dir: Path) -> None:
+    """
+    李阿姨关注公众号                  → 打招呼
+    李阿姨：收到的水果坏了能退吗        → 带依据的回答，一条消息里
+    平台重发三次                     → 只算一次
+    有人冒充平台                     → 不理
+    """
+    port = free_port()
+    async with FakeWeChat() as wechat:
+        settings = {
+            "BOT_WECHAT__APP_ID": APP_ID,
+            "BOT_WECHAT__SECRET": SECRET,
+            "BOT_WECHAT__TOKEN": TOKEN,
+            "BOT_WECHAT__AES_KEY": AES_KEY,
+            "BOT_WECHAT__ORIGINAL_ID": ORIGINAL_ID,
+            "BOT_WECHAT__BASE_URL": wechat.url,
+            "BOT_WECHAT__PATIENCE": "4",
+        }
+        async with serving(started_dir, settings, channels="wechat", port=port) as bot:
+            wechat.callback = f"http://127.0.0.1:{port}/wechat/callback"
+            assert [one["key"] for one in wechat.menu["button"] if one["type"] == "click"] == ["签到", "积分"]
+            await wechat.act(LI, "subscribe")
+            assert wechat.shown(LI), bot.tail()
+
+            before = len(wechat.log)
+            await wechat.say(LI, "收到的水果坏了能退吗")
+            for _ in range(50):
+                if len(wechat.log) > before:
+                    break
+                await asyncio.sleep(0.1)
+            assert [one.way for one in wechat.log[before:]] == ["passive"], bot.tail()
+            assert "《" in wechat.log[-1].text
+
+            fields = wechat.text(LI, "积分")
+            wechat.person(LI)
+            posts = [signed(document(fields), wechat.now(), aes=True) for _ in range(20)]
+            tried = await asyncio.gather(*(wechat.post(post) for post in posts))
+            assert [one.status for one in tried] == [200] * 20
+            assert (await wechat.post(signed(document(fields), wechat.now(), aes=True, token="evil"))).status == 403
+            with closing(sqlite3.connect(started_dir / "tuantuan.db")) as database:
+                rows = database.execute("SELECT dedupe_key, state, body FROM inbox WHERE channel = 'wechat'").fetchall()
+            assert len(rows) == 3 and {(state, body) for _, state, body in rows} == {("done", "")}
+            assert not [one for one in wechat.log if one.code], "nothing was refused"
+        assert TOKEN not in bot.tail() and SECRET not in bot.tail() and "水果" not in bot.tail()
