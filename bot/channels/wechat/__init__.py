@@ -2,7 +2,7 @@
 
 ``WeChatChannel`` is what bot.main composes; the files beside this one are its parts.
 
-Source: WeChat Official Account documents; CHANNELS (Official Account).
+Source: F130; WeChat Official Account documents; CHANNELS (Official Account).
 """
 
 from __future__ import annotations
