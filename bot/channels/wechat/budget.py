@@ -18,6 +18,7 @@ MOST_KNOWN = 200_000
 class _Grant:
     left: int
     until: datetime
+    of: str
 
 
 class Budget:
@@ -29,11 +30,18 @@ class Budget:
         self._acted = acted
         self._known: OrderedDict[str, dict[bool, _Grant]] = OrderedDict()
 
-    def grant(self, who: str, now: datetime, *, words: bool) -> None:
-        """Note that a person wrote, or followed, scanned, clicked; each renews its own allowance."""
+    def grant(self, who: str, now: datetime, *, words: bool, of: str) -> None:
+        """Note that a person wrote, or followed, scanned, clicked; each renews its own allowance.
+
+        Args:
+            who: openid; now: the present; words: the person wrote.
+            of: what was done; told of the same again, nothing changes.
+        """
         count, lasts = self._wrote if words else self._acted
         grants = self._known.setdefault(who, {})
-        grants[words] = _Grant(count, now + lasts)
+        if words in grants and grants[words].of == of:
+            return
+        grants[words] = _Grant(count, now + lasts, of)
         self._known.move_to_end(who)
         while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)

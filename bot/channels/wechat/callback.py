@@ -184,7 +184,7 @@ class Callback:
         if heard.left:
             self._shared.budget.close(heard.who)
         if heard.words or heard.acted:
-            self._shared.budget.grant(heard.who, now, words=heard.words)
+            self._shared.budget.grant(heard.who, now, words=heard.words, of=heard.of)
         incoming = heard.incoming
         if incoming is None:
             await _respond(send, 200, SUCCESS)

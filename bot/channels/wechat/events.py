@@ -31,12 +31,14 @@ class Heard:
     Attributes:
         who: openid; us: the account's original id.
         incoming: the event of the product; None when it is of no consequence to it.
+        of: tells this act of the person from any other.
         words, acted, left: whether it renews the allowance of who wrote, of who followed, scanned or clicked, or ends it.
     """
 
     who: str
     us: str
     incoming: Incoming | None = None
+    of: str = ""
     words: bool = False
     acted: bool = False
     left: bool = False
@@ -64,7 +66,7 @@ def understand(fields: dict[str, str], account: str, received_at: datetime) -> H
         return Heard(who, us)
     text, media, media_id = _content(fields, kind)
     if not text and not media:
-        return Heard(who, us, words=True)
+        return Heard(who, us, of=number, words=True)
     message = Incoming(
         event=Event.MESSAGE,
         channel=CHANNEL,
@@ -81,7 +83,7 @@ def understand(fields: dict[str, str], account: str, received_at: datetime) -> H
         media=media,
         media_id=media_id,
     )
-    return Heard(who, us, message, words=True)
+    return Heard(who, us, message, number, words=True)
 
 
 def _event(fields: dict[str, str], who: str, us: str, created: int, account: str, received_at: datetime) -> Heard:
@@ -113,7 +115,7 @@ def _event(fields: dict[str, str], who: str, us: str, created: int, account: str
         message_id=f"{created}{name}",
         addressed=True,
     )
-    return Heard(who, us, incoming, acted=True)
+    return Heard(who, us, incoming, incoming.message_id, acted=True)
 
 
 def _content(fields: dict[str, str], kind: str) -> tuple[str, str, str]:

@@ -13,7 +13,7 @@ import pytest
 from starlette.applications import Starlette
 
 from bot.channels.wechat import WeChatChannel, WeChatSettings
-from bot.channels.wechat.callback import LARGEST
+from bot.channels.wechat.wire import LARGEST
 from bot.rendering.render import Rendered
 from engagement.clocks import ShiftedClock
 from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt

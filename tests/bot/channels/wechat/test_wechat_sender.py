@@ -105,6 +105,16 @@ async def test_a_follow_allows_three_for_a_minute(wechat: FakeWeChat, bench: Ben
     assert (await bench.send()).outcome is Outcome.SENT
 
 
+async def test_the_platforms_next_try_allows_no_more(wechat: FakeWeChat, bench: Bench) -> None:
+    wechat._grant("o-li", "message")
+    fields = wechat.text("o-li", "你好")
+    for _ in range(3):
+        await wechat.deliver(fields)
+        await bench.send()
+        await bench.send()
+    assert [one.code for one in wechat.log] == [0] * 5, "the sixth is not tried"
+
+
 async def test_who_left_is_not_written_to(wechat: FakeWeChat, bench: Bench) -> None:
     await wechat.say("o-li", "你好")
     await wechat.act("o-li", "unsubscribe")
@@ -327,7 +337,7 @@ async def test_the_way_to_the_platform_and_back(wechat: FakeWeChat, bench: Bench
         {"later": LASTS + 2},
     ):
         with pytest.raises(Refusal) as refusal:
-            await back(**wrong)  # type: ignore[arg-type]
+            await back(**wrong)
         assert refusal.value.key == "wechat.oauth_again"
     assert "/sns/oauth2/access_token" not in wechat.calls
     assert await back() == "o-li"
