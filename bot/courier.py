@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlmodel import select
 
-from bot.gateway import Queued
+from bot.queued import Queued
 from engagement.clocks import Clock
 from engagement.kernel import Illustrator, Kind, Outcome, Outgoing, Place, Receipt, Sender, in_words
 from scheduler.gate import RateGate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from bot.gateway import Queued
+from bot.queued import Queued, queue
 from engagement.feature import GroupView
 from engagement.kernel import Kind, Outgoing, Place, Reply
 from storage import outbox
@@ -22,17 +22,7 @@ def queue_edits(session: Session, take: Take, now: datetime) -> list[Queued]:
         message = edit(session, group, reply)
         if message is None:
             continue
-        row = outbox.put(
-            session,
-            key=f"edit:{group.id}:{reply.subject}:{micros(now)}",
-            channel=message.channel,
-            account=message.account,
-            conversation=message.conversation,
-            kind=message.kind.value,
-            body=message.dump(),
-            created_at=now,
-        )
-        queued.append(Queued(row, message))
+        queued.append(queue(session, f"edit:{group.id}:{reply.subject}:{micros(now)}", message, now))
     return queued
 
 

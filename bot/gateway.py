@@ -13,6 +13,7 @@ from sqlmodel import select
 
 from bot import people, showing
 from bot.addressing import address, at_desk
+from bot.queued import Queued, queue
 from bot.routing import Routes
 from bot.showing import Drafts
 from bot.voice import HEARD, UNHEARD, Ear, with_heard
@@ -22,7 +23,7 @@ from engagement.dispatch import Dispatcher, Said, Target
 from engagement.errors import Fault, Hushed, Refusal
 from engagement.events import Named
 from engagement.feature import Actor, Context, GroupView, Slow
-from engagement.kernel import Event, Incoming, Kind, Outgoing, Place, Reply
+from engagement.kernel import Event, Incoming, Kind, Place, Reply
 from storage import identities, inbox, outbox
 from storage.engine import Database, Session
 from storage.gathering import Gathering
@@ -39,19 +40,6 @@ _PAUSES = (0.0, 0.1, 0.4)
 EARLY_SECONDS = 5.0
 """How long an answer waits for what was said before it."""
 FILE = "file"
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A message to send: its outbox row and content; without a row (0) the page that asked shows it, and it is not sent."""
-
-    outbox_id: int
-    message: Outgoing
-
-    @property
-    def is_shown(self) -> bool:
-        """Say whether it goes back to the page instead of out."""
-        return not self.outbox_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,15 +374,5 @@ class Gateway:
             if message is None:
                 log.info("no_address", inbox=inbox_id, key=one.reply.key)
                 continue
-            row = outbox.put(
-                ctx.session,
-                key=f"{inbox_id}:{mark}{number}",
-                channel=message.channel,
-                account=message.account,
-                conversation=message.conversation,
-                kind=message.kind.value,
-                body=message.dump(),
-                created_at=ctx.now,
-            )
-            queued.append(Queued(row, message))
+            queued.append(queue(ctx.session, f"{inbox_id}:{mark}{number}", message, ctx.now))
         return queued

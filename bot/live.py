@@ -16,14 +16,14 @@ from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from bot.addressing import address
-from bot.gateway import Queued
+from bot.queued import Queued, queue
 from engagement.campaigns import progress
 from engagement.clocks import Clock
 from engagement.dispatch import Dispatcher, Said
 from engagement.errors import Refusal
 from engagement.feature import Actor
 from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt
-from storage import identities, outbox
+from storage import identities
 from storage.columns import micros
 from storage.engine import Database, Session
 from storage.groups import Identity, RoleGrant
@@ -109,8 +109,7 @@ class Live:
             if message is None or _words(message.values, message.tails) == one.said:
                 continue
             one.said = _words(message.values, message.tails)
-            row = await self._database.write(partial(self._put, message=message, now=now))
-            edits.append(Queued(row, message))
+            edits.append(await self._database.write(partial(self._put, message=message, now=now)))
         return edits
 
     def _look(self, session: Session, key: tuple[_Chat, int], one: _Shown) -> Outgoing | None:
@@ -144,17 +143,9 @@ class Live:
         return None if message is None else replace(message, kind=Kind.EDIT, reply_to=one.provider_id)
 
     @staticmethod
-    def _put(session: Session, message: Outgoing, now: datetime) -> int:
-        return outbox.put(
-            session,
-            key=f"live:{message.channel}:{message.conversation}:{message.reply_to}:{micros(now)}"[-160:],
-            channel=message.channel,
-            account=message.account,
-            conversation=message.conversation,
-            kind=message.kind.value,
-            body=message.dump(),
-            created_at=now,
-        )
+    def _put(session: Session, message: Outgoing, now: datetime) -> Queued:
+        key = f"live:{message.channel}:{message.conversation}:{message.reply_to}:{micros(now)}"[-160:]
+        return queue(session, key, message, now)
 
 
 def _staff() -> SelectOfScalar[str]:

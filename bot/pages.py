@@ -125,8 +125,8 @@ class Pages:
 
 def telling(program: Program) -> Callable[[int, int | None, Reply], Awaitable[None]]:
     """Return what says something to a person in private, where he speaks with the bot; nobody else hears of it."""
-    from bot.gateway import Queued
-    from storage import identities, outbox
+    from bot.queued import Queued, queue
+    from storage import identities
 
     def write(session: Session, person_id: int, group_id: int | None, reply: Reply) -> Queued | None:
         group = None if group_id is None else identities.group_row_by_id(session, group_id)
@@ -147,17 +147,7 @@ def telling(program: Program) -> Callable[[int, int | None, Reply], Awaitable[No
             buttons=tuple(reply.buttons),
             to=found[1],
         )
-        row = outbox.put(
-            session,
-            key=f"told:{secrets.token_hex(8)}",
-            channel=message.channel,
-            account=message.account,
-            conversation=message.conversation,
-            kind=message.kind.value,
-            body=message.dump(),
-            created_at=now,
-        )
-        return Queued(row, message)
+        return queue(session, f"told:{secrets.token_hex(8)}", message, now)
 
     async def tell(person_id: int, group_id: int | None, reply: Reply) -> None:
         queued = await program.database.write(lambda session: write(session, person_id, group_id, reply))

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from bot.gateway import Queued
+from bot.queued import Queued, queue
 from engagement.campaigns import desk
 from engagement.kernel import Kind, Outcome, Outgoing, Place
 from knowledge.errors import KnowledgeRefusal
-from storage import outbox
 from storage.engine import Session
 from storage.groups import Group, Identity, Member, RoleGrant
 
@@ -68,17 +67,7 @@ def _queue(session: Session, request: dict[str, Any], key: str, now: datetime) -
         tails=(shown.key, *shown.tails),
         card=shown.card,
     )
-    row = outbox.put(
-        session,
-        key=key,
-        channel=message.channel,
-        account=message.account,
-        conversation=message.conversation,
-        kind=message.kind.value,
-        body=message.dump(),
-        created_at=now,
-    )
-    return Queued(row, message)
+    return queue(session, key, message, now)
 
 
 def _who(session: Session, wanted: str, channel: str) -> Identity:

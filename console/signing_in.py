@@ -19,6 +19,7 @@ from sqlmodel import col
 
 from console import limits, passwords, second, sessions
 from console.auth import Area, Role, Signer, Visitor
+from console.policy import field
 from storage import audit, entry
 from storage.engine import Session
 from storage.entry import Login, WebSession
@@ -185,3 +186,22 @@ def _minutes(until: datetime, now: datetime) -> int:
 
 def _note(session: Session, now: datetime, actor: int | None, action: str, **details: int | str) -> None:
     audit.record(session, at=now, actor_id=actor, group_id=None, action=action, **details)
+
+
+async def end_browsers(request: Request) -> None:
+    """End the session that a form names, or all of the visitor's but this one; a form that names none ends none."""
+    console = request.app.state.console
+    visitor: Visitor = request.state.visitor
+    wanted = field(await request.form(), "session")
+    now = console.clock.now()
+
+    def write(session: Session) -> None:
+        if wanted == "all":
+            ended = entry.end_sessions(session, visitor.person_id, but=visitor.session)
+        else:
+            ended = entry.end_sessions(session, visitor.person_id, only=wanted[:64]) if wanted else 0
+        audit.record(
+            session, at=now, actor_id=visitor.person_id, group_id=None, action="account.signed_out", sessions=ended
+        )
+
+    await console.database.write(write)

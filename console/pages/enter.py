@@ -1,6 +1,6 @@
 """One-time links: who opens one sees whom it is for, and only the button uses it; what looks at links beforehand burns nothing.
 
-Source: DESIGN §7, FAULTS E3.
+Source: F133; DESIGN §7, FAULTS E3.
 """
 
 from __future__ import annotations

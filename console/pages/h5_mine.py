@@ -11,10 +11,11 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
+from console import signing_in
 from console.auth import Area, Visitor
 from console.pages import h5_frame
 from console.pages.h5_frame import Mine
-from console.policy import RESIDENT, Allow, field
+from console.policy import RESIDENT, Allow
 from engagement.members import birthdays, rules, service
 from engagement.registry import FEATURES
 from prompts.loader import texts
@@ -80,19 +81,5 @@ async def copy(request: Request) -> Response:
 @router.post("/h5/mine/sessions", dependencies=[Depends(OPEN)])
 async def end(request: Request) -> Response:
     """Sign one browser out, or all but this one."""
-    console = request.app.state.console
-    visitor: Visitor = request.state.visitor
-    wanted = field(await request.form(), "session")
-    now = console.clock.now()
-
-    def write(session: Session) -> None:
-        if wanted == "all":
-            ended = entry.end_sessions(session, visitor.person_id, but=visitor.session)
-        else:
-            ended = entry.end_sessions(session, visitor.person_id, only=wanted[:64]) if wanted else 0
-        audit.record(
-            session, at=now, actor_id=visitor.person_id, group_id=None, action="account.signed_out", sessions=ended
-        )
-
-    await console.database.write(write)
+    await signing_in.end_browsers(request)
     return RedirectResponse(f"{HERE}#browsers", 303)

@@ -103,21 +103,7 @@ async def _renewed(request: Request, visitor: Visitor, to: str, *, strong: bool,
 @router.post("/console/me/sessions", dependencies=[Depends(OPEN)])
 async def end(request: Request) -> Response:
     """End one session, or all but this one."""
-    console = request.app.state.console
-    visitor: Visitor = request.state.visitor
-    wanted = field(await request.form(), "session")
-    now = console.clock.now()
-
-    def write(session: Session) -> None:
-        if wanted == "all":
-            ended = entry.end_sessions(session, visitor.person_id, but=visitor.session)
-        else:
-            ended = entry.end_sessions(session, visitor.person_id, only=wanted[:64])
-        audit.record(
-            session, at=now, actor_id=visitor.person_id, group_id=None, action="account.signed_out", sessions=ended
-        )
-
-    await console.database.write(write)
+    await signing_in.end_browsers(request)
     return RedirectResponse("/console/me", 303)
 
 

@@ -1,6 +1,6 @@
 """推送: what is on its way now, how long it still takes, how to stop it; and what did not arrive.
 
-Source: F27, F98; DESIGN 7.
+Source: F27, F98, F132; DESIGN 7.
 """
 
 from __future__ import annotations

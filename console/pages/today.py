@@ -1,4 +1,7 @@
-"""今日: what happened in the groups since yesterday, and what waits for who looks, each with one tap."""
+"""今日: what happened in the groups since yesterday, and what waits for who looks, each with one tap.
+
+Source: F131.
+"""
 
 from __future__ import annotations
 

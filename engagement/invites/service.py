@@ -297,7 +297,9 @@ def _attribute(ctx: Context, joined: Invitation, inviter: Member, how: str) -> b
 def _days_before(session: Session, joined: Invitation) -> list[date]:
     """Return the local days on which a newcomer checked in before he said who brought him."""
     rows = session.execute(
-        select(_E.c.local_date).where(_E.c.member_id == joined.invited_id, _E.c.kind == "checkin").distinct()
+        select(_E.c.local_date)
+        .where(_E.c.group_id == joined.group_id, _E.c.member_id == joined.invited_id, _E.c.kind == "checkin")
+        .distinct()
     )
     return [row[0] for row in rows]
 

@@ -103,7 +103,11 @@ def show(ctx: Context) -> Sequence[Reply]:
     if member.steps is None:
         member.steps = 0
         # Who has been here for a while has done some of it already, and is not sent to do it again.
-        made = pick(Entry.kind).where(col(Entry.member_id) == member.id, col(Entry.kind).in_(_PAID_STEPS)).distinct()
+        made = (
+            pick(Entry.kind)
+            .where(Entry.group_id == member.group_id, Entry.member_id == member.id, col(Entry.kind).in_(_PAID_STEPS))
+            .distinct()
+        )
         for kind in ctx.session.exec(made):
             member.steps = rules.with_step(member.steps, kind)
         ctx.session.add(member)

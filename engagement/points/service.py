@@ -330,7 +330,8 @@ def export(session: Session, person_id: int) -> Sequence[dict[str, object]]:
         pick(Entry, EntryReason.reason, Group.name)
         .join(Account, col(Account.id) == col(Entry.account_id))
         .join(Group, col(Group.id) == col(Entry.group_id))
-        .join(Member, col(Member.id) == col(Entry.member_id))
+        # The group is the member's own, and what there is an index by: without it every entry of all groups was read.
+        .join(Member, (col(Member.id) == col(Entry.member_id)) & (col(Member.group_id) == col(Entry.group_id)))
         .outerjoin(EntryReason, col(EntryReason.entry_id) == col(Entry.id))
         .where(col(Member.person_id) == person_id)
         .order_by(col(Entry.id))

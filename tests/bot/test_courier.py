@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from bot import courier as module
 from bot.courier import STALE_AFTER, TRIES, Courier
-from bot.gateway import Queued
+from bot.queued import Queued
 from engagement.kernel import Card, Kind, Outcome, Outgoing, Place, Receipt
 from scheduler.gate import RateGate, Rates, no_gate, open_gate
 from storage import outbox

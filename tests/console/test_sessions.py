@@ -125,6 +125,8 @@ def test_my_browsers_are_ended_one_by_one_and_all(house: House) -> None:
         data = {"csrf": token(here, "/console/me"), "session": which}
         assert here.post("/console/me/sessions", data=data).status_code == 303
 
+    end("")
+    assert [client.get("/console/me").status_code for client in clients] == [200, 200, 200]
     end(entry.digest(kept))
     assert foreign.get("/console/me").status_code == 200
     end(entry.digest(tokens[1]))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from bot.gateway import Queued
+from bot.queued import Queued
 from engagement.kernel import Incoming, Kind
 from knowledge import ingest
 from storage import inbox

@@ -1,0 +1,42 @@
+"""A message in the outbox: what is to be sent is written down in the transaction that decided it, and sent after its commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engagement.kernel import Outgoing
+from storage import outbox
+from storage.engine import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A message to send: its outbox row and content; without a row (0) the page that asked shows it, and it is not sent."""
+
+    outbox_id: int
+    message: Outgoing
+
+    @property
+    def is_shown(self) -> bool:
+        """Say whether it goes back to the page instead of out."""
+        return not self.outbox_id
+
+
+def queue(session: Session, key: str, message: Outgoing, now: datetime) -> Queued:
+    """Put a message into the outbox.
+
+    Args:
+        key: natural key of the message; the same one is not put twice.
+    """
+    row = outbox.put(
+        session,
+        key=key,
+        channel=message.channel,
+        account=message.account,
+        conversation=message.conversation,
+        kind=message.kind.value,
+        body=message.dump(),
+        created_at=now,
+    )
+    return Queued(row, message)
