@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 log = structlog.get_logger("bot.channels.wechat")
 _EARLY = 300.0
 """Seconds before its end in which a token is renewed."""
+_FORCED_SECONDS = 60.0
+"""Between two tokens that are forced: the platform allows twenty a day, and each ends the one before it."""
+_FAILED_SECONDS = 2.0
+"""For so long who waits for a token is told why the last try failed, instead of each waiting for a try of his own."""
 TOKEN_CODES = frozenset({40001, 40014, 42001})
 """The token is not, or no longer, good: another may be."""
 ACCOUNT_CODES = frozenset({40002, 40013, 40125, 40164, 41002, 41004, 61024, 89503})
 """Asked for a token: the account's settings are wrong, or this machine is not on its list."""
+_REFUSED_TOKEN = 40001
 _CUT_OFF = -2
 _NO_CONNECTION = -3
 _BUSY = -1
@@ -89,6 +94,8 @@ class Api:
         self._client: httpx.AsyncClient | None = None
         self._token = ""
         self._ends = 0.0
+        self._forced = -_FORCED_SECONDS
+        self._failed: tuple[float, int] = (0.0, 0)
         self._refreshing = asyncio.Lock()
 
     async def close(self) -> None:
@@ -111,16 +118,30 @@ class Api:
         async with self._refreshing:
             if self._token and self._token != instead_of and time.monotonic() < self._ends:
                 return self._token
-            # Without force, every process of the account is given the same token, and none of them spoils the others'.
-            answer = await self._fetch(force=False)
-            if answer.get("access_token") == instead_of:
-                answer = await self._fetch(force=True)
-            token, lasts = answer.get("access_token"), answer.get("expires_in")
-            if not isinstance(token, str) or not token or not isinstance(lasts, int):
-                raise ApiError(_CUT_OFF)
+            until, code = self._failed
+            if time.monotonic() < until:
+                raise ApiError(code)
+            try:
+                token, lasts = await self._another(instead_of)
+            except ApiError as error:
+                self._failed = (time.monotonic() + _FAILED_SECONDS, error.code)
+                raise
             self._token = token
             self._ends = time.monotonic() + max(1.0, lasts - min(_EARLY, lasts / 4))
             return token
+
+    async def _another(self, instead_of: str) -> tuple[str, int]:
+        # Without force, every process of the account is given the same token, and none of them spoils the others'.
+        answer = await self._fetch(force=False)
+        if instead_of and answer.get("access_token") == instead_of:
+            if time.monotonic() - self._forced < _FORCED_SECONDS:
+                raise ApiError(_REFUSED_TOKEN)
+            self._forced = time.monotonic()
+            answer = await self._fetch(force=True)
+        token, lasts = answer.get("access_token"), answer.get("expires_in")
+        if not isinstance(token, str) or not token or not isinstance(lasts, int):
+            raise ApiError(_CUT_OFF)
+        return token, lasts
 
     async def _fetch(self, *, force: bool) -> dict[str, Any]:
         return await self.plain(
@@ -176,7 +197,7 @@ class Api:
             raise ApiError(_CUT_OFF if status == 504 else _BUSY)
         try:
             answer = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ApiError(_CUT_OFF) from error
         if status != 200 or not isinstance(answer, dict):
             raise ApiError(_CUT_OFF)

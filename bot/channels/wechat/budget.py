@@ -7,18 +7,20 @@ Source: WeChat Official Account documents (customer-service messages, rules sinc
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 MOST_KNOWN = 200_000
+MOST_ACTS = 8
+"""Acts of a person that are told apart: the platform repeats one within seconds, others in between."""
 
 
 @dataclass(slots=True)
 class _Grant:
     left: int
     until: datetime
-    of: str
+    of: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_ACTS))
 
 
 class Budget:
@@ -39,9 +41,11 @@ class Budget:
         """
         count, lasts = self._wrote if words else self._acted
         grants = self._known.setdefault(who, {})
-        if words in grants and grants[words].of == of:
+        grant = grants.setdefault(words, _Grant(0, now))
+        if of in grant.of:
             return
-        grants[words] = _Grant(count, now + lasts, of)
+        grant.left, grant.until = count, now + lasts
+        grant.of.append(of)
         self._known.move_to_end(who)
         while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import structlog
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("bot.channels.wechat")
 BODY_SECONDS = 4.0
 """The platform itself gives up after five."""
+LATEST = 4.6
+"""Seconds after a callback's arrival in which an answer may still go back with it; then the platform may have hung up."""
 SUCCESS = b"success"
 _MOST_NONCES = 200_000
 _LONGEST_ECHO = 256
@@ -56,6 +58,34 @@ class _Signed:
     nonce: str
     msg_signature: str = ""
     echo: str = ""
+
+
+class _Line:
+    """The connection of a callback: what came in by it may go back by it, as long as the platform holds it."""
+
+    def __init__(self, receive: Receive, send: Send, began: float) -> None:
+        self._receive = receive
+        self.send = send
+        self._began = began
+
+    def seconds(self, patience: float) -> float:
+        """Return how long an answer may be waited for; at most 0 = not at all."""
+        return min(patience, self._began + LATEST - asyncio.get_running_loop().time())
+
+    async def while_open(self, answer: Coroutine[Any, Any, str | None]) -> str | None:
+        """Return the answer, or None as soon as the platform hangs up: it would go nowhere."""
+        waiting = asyncio.ensure_future(answer)
+        hanging_up = asyncio.ensure_future(self._hung_up())
+        try:
+            await asyncio.wait({waiting, hanging_up}, return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() and not hanging_up.done() else None
+        finally:
+            waiting.cancel()
+            hanging_up.cancel()
+
+    async def _hung_up(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
 
 class _Refused(Exception):
@@ -107,6 +137,7 @@ class Callback:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        began = asyncio.get_running_loop().time()
         try:
             signed = self._signed(scope)
             if scope["method"] != "POST":
@@ -118,7 +149,7 @@ class Callback:
             log.info("wechat.refused", status=refused.status, why=refused.why)
             await _respond(send, refused.status)
             return
-        await self._take(heard, signed, send)
+        await self._take(heard, signed, _Line(receive, send, began))
 
     # ---------------------------------------------------------------- who calls
 
@@ -179,7 +210,7 @@ class Callback:
 
     # ---------------------------------------------------------------- what becomes of it
 
-    async def _take(self, heard: Heard, signed: _Signed, send: Send) -> None:
+    async def _take(self, heard: Heard, signed: _Signed, line: _Line) -> None:
         now = self._clock.now()
         if heard.left:
             self._shared.budget.close(heard.who)
@@ -187,7 +218,7 @@ class Callback:
             self._shared.budget.grant(heard.who, now, words=heard.words, of=heard.of)
         incoming = heard.incoming
         if incoming is None:
-            await _respond(send, 200, SUCCESS)
+            await _respond(line.send, 200, SUCCESS)
             return
         if incoming.text and (key := self._shared.choices.meant(heard.who, incoming.text, now)):
             incoming = replace(incoming, event=Event.BUTTON, button=key, text="")
@@ -197,27 +228,27 @@ class Callback:
             # Raises when nothing was written down: the platform is told nothing and comes again.
             fresh = await self._receive(incoming)
         except BaseException:
-            if window is not None:
-                window.done(written=False)
-                self._shared.windows.shut(at, window)
+            self._let_go(at, window)
             raise
         if window is None or fresh is False:
-            if window is not None:
-                self._shared.windows.shut(at, window)
-            await self._again(heard, at, signed, send)
+            self._let_go(at, window)
+            text = self._shared.windows.said(at, self._clock.now())
+            await _respond(line.send, 200, SUCCESS if text is None else self._reply(heard, text, signed))
             return
-        await self._answer(heard, at, window, signed, send)
+        await self._answer(heard, at, window, signed, line)
 
-    async def _again(self, heard: Heard, at: Key, signed: _Signed, send: Send) -> None:
-        text = self._shared.windows.said(at, self._clock.now())
-        await _respond(send, 200, SUCCESS if text is None else self._reply(heard, text, signed))
+    def _let_go(self, at: Key, window: Window | None) -> None:
+        """Nothing goes back by a window; what somebody has put into it goes its own way."""
+        if window is not None:
+            self._shared.windows.shut(at, window)
+            window.done(written=False)
 
-    async def _answer(self, heard: Heard, at: Key, window: Window, signed: _Signed, send: Send) -> None:
+    async def _answer(self, heard: Heard, at: Key, window: Window, signed: _Signed, line: _Line) -> None:
         written = False
         try:
-            text = await window.wait(self._settings.patience)
+            text = await line.while_open(window.wait(line.seconds(self._settings.patience)))
             self._shared.windows.shut(at, window)
-            await _respond(send, 200, SUCCESS if text is None else self._reply(heard, text, signed))
+            await _respond(line.send, 200, SUCCESS if text is None else self._reply(heard, text, signed))
             if text is not None:
                 written = True
                 self._shared.windows.keep(at, text, self._clock.now())

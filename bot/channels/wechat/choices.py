@@ -28,6 +28,11 @@ class Choices:
         while len(self._offered) > MOST_KNOWN:
             self._offered.popitem(last=False)
 
+    def withdraw(self, who: str, keys: Sequence[str]) -> None:
+        """Forget choices that were never shown after all."""
+        if keys and self._offered.get(who, ((), None))[0] == tuple(keys):
+            del self._offered[who]
+
     def meant(self, who: str, text: str, now: datetime) -> str:
         """Return the key that a typed number means; empty when it means none."""
         keys, offered_at = self._offered.get(who, ((), now))

@@ -31,7 +31,9 @@ class Window:
         self.written: asyncio.Future[bool] = loop.create_future()
 
     async def wait(self, seconds: float) -> str | None:
-        """Return the answer, or None when there is none in time."""
+        """Return the answer, or None when there is none in time; with less than 0 seconds it is too late for any."""
+        if seconds < 0:
+            return None
         await asyncio.wait({self.answer}, timeout=seconds)
         return self.answer.result() if self.answer.done() else None
 

@@ -81,21 +81,28 @@ class WeChatSender:
             return Receipt(Outcome.REJECTED, reason="empty")
         # Before it is shown: the person may be quicker than our notes.
         self._shared.choices.offer(message.conversation, words.numbered, self._clock.now())
+        receipt = await self._say_all(at, parts, message.feature)
+        if receipt.outcome is not Outcome.SENT:
+            self._shared.choices.withdraw(message.conversation, words.numbered)
+            return receipt
         picture = self._picture(message)
-        if len(parts) > 1 or picture is not None:
+        # Behind the words, which matter more: whatever becomes of it, nothing is said twice.
+        if picture is not None and self._left(message.conversation) != 0:
+            await self._show(message.conversation, picture)
+        return receipt
+
+    async def _say_all(self, at: tuple[str, str], parts: Sequence[str], feature: str) -> Receipt:
+        if len(parts) > 1:
+            # The response and a message of its own have no order.
             self._shared.windows.give_up(at)
         elif await self._shared.windows.put(at, parts[0]):
             return _sent()
-        return await self._by_service(message.conversation, parts, picture, message.feature)
+        return await self._by_service(at[0], parts, feature)
 
-    async def _by_service(self, who: str, parts: Sequence[str], picture: Path | None, feature: str) -> Receipt:
-        left = self._left(who)
-        if left == 0:
+    async def _by_service(self, who: str, parts: Sequence[str], feature: str) -> Receipt:
+        if self._left(who) == 0:
             log.info("wechat.not_sent", reason="window", feature=feature)
             return Receipt(Outcome.REJECTED, reason="window_closed")
-        # The words matter more than the picture.
-        if picture is not None and (left is None or left > len(parts)):
-            await self._show(who, picture)
         for number, part in enumerate(parts):
             try:
                 await self._say(who, {"msgtype": "text", "text": {"content": part}})

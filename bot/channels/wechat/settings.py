@@ -43,6 +43,7 @@ class WeChatSettings(BaseSettings):
     original_id: str = Field(
         default="", description="The account's original id (gh_…); callbacks to another are refused"
     )
+    name: str = Field(default="", max_length=60, description="Name of the Official Account, as people search for it")
     base_url: str = Field(default="https://api.weixin.qq.com", description="Server of the platform's API")
     open_url: str = Field(default="https://open.weixin.qq.com", description="Server of the platform's web sign-in")
     path: str = Field(default="/wechat/callback", description="Path of our callback")
@@ -71,6 +72,9 @@ class WeChatSettings(BaseSettings):
             found.append("wechat.bad_aes_key")
         if not _PATH.fullmatch(self.path):
             found.append("wechat.bad_path")
+        if not all(map(_is_safe, (self.base_url, self.open_url))):
+            # The secret and people's codes go there.
+            found.append("wechat.bad_url")
         return found
 
     def weaknesses(self) -> list[str]:
@@ -89,8 +93,20 @@ class WeChatSettings(BaseSettings):
     @property
     def on_this_machine(self) -> bool:
         """The API server is a loopback address: no proxy."""
-        host = urlsplit(self.base_url).hostname or ""
-        try:
-            return host == "localhost" or ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.base_url)
+
+
+def _is_safe(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(url)))
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

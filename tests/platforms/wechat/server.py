@@ -76,6 +76,7 @@ class FakeWeChat:
         self.calls: list[str] = []
         self.tokens: dict[str, float] = {}
         self.token_lasts = 7200
+        self.forced = 0
         self.media: dict[str, tuple[bytes, float]] = {}
         self.menu: dict[str, Any] = {}
         self.codes: dict[str, str] = {}
@@ -237,6 +238,7 @@ class FakeWeChat:
         if living and not asked.get("force_refresh"):
             return {"access_token": living[-1], "expires_in": int(self.tokens[living[-1]] - self.now())}
         if asked.get("force_refresh"):
+            self.forced += 1
             self.tokens.clear()
         token = secrets.token_urlsafe(24)
         self.tokens[token] = self.now() + self.token_lasts

@@ -177,6 +177,53 @@ async def test_two_tries_at_once_are_one(house: House) -> None:
     assert sum(one.body != b"success" for one in tried) == 1
 
 
+async def test_an_answer_for_which_the_platform_no_longer_waits_is_a_message(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database took so long that the platform has hung up: what goes back now, nobody reads."""
+    monkeypatch.setattr("bot.channels.wechat.callback.LATEST", 0.1)
+
+    async def slowly(event: Incoming) -> bool:
+        await asyncio.sleep(0.3)
+        return await House.receive(house, event)
+
+    house.channel._receive = slowly
+    house.then = house.answer
+    wechat = house.wechat
+    wechat.transport = httpx.ASGITransport(Starlette(routes=house.channel.routes()))
+    assert [one.body for one in await wechat.say(LI, "签到")] == [b"success"]
+    assert (await house.tasks[0]).outcome is Outcome.SENT
+    assert [(one.way, one.text) for one in wechat.log] == [("service", "好的")]
+
+
+async def test_an_answer_does_not_go_into_a_line_that_is_cut(house: House) -> None:
+    async def later(event: Incoming) -> Receipt:
+        await asyncio.sleep(0.1)
+        return await house.answer(event)
+
+    house.then = later
+    house.channel.settings.patience = 4.0
+    house.wechat.person(LI)
+    house.wechat._grant(LI, "message")
+    post = house.post(house.wechat.text(LI, "签到"))
+    (route,) = house.channel.routes()
+    sent: list[Any] = []
+    messages = iter([{"type": "http.request", "body": post.body}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "query_string": post.tail.encode(), "headers": [], "path": "/"}
+    await route.app(scope, receive, send)  # type: ignore[attr-defined]
+    assert sent[1]["body"] == b"success"
+    assert (await house.tasks[0]).outcome is Outcome.SENT
+    assert [one.way for one in house.wechat.log] == ["service"]
+    assert (await house.wechat.post(house.post(house.wechat.text(LI, "积分")))).status == 200
+
+
 async def test_the_same_number_of_another_person_is_another_message(house: House) -> None:
     for who in (LI, "o-wang"):
         assert await house.status(house.post(house.wechat.text(who, "签到", 7))) == 200

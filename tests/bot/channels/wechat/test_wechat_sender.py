@@ -115,6 +115,29 @@ async def test_the_platforms_next_try_allows_no_more(wechat: FakeWeChat, bench: 
     assert [one.code for one in wechat.log] == [0] * 5, "the sixth is not tried"
 
 
+async def test_a_next_try_among_other_words_allows_no_more(wechat: FakeWeChat, bench: Bench) -> None:
+    wechat._grant("o-li", "message")
+    first, second = wechat.text("o-li", "你好"), wechat.text("o-li", "在吗")
+    for fields in (first, second):
+        await wechat.deliver(fields)
+    for _ in range(3):
+        await bench.send()
+    await wechat.deliver(first)
+    outcomes = [(await bench.send()).outcome for _ in range(3)]
+    assert outcomes == [Outcome.SENT] * 2 + [Outcome.REJECTED] and not [one for one in wechat.log if one.code]
+
+
+async def test_a_number_means_nothing_that_was_never_shown(wechat: FakeWeChat, bench: Bench) -> None:
+    choices = bench.channel._shared.choices
+    bench.words = Rendered(("选哪个？",), numbered=("vote:1",))
+    await wechat.say("o-li", "投票")
+    wechat.fail(SEND, 45047)
+    assert (await bench.send()).outcome is Outcome.REJECTED
+    assert choices.meant("o-li", "1", bench.clock.now()) == ""
+    assert (await bench.send()).outcome is Outcome.SENT
+    assert choices.meant("o-li", "1", bench.clock.now()) == "vote:1"
+
+
 async def test_who_left_is_not_written_to(wechat: FakeWeChat, bench: Bench) -> None:
     await wechat.say("o-li", "你好")
     await wechat.act("o-li", "unsubscribe")
@@ -171,7 +194,7 @@ async def test_a_picture_is_uploaded_once_and_never_costs_the_words(wechat: Fake
     await asyncio.gather(*(bench.send(who, picture="card.png") for who in ("o-1", "o-2", "o-3")))
     assert len(wechat.media) == 1
     (media_id,) = wechat.media
-    assert wechat.shown("o-1") == [media_id, "好的"]
+    assert wechat.shown("o-1") == ["好的", media_id]
     wechat.media.clear()
     await bench.send("o-1", picture="card.png")
     assert len(wechat.media) == 1, "an id that is over is uploaded anew"
@@ -235,6 +258,23 @@ async def test_fifty_who_want_a_token_cause_one_request(wechat: FakeWeChat, benc
     assert wechat.calls.count(TOKENS) == 1
 
 
+async def test_a_token_that_cannot_be_had_is_not_asked_for_by_each(wechat: FakeWeChat, bench: Bench) -> None:
+    wechat.fail(TOKENS, -1, times=99)
+    outcomes = await asyncio.gather(*(bench.send() for _ in range(50)))
+    assert {(one.outcome, one.reason) for one in outcomes} == {(Outcome.RETRY, "busy")}
+    assert wechat.calls.count(TOKENS) == 1
+
+
+async def test_a_token_is_not_forced_twice_a_minute(wechat: FakeWeChat, bench: Bench) -> None:
+    """The platform allows twenty a day; an account that refuses every token must not use them up."""
+    await wechat.say("o-li", "你好")
+    wechat.fail(SEND, 40001, times=99)
+    for _ in range(5):
+        assert (await bench.send()).reason == "token"
+    # One to begin with, the same once more, and another by force; then the same each time, or nothing within two seconds.
+    assert wechat.forced == 1
+
+
 async def test_two_processes_do_not_spoil_each_others_token(wechat: FakeWeChat, bench: Bench, tmp_path: Path) -> None:
     other = Bench(wechat, tmp_path)
     assert await bench.channel.api.token() == await other.channel.api.token()
@@ -265,6 +305,11 @@ def test_settings_that_cannot_work() -> None:
     assert WeChatSettings.model_validate({**good, "mode": "plain"}).problems() == []
     assert WeChatSettings.model_validate({**good, "mode": "plain"}).weaknesses() == ["wechat.plain_mode"]
     assert WeChatSettings.model_validate({**good, "aes_key": "x" * 42}).problems() == ["wechat.bad_aes_key"]
+    for where in ("http://api.example", "//api.example", "ftp://127.0.0.1", "https://", "https://[::1", "api.example"):
+        for name in ("base_url", "open_url"):
+            wrong = WeChatSettings.model_validate({**good, "mode": "plain", name: where})
+            assert wrong.problems() == ["wechat.bad_url"], where
+    assert WeChatSettings.model_validate({**good, "mode": "plain", "base_url": "http://[::1]:9"}).problems() == []
     assert WeChatSettings.model_validate({**good, "aes_key": AES_KEY, "path": "x"}).problems() == ["wechat.bad_path"]
 
 
