@@ -147,7 +147,7 @@ class Server:
         if "sim" in self.channels or "web" in self.channels:
             from bot.pages import Pages
 
-            self._pages = Pages(program, sim="sim" in self.channels, web="web" in self.channels)
+            self._pages = Pages(program, sim="sim" in self.channels, web="web" in self.channels, wechat=self._wechat)
             routes.extend(self._pages.routes())
         return routes
 

@@ -20,6 +20,7 @@ from bot.channels.wechat.callback import Receiver, Shared, callback_routes
 from bot.channels.wechat.choices import Choices
 from bot.channels.wechat.events import CHANNEL
 from bot.channels.wechat.menu import Item, set_menu
+from bot.channels.wechat.oauth import OAuth
 from bot.channels.wechat.passive import Windows
 from bot.channels.wechat.sender import WeChatSender, Worded
 from bot.channels.wechat.settings import Mode, WeChatSettings
@@ -71,6 +72,10 @@ class WeChatChannel:
     def routes(self) -> list[BaseRoute]:
         """Return the callback's route."""
         return callback_routes(self.settings, self._receive, self._shared, self._clock)
+
+    def door(self, secret: str) -> OAuth:
+        """Return the way on which people who open a page inside WeChat are vouched for; ``secret`` signs its states."""
+        return OAuth(self.settings, self.api, secret.encode())
 
     async def start(self, menu: Sequence[Item] = ()) -> None:
         """Ask for a token, so that wrong settings are known now, and set the menu.

@@ -1,24 +1,26 @@
 """Who opens a page inside WeChat: the way to the platform and back, which tells the openid and nothing else.
 
-The console's doors take it from here (:class:`Doors`); this room sets no cookie and opens no session.
+The console's doors walk it (:class:`console.outside.Outside`): they see to it that a state is taken once, and let the browser in.
+This room sets no cookie and opens no session.
 
-Source: WeChat Official Account documents (web page authorization, snsapi_base); FAULTS E3, E4.
+Source: WeChat Official Account documents (web page authorization, snsapi_base); FAULTS E3, E4; ADR-0018.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import re
 import secrets
-from collections import OrderedDict
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import structlog
 
 from bot.channels.wechat.api import Api, ApiError
+from bot.channels.wechat.events import CHANNEL
 from engagement.errors import Refusal
 
 if TYPE_CHECKING:
@@ -27,36 +29,40 @@ if TYPE_CHECKING:
 log = structlog.get_logger("bot.channels.wechat")
 LASTS = 600
 """Seconds between leaving and coming back."""
-_MOST_USED = 100_000
+AT_ONCE = 16
+"""Codes that are exchanged at a time: half of the connections stay for messages, whoever knocks at the door."""
+WAITS = 5.0
+"""Seconds in which a code has its turn, or the person is asked to come again."""
 _TARGET = re.compile(r"/h5(?:/[A-Za-z0-9_-]{1,64}){0,6}")
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,512}")
 _STATE = re.compile(r"[0-9a-f]{88}")
 _OPEN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-class Doors(Protocol):
-    """Who is told that somebody came back: finds or makes the person of an openid and lets the browser in."""
-
-    async def opened(self, channel: str, account: str, openid: str, target: str) -> str:
-        """Return the address to go to."""
-        ...
+_CODES = frozenset({40029, 40163, 41008, 42003})
+"""The code is none, was used, is missing, or is too old: this try is over, and another may do."""
 
 
 class OAuth:
-    """The way there and back. The state holds for one browser, one page, once, and ten minutes."""
+    """The way there and back. A state holds for one browser, one page and ten minutes."""
+
+    channel = CHANNEL
 
     def __init__(self, settings: WeChatSettings, api: Api, secret: bytes) -> None:
         """Take a secret of ours that signs states.
 
         Raises:
-            ValueError: it is too short.
+            ValueError: it is empty.
         """
-        if len(secret) < 16:
-            raise ValueError("a secret of 16 bytes or more")
+        if not secret:
+            raise ValueError("states need a secret")
+        self.name = settings.name
         self._settings = settings
         self._api = api
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._secret = hashlib.sha256(b"wechat oauth\0" + secret).digest()
-        self._used: OrderedDict[str, int] = OrderedDict()
+
+    def is_inside(self, agent: str) -> bool:
+        """Say whether a browser is the one in WeChat; the one in WeCom calls itself so too, and knows no Official Account."""
+        return "MicroMessenger" in agent[:1000] and "wxwork" not in agent[:1000]
 
     def start(self, back: str, target: str, browser: str, now: datetime) -> str:
         """Return the platform's address to send a browser to.
@@ -83,25 +89,54 @@ class OAuth:
         # The platform wants them in this order, and the anchor.
         return f"{self._settings.open_url.rstrip('/')}/connect/oauth2/authorize?{urlencode(query)}#wechat_redirect"
 
-    async def finish(self, code: str, state: str, target: str, browser: str, now: datetime) -> str:
-        """Take a browser back; returns its openid.
+    def check(self, state: str, target: str, browser: str, now: datetime) -> datetime:
+        """Look at what a browser came back with; returns when the state ends, exclusive.
 
         Raises:
-            Refusal: ``wechat.oauth_again``: not begun here, by another browser, too late, or a second time;
-                ``wechat.unreachable``: the platform could not be asked.
+            Refusal: ``wechat.oauth_again``: not begun here, by another browser, for another page, or too late.
         """
         head, mark = state[:24], state[24:]
         right = hmac.compare_digest(mark.encode("utf-8", "replace"), self._mark(head, target, browser).encode())
-        if not right or not _STATE.fullmatch(state) or not _TARGET.fullmatch(target) or not _CODE.fullmatch(code):
+        if not right or not browser or not _STATE.fullmatch(state) or not _TARGET.fullmatch(target):
             raise Refusal("wechat.oauth_again")
         ends, seconds = int(head[:8], 16), int(now.timestamp())
-        if not seconds <= ends <= seconds + LASTS or head in self._used:
+        if not seconds <= ends <= seconds + LASTS:
             raise Refusal("wechat.oauth_again")
-        self._used[head] = ends
-        while len(self._used) > _MOST_USED or next(iter(self._used.values())) < seconds:
-            self._used.popitem(last=False)
+        return datetime.fromtimestamp(ends + 1, UTC)
+
+    async def who(self, code: str) -> str:
+        """Exchange a code; returns the openid.
+
+        Raises:
+            Refusal: ``wechat.oauth_again``: the platform does not know the code (any more), or it is another account's;
+                ``wechat.oauth_preview``: it vouches for nobody, since the page is shown as a preview only;
+                ``wechat.oauth_later``: it could not be asked, or will not answer us.
+        """
+        if not _CODE.fullmatch(code):
+            raise Refusal("wechat.oauth_again")
         try:
-            answer = await self._api.plain(
+            answer = await self._exchange(code)
+        except TimeoutError as error:
+            log.warning("wechat.oauth_crowded")
+            raise Refusal("wechat.oauth_later") from error
+        except ApiError as error:
+            # Anything but a code that is none is ours to mend: the account's settings, its permissions, the network.
+            if error.code in _CODES:
+                raise Refusal("wechat.oauth_again") from error
+            log.warning("wechat.oauth_failed", code=error.code)
+            raise Refusal("wechat.oauth_later") from error
+        if answer.get("is_snapshotuser"):
+            raise Refusal("wechat.oauth_preview")
+        openid = answer.get("openid")
+        if not isinstance(openid, str) or not _OPEN_ID.fullmatch(openid):
+            raise Refusal("wechat.oauth_again")
+        return openid
+
+    async def _exchange(self, code: str) -> dict[str, Any]:
+        async with asyncio.timeout(WAITS):
+            await self._room.acquire()
+        try:
+            return await self._api.plain(
                 "GET",
                 "/sns/oauth2/access_token",
                 params={
@@ -111,22 +146,9 @@ class OAuth:
                     "grant_type": "authorization_code",
                 },
             )
-        except ApiError as error:
-            log.info("wechat.oauth_failed", code=error.code)
-            raise Refusal(_refusal(error), **_values(error, self._settings)) from error
-        openid = answer.get("openid")
-        if not isinstance(openid, str) or not _OPEN_ID.fullmatch(openid):
-            raise Refusal("wechat.oauth_again")
-        return openid
+        finally:
+            self._room.release()
 
     def _mark(self, head: str, target: str, browser: str) -> str:
         words = f"{head}\0{target}\0{browser}\0{self._settings.app_id}".encode("utf-8", "replace")
         return hmac.new(self._secret, words, hashlib.sha256).hexdigest()
-
-
-def _refusal(error: ApiError) -> str:
-    return "wechat.unreachable" if error.is_network else "wechat.oauth_again"
-
-
-def _values(error: ApiError, settings: WeChatSettings) -> dict[str, object]:
-    return {"address": settings.base_url} if error.is_network else {}

@@ -13,6 +13,7 @@ from typing import Any, Self
 import httpx
 
 from tests.platforms.telegram.wire import Connection, Request, Response
+from tests.platforms.wechat.signin import WHO, Browser, SignIn
 from tests.platforms.wechat.signing import APP_ID, ORIGINAL_ID, SECRET, Post, document, opened, signed
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -79,7 +80,7 @@ class FakeWeChat:
         self.forced = 0
         self.media: dict[str, tuple[bytes, float]] = {}
         self.menu: dict[str, Any] = {}
-        self.codes: dict[str, str] = {}
+        self.web = SignIn()
         self.url = ""
         self._people: dict[str, _Person] = {}
         self._faults: list[tuple[str, int | bytes | float | None, int]] = []
@@ -133,6 +134,10 @@ class FakeWeChat:
         if name.lower() in _GRANTS:
             self._grant(who, name.lower())
         return await self.deliver(self.event(who, name, key))
+
+    def browser(self, who: str, **more: Any) -> Browser:
+        """The browser in a person's WeChat."""
+        return Browser(self.url, who, **more)
 
     def shown(self, who: str) -> list[str]:
         """What a person sees, in order; pictures as their ids."""
@@ -210,7 +215,9 @@ class FakeWeChat:
             case "POST", "/cgi-bin/stable_token":
                 return _json(self._stable_token(json.loads(request.body)))
             case "GET", "/sns/oauth2/access_token":
-                return _json(self._exchange(fields))
+                return _json(self.web.exchange(fields))
+            case "GET", "/connect/oauth2/authorize":
+                return self.web.authorize(fields, request.headers.get(WHO, ""))
         given = str(fields.get("access_token", ""))
         if self.tokens.get(given, 0.0) < self.now():
             return _json({"errcode": 42001 if given in self.tokens else 40001, "errmsg": "access_token"})
@@ -299,14 +306,6 @@ class FakeWeChat:
             return {"errcode": 40018, "errmsg": "invalid button name size"}
         self.menu = asked
         return {"errcode": 0, "errmsg": "ok"}
-
-    def _exchange(self, fields: dict[str, str | bytes]) -> dict[str, Any]:
-        if fields.get("appid") != APP_ID or fields.get("secret") != SECRET:
-            return {"errcode": 40125, "errmsg": "invalid appsecret"}
-        openid = self.codes.pop(str(fields.get("code")), "")
-        if not openid:
-            return {"errcode": 40029, "errmsg": "invalid code"}
-        return {"access_token": "unused", "expires_in": 7200, "openid": openid, "scope": "snsapi_base"}
 
 
 def _json(data: dict[str, Any]) -> Response:

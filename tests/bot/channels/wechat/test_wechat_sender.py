@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -14,7 +13,6 @@ import pytest
 from bot.channels.wechat import Item, WeChatChannel, WeChatSettings
 from bot.channels.wechat.api import ApiError
 from bot.channels.wechat.menu import menu_of, set_menu, usual
-from bot.channels.wechat.oauth import LASTS, OAuth
 from bot.rendering.render import Rendered
 from engagement.clocks import ShiftedClock
 from engagement.errors import Refusal, TooLarge, Unfetchable
@@ -352,43 +350,3 @@ async def test_a_file_that_somebody_sent(wechat: FakeWeChat, bench: Bench) -> No
         await bench.channel.fetch("m1", 104)
     with pytest.raises(Unfetchable):
         await bench.channel.fetch("m2", 104)
-
-
-async def test_the_way_to_the_platform_and_back(wechat: FakeWeChat, bench: Bench) -> None:
-    oauth = OAuth(bench.channel.settings, bench.channel.api, b"s" * 32)
-    now = bench.clock.now()
-    address = oauth.start("https://tuan.example/wechat/in", "/h5/points", "browser-1", now)
-    query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-    assert query["redirect_uri"] == "https://tuan.example/wechat/in?to=%2Fh5%2Fpoints"
-    assert query["scope"] == "snsapi_base" and address.endswith("#wechat_redirect")
-    state = query["state"]
-    assert state.isalnum() and len(state) <= 128
-
-    async def back(code: str = "c1", with_state: str = state, target: str = "/h5/points", browser: str = "browser-1",
-                   later: int = 0) -> str:  # fmt: skip
-        from datetime import timedelta
-
-        wechat.codes["c1"] = "o-li"
-        return await oauth.finish(code, with_state, target, browser, now + timedelta(seconds=later))
-
-    for wrong in (
-        {"with_state": state[:-1] + ("0" if state[-1] != "0" else "1")},
-        {"with_state": ""},
-        {"with_state": "密" * 88},
-        {"target": "/h5/other"},
-        {"target": "https://evil.example"},
-        {"browser": "browser-2"},
-        {"code": "c 1"},
-        {"later": LASTS + 2},
-    ):
-        with pytest.raises(Refusal) as refusal:
-            await back(**wrong)
-        assert refusal.value.key == "wechat.oauth_again"
-    assert "/sns/oauth2/access_token" not in wechat.calls
-    assert await back() == "o-li"
-    with pytest.raises(Refusal):
-        await back()
-    with pytest.raises(Refusal):
-        oauth.start("https://tuan.example/wechat/in", "//evil.example", "b", now)
-    with pytest.raises(ValueError, match="secret"):
-        OAuth(bench.channel.settings, bench.channel.api, b"")

@@ -23,6 +23,7 @@ async def test_a_morning_in_the_official_account(started_dir: Path) -> None:
     李阿姨：收到的水果坏了能退吗        → 带依据的回答，一条消息里
     平台重发三次                     → 只算一次
     有人冒充平台                     → 不理
+    李阿姨在微信里打开我的页面          → 微信说她是谁，打开就是她的；没说过话的人看到怎么进来
     """
     port = free_port()
     async with FakeWeChat() as wechat:
@@ -33,9 +34,11 @@ async def test_a_morning_in_the_official_account(started_dir: Path) -> None:
             "BOT_WECHAT__AES_KEY": AES_KEY,
             "BOT_WECHAT__ORIGINAL_ID": ORIGINAL_ID,
             "BOT_WECHAT__BASE_URL": wechat.url,
+            "BOT_WECHAT__OPEN_URL": wechat.url,
             "BOT_WECHAT__PATIENCE": "4",
+            "BOT_WEB__PUBLIC_URL": f"http://127.0.0.1:{port}",
         }
-        async with serving(started_dir, settings, channels="wechat", port=port) as bot:
+        async with serving(started_dir, settings, channels="wechat,web", port=port) as bot:
             wechat.callback = f"http://127.0.0.1:{port}/wechat/callback"
             assert [one["key"] for one in wechat.menu["button"] if one["type"] == "click"] == ["签到", "积分"]
             await wechat.act(LI, "subscribe")
@@ -60,4 +63,16 @@ async def test_a_morning_in_the_official_account(started_dir: Path) -> None:
                 rows = database.execute("SELECT dedupe_key, state, body FROM inbox WHERE channel = 'wechat'").fetchall()
             assert len(rows) == 3 and {(state, body) for _, state, body in rows} == {("done", "")}
             assert not [one for one in wechat.log if one.code], "nothing was refused"
+
+            wechat.web.domain = f"127.0.0.1:{port}"
+            async with wechat.browser(LI) as hers, wechat.browser("o-nobody") as another:
+                page = await hers.open(f"{bot.url}/h5/points")
+                assert (page.status_code, page.url.path) == (200, "/h5/points"), bot.tail()
+                page = await another.open(f"{bot.url}/h5/points")
+                assert (page.status_code, page.url.path) == (200, "/door/wechat") and "还不认识你" in page.text
+                await wechat.say("o-nobody", "签到")
+                assert wechat.shown("o-nobody")
+                assert (await another.open(f"{bot.url}/h5")).url.path == "/h5", "who has said a word is known"
+                another.client.cookies.clear()
+                assert (await another.client.get(hers.way[-2])).status_code == 410, "passed on, it opens nothing"
         assert TOKEN not in bot.tail() and SECRET not in bot.tail() and "水果" not in bot.tail()
