@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.routing import BaseRoute
 
+    from bot.channels.sim.backstage import Backstage
     from bot.channels.terminal import Terminal
     from bot.channels.web import WebSimulator
     from bot.channels.wechat import WeChatChannel
@@ -56,8 +57,7 @@ class Pages:
             settle=program.pump.drain,
             advance=_advance(program),
             render=lambda message: render(message, WEB),
-            appoint=appointing(program, Simulator.name),
-            examine=examining(program),
+            backstage=backstage(program, Simulator.name),
         )
         program.senders[simulator.name] = simulator
         program.sources[simulator.name] = simulator.uploads.fetch
@@ -175,6 +175,17 @@ def terminal(program: Program) -> Terminal:
     )
     program.senders[found.name] = found
     return found
+
+
+def backstage(program: Program, channel: str) -> Backstage:
+    """Return what the sample weeks of a channel pull."""
+    from bot.channels.sim.backstage import Backstage
+    from console import demo
+
+    async def unite() -> None:
+        await program.database.write(demo.region_of)
+
+    return Backstage(appointing(program, channel), examining(program), unite)
 
 
 def appointing(program: Program, channel: str) -> Callable[[str, Mapping[date, str]], Awaitable[None]]:

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.exceptions import HTTPException
+from fastapi.responses import PlainTextResponse, Response
 
-from console import sessions
-from console.auth import LARGE_COOKIE, Area, Signer, new_visit
+from console import failing, sessions
+from console.auth import LARGE_COOKIE, Signer, new_visit
 from console.compressed import Compressed
-from console.outside import way_out
 from console.pages import (
     accounts,
     act,
@@ -50,7 +48,7 @@ from console.pages import (
     region,
     today,
 )
-from console.policy import NotAllowed, NotThere, NotWritten, SecondStepNeeded, SignInNeeded
+from console.patience import Patience
 from console.views import HERE, SIZES, Views, set_cookie
 from console.works import works_of
 
@@ -129,6 +127,9 @@ def create_app(console: Console) -> FastAPI:
     app.state.works = works_of(console)
     app.include_router(home.router)
     app.include_router(look.router)
+    if console.demo:
+        # Elsewhere there is no such address at all.
+        app.include_router(home.sample_doors)
     if console.console:
         for room in (accounts, act, audit, door, enter, me, mine, knowledge, planning):
             app.include_router(room.router)
@@ -139,12 +140,9 @@ def create_app(console: Console) -> FastAPI:
         for room in (bench, gaps, golden, knowledge_do, knowledge_new, knowledge_document):
             app.include_router(room.router)
     app.mount("/static", Compressed(directory=HERE / "static"), name="static")
-    app.add_exception_handler(SignInNeeded, _sign_in)
-    app.add_exception_handler(SecondStepNeeded, _second_step)
-    app.add_exception_handler(NotAllowed, _not_allowed)
-    app.add_exception_handler(NotThere, _not_there)
-    app.add_exception_handler(NotWritten, _not_written)
-    app.add_exception_handler(HTTPException, _failed)
+    failing.take_on(app, HEADERS)
+    # Nearest to the pages: what a body that takes too long raises is answered like any other failing.
+    app.add_middleware(Patience)
     app.middleware("http")(_frame)
     return app
 
@@ -179,44 +177,8 @@ def _is_ours(request: Request) -> bool:
     if not public:
         return True
     given = request.headers.get("host", "").casefold()
-    return given == urlsplit(public).netloc.casefold() or (urlsplit(f"//{given}").hostname or "") in _HERE
-
-
-async def _sign_in(request: Request, error: Exception) -> Response:
-    assert isinstance(error, SignInNeeded)
-    if request.headers.get("hx-request"):
-        return Response(status_code=401)
-    if error.area is Area.H5 and (out := way_out(request, request.url.path)):
-        return RedirectResponse(out, 303)
-    way = "h5" if error.area is Area.H5 else "console"
-    back = request.url.path if request.method == "GET" else f"/{way}"
-    return RedirectResponse(f"/login?to={way}&back={quote(back, safe='/')}", 303)
-
-
-async def _second_step(request: Request, _error: Exception) -> Response:
-    if request.headers.get("hx-request"):
-        return Response(status_code=401)
-    return RedirectResponse("/console/me/second", 303)
-
-
-async def _not_allowed(request: Request, _error: Exception) -> Response:
-    return _message(request, 403)
-
-
-async def _not_there(request: Request, _error: Exception) -> Response:
-    return _message(request, 404)
-
-
-async def _not_written(request: Request, _error: Exception) -> Response:
-    return _message(request, 503)
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _message(request, error.status_code)
-
-
-def _message(request: Request, status: int) -> HTMLResponse:
-    views: Views = request.app.state.views
-    shown = status if status in (403, 404, 503) else 400
-    return views.page(request, "message.html", status, number=shown)
+    try:
+        return given == urlsplit(public).netloc.casefold() or (urlsplit(f"//{given}").hostname or "") in _HERE
+    except ValueError:
+        # Half an address in brackets.
+        return False

@@ -1,7 +1,8 @@
 """What stands at the other end of a browser: roles, areas, cookies' names, and the token that every form carries.
 
 A cookie holds a random token and nothing else; who it is stands in rows (console.sessions). A form's token is made of the
-browser's own random id and of its sessions with the installation's secret, so that none can be planted from outside.
+browser's own random id and of its sessions with the installation's secret, so that none can be planted from outside. It looks
+different in every answer: what is the same every time could be guessed letter by letter from how well an answer compresses.
 
 Source: DESIGN §7, FAULTS E3, E4.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +19,8 @@ from enum import StrEnum
 VISIT_COOKIE = "tt_visit"
 LARGE_COOKIE = "tt_large"
 KNOWN_COOKIE = "tt_known"
+_TOKEN_BYTES = hashlib.sha256().digest_size
+_MASKED = re.compile(rf"[0-9a-f]{{{4 * _TOKEN_BYTES}}}")
 
 
 class Role(StrEnum):
@@ -90,12 +94,22 @@ class Signer:
         return hmac.new(self._key, f"{purpose}\0{material}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
     def token(self, visit: str) -> str:
-        """Return what every form of a browser carries; ``visit`` is ``request.state.visit``."""
-        return self.mac("form", visit)
+        """Return what every form of a browser carries, masked by random bytes; ``visit`` is ``request.state.visit``."""
+        mask = secrets.token_bytes(_TOKEN_BYTES)
+        return (mask + _crossed(mask, bytes.fromhex(self.mac("form", visit)))).hex()
 
     def is_token(self, visit: str, given: str) -> bool:
-        """Check it, in constant time."""
-        return bool(visit) and hmac.compare_digest(self.token(visit).encode(), given.encode("utf-8", "replace"))
+        """Check it, in constant time; as many answers as a browser has open, so many forms of it hold."""
+        if not visit or not _MASKED.fullmatch(given):
+            return False
+        bare = bytes.fromhex(given)
+        return hmac.compare_digest(
+            _crossed(bare[:_TOKEN_BYTES], bare[_TOKEN_BYTES:]), bytes.fromhex(self.mac("form", visit))
+        )
+
+
+def _crossed(mask: bytes, words: bytes) -> bytes:
+    return bytes(one ^ other for one, other in zip(mask, words, strict=True))
 
 
 def cookie_name(name: str, *, https: bool) -> str:

@@ -1,14 +1,22 @@
-"""Static files, compressed once and kept: a page's look and scripts are a quarter of their size on the way."""
+"""What is compressed on its way: static files once and for all, pages as they are made; each is a quarter of its size then.
+
+How well something compresses tells what is in it to whoever sees the length and can put words of his own beside it. So a form's
+token is masked anew in every answer (console.auth), a page that shows a secret goes as it is, a page that another site asked for
+too, and a random number of bytes that mean nothing makes lengths that differ by little tell nothing.
+"""
 
 from __future__ import annotations
 
 import gzip
+import io
 import os
+import secrets
 from functools import lru_cache
 from pathlib import Path
 
 from starlette.datastructures import Headers
-from starlette.responses import FileResponse, Response
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
@@ -16,6 +24,11 @@ COMPRESSED = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+x
 _FILES_KEPT = 64
 _HOUR = 3600
 _YEAR = 365 * 86400
+LEAST = 1024
+"""Bytes of a page from which it is worth it."""
+_LEVEL = 5
+_MOST_NOISE = 96
+_OWN = frozenset({"same-origin", "none"})
 
 
 @lru_cache(maxsize=_FILES_KEPT)
@@ -46,3 +59,21 @@ class Compressed(StaticFiles):
         kept = {name: plain.headers[name] for name in ("etag", "last-modified", "cache-control", "vary")}
         body = _packed(str(full_path), stat_result.st_mtime_ns)
         return Response(body, status_code, {**kept, "Content-Encoding": "gzip"}, f"{kind}; charset=utf-8")
+
+
+def page(request: Request, html: str, status: int, *, secret: bool) -> HTMLResponse:
+    """Answer with a page, packed where the browser takes that and nothing is given away by it.
+
+    Args:
+        secret: something stands on it that only who looks at it may know: a link, a recovery code.
+    """
+    whole = html.encode()
+    plain = secret or len(whole) < LEAST or request.headers.get("sec-fetch-site", "same-origin") not in _OWN
+    if plain or "gzip" not in request.headers.get("accept-encoding", ""):
+        return HTMLResponse(whole, status, {"Vary": "Accept-Encoding"})
+    out = io.BytesIO()
+    # The name stands in the head of what is packed, where it means nothing: only its length counts.
+    noise = "x" * secrets.randbelow(_MOST_NOISE)
+    with gzip.GzipFile(noise, "wb", _LEVEL, out, mtime=0) as packing:
+        packing.write(whole)
+    return HTMLResponse(out.getvalue(), status, {"Vary": "Accept-Encoding", "Content-Encoding": "gzip"})

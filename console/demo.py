@@ -58,7 +58,7 @@ def _employee(session: Session, role: Role, now: datetime) -> int:
         # Without a password nobody signs in by the sign-in page.
         login = Login(person_id=made.id or 0, name=name, made_at=now)
         session.add(login)
-    region = _region(session) if role is Role.MANAGER else None
+    region = region_of(session) if role is Role.MANAGER else None
     grant = session.get(RoleGrant, (login.person_id, role.value))
     if grant is None:
         grant = RoleGrant(person_id=login.person_id, role=role.value, granted_at=now)
@@ -68,7 +68,7 @@ def _employee(session: Session, role: Role, now: datetime) -> int:
     return login.person_id
 
 
-def _region(session: Session) -> int:
+def region_of(session: Session) -> int:
     """Return the first region, made if there is none; sample groups of no region belong to it."""
     found = session.exec(pick(Region.id).order_by(col(Region.id)).limit(1)).first()
     if found is None:

@@ -22,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 
 from console import sessions
 from console.auth import Area, Role, Signer, Visitor
+from console.patience import allow_files
 from console.scope import group_of
 from storage import audit
 from storage.engine import Session
@@ -53,7 +54,12 @@ class SignInNeeded(Exception):
 
 
 class NotAllowed(Exception):
-    """Somebody is signed in, but this is not theirs; or a form came from elsewhere."""
+    """Somebody is signed in, but this is not theirs (``role``); or a form came from elsewhere (``origin``, ``token``)."""
+
+    def __init__(self, why: str) -> None:
+        """Say which."""
+        super().__init__(why)
+        self.why = why
 
 
 class SecondStepNeeded(Exception):
@@ -61,7 +67,7 @@ class SecondStepNeeded(Exception):
 
 
 class NotThere(Exception):
-    """There is no such group for this visitor; whether there is one for others is nobody's business."""
+    """There is no such group or page for this visitor; whether there is one for others is nobody's business."""
 
 
 class NotWritten(Exception):
@@ -114,14 +120,14 @@ class Allow:
 
         Raises:
             SignInNeeded: nobody is signed in.
-            NotAllowed: the role, the origin or the token is wrong, or the page does not exist in this mode.
+            NotAllowed: the role, the origin or the token is wrong.
             SecondStepNeeded: staff or an administrator without a second step, and this is not where one is set up.
-            NotThere: the group is not in the visitor's scope.
+            NotThere: the group is not in the visitor's scope, or the page does not exist in this mode.
             NotWritten: the audit trail could not be written.
         """
         signer: Signer = request.app.state.signer
         if self.demo_only and not request.app.state.console.demo:
-            raise NotAllowed("demo")
+            raise NotThere
         if request.method not in SAFE_METHODS and not self.files:
             # Before a byte is read: anybody may send something here.
             _check_length(request, MOST_FORM)
@@ -139,6 +145,7 @@ class Allow:
             raise SecondStepNeeded
         if self.files and request.method not in SAFE_METHODS:
             _check_length(request, self.most_bytes)
+            allow_files(request)
             await _check_form(request, signer, self.files)
         request.state.visitor = visitor
         request.state.group = None
@@ -238,7 +245,11 @@ def _own_site(request: Request) -> bool:
     if origin is None:
         return True
     own = {request.headers.get("host", ""), urlsplit(request.app.state.console.public_url).netloc} - {""}
-    return urlsplit(origin).netloc in own
+    try:
+        return urlsplit(origin).netloc in own
+    except ValueError:
+        # Half an address in brackets.
+        return False
 
 
 def field(form: FormData, name: str) -> str:

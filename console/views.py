@@ -13,7 +13,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from console import navigation
+from console import compressed, navigation
 from console.auth import LARGE_COOKIE, Area, Signer, Visitor
 from engagement import calendar
 from prompts.loader import shown_day, texts
@@ -90,8 +90,14 @@ class Views:
             "letter": first_letter,
         }
 
-    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """Render a page for a request."""
+    def page(
+        self, request: Request, template: str, status: int = 200, *, secret: bool = False, **values: Any
+    ) -> HTMLResponse:
+        """Render a page for a request.
+
+        Args:
+            secret: it shows what only this one browser may ever see; see :mod:`console.compressed`.
+        """
         console = request.app.state.console
         signer: Signer = request.app.state.signer
         visitor: Visitor | None = getattr(request.state, "visitor", None)
@@ -101,7 +107,7 @@ class Views:
             path=request.url.path,
             here=_here(request),
             visitor=visitor,
-            csrf=signer.token(str(request.state.visit)),
+            csrf=signer.token(str(getattr(request.state, "visit", ""))),
             demo=console.demo,
             simulator=console.simulator,
             large=is_large(request),
@@ -113,7 +119,7 @@ class Views:
             me_href=_me_href(request, visitor),
             **values,
         )
-        return HTMLResponse(html, status)
+        return compressed.page(request, html, status, secret=secret)
 
     def text(self, template: str) -> str:
         """Render a file that is the same for everybody."""

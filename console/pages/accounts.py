@@ -93,6 +93,7 @@ async def _listed(request: Request, status: int = 200, *, after: str = "", q: st
         request,
         "accounts.html",
         status,
+        secret=bool(values["link"]),
         active="accounts",
         rows=rows[:PAGE],
         regions=regions,

@@ -54,7 +54,9 @@ async def _shown(request: Request, token: str, status: int = 200, error: str = "
     if door is None:
         return gone(request)
     shortest = passwords.SHORTEST
-    return views.page(request, "enter.html", status, door=door, token=token, error=error, shortest=shortest)
+    return views.page(
+        request, "enter.html", status, secret=True, door=door, token=token, error=error, shortest=shortest
+    )
 
 
 def gone(request: Request) -> Response:

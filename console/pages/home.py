@@ -18,6 +18,8 @@ from engagement import calendar
 from engagement.theme import service as theme
 
 router = APIRouter()
+sample_doors = APIRouter()
+"""Of local mode only."""
 _YEAR = 365 * 86400
 ZONE = "Asia/Shanghai"
 """Of the public pages, which are no group's."""
@@ -121,7 +123,7 @@ def _wait(tried: Tried) -> str:
     return say("doors.wait", minutes=tried.minutes)
 
 
-@router.post("/demo/{who}", dependencies=[Depends(Allow(demo_only=True))])
+@sample_doors.post("/demo/{who}", dependencies=[Depends(Allow(demo_only=True))])
 async def by_one_click(request: Request, who: str) -> Response:
     """Sign in by one click as sample staff, manager or administrator, the sample leader or a sample resident."""
     form = await request.form()

@@ -124,8 +124,9 @@ async def _second(request: Request, status: int = 200, error: str = "", pending:
     secret = second.opened(request.app.state.signer, _whose(visitor), pending)
     picture = second.picture(second.address(secret, login.name, say(ISSUER))) if secret else ""
     must = visitor.role in STAFF and not request.app.state.console.demo and login.second_since is None
-    values = {"picture": picture, "secret": secret, "pending": pending, "must": must, "error": error}
-    return views.page(request, "me_second.html", status, active="me", heading=say("doors.me_title"), **values)
+    values = {"picture": picture, "key": secret, "pending": pending, "must": must, "error": error}
+    heading = say("doors.me_title")
+    return views.page(request, "me_second.html", status, secret=bool(secret), active="me", heading=heading, **values)
 
 
 def _whose(visitor: Visitor) -> str:
@@ -188,7 +189,7 @@ async def confirm(request: Request) -> Response:
     await signing_in.open_session(
         request, cookies, Area.CONSOLE, visitor.role, visitor.person_id, demo=visitor.demo, strong=True
     )
-    page = views.page(request, "me_codes.html", active="me", heading=say("doors.me_title"), codes=codes)
+    page = views.page(request, "me_codes.html", secret=True, active="me", heading=say("doors.me_title"), codes=codes)
     for cookie in cookies.headers.getlist("set-cookie"):
         page.headers.append("set-cookie", cookie)
     return page

@@ -6,6 +6,7 @@ Source: F27, F98, F132; DESIGN 7.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
@@ -62,7 +63,7 @@ async def figures(request: Request) -> Response:
     return response
 
 
-def _shown(request: Request, found: Board) -> dict[str, object]:
+def _shown(request: Request, found: Board) -> dict[str, Any]:
     now = request.app.state.console.clock.now()
     most = max(found.minutes, default=0)
     bars = [(place * 10, round(_HEIGHT * count / most)) for place, count in enumerate(found.minutes) if count]

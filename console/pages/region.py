@@ -12,13 +12,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from sqlmodel import col, select
 
 from console import charts, exporting, regional
 from console.auth import Area, Role, Visitor
 from console.pages.home import ZONE
-from console.policy import MANAGERS, Allow, NotThere
+from console.policy import MANAGERS, Allow
 from console.regional import Kept, Row
 from console.views import Views, month_day, say
 from engagement.campaigns import echoes
@@ -230,10 +230,11 @@ def _sums_shown(rows: Sequence[Row]) -> dict[str, tuple[int | None, int]]:
 async def export(
     request: Request, region: str = "", sort: str = "", size: str = "", lamp: str = "", q: str = "", kind: str = "csv"
 ) -> Response:
-    """Export the comparison as it is filtered and sorted: groups and what is shown of them."""
+    """Export the comparison as it is filtered and sorted; before the first closed week, lead to where it says when."""
     ground = await _ground(request, region)
     if ground is None or not ground.weeks:
-        raise NotThere
+        # Where the comparison will stand, it says from which day on.
+        return RedirectResponse("/console/region/groups", 303)
     rows = regional.found(ground.rows, regional.wanted_of(sort, size, lamp, q))
     head = say("region.export_head").split()
     name = f"region-{ground.id}-{ground.weeks[0].week}"

@@ -175,11 +175,17 @@ def note_unlocked(session: Session, person: int, now: datetime, *, by: int | Non
 
 
 def _another_admin(session: Session, person: int) -> None:
+    # Without a password nobody comes in: who was only invited, and the sample's, are no other administrator.
     others = session.exec(
         pick(func.count())
         .select_from(RoleGrant)
         .join(Login, col(Login.person_id) == col(RoleGrant.person_id))
-        .where(RoleGrant.role == "admin", RoleGrant.person_id != person, col(Login.disabled_at).is_(None))
+        .where(
+            RoleGrant.role == "admin",
+            RoleGrant.person_id != person,
+            col(Login.disabled_at).is_(None),
+            col(Login.password) != "",
+        )
     ).one()
     if not others:
         raise Refusal("entry.last_admin")

@@ -66,8 +66,8 @@ def test_roles_are_given_and_taken(data_dir: Path) -> None:
         (("add", "xx", "--role", "manager", "--region", "nowhere"), "nowhere"),
         (("add", "xx", "--person", "999"), "999"),
         (("grant", "nobody", "staff"), "nobody"),
-        (("disable", "boss"), "最后一位管理员"),
-        (("revoke", "boss", "admin"), "最后一位管理员"),
+        (("disable", "boss"), "最后一位能登录的管理员"),
+        (("revoke", "boss", "admin"), "最后一位能登录的管理员"),
     ],
 )
 def test_what_cannot_be_is_one_line(data_dir: Path, words: tuple[str, ...], why: str) -> None:

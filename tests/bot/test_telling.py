@@ -77,7 +77,7 @@ def test_the_pages_know_their_address_and_the_phones_clock(data_dir: Path) -> No
         assert console.tell is not None
         with TestClient(app, ADDRESS) as client:
             assert client.get("/", headers={"host": "elsewhere.example"}).status_code == 400
-            assert re.search(r'name="csrf" value="[0-9a-f]{64}"', client.get("/login").text)
+            assert re.search(r'name="csrf" value="[0-9a-f]{128}"', client.get("/login").text)
     finally:
         simulator.close()
         program.close()

@@ -152,7 +152,7 @@ def test_a_document_and_one_that_is_not_there(client: TestClient) -> None:
     sign_in(client, "staff")
     assert client.get("/console/knowledge/1").status_code == 200
     assert client.get("/console/knowledge/99999").status_code == 404
-    assert client.get("/console/knowledge/x").status_code == 422
+    assert client.get("/console/knowledge/x").status_code == 404
     assert client.get("/nowhere").status_code == 404
 
 
@@ -220,7 +220,13 @@ def test_production_has_no_demo(program: Program) -> None:
     with TestClient(app, "https://testserver", follow_redirects=False) as client:
         page = client.get("/")
         assert "/demo/" not in page.text
-        assert client.post("/demo/staff", data={"csrf": "x"}).status_code == 403
+        login = client.get("/login").text
+        assert "/demo/" not in login
+        given = CSRF.search(login)
+        assert given is not None
+        for who in demo.WHO:
+            assert client.post(f"/demo/{who}", data={"csrf": given.group(1)}).status_code == 404
+        assert not [one for one in policy.routes_of(app.routes) if "demo" in getattr(one, "path", "")]
         assert "Secure" in page.headers["set-cookie"]
         person = program.database.write_now(lambda s: demo.person(s, Role.STAFF, "", NOW))
         assert person

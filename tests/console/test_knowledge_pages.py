@@ -115,7 +115,7 @@ def test_what_is_not_there_is_404(desk: Desk) -> None:
     desk.get("/console/knowledge/1/entry?entry=nothing", 404)
     desk.get("/console/knowledge/works/aaaaaaaaaaaa", 404)
     desk.get("/console/knowledge/works/..%2f..%2fetc", 404)
-    assert desk.client.get("/console/knowledge/x").status_code == 422
+    assert desk.client.get("/console/knowledge/x").status_code == 404
     assert desk.client.get(f"/console/knowledge/{'9' * 30}").status_code == 404
 
 

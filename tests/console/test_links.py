@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import select
 from starlette.testclient import TestClient
 
+from console import demo, sessions
 from console.auth import Role
 from engagement.entry import accounts
 from engagement.errors import Refusal
@@ -153,6 +154,19 @@ def test_an_administrator_invites_and_the_link_is_shown_once(house: House, admin
     assert not any("li" in row.details for row in rows if row.action == "account.made")
 
 
+def test_who_has_no_password_is_no_other_administrator(house: House, admin: tuple[TestClient, int]) -> None:
+    """A sample administrator who came along with a local folder, somebody who never opened her invitation."""
+    client, boss = admin
+    house.database.write_now(lambda s: demo.person(s, Role.ADMIN, "", NOW))
+    house.database.write_now(lambda s: accounts.add(s, "invited", NOW, by=None, role="admin"))
+    assert "最后一位能登录的管理员" in do(client, boss, "disable").text
+    assert "最后一位能登录的管理员" in do(client, boss, "revoke", role="admin").text
+    other = house.account("other", "admin")
+    assert "最后一位能登录的管理员" not in do(client, boss, "revoke", role="admin").text
+    assert house.database.read_now(lambda s: sessions.roles_of(s, other)) == [Role.ADMIN]
+    assert house.database.read_now(lambda s: sessions.roles_of(s, boss)) == []
+
+
 def test_what_an_administrator_does_takes_effect_at_once(house: House, admin: tuple[TestClient, int]) -> None:
     client, boss = admin
     person = house.account("wang", "manager", "south")
@@ -164,8 +178,8 @@ def test_what_an_administrator_does_takes_effect_at_once(house: House, admin: tu
         assert other.get("/console/me").status_code == 200
         assert do(client, person, act, **more).status_code == 200
         assert other.get("/console/me").status_code == 303, act
-    assert "最后一位管理员" in do(client, boss, "disable").text
-    assert "最后一位管理员" in do(client, boss, "revoke", role="admin").text
+    assert "最后一位能登录的管理员" in do(client, boss, "disable").text
+    assert "最后一位能登录的管理员" in do(client, boss, "revoke", role="admin").text
     assert do(client, 999, "disable").status_code == 422
     assert do(client, person, "dance").status_code == 303
     assert client.get("/console/accounts", params={"q": "wang"}).text.count("badge") >= 1

@@ -151,7 +151,7 @@ def test_what_nobody_knows_is_settled_or_sent_again(client: TestClient, program:
     assert post(client, f"/console/pushes/letters/{rows[1]}/resend").status_code == 409
     states = program.database.read_now(lambda s: [s.get_one(Delivery, number).state for number in rows])
     assert states == ["sent", "pending"]
-    for number, how, status in (("0", "sent", 409), ("999999", "resend", 409), ("x", "sent", 422), ("1", "erase", 404)):
+    for number, how, status in (("0", "sent", 409), ("999999", "resend", 409), ("x", "sent", 404), ("1", "erase", 404)):
         assert post(client, f"/console/pushes/letters/{number}/{how}").status_code == status
     failed = program.database.read_now(lambda s: s.exec(select(Delivery.id).where(Delivery.state == "failed")).one())
     assert "不能再发" in post(client, f"/console/pushes/letters/{failed}/resend").text

@@ -85,8 +85,8 @@ class Rehearsal:
             await self._appoint([today - timedelta(days=back) for back in range(days, 0, -1)])
             for back in range(days, 0, -1):
                 await self._day(today - timedelta(days=back))
-                if sim.examine is not None and back in _EXAMS:
-                    await sim.examine(_EXAMS[back])
+                if sim.backstage.examine is not None and back in _EXAMS:
+                    await sim.backstage.examine(_EXAMS[back])
                 await sim.tell_clock()
             await self._ask_last()
             await sim.run_to(end)
@@ -96,7 +96,7 @@ class Rehearsal:
         await sim.tell_clock()
 
     async def _open(self) -> None:
-        """Bring the bot in; the leader tells it about the group."""
+        """Bring the bot in; the leader tells it about the group; the groups belong to a region from then on."""
         sim, word = self._sim, texts().raw("sim.fact_word")
         for room in sim.rooms.values():
             await sim.hand_over(
@@ -105,16 +105,18 @@ class Rehearsal:
             for fact in room.facts:
                 line = sim.speak(room.id, room.leader, f"{word} {fact}", sim.clock.now())
                 await sim.hand_over([sim.incoming(line)])
+        if sim.backstage.unite is not None:
+            await sim.backstage.unite()
 
     async def _appoint(self, days: Sequence[date]) -> None:
         """Say what each group talks about, so that what the neighbours answer fits; the groups are half the pack apart."""
         sim, topics = self._sim, list(community.topics())
-        if sim.appoint is None:
+        if sim.backstage.appoint is None:
             return
         for number, room in enumerate(sim.rooms.values()):
             start = number * len(topics) // 2
             chosen = {day: topics[(start + place) % len(topics)] for place, day in enumerate(days)}
-            await sim.appoint(room.id, chosen)
+            await sim.backstage.appoint(room.id, chosen)
 
     def _answers(self, room: Room, topic: Line) -> list[str]:
         """Return what neighbours of a group answer to a topic: each group its own, nothing where none fits."""

@@ -8,13 +8,14 @@ Source: CONTRACT (make run), F130.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bot.channels.sim import community
+from bot.channels.sim.backstage import Backstage
 from bot.channels.sim.community import Person, Room
 from bot.channels.sim.history import History, Line
 from bot.channels.sim.lines import Worded, segments, words_of
@@ -48,8 +49,7 @@ class Simulator(Timepiece):
         settle: Callable[[], Awaitable[None]],
         advance: Callable[[datetime], Awaitable[None]],
         render: Callable[[Outgoing], Worded],
-        appoint: Callable[[str, Mapping[date, str]], Awaitable[None]] | None = None,
-        examine: Callable[[float], Awaitable[None]] | None = None,
+        backstage: Backstage | None = None,
     ) -> None:
         """Open the world.
 
@@ -60,15 +60,14 @@ class Simulator(Timepiece):
             settle: waits until what was received is answered.
             advance: moves the program's clock to an instant; what is due fires on the way.
             render: words of a message.
-            appoint: (group, local day → id in the bank): says what the sample weeks talk about; None: the bank does.
-            examine: asks a share of the sample's golden cases; None: there is no base to ask.
+            backstage: what the sample weeks pull; default: nothing.
         """
         super().__init__(clock, History(directory / "simulator.jsonl"), settle, advance)
         self.pictures = directory / "pictures"
         self.uploads = Uploads()
         self._receive = receive
         self._render = render
-        self.appoint, self.examine = appoint, examine
+        self.backstage = backstage or Backstage()
         self.people: dict[str, Person] = {}
         self.rooms: dict[str, Room] = {}
         self._open_cast()

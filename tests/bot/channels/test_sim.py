@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from bot.channels.sim import community, history
 from bot.channels.sim.history import History, Line
@@ -17,13 +18,17 @@ from bot.channels.sim.lines import segments, words_of
 from bot.channels.sim.rehearsal import DAYS, Rehearsal
 from bot.channels.sim.simulator import Simulator
 from bot.main import Program, open_program
-from bot.pages import appointing
+from bot.pages import backstage
 from bot.rendering.capabilities import WEB
 from bot.rendering.render import Choice, Rendered, render
+from console import demo
+from console.auth import Role
 from engagement.clocks import SetClock
 from engagement.errors import Refusal
 from engagement.kernel import Incoming, Kind, Outcome, Outgoing, Place
+from engagement.region import service
 from prompts import packs
+from storage.groups import Region, RoleGrant
 
 MORNING = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)  # 7:20 in Shanghai
 
@@ -40,7 +45,7 @@ def open_simulator(directory: Path, clock: SetClock) -> tuple[Program, Simulator
         settle=program.pump.drain,
         advance=lambda to: program.advance(clock, to),
         render=lambda message: render(message, WEB),
-        appoint=appointing(program, Simulator.name),
+        backstage=backstage(program, Simulator.name),
     )
     program.senders[simulator.name] = simulator
     return program, simulator
@@ -311,7 +316,7 @@ async def test_what_the_sample_neighbours_say_fits_the_topic(data_dir: Path) -> 
     async def examine(share: float) -> None:
         exams.append((program.clock.now().date().isoformat(), share))
 
-    sim.examine = examine
+    sim.backstage.examine = examine
     await Rehearsal(sim).play(days=4)
     assert exams == [("2026-11-17", 1.0), ("2026-11-19", 1.0)]
     bank = {one.id: one.question for one in packs.topics()}
@@ -325,6 +330,24 @@ async def test_what_the_sample_neighbours_say_fits_the_topic(data_dir: Path) -> 
         assert len(said) >= 6, "alive"
         for topic, words in said:
             assert any(question in topic and words in answers for question, answers in fitting.items()), (topic, words)
+    sim.close()
+    program.close()
+
+
+async def test_the_sample_weeks_are_counted_while_they_are_played(data_dir: Path) -> None:
+    """Nobody has come in by the manager's door yet; it then finds the region and makes no second one."""
+    clock = SetClock(MORNING)
+    program, sim = open_simulator(data_dir, clock)
+    await Rehearsal(sim).play(days=6)
+    weeks = program.database.read_now(lambda session: service.sealed(session, 1))
+    # Friday: the week before is over, and of it the groups saw the days from Saturday on.
+    assert [(one.week.isoformat(), one.groups) for one in weeks] == [("2026-11-09", len(sim.rooms))]
+    assert program.database.read_now(lambda session: service.due(session, clock.now())) is None
+
+    manager = program.database.write_now(lambda session: demo.person(session, Role.MANAGER, "", clock.now()))
+    grant = program.database.read_now(lambda session: session.get(RoleGrant, (manager, "manager")))
+    assert grant is not None and grant.region_id == 1
+    assert program.database.read_now(lambda session: len(session.exec(select(Region)).all())) == 1
     sim.close()
     program.close()
 
