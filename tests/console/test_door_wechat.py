@@ -147,7 +147,7 @@ async def test_who_never_spoke_with_us_is_told_how_to_join(world: World) -> None
     browser = await world.browser("o-new")
     page = await browser.open(f"{SITE}/h5/points")
     assert page.status_code == 200 and page.url.path == outside.BACK
-    assert "我还不认识你" in page.text and "「团团优选」" in page.text and "「签到」" in page.text
+    assert "我还不认识你" in page.text and "「团团优选」" in page.text and "「你好」" in page.text
     assert 'href="/open"' in page.text and 'href="/open/privacy"' in page.text
     assert world.rows(WebSession) == [] and "o-new" not in page.text
     # Public pages open, one's own do not.

@@ -70,7 +70,7 @@ async def test_a_morning_in_the_official_account(started_dir: Path) -> None:
                 assert (page.status_code, page.url.path) == (200, "/h5/points"), bot.tail()
                 page = await another.open(f"{bot.url}/h5/points")
                 assert (page.status_code, page.url.path) == (200, "/door/wechat") and "还不认识你" in page.text
-                await wechat.say("o-nobody", "签到")
+                await wechat.say("o-nobody", "你好")
                 assert wechat.shown("o-nobody")
                 assert (await another.open(f"{bot.url}/h5")).url.path == "/h5", "who has said a word is known"
                 another.client.cookies.clear()
