@@ -66,3 +66,14 @@ def examine(directory: Path, settings: Settings) -> list[str]:
     if settings.speech.base_url and not settings.speech.model:
         found.append(texts().raw("doctor.no_speech_model"))
     return found
+
+
+def ask_platforms(settings: Settings) -> list[str]:
+    """Ask the platforms of the accounts that are set whether they work; returns sentences, empty = nothing is wrong."""
+    import asyncio
+
+    from bot.channels.wechat.examine import examine as wechat
+
+    if not settings.wechat.app_id or settings.wechat.problems():
+        return []
+    return [texts().fill(key, values) for key, values in asyncio.run(wechat(settings.wechat))]

@@ -19,6 +19,7 @@ from bot.channels.wechat.budget import Budget
 from bot.channels.wechat.callback import Receiver, Shared, callback_routes
 from bot.channels.wechat.choices import Choices
 from bot.channels.wechat.events import CHANNEL
+from bot.channels.wechat.examine import wrong
 from bot.channels.wechat.menu import Item, set_menu
 from bot.channels.wechat.oauth import OAuth
 from bot.channels.wechat.passive import Windows
@@ -86,8 +87,8 @@ class WeChatChannel:
         try:
             await self.api.token()
         except ApiError as error:
-            key = "wechat.unreachable" if error.is_network else "wechat.bad_account"
-            raise Refusal(key, address=self.settings.base_url, code=error.code) from error
+            key, values = wrong(error, self.settings)
+            raise Refusal(key, **values) from error
         if not menu or not self.settings.menu:
             return
         try:

@@ -78,6 +78,7 @@ class FakeWeChat:
         self.tokens: dict[str, float] = {}
         self.token_lasts = 7200
         self.forced = 0
+        self.left = 500_000
         self.media: dict[str, tuple[bytes, float]] = {}
         self.menu: dict[str, Any] = {}
         self.web = SignIn()
@@ -234,6 +235,16 @@ class FakeWeChat:
                 return self._upload(fields)
             case "POST", "/cgi-bin/menu/create":
                 return self._set_menu(json.loads(request.body))
+            case "GET", "/cgi-bin/menu/get":
+                no = 48001 if not self.verified else 46003 if not self.menu else 0
+                return {"errcode": no, "errmsg": "no"} if no else {"menu": self.menu}
+            case "POST", "/cgi-bin/openapi/quota/get":
+                if json.loads(request.body).get("cgi_path") != "/cgi-bin/message/custom/send" or not self.verified:
+                    return {"errcode": 48001 if not self.verified else 76021, "errmsg": "no"}
+                return {
+                    "errcode": 0,
+                    "quota": {"daily_limit": 500_000, "used": 500_000 - self.left, "remain": self.left},
+                }
         return {"errcode": 40066, "errmsg": "invalid url"}
 
     def _stable_token(self, asked: dict[str, Any]) -> dict[str, Any]:

@@ -281,8 +281,8 @@ async def test_two_processes_do_not_spoil_each_others_token(wechat: FakeWeChat, 
 
 async def test_a_start_with_wrong_settings_says_so(wechat: FakeWeChat, tmp_path: Path) -> None:
     for wrong, key in (
-        ({"secret": "no"}, "wechat.bad_account"),
-        ({"app_id": "wx0000000000"}, "wechat.bad_account"),
+        ({"secret": "no"}, "wechat.wrong_secret"),
+        ({"app_id": "wx0000000000"}, "wechat.wrong_app_id"),
         ({"base_url": "http://127.0.0.1:9"}, "wechat.unreachable"),
     ):
         bench = Bench(wechat, tmp_path, **wrong)
