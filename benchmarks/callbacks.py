@@ -100,7 +100,9 @@ class House:
                 **({} if patience < 0 else {"patience": patience}),
             }
         )
-        self.channel = WeChatChannel(settings, self.pump.receive, lambda message: render(message, WECHAT), clock)
+        self.channel = WeChatChannel(
+            settings, self.pump.receive, lambda message: render(message, WECHAT), clock, None, database
+        )
         (route,) = self.channel.routes()
         self.crowd = Crowd(route.app, time.time, aes=aes)  # type: ignore[attr-defined]
 

@@ -163,6 +163,7 @@ class Server:
             lambda message: render(message, WECHAT),
             program.clock,
             program.pictures.folder,
+            program.database,
         )
         self._wechat = channel
         program.senders[channel.name] = channel.sender

@@ -17,7 +17,7 @@ import structlog
 from bot.channels.wechat.api import Api, ApiError
 from bot.channels.wechat.budget import Budget
 from bot.channels.wechat.callback import Receiver, Shared, callback_routes
-from bot.channels.wechat.choices import Choices
+from bot.channels.wechat.choices import InMemory, Kept
 from bot.channels.wechat.events import CHANNEL
 from bot.channels.wechat.examine import wrong
 from bot.channels.wechat.menu import Item, set_menu
@@ -31,6 +31,8 @@ from engagement.kernel import Outgoing
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
+
+    from storage.engine import Database
 
 __all__ = ["CHANNEL", "Item", "Mode", "WeChatChannel", "WeChatSender", "WeChatSettings"]
 log = structlog.get_logger("bot.channels.wechat")
@@ -48,8 +50,14 @@ class WeChatChannel:
         render: Callable[[Outgoing], Worded],
         clock: Clock,
         pictures: Path | None = None,
+        database: Database | None = None,
     ) -> None:
         """Wire the parts; nothing is sent yet.
+
+        Args:
+            settings, receive, render, clock: of this account; persists an event; puts words to a message; the present.
+            pictures: folder of the cards; None: words alone.
+            database: where numbered choices are kept; None: in memory.
 
         Raises:
             Refusal: a setting is missing or wrong; the text says which and how to mend it.
@@ -66,7 +74,7 @@ class WeChatChannel:
                 (settings.budget, timedelta(hours=settings.budget_hours)),
                 (settings.event_budget, timedelta(seconds=settings.event_seconds)),
             ),
-            Choices(),
+            InMemory() if database is None else Kept(database),
         )
         self.sender = WeChatSender(self.api, render, self._shared, clock, pictures)
 

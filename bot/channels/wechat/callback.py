@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import structlog
 
 from bot.channels.wechat.budget import Budget
-from bot.channels.wechat.choices import Choices
+from bot.channels.wechat.choices import Choices, meant
 from bot.channels.wechat.events import Heard, understand
 from bot.channels.wechat.passive import Key, Window, Windows
 from bot.channels.wechat.settings import Mode, WeChatSettings
@@ -220,7 +220,7 @@ class Callback:
         if incoming is None:
             await _respond(line.send, 200, SUCCESS)
             return
-        if incoming.text and (key := self._shared.choices.meant(heard.who, incoming.text, now)):
+        if incoming.text and (key := await self._meant(heard.who, incoming.text)):
             incoming = replace(incoming, event=Event.BUTTON, button=key, text="")
         at = (heard.who, incoming.message_id)
         window = self._shared.windows.open(at)
@@ -236,6 +236,9 @@ class Callback:
             await _respond(line.send, 200, SUCCESS if text is None else self._reply(heard, text, signed))
             return
         await self._answer(heard, at, window, signed, line)
+
+    async def _meant(self, who: str, text: str) -> str:
+        return await meant(self._shared.choices, who, text, self._clock.now())
 
     def _let_go(self, at: Key, window: Window | None) -> None:
         """Nothing goes back by a window; what somebody has put into it goes its own way."""

@@ -17,6 +17,7 @@ import structlog
 
 from bot.channels.wechat.api import Api, ApiError
 from bot.channels.wechat.callback import Shared
+from bot.channels.wechat.choices import withdraw
 from engagement.clocks import Clock
 from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
 from prompts.loader import texts
@@ -80,10 +81,10 @@ class WeChatSender:
         if not parts:
             return Receipt(Outcome.REJECTED, reason="empty")
         # Before it is shown: the person may be quicker than our notes.
-        self._shared.choices.offer(message.conversation, words.numbered, self._clock.now())
+        await self._shared.choices.offer(message.conversation, words.numbered, self._clock.now())
         receipt = await self._say_all(at, parts, message.feature)
         if receipt.outcome is not Outcome.SENT:
-            self._shared.choices.withdraw(message.conversation, words.numbered)
+            await withdraw(self._shared.choices, message.conversation, words.numbered, self._clock.now())
             return receipt
         picture = self._picture(message)
         # Behind the words, which matter more: whatever becomes of it, nothing is said twice.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,10 +15,12 @@ import pytest
 from starlette.applications import Starlette
 
 from bot.channels.wechat import WeChatChannel, WeChatSettings
+from bot.channels.wechat.choices import meant
 from bot.channels.wechat.wire import LARGEST
 from bot.rendering.render import Rendered
 from engagement.clocks import ShiftedClock
 from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt
+from storage.engine import Database, open_database
 from tests.platforms.wechat import FakeWeChat
 from tests.platforms.wechat.signing import (
     AES_KEY,
@@ -37,7 +41,7 @@ LI = "oyORnuP8q7ou2gfYjqLzSIWZf0rs"
 class House:
     """The channel with an inbox that keeps each event once, and whatever answers."""
 
-    def __init__(self, wechat: FakeWeChat, **more: Any) -> None:
+    def __init__(self, wechat: FakeWeChat, database: Database | None = None, **more: Any) -> None:
         settings = WeChatSettings.model_validate(
             {
                 "app_id": APP_ID,
@@ -59,7 +63,7 @@ class House:
         self.words = Rendered(("好的",))
         self.then: Callable[[Incoming], Awaitable[object]] | None = None
         self.tasks: list[asyncio.Task[Any]] = []
-        self.channel = WeChatChannel(settings, self.receive, lambda _: self.words, self.clock)
+        self.channel = WeChatChannel(settings, self.receive, lambda _: self.words, self.clock, None, database)
         wechat.callback = "http://bot.example/wechat/callback"
         wechat.transport = httpx.ASGITransport(Starlette(routes=self.channel.routes()), raise_app_exceptions=False)
 
@@ -408,6 +412,43 @@ async def test_a_number_is_the_choice_that_was_offered(house: House) -> None:
         (Event.BUTTON, "vote:2", ""),
         (Event.MESSAGE, "", "2"),
     ]
+
+
+async def test_a_number_means_the_same_after_a_restart(safe: House, tmp_path: Path, migrated_file: Path) -> None:
+    shutil.copytree(migrated_file, folder := tmp_path / "data")
+    database = open_database(folder)
+    house = House(safe.wechat, database=database)
+    house.words = Rendered(("选哪个？\n1 甲\n2 乙",), numbered=("vote:1", "vote:2"))
+    house.then = house.answer
+    await safe.wechat.say(LI, "投票")
+    await asyncio.gather(*house.tasks)
+    again = House(safe.wechat, database=database)
+    again.then = again.answer
+    await safe.wechat.say(LI, "２")
+    await asyncio.gather(*again.tasks)
+    await safe.wechat.say(LI, "2")
+    await safe.wechat.say(LI, "3")
+    assert [(e.button, e.text) for e in again.events] == [("vote:2", ""), ("", "2"), ("", "3")]
+    for one in (house, again):
+        await one.channel.close()
+    database.close()
+
+
+async def test_choices_end_after_two_days(safe: House) -> None:
+    choices = safe.channel._shared.choices
+    now = safe.clock.now()
+    await choices.offer(LI, ("vote:1",), now)
+    for typed, later, key in (
+        ("1", 48, "vote:1"),
+        ("1", 49, ""),
+        ("0", 0, ""),
+        ("2", 0, ""),
+        ("一", 0, ""),
+        ("111", 0, ""),
+    ):
+        assert await meant(choices, LI, typed, now + timedelta(hours=later)) == key
+    for typed in ("1.", " 1 ", "1。", "1、", "１"):
+        assert await meant(choices, LI, typed, now) == "vote:1"
 
 
 # ---------------------------------------------------------------- many

@@ -12,6 +12,7 @@ import pytest
 
 from bot.channels.wechat import Item, WeChatChannel, WeChatSettings
 from bot.channels.wechat.api import ApiError
+from bot.channels.wechat.choices import meant
 from bot.channels.wechat.menu import menu_of, set_menu, usual
 from bot.rendering.render import Rendered
 from engagement.clocks import ShiftedClock
@@ -126,14 +127,16 @@ async def test_a_next_try_among_other_words_allows_no_more(wechat: FakeWeChat, b
 
 
 async def test_a_number_means_nothing_that_was_never_shown(wechat: FakeWeChat, bench: Bench) -> None:
-    choices = bench.channel._shared.choices
+    async def one() -> str:
+        return await meant(bench.channel._shared.choices, "o-li", "1", bench.clock.now())
+
     bench.words = Rendered(("选哪个？",), numbered=("vote:1",))
     await wechat.say("o-li", "投票")
     wechat.fail(SEND, 45047)
     assert (await bench.send()).outcome is Outcome.REJECTED
-    assert choices.meant("o-li", "1", bench.clock.now()) == ""
+    assert await one() == ""
     assert (await bench.send()).outcome is Outcome.SENT
-    assert choices.meant("o-li", "1", bench.clock.now()) == "vote:1"
+    assert await one() == "vote:1"
 
 
 async def test_who_left_is_not_written_to(wechat: FakeWeChat, bench: Bench) -> None:
