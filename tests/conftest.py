@@ -37,6 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Prepare the process: no settings from outside, a foreign zone, one PostgreSQL folder for all workers."""
     for name in [name for name in os.environ if name.startswith("BOT_")]:
         del os.environ[name]
+    # Small matrices: more threads than one only wait for each other, and turn the processors' time while they do.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["TZ"] = "America/St_Johns"
     time.tzset()
     # The same examples each time where a failure must mean a change; new ones, with a memory, on a developer's machine.
@@ -87,15 +90,21 @@ def _group(module: str) -> str:
     return found[1] if found is not None else ""
 
 
+LONGEST = ("browser", "starter", "matrix")
+"""Groups that take minutes each, the longest first. Two of them are `browser` and what reads the starter base."""
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what is allowed to take long, so that no worker is left alone with it at the end."""
+    """Begin with what takes long, so that no worker is left alone with it at the end; single tests fill the gaps last."""
 
-    def allowed(item: pytest.Item) -> float:
+    def place(item: pytest.Item) -> tuple[int, float]:
+        group = _group(item.nodeid.partition("::")[0])
         mark = item.get_closest_marker("timeout")
-        return float(mark.args[0]) if mark is not None and mark.args else 0.0
+        allowed = float(mark.args[0]) if mark is not None and mark.args else 0.0
+        return (LONGEST.index(group) if group in LONGEST else len(LONGEST) + (not group)), -allowed
 
-    items.sort(key=allowed, reverse=True)
+    items.sort(key=place)
 
 
 def pytest_collection_finish() -> None:

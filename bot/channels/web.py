@@ -118,9 +118,8 @@ class WebSimulator:
         def say(key: str, **values: object) -> str:
             return words.fill(f"sim.{key}", values)
 
-        return HTMLResponse(
-            template.render(t=say, rooms=list(self.simulator.rooms.values()), words=self._words()), headers=HEADERS
-        )
+        rooms = [room for room in self.simulator.rooms.values() if room.desk]
+        return HTMLResponse(template.render(t=say, rooms=rooms, words=self._words()), headers=HEADERS)
 
     @staticmethod
     def _words() -> str:
@@ -139,7 +138,10 @@ class WebSimulator:
             "group": [words.raw(f"sim.chip_{name}") for name in _CHIPS],
             "private": [words.raw(f"sim.chip_{name}") for name in _PRIVATE_CHIPS],
         }
-        lines = {name: sim.history.last(name, SHOWN) for name in (*sim.rooms, *sim.people)}
+        # What no desk shows is not sent: the private chats of those whom nobody plays, a room without a desk.
+        desks = [room.id for room in sim.rooms.values() if room.desk]
+        played = [person.id for person in sim.people.values() if person.cast]
+        lines = {name: sim.history.last(name, SHOWN) for name in (*desks, *played)}
         body = {"event": sim.history.event, "clock": sim.clock_state(), **sim.cast(), "lines": lines, "chips": chips}
         return JSONResponse(body, headers=HEADERS)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, exists, func, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -67,7 +67,7 @@ def due(session: Session, now: datetime, limit: int = CHUNK) -> Due | None:
         for back in range(rules.WEEKS):
             week = newest - back * WEEK
             if week not in sealed[region]:
-                return Due(region, week, _uncounted(session, region, week, limit))
+                return Due(region, week, _uncounted(session, region, week, zones, limit))
     return None
 
 
@@ -82,12 +82,16 @@ def _zones(session: Session, region: int, sealed: set[date], now: datetime) -> l
     )
 
 
-def _uncounted(session: Session, region: int, week: date, limit: int) -> dict[int, str]:
+def _uncounted(session: Session, region: int, week: date, zones: Sequence[str], limit: int) -> dict[int, str]:
+    def there(zone: str) -> ColumnElement[bool]:
+        # A group that began on the Monday after has nothing in this week, whatever the date is elsewhere.
+        return and_(col(Group.zone) == zone, col(Group.created_at) < bounds(week, zone)[1])
+
     counted = exists().where(col(GroupWeek.group_id) == col(Group.id), col(GroupWeek.week) == week)
     rows = session.execute(
         select(col(Group.id), col(Group.zone))
         .where(col(Group.region_id) == region, col(Group.state) == "active", ~counted)
-        .where(col(Group.created_at) < calendar.instant_of(week + WEEK, 0, "UTC"))
+        .where(or_(*(there(zone) for zone in zones)))
         .order_by(col(Group.id))
         .limit(limit)
     )

@@ -28,6 +28,7 @@ from tests.console.doors import NOW, House, come_as
 
 WEEK = date(2026, 11, 9)
 FEW = "不足 5 人，不显示"
+EMPTY_CHART = "还没有能画出来的数字"
 PAGES = ("/console/region", "/console/region/groups")
 
 
@@ -128,6 +129,8 @@ def test_one_group(house: House, region: dict[str, int]) -> None:
     assert "看不出" in tiny
     assert tiny.count(FEW) == 5
     assert "邻居 10" in tiny
+    assert tiny.count(EMPTY_CHART) == 2
+    assert EMPTY_CHART not in page
 
 
 @pytest.mark.parametrize(

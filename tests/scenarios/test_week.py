@@ -30,7 +30,7 @@ BUDGET = 4
 LONGEST = 400
 TO_A_LEADER = {"faq.to_leader", "faq.reminder", "faq.morning"}
 
-pytestmark = pytest.mark.xdist_group("week")
+pytestmark = pytest.mark.xdist_group("starter")
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,15 @@ class Person:
 
     Attributes:
         cast: offered first; the others only liven the weeks before.
-        eager: chance (0 to 1) to check in on a day of the sample weeks.
+        eager: chance (0 to 1) to check in on a day of the sample weeks; 0: has come in and said nothing.
+        until: how many weeks before the player's own she was last seen.
     """
 
     id: str
     name: str
     cast: bool = False
     eager: float = 0.5
+    until: int = 0
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ class Room:
     Attributes:
         members: ids of :class:`Person`, the leader first.
         facts: what the leader tells the bot at the start, as typed after 「群信息」.
+        talks: how many neighbours answer a topic at most.
+        desk: shown on the simulator's page; the others are seen from the console only.
     """
 
     id: str
@@ -43,6 +47,20 @@ class Room:
     leader: str
     members: list[str]
     facts: Sequence[str] = ()
+    talks: int = 3
+    desk: bool = True
+
+
+def kept(room: Room) -> dict[str, Any]:
+    """Return a room as the page gets it and as it is written down."""
+    shown = {name: getattr(room, name) for name in ("id", "name", "leader", "desk")}
+    return {**shown, "members": list(room.members)}
+
+
+def room_of(written: Mapping[str, Any]) -> Room:
+    """Return a room that was written down."""
+    one = written
+    return Room(one["id"], one["name"], one["leader"], list(one["members"]), desk=one.get("desk", True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +68,13 @@ class Words:
     """What the neighbours said in the sample weeks.
 
     Attributes:
-        unknown: a question that goes straight to the leader.
-        leader: what the leader answers to such ones.
+        unknown: a question that waits for the player to answer it as the leader.
     """
 
     checkin: tuple[str, ...]
     chatter: tuple[str, ...]
     questions: tuple[str, ...]
     unknown: str
-    leader: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +94,8 @@ def parse(table: dict[str, Any]) -> Community:
         ValueError: a group names somebody who is not there.
     """
     people = tuple(
-        Person(one["id"], one["name"], bool(one.get("cast")), float(one.get("eager", 0.5))) for one in table["person"]
+        Person(one["id"], one["name"], bool(one.get("cast")), float(one.get("eager", 0.5)), int(one.get("until", 0)))
+        for one in table["person"]
     )
     known = {person.id for person in people}
     rooms = []
@@ -86,14 +103,14 @@ def parse(table: dict[str, Any]) -> Community:
         members = [one["leader"], *one["members"]]
         if not known.issuperset(members):
             raise ValueError(f"{one['id']}: {sorted(set(members) - known)}")
-        rooms.append(Room(one["id"], one["name"], one["leader"], members, tuple(one.get("facts", ()))))
+        shown = {name: one[name] for name in ("facts", "talks", "desk") if name in one}
+        rooms.append(Room(one["id"], one["name"], one["leader"], members, **shown))
     said = table["words"]
     words = Words(
         tuple(said["checkin"]),
         tuple(said["chatter"]),
         tuple(said["questions"]),
         said["unknown"],
-        said["leader"],
     )
     return Community(people, tuple(rooms), words)
 

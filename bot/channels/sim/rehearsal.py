@@ -14,9 +14,10 @@ from datetime import date, datetime, timedelta
 
 from bot.channels.sim import community
 from bot.channels.sim.community import ZONE, Room
-from bot.channels.sim.history import Line, moment_of
+from bot.channels.sim.history import Line
 from bot.channels.sim.lines import words_of
 from bot.channels.sim.simulator import Simulator
+from bot.channels.sim.story import TOPIC, Teller, story, weeks_before
 from engagement import calendar
 from engagement.clocks import SetClock, ShiftedClock
 from engagement.kernel import Event
@@ -27,14 +28,11 @@ DAYS = 21
 _SEED = 20261122
 _START = 7 * 60 + 26
 """Local minute at which the player finds the clock: a few minutes before the day's topic."""
-_TOPIC = "topic.push"
-_HANDED_OVER = "faq.to_leader"
-_GROUPS = 2
-"""Groups that share the answers of the pack."""
 _TALKS = 0.8
 """Of those who check in, how many answer the topic."""
 _EXAMS = {17: 0.25, 12: 0.5, 7: 0.7, 3: 1.0, 1: 1.0}
 """Days before the player came on which staff asked the golden cases, and the share of them that was fixed by then."""
+_SATURDAY = 5
 _BUSY_HOURS = (8, 12, 18, 19, 20)
 
 
@@ -60,7 +58,9 @@ class Rehearsal:
         self._sample = community.sample()
         # Nobody gains or loses by this chance: it is the sample community's habits.
         self._chance = random.Random(_SEED)
-        self._eager = {person.id: person.eager for person in self._sample.people}
+        self._people = {person.id: person for person in self._sample.people}
+        self._today = calendar.local_day(simulator.clock.now(), ZONE)
+        self.teller = Teller(simulator)
 
     async def play(self, days: int = DAYS) -> None:
         """Play ``days`` days and leave the clock at 7:26 in the morning of today.
@@ -74,7 +74,7 @@ class Rehearsal:
             sim.preparing = False
             await sim.tell_clock()
             return
-        today = calendar.local_day(sim.clock.now(), ZONE)
+        today = self._today
         end = calendar.instant_of(today, _START, ZONE)
         start = calendar.instant_of(today - timedelta(days=days), 7 * 60, ZONE)
         sim.preparing, sim.moving = True, (start, end)
@@ -85,6 +85,8 @@ class Rehearsal:
             await self._appoint([today - timedelta(days=back) for back in range(days, 0, -1)])
             for back in range(days, 0, -1):
                 await self._day(today - timedelta(days=back))
+                if back == days:
+                    await self._enter(today - timedelta(days=back))
                 if sim.backstage.examine is not None and back in _EXAMS:
                     await sim.backstage.examine(_EXAMS[back])
                 await sim.tell_clock()
@@ -108,13 +110,22 @@ class Rehearsal:
         if sim.backstage.unite is not None:
             await sim.backstage.unite()
 
+    async def _enter(self, day: date) -> None:
+        """Those who never say anything come in, late enough to take no word from the day's topic and its end."""
+        sim = self._sim
+        await sim.run_to(calendar.instant_of(day, 20 * 60 + 30, ZONE))
+        for room in sim.rooms.values():
+            quiet = [self._people[one] for one in room.members if not self._people[one].eager]
+            coming = [sim.event(Event.JOIN, room.id, one.id, subject=one.id, subject_name=one.name) for one in quiet]
+            await sim.hand_over(coming)
+
     async def _appoint(self, days: Sequence[date]) -> None:
-        """Say what each group talks about, so that what the neighbours answer fits; the groups are half the pack apart."""
+        """Say what each group talks about, so that what the neighbours answer fits; the groups are far apart in the pack."""
         sim, topics = self._sim, list(community.topics())
         if sim.backstage.appoint is None:
             return
         for number, room in enumerate(sim.rooms.values()):
-            start = number * len(topics) // 2
+            start = number * len(topics) // len(sim.rooms)
             chosen = {day: topics[(start + place) % len(topics)] for place, day in enumerate(days)}
             await sim.backstage.appoint(room.id, chosen)
 
@@ -123,54 +134,64 @@ class Rehearsal:
         said = words_of(topic)
         known = {one.question: one.id for one in packs.topics() if one.id in community.topics()}
         name = next((name for question, name in known.items() if question in said), "")
-        place = list(self._sim.rooms).index(room.id)
-        words = list(community.topics().get(name, ())[place % _GROUPS :: _GROUPS])
+        before = 0
+        for other in self._sim.rooms.values():
+            if other.id == room.id:
+                break
+            before += other.talks
+        words = list(community.topics().get(name, ())[before : before + room.talks])
         self._chance.shuffle(words)
         return words
 
     async def _day(self, day: date) -> None:
-        for minute, part in ((8 * 60 + 20, self._morning), (12 * 60 + 30, self._noon), (19 * 60, self._evening)):
-            await self._sim.run_to(calendar.instant_of(day, minute, ZONE))
-            await self._say([plan for room in self._sim.rooms.values() for plan in part(room, day)])
-        await self._answer_neighbours()
-        for room in self._sim.rooms.values():
-            await self._sim.overhear(room, tuple(self._murmur(room, day)))
+        sim, told = self._sim, story()
+        parts = {8 * 60 + 20: self._morning, 12 * 60 + 30: self._noon, 19 * 60: self._evening}
+        deeds = told.of(day, self._today)
+        for minute in sorted({*parts, *(one.minute for one in deeds)}):
+            await sim.run_to(calendar.instant_of(day, minute, ZONE))
+            if minute in parts:
+                await self._say([plan for room in sim.rooms.values() for plan in parts[minute](room, day)])
+                if day.weekday() == 0 and parts[minute] == self._noon:
+                    await self.teller.answer(told.answers)
+            for deed in (one for one in deeds if one.minute == minute):
+                await self.teller.do(deed)
+        await self.teller.answer({ask: words for ask, words in told.answers.items() if ask not in told.later})
+        for room in sim.rooms.values():
+            await sim.overhear(room, tuple(self._murmur(room, day)))
 
-    def _habit(self, person: str) -> float:
-        return self._eager.get(person, 0.5)
+    def _habit(self, person: str, day: date) -> float:
+        """Return the chance that somebody says anything on a day; on Saturdays all who come at all do."""
+        one = self._people[person]
+        if not one.eager or weeks_before(day, self._today) < one.until:
+            return 0.0
+        return 1.0 if day.weekday() == _SATURDAY else one.eager
 
     def _morning(self, room: Room, day: date) -> Iterator[_Plan]:
         for person in room.members:
-            if self._chance.random() < self._habit(person):
+            if self._chance.random() < self._habit(person, day):
                 at = calendar.instant_of(day, 7 * 60 + 31 + self._chance.randrange(48), ZONE)
                 at += timedelta(seconds=self._chance.randrange(60))
                 yield _Plan(room, person, self._chance.choice(self._sample.words.checkin), at)
 
-    def _noon(self, room: Room, _day: date) -> Iterator[_Plan]:
+    def _noon(self, room: Room, day: date) -> Iterator[_Plan]:
         chance, now = self._chance, self._sim.clock.now()
         recent = reversed(self._sim.history.last(room.id, 40))
-        topic = next((one for one in recent if one["key"] == _TOPIC), None)
+        topic = next((one for one in recent if one["key"] == TOPIC), None)
         words = self._answers(room, topic) if topic is not None else []
         for person in chance.sample(room.members, len(room.members)):
-            if topic is not None and words and chance.random() < self._habit(person) * _TALKS:
+            if topic is not None and words and chance.random() < self._habit(person, day) * _TALKS:
                 yield _Plan(room, person, words.pop(), now, quoting=str(topic["id"]))
         if chance.random() < 0.3:
-            asker = chance.choice(room.members[1:])
+            asker = chance.choice(self._present(room, day)[1:])
             yield _Plan(room, asker, chance.choice(self._sample.words.questions), now, addressed=True)
 
-    def _evening(self, room: Room, _day: date) -> Iterator[_Plan]:
-        for words in self._chance.sample(self._sample.words.chatter, 1 + self._chance.randrange(3)):
-            yield _Plan(room, self._chance.choice(room.members), words, self._sim.clock.now())
+    def _present(self, room: Room, day: date) -> list[str]:
+        """Return who comes at all these days, the leader first."""
+        return [one for one in room.members if self._habit(one, day)]
 
-    async def _answer_neighbours(self) -> None:
-        """Let the leader answer in private what the bot handed over today."""
-        sim, today = self._sim, calendar.local_day(self._sim.clock.now(), ZONE)
-        for leader in dict.fromkeys(room.leader for room in sim.rooms.values()):
-            for asked in sim.history.last(leader, 40):
-                if asked["key"] == _HANDED_OVER and calendar.local_day(moment_of(asked), ZONE) == today:
-                    words = self._sample.words.leader
-                    line = sim.speak(leader, leader, words, sim.clock.now(), reply_to=str(asked["id"]))
-                    await sim.hand_over([sim.incoming(line)])
+    def _evening(self, room: Room, day: date) -> Iterator[_Plan]:
+        for words in self._chance.sample(self._sample.words.chatter, 1 + self._chance.randrange(3)):
+            yield _Plan(room, self._chance.choice(self._present(room, day)), words, self._sim.clock.now())
 
     async def _ask_last(self) -> None:
         """Leave one question for the player to answer as the leader."""
@@ -181,9 +202,10 @@ class Rehearsal:
     def _murmur(self, room: Room, day: date) -> Iterator[datetime]:
         """Yield when neighbours talked to each other; only counted, as live chatter is: no words are made up for it."""
         weekend = 2 if day.weekday() >= 5 else 0
+        present = len(self._present(room, day))
         for hour in range(7, 22):
             busy = 3 if hour in _BUSY_HOURS else 1
-            for _ in range(self._chance.randrange(0, busy * len(room.members) // 3 + weekend + 1)):
+            for _ in range(self._chance.randrange(0, busy * present // 4 + weekend + 1)):
                 yield calendar.instant_of(day, hour * 60 + self._chance.randrange(60), ZONE)
 
     async def _say(self, plans: Sequence[_Plan]) -> None:

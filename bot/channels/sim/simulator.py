@@ -31,7 +31,7 @@ BOT = "bot"
 LONGEST = 500
 LONGEST_NAME = 12
 MEDIA = ("", "photo", "voice")
-MOST_PEOPLE = 40
+MOST_PEOPLE = 100
 _MURMUR = "…"
 
 
@@ -78,9 +78,7 @@ class Simulator(Timepiece):
         kept = self.history.cast
         if kept:
             self.people = {one["id"]: Person(one["id"], one["name"], one["cast"]) for one in kept["people"]}
-            self.rooms = {
-                one["id"]: Room(one["id"], one["name"], one["leader"], list(one["members"])) for one in kept["groups"]
-            }
+            self.rooms = {one["id"]: community.room_of(one) for one in kept["groups"]}
             return
         sample = community.sample()
         self.people = {person.id: person for person in sample.people}
@@ -94,10 +92,7 @@ class Simulator(Timepiece):
                 {"id": one.id, "name": one.name, "cast": one.cast, "colour": order[one.id] % community.COLOURS}
                 for one in self.people.values()
             ],
-            "groups": [
-                {"id": room.id, "name": room.name, "leader": room.leader, "members": list(room.members)}
-                for room in self.rooms.values()
-            ],
+            "groups": [community.kept(room) for room in self.rooms.values()],
         }
 
     def keep_cast(self) -> None:

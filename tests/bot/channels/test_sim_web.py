@@ -40,7 +40,8 @@ def test_the_page_is_strict_about_scripts(client: TestClient) -> None:
 
 def test_saying_something_and_asking_what_changed(client: TestClient) -> None:
     state = client.get("/sim/api/state").json()
-    assert [group["id"] for group in state["groups"]] == ["yangguang", "cuihu"]
+    assert [group["id"] for group in state["groups"] if group["desk"]] == ["yangguang", "cuihu"]
+    assert set(state["lines"]) == {"yangguang", "cuihu", "li", "wang", "chen", "zhou"}, "what a desk shows"
     text = "<img src=x onerror=alert(1)>"
     said = client.post("/sim/api/say", json={"conversation": "yangguang", "person": "li", "text": text})
     assert said.status_code == 200

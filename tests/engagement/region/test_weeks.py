@@ -170,6 +170,21 @@ def test_a_week_that_is_not_over_everywhere_is_not_counted(database: Database) -
     assert week(database, made) is not None
 
 
+def test_a_group_is_counted_from_the_week_in_which_it_began_where_it_is(database: Database) -> None:
+    """Monday 07:00 in Shanghai is still Sunday in UTC, Sunday 21:00 in New York already Monday."""
+
+    def make(session: Session, number: int, zone: str, began: datetime) -> int:
+        made = group(session, number, [number], zone=zone)
+        session.get_one(Group, made).created_at = began
+        return made
+
+    late = database.write_now(lambda s: make(s, 1, "Asia/Shanghai", datetime(2026, 11, 15, 23, tzinfo=UTC)))
+    early = database.write_now(lambda s: make(s, 2, "America/New_York", datetime(2026, 11, 16, 2, tzinfo=UTC)))
+    run(database, NOW + timedelta(days=1))
+    assert week(database, late) is None
+    assert week(database, early) is not None
+
+
 def test_groups_of_no_region_are_nobodys_to_count(database: Database) -> None:
     made = database.write_now(lambda s: group(s, 1, list(range(5)), region=None))
     run(database)

@@ -10,6 +10,7 @@ const make = (tag, className = "", text = "") => {
 };
 const world = { event: 0, people: new Map(), groups: new Map(), lines: new Map(), clock: null, chips: {} };
 const desks = new Map();
+const FACES = 6; // of a large group as many stand in a row until somebody wants to see all
 let offset = 0; // the simulated clock's lead over this machine's
 
 // ------------------------------------------------------------------ asking and telling
@@ -126,7 +127,11 @@ class Desk {
       const first = this.room ? members.find((one) => one.id !== leader) : members.find((one) => one.name && [...world.groups.values()].some((group) => group.leader === one.id));
       this.choose((first ?? members[0]).id);
     }
-    $("[data-faces]", this.node).replaceChildren(...members.map((one) => {
+    const shown = this.whole || members.length <= FACES + 1 ? members : members.slice(0, FACES);
+    if (!shown.some((one) => one.id === this.person)) shown.splice(-1, 1, members.find((one) => one.id === this.person));
+    const row = $("[data-faces]", this.node);
+    row.classList.toggle("whole", Boolean(this.whole));
+    row.replaceChildren(...shown.map((one) => {
       const face = make("button", "face");
       face.type = "button";
       face.setAttribute("aria-pressed", String(one.id === this.person));
@@ -135,6 +140,14 @@ class Desk {
       face.addEventListener("click", () => this.choose(one.id));
       return face;
     }));
+    if (members.length > FACES + 1) {
+      const more = make("button", "face more");
+      more.type = "button";
+      more.setAttribute("aria-expanded", String(Boolean(this.whole)));
+      more.append(make("span", "avatar", this.whole ? "×" : `+${members.length - shown.length}`), make("span", "", this.whole ? words.fewer : words.everybody));
+      more.addEventListener("click", () => { this.whole = !this.whole; this.showPeople(); $(".more", row).focus(); });
+      row.append(more);
+    }
     if (this.room) {
       const note = $("[data-members]", this.node);
       note.textContent = fill("members", { count: members.length });
