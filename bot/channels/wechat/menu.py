@@ -38,10 +38,8 @@ def usual(pages: str = "") -> list[Item]:
         pages: address of the web pages without a slash at the end; empty = no entry for them.
     """
     words = texts()
-    items = [
-        Item(words.raw("wechat.menu_checkin"), says=words.raw("wechat.menu_checkin_says")),
-        Item(words.raw("wechat.menu_points"), says=words.raw("wechat.menu_points_says")),
-    ]
+    # Check-ins and points are of a group, which nobody here is in: what cannot be done is not offered.
+    items = [Item(words.raw("wechat.menu_help"), says=words.raw("wechat.menu_help_says"))]
     if pages:
         items.append(Item(words.raw("wechat.menu_pages"), url=f"{pages}/h5"))
     return items

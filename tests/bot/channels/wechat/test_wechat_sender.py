@@ -319,8 +319,8 @@ def test_settings_that_cannot_work() -> None:
 
 async def test_the_menu(wechat: FakeWeChat, bench: Bench) -> None:
     await bench.channel.start(usual("https://tuan.example"))
-    assert [one["type"] for one in wechat.menu["button"]] == ["click", "click", "view"]
-    assert wechat.menu["button"][2]["url"] == "https://tuan.example/h5"
+    assert [one["type"] for one in wechat.menu["button"]] == ["click", "view"]
+    assert wechat.menu["button"][1]["url"] == "https://tuan.example/h5"
     wechat.verified = False
     await bench.channel.start(usual())
     with pytest.raises(ApiError):

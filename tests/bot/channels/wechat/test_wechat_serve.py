@@ -40,7 +40,7 @@ async def test_a_morning_in_the_official_account(started_dir: Path) -> None:
         }
         async with serving(started_dir, settings, channels="wechat,web", port=port) as bot:
             wechat.callback = f"http://127.0.0.1:{port}/wechat/callback"
-            assert [one["key"] for one in wechat.menu["button"] if one["type"] == "click"] == ["签到", "积分"]
+            assert [one["key"] for one in wechat.menu["button"] if one["type"] == "click"] == ["帮助"]
             await wechat.act(LI, "subscribe")
             assert wechat.shown(LI), bot.tail()
 
