@@ -46,6 +46,7 @@ from console.pages import (
     mine,
     planning,
     region,
+    scopes,
     today,
 )
 from console.patience import Patience
@@ -131,7 +132,7 @@ def create_app(console: Console) -> FastAPI:
         # Elsewhere there is no such address at all.
         app.include_router(home.sample_doors)
     if console.console:
-        for room in (accounts, act, audit, door, enter, me, mine, knowledge, planning):
+        for room in (accounts, act, audit, door, enter, me, mine, scopes, knowledge, planning):
             app.include_router(room.router)
         for room in (h5, h5_points, h5_month, h5_ask, h5_family, h5_mine, h5_open):
             app.include_router(room.router)

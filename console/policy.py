@@ -83,6 +83,8 @@ class Allow:
         demo_only: exists in local mode only.
         unfinished: also opens for who has still to set the second step up.
         reads: the act that the audit trail notes before the page is shown, e.g. ``ledger.viewed``; empty = nothing personal.
+        names_group: the group that is looked at stands in the form and not in the path; the page itself refuses one that is
+            not the visitor's.
         files: how many files a form may carry; read only once the visitor is known.
         most_bytes: of such a form's whole body.
     """
@@ -95,6 +97,7 @@ class Allow:
         demo_only: bool = False,
         unfinished: bool = False,
         reads: str = "",
+        names_group: bool = False,
         files: int = 0,
         most_bytes: int = 0,
     ) -> None:
@@ -104,6 +107,7 @@ class Allow:
         self.demo_only = demo_only
         self.unfinished = unfinished
         self.reads = reads
+        self.names_group = names_group
         self.files = files
         self.most_bytes = most_bytes
         if area is None and files:
@@ -151,20 +155,27 @@ class Allow:
         request.state.group = None
         if "group_id" in request.path_params:
             request.state.group = await _group(request, visitor)
+        elif self.names_group:
+            given = field(await request.form(), "group")
+            request.state.group = await _found(request, visitor, given) if given else None
         if self.reads:
             await _note(request, visitor, self.reads)
 
 
 async def _group(request: Request, visitor: Visitor) -> Group:
-    given = str(request.path_params["group_id"])
+    found = await _found(request, visitor, str(request.path_params["group_id"]))
+    if found is None:
+        raise NotThere
+    return found
+
+
+async def _found(request: Request, visitor: Visitor, given: str) -> Group | None:
     # Longer than any id there is; the database would refuse it.
     if not (given.isascii() and given.isdecimal() and len(given) < 16):
-        raise NotThere
+        return None
     found: Group | None = await request.app.state.console.database.read(
         lambda session: group_of(session, visitor, int(given))
     )
-    if found is None:
-        raise NotThere
     return found
 
 

@@ -10,6 +10,8 @@ from storage.engine import Session
 from storage.groups import Group, Member
 
 MOST = 200
+OFFERED = 50
+"""Groups in a list to choose from; from so many on the list has a field that looks for others."""
 
 
 def groups_of(session: Session, visitor: Visitor) -> list[Group]:
@@ -48,10 +50,30 @@ def group_of(session: Session, visitor: Visitor, group_id: int) -> Group | None:
     return session.exec(query).first()
 
 
-def chosen(groups: list[Group], wanted: str) -> Group | None:
-    """Return the group asked for if it is one of these, else the first."""
-    found = next((group for group in groups if str(group.id) == wanted), None)
-    return found or (groups[0] if groups else None)
+def offered(
+    session: Session, visitor: Visitor | None = None, q: str = "", within: str = "", chosen: str = ""
+) -> list[tuple[int, str]]:
+    """Return groups (id, name) to choose from, the oldest first: at most ``OFFERED``, and the chosen one in any case.
+
+    Args:
+        visitor: whose groups; None = all that the bot is in.
+        q: stands in the name; empty = any.
+        within: a scope that they are in: ``all``, ``region:3`` or ``group:7``; empty = anywhere.
+        chosen: ``group:7`` or ``7``; anything else is no group.
+    """
+    what, _, number = within.partition(":")
+    here = [col(Group.state) == "active"] if visitor is None else in_scope(visitor)
+    if what == "region":
+        here.append(col(Group.region_id) == int(number))
+    elif what == "group":
+        here.append(col(Group.id) == int(number))
+    wanted = [*here, col(Group.name).contains(q, autoescape=True)] if q else here
+    columns = select(Group.id, Group.name, Group.external_id)
+    found = list(session.exec(columns.where(*wanted).order_by(col(Group.id)).limit(OFFERED)).all())
+    own = chosen.removeprefix("group:")
+    if own.isascii() and own.isdecimal() and len(own) < 16 and all(one != int(own) for one, _, _ in found):
+        found += session.exec(columns.where(*here, col(Group.id) == int(own))).all()
+    return [(one or 0, name or external) for one, name, external in found]
 
 
 def in_scope(visitor: Visitor) -> list[ColumnElement[bool]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,9 +14,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from console import compressed, navigation
+from console import compressed, navigation, scope
 from console.auth import LARGE_COOKIE, Area, Signer, Visitor
-from engagement import calendar
+from engagement import calendar, wording
 from prompts.loader import shown_day, texts
 
 HERE = Path(__file__).parent
@@ -23,6 +24,7 @@ COLOURS = 8
 THEME_COOKIE = "tt_theme"
 THEMES = {"light": "tuan", "dark": "tuan-dark"}
 """What the switch remembers → the theme; anything else follows the system."""
+_VARIABLE = "campaigns.variable_"
 SIZES = {"large": "1", "normal": "0"}
 """What may stand behind ``?size=`` → the cookie that remembers it."""
 
@@ -66,29 +68,53 @@ def first_letter(name: str) -> str:
     return name.lstrip("0123456789 ")[:1] or "·"
 
 
+def named(text: str) -> str:
+    """Show words of a campaign to who looks after them: what a group or the day fills in stands there by its name."""
+    return wording.shown(text, _named())
+
+
+@cache
+def _named() -> dict[str, object]:
+    words = texts()
+    found = [key for key in words.keys() if key.startswith(_VARIABLE)]  # noqa: SIM118
+    return {key.removeprefix(_VARIABLE): words.fill("theme.later", {"what": words.raw(key)}) for key in found}
+
+
+@cache
+def _asset(name: str) -> str:
+    """Return the address of a static file, with a mark of what is in it: a browser may keep it for a year."""
+    mark = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:8]
+    return f"/static/{name}?v={mark}"
+
+
+@cache
+def _pages() -> Environment:
+    """Return the templates; read and compiled when first asked for, once a process. Undefined names are errors."""
+    pages = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.globals |= {"t": say, "once": new_key, "asset": _asset}
+    pages.filters |= {
+        "local_time": local_time,
+        "month_day": month_day,
+        "shown_day": shown_day,
+        "colour": colour,
+        "letter": first_letter,
+        "named": named,
+    }
+    return pages
+
+
 class Views:
     """The templates with their filters."""
 
     def __init__(self) -> None:
-        """Load lazily; undefined names are errors."""
-        self._pages = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._pages.globals["t"] = say
-        self._pages.globals["once"] = new_key
-        self._pages.globals["asset"] = self.asset
-        self._marks: dict[str, str] = {}
-        self._pages.filters |= {
-            "local_time": local_time,
-            "month_day": month_day,
-            "shown_day": shown_day,
-            "colour": colour,
-            "letter": first_letter,
-        }
+        """Take them; nothing is read before a page is asked for."""
+        self._pages = _pages()
 
     def page(
         self, request: Request, template: str, status: int = 200, *, secret: bool = False, **values: Any
@@ -111,6 +137,7 @@ class Views:
             demo=console.demo,
             simulator=console.simulator,
             large=is_large(request),
+            many_groups=scope.OFFERED,
             theme=THEMES.get(request.cookies.get(THEME_COOKIE, ""), ""),
             nav=navigation.links(request, visitor, active),
             page_name=values.pop("heading", None) or say(navigation.title(active, visitor)),
@@ -126,11 +153,8 @@ class Views:
         return self._pages.get_template(template).render()
 
     def asset(self, name: str) -> str:
-        """Return the address of a static file, with a mark of what is in it: a browser may keep it for a year."""
-        mark = self._marks.get(name)
-        if mark is None:
-            mark = self._marks[name] = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:8]
-        return f"/static/{name}?v={mark}"
+        """Return the address of a static file, with a mark of what is in it."""
+        return _asset(name)
 
 
 def _me_href(request: Request, visitor: Visitor | None) -> str:

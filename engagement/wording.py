@@ -55,6 +55,11 @@ def read(text: str, most: int, known: Mapping[str, str]) -> str:
     return found
 
 
+def shown(text: str, known: Mapping[str, object]) -> str:
+    """Return words as a list shows them: instead of a name in braces what is known for it; an unknown one stays."""
+    return _NAMED.sub(lambda found: str(known.get(found.group(1), found.group(0))), text)
+
+
 def digest(text: str) -> int:
     """Return a number by which the same words are known again when they are sent a second time."""
     return int.from_bytes(blake2s(text.encode(), digest_size=6).digest(), "big")

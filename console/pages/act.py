@@ -20,7 +20,9 @@ ACTED = "acted"
 """Event of the browser after something was done: what a page shows of it is read again."""
 
 
-@router.post("/console/act", dependencies=[Depends(Allow(Area.CONSOLE, LEADERS))])
+@router.post(
+    "/console/act", dependencies=[Depends(Allow(Area.CONSOLE, LEADERS, reads="desk.viewed", names_group=True))]
+)
 async def act(request: Request) -> Response:
     """Do one thing for staff or a leader, in a group of theirs."""
     return await _act(request, "/console")

@@ -5,8 +5,6 @@ Source: F117, FAULTS E11.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,12 +14,12 @@ from fastapi.responses import Response
 from sqlmodel import col
 from sqlmodel import select as pick
 
+from console import exporting, trail
 from console.auth import Area
 from console.pages.home import ZONE
 from console.policy import ADMIN, Allow
-from console.views import Views
+from console.views import Views, local_time, say
 from engagement import calendar
-from prompts.loader import texts
 from storage import audit
 from storage.audit import AuditRow
 from storage.engine import Session
@@ -29,10 +27,7 @@ from storage.entry import Login
 
 router = APIRouter()
 PAGE = 50
-MOST_EXPORTED = 20_000
 _MOST_NUMBER = 10**15
-_ABOUT = "console_doors.did_"
-_KNOWN = frozenset(key for key in texts().keys() if key.startswith(_ABOUT))  # noqa: SIM118
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +56,29 @@ def wanted_of(day: str, person: str, action: str, before: str) -> Wanted:
     return Wanted(on, _number(person), action.strip()[:40], _number(before))
 
 
-def about(action: str) -> str:
-    """Say in a word or two what kind of act it was; empty for a kind that has no word yet."""
-    kind, _, act = action.partition(".")
-    if f"{_ABOUT}{kind}" not in _KNOWN:
-        return ""
-    what = texts().raw(f"{_ABOUT}{kind}")
-    return texts().fill(f"{_ABOUT}{act}", {"what": what}) if act in ("viewed", "exported") else what
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row as it is shown.
+
+    Attributes:
+        name: of who did it; empty for the program and for who has no account.
+        what: the act in words.
+        figures: what belongs to it, in words.
+        code: the same as the program writes it.
+    """
+
+    row: AuditRow
+    name: str
+    what: str
+    figures: list[str]
+    code: str
+
+
+def line(row: AuditRow, names: dict[int, str]) -> Line:
+    """Put a row into words."""
+    given = json.loads(row.details)
+    name = names.get(row.actor_id or 0, "")
+    return Line(row, name, trail.about(row.action), trail.details(given), trail.code(row.action, given))
 
 
 def _number(text: str) -> int | None:
@@ -75,7 +86,7 @@ def _number(text: str) -> int | None:
 
 
 @router.get("/console/audit", dependencies=[Depends(Allow(Area.CONSOLE, ADMIN, reads="audit.viewed"))])
-async def trail(
+async def listed(
     request: Request, day: str = "", person: str = "", action: str = "", before: str = "", verify: str = ""
 ) -> Response:
     """Show the trail, newest first; with ``verify`` walk the whole chain too."""
@@ -90,9 +101,8 @@ async def trail(
         request,
         "audit.html",
         active="audit",
-        rows=[
-            (row, json.loads(row.details), names.get(row.actor_id or 0, ""), about(row.action)) for row in rows[:PAGE]
-        ],
+        rows=[line(row, names) for row in rows[:PAGE]],
+        kinds=_kinds(wanted.action),
         wanted=wanted,
         more=more,
         chain=chain,
@@ -100,23 +110,30 @@ async def trail(
     )
 
 
-@router.get("/console/audit.csv", dependencies=[Depends(Allow(Area.CONSOLE, ADMIN, reads="audit.exported"))])
-async def export(request: Request, day: str = "", person: str = "", action: str = "") -> Response:
-    """Export what was found, at most ``MOST_EXPORTED`` rows: ids and fixed words only, no names."""
+def _kinds(action: str) -> list[tuple[str, str]]:
+    """Return the kinds to choose from; an act that an address names by its code is one of them."""
+    found = [("", say("audit.any_kind")), *trail.kinds()]
+    return found if any(kind == action for kind, _ in found) else [*found, (action, trail.about(action))]
+
+
+@router.get("/console/audit/export", dependencies=[Depends(Allow(Area.CONSOLE, ADMIN, reads="audit.exported"))])
+async def export(request: Request, day: str = "", person: str = "", action: str = "", kind: str = "csv") -> Response:
+    """Export what was found, in words and as the program writes it: ids and fixed words, no name but that of an account."""
     console = request.app.state.console
     wanted = wanted_of(day, person, action, "")
-    rows = await console.database.read(lambda s: _rows(s, wanted, MOST_EXPORTED))
-    out = io.StringIO()
-    table = csv.writer(out, quoting=csv.QUOTE_ALL)
-    table.writerow(["id", "at", "actor", "group", "action", "details", "chain"])
+    rows = await console.database.read(lambda s: _rows(s, wanted, exporting.MOST_ROWS))
+    names = await console.database.read(lambda s: _names(s, [row.actor_id for row in rows]))
+    cells: list[tuple[exporting.Cell, ...]] = []
     for row in rows:
-        # Every cell but the figures is a fixed word or begins with a brace: nothing a spreadsheet would take for a formula.
-        actor, group = row.actor_id or "", row.group_id or ""
-        table.writerow([row.id, row.at.isoformat(), actor, group, row.action, row.details, row.chain])
-    visitor = request.state.visitor
-    table.writerow([f"# {visitor.person_id}", console.clock.now().isoformat(), "", "", "", "", ""])
-    headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
-    return Response("\ufeff" + out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+        one = line(row, names)
+        when, figures = local_time(row.at, ZONE), " · ".join(one.figures)
+        cells.append(
+            (
+                *(row.id or 0, when, row.actor_id or 0, one.name, one.what, row.group_id or "", figures),
+                *(row.at.isoformat(), row.action, row.details, row.chain),
+            )
+        )
+    return exporting.answer(request, "audit", say("audit.export_head").split(), cells, kind, ZONE)
 
 
 def _rows(session: Session, wanted: Wanted, most: int) -> list[AuditRow]:

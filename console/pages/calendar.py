@@ -17,6 +17,7 @@ from sqlmodel import col, select
 from console.auth import Area, Visitor
 from console.pages.home import local_path
 from console.policy import STAFF, Allow, field
+from console.scope import offered
 from console.views import Views, say
 from engagement import calendar
 from engagement.campaigns import drafting, month, service, sheets, words
@@ -32,7 +33,6 @@ router = APIRouter()
 FIRST, LAST = date(2020, 1, 1), date(2099, 12, 31)
 MOST_REGIONS = 100
 MOST_DRAFTS = 30
-GROUPS_OFFERED = 50
 MOVED = "calendar-moved"
 """Event of the browser after a beat was moved: the month is read again."""
 
@@ -286,15 +286,9 @@ async def day_of_group(request: Request, day: str, group: str = "") -> Response:
     return response
 
 
-def groups_offered(session: Session, scope: str) -> list[tuple[int, str]]:
-    """Return groups of a scope (id, name) to look through the eyes of, the oldest first."""
-    what, _, number = scope.partition(":")
-    wanted = select(Group.id, Group.name, Group.external_id).where(Group.state == "active").order_by(col(Group.id))
-    if what == "region":
-        wanted = wanted.where(Group.region_id == int(number))
-    elif what == "group":
-        wanted = wanted.where(Group.id == int(number))
-    return [(one or 0, name or external) for one, name, external in session.exec(wanted.limit(GROUPS_OFFERED)).all()]
+def groups_offered(session: Session, scope: str, chosen: str = "") -> list[tuple[int, str]]:
+    """Return groups of a scope (id, name) to look through the eyes of, the oldest first; ``chosen`` is one of them."""
+    return offered(session, within=scope, chosen=chosen)
 
 
 def _day(text: str) -> date:

@@ -39,7 +39,9 @@ async def _form(request: Request, given: dict[str, str], error: str) -> Response
     console, views = request.app.state.console, request.app.state.views
     assert isinstance(views, Views)
     today = calendar.local_day(console.clock.now(), service.HOME)
-    regions, groups = await console.database.read(lambda s: (regions_of(s), groups_offered(s, "all")))
+    regions, groups = await console.database.read(
+        lambda s: (regions_of(s), groups_offered(s, "all", given.get("scope", "")))
+    )
     return views.page(
         request,
         "calendar_new.html",

@@ -69,7 +69,7 @@ async def _vouched(request: Request, outside: Outside, to: str, code: str, state
                 actor_id=known.person_id,
                 group_id=None,
                 action="entry.vouched",
-                channel=outside.channel,
+                to=Area.H5.value,
             )
         return None if known is None else known.person_id
 

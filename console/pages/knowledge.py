@@ -59,6 +59,8 @@ async def knowledge(request: Request, before: str = "") -> Response:
     asked = {"words": chosen["q"], **{name: chosen[name] for name in FILTERS[1:]}}
     public = not who.writes
     shelf = await keeping.ask(request, who, "shelf", scopes=who.scopes, public=public, before=number(before), **asked)
+    for one in shelf["found"]:
+        one["title"], one["body"] = words.readable(one["title"]), words.readable(one["body"])
     documents = [row(keeping.shown(request, one)) for one in shelf["documents"]]
     kept = {name: value for name, value in chosen.items() if value}
     about = {

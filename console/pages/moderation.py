@@ -14,7 +14,7 @@ from starlette.datastructures import FormData, UploadFile
 from console.auth import Area, Role, Visitor
 from console.pages.calendar import regions_of
 from console.policy import LEADERS, Allow, field
-from console.scope import group_of, groups_of
+from console.scope import group_of, groups_of, offered
 from console.views import Views, say
 from engagement.moderation import docket, files
 from prompts.loader import texts
@@ -36,13 +36,13 @@ async def queue(request: Request, tab: str = "waiting", group: str = "", after: 
     shown = tab if tab in docket.TABS else "waiting"
     now = console.clock.now()
 
-    def read(session: Session) -> tuple[list[docket.Case], int, list[Group], str]:
-        mine = groups_of(session, visitor)
+    def read(session: Session) -> tuple[list[docket.Case], int, list[tuple[int, str]], str]:
+        mine = groups_of(session, visitor) if visitor.role is Role.LEADER else []
         scope, wanted = _scope(session, visitor, mine, group)
         found, more = docket.cases(
             session, scope, shown, now, but_of=visitor.person_id, after=_number(after), most=SHOWN
         )
-        return found, more, mine, wanted
+        return found, more, offered(session, visitor, chosen=wanted), wanted
 
     found, more, groups, wanted = await console.database.read(read)
     kept = {"tab": shown, "group": wanted}
@@ -93,20 +93,20 @@ async def _words(request: Request, scope: str, q: str = "", toast: str = "", sta
     visitor: Visitor = request.state.visitor
 
     def read(session: Session) -> tuple[list[tuple[str, str]], str, list[str]]:
-        offered = _offered(session, visitor)
-        known = [key for key, _ in offered]
-        chosen = scope if scope in known or _mine(session, visitor, scope) else next(iter(known), "")
+        own = scope if _mine(session, visitor, scope) else ""
+        places = _offered(session, visitor, own)
+        chosen = own or next((key for key, _ in places), "")
         found = files.scope_id(session, chosen) if chosen else None
-        return offered, chosen, list(files.words(session, *found)) if found is not None else []
+        return places, chosen, list(files.words(session, *found)) if found is not None else []
 
-    offered, chosen, found = await console.database.read(read)
+    places, chosen, found = await console.database.read(read)
     return views.page(
         request,
         "moderation_words.html",
         status,
         active="moderation",
         heading=say("moderation.words"),
-        offered=offered,
+        offered=places,
         scope=chosen,
         q=q,
         count=len(found),
@@ -116,9 +116,9 @@ async def _words(request: Request, scope: str, q: str = "", toast: str = "", sta
     )
 
 
-def _offered(session: Session, visitor: Visitor) -> list[tuple[str, str]]:
-    """Return the scopes (key, name) that a visitor may write for."""
-    groups = [(f"group:{one.id}", one.name) for one in groups_of(session, visitor)]
+def _offered(session: Session, visitor: Visitor, chosen: str) -> list[tuple[str, str]]:
+    """Return scopes (key, name) that a visitor may write for, as far as a list can hold them; ``chosen`` is among them."""
+    groups = [(f"group:{number}", name) for number, name in offered(session, visitor, chosen=chosen)]
     if visitor.role is Role.LEADER:
         return groups
     regions = [(f"region:{number}", name) for number, name in regions_of(session)]

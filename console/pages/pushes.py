@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from console.auth import Area, Visitor
 from console.policy import STAFF, Allow, field
-from console.pushing import Board, Rest, Unfit
+from console.pushing import Board, Rest, Running, Unfit
 from console.views import Views, local_time, say
 from prompts.loader import texts
 
@@ -77,10 +77,19 @@ def _shown(request: Request, found: Board) -> dict[str, Any]:
         "most": most,
         "height": _HEIGHT,
         "moves": MOVES,
-        "state_word": lambda state: texts().raw(f"push.campaign_{state}"),
+        "state_word": state_word,
         "at": local_time(now + timedelta(seconds=found.rest.seconds or 0)),
         "now": now,
     }
+
+
+def state_word(one: Running) -> str:
+    """Say how one stands: what is on and has nothing left to go out is not on its way."""
+    return (
+        say("pushes.all_out")
+        if one.state == "running" and not one.waiting
+        else texts().raw(f"push.campaign_{one.state}")
+    )
 
 
 def rest_words(rest: Rest) -> list[str]:

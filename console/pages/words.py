@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from console.auth import Area, Visitor
-from console.pages.calendar import GROUPS_OFFERED, groups_offered, regions_of
+from console.pages.calendar import groups_offered, regions_of
 from console.policy import STAFF, Allow, field
 from console.pushing import Shown, Unfit
 from console.views import Views, say
@@ -126,7 +126,7 @@ def _topics(request: Request, session: Session) -> dict[str, object]:
         "href": f"/console/words?{urlencode({name: one for name, one in kept.items() if one})}&page=",
         "kinds": [(one, say(f"words.kind_{one}")) for one in bank.kinds()],
         "festivals": festivals(),
-        "scopes": scopes(session),
+        "scopes": scopes(session, asked.scope),
         "scope_name": lambda scope: names.get(scope) or say("calendar.for_all"),
         "when": _when,
         "most": rules.LONGEST_QUESTION,
@@ -165,10 +165,10 @@ def _when(topic: object) -> str:
     return " · ".join(found) or say("words.any_day")
 
 
-def scopes(session: Session) -> list[tuple[str, str]]:
-    """Return everywhere that words may hold (scope, name)."""
+def scopes(session: Session, chosen: str = "") -> list[tuple[str, str]]:
+    """Return where words may hold (scope, name), as far as a list can hold it; ``chosen`` is among it."""
     regions = [(f"region:{number}", name) for number, name in regions_of(session)]
-    groups = [(f"group:{number}", name) for number, name in groups_offered(session, "all")[:GROUPS_OFFERED]]
+    groups = [(f"group:{number}", name) for number, name in groups_offered(session, "all", chosen)]
     return [("all", say("calendar.for_all")), *regions, *groups]
 
 
@@ -218,6 +218,7 @@ def _theme(request: Request, session: Session) -> dict[str, object]:
                    for one in range(1, 13)],
         "scopes": scopes(session),
         "groups": groups_offered(session, "all"),
+        "shown": lambda text: themes.shown(month, text),
         "scope_name": lambda scope: names.get(scope) or say("calendar.for_all"),
     }  # fmt: skip
 
@@ -306,14 +307,15 @@ def _changed(request: Request, session: Session) -> dict[str, object]:
             title, href, ready = f"{beat[1]} · {beat[2]}", f"/console/calendar/{beat[0]}", beat[3]
         elif theme is not None:
             month, sheet = theme
-            title, ready = f"{month.name} · {sheet.title}", sheet.ready
+            title, ready = f"{month.name} · {sheet.title}", themes.shown(month, sheet.ready)
             href = f"/console/words?tab=theme&month={month.month}"
         where = names.get(row.scope) or say("calendar.for_all")
-        found.append(Changed(row.id or 0, row.slot, row.scope, where, title, href, ready, row.text))
+        text = row.text if theme is None else themes.shown(theme[0], row.text)
+        found.append(Changed(row.id or 0, row.slot, row.scope, where, title, href, ready, text))
     kept = {"tab": "changed", "scope": scope, "after": str(rows[-1].id) if more else ""}
     return {
         "rows": found,
-        "scopes": scopes(session),
+        "scopes": scopes(session, scope),
         "scope": scope,
         "next": f"/console/words?{urlencode(kept)}" if more else "",
     }

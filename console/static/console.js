@@ -241,5 +241,65 @@
     if (lastAt >= 0 && all.length && !all.some((item) => item.hasAttribute("data-at"))) moveTo(all[Math.min(lastAt, all.length - 1)]);
   });
 
+  // ---------------------------------------------------------------- fields
+  // A field that is missing or unfit says so in the words of the page, not in those of the browser.
+  document.addEventListener("invalid", (event) => event.target.setCustomValidity(event.target.validity.valueMissing ? words.missing : words.unfit), true);
+  document.addEventListener("input", (event) => event.target.setCustomValidity?.(""), true);
+
+  // A list of groups that is not all of them: what is typed above it is looked for at the server.
+  const aGroup = /^(group:)?\d+$/;
+  function finder(select) {
+    const mark = [...select.options].find((one) => aGroup.test(one.value))?.value.startsWith("group:") ? "group:" : "";
+    if ([...select.options].filter((one) => aGroup.test(one.value)).length < Number(words.many) || select.dataset.found) return;
+    select.dataset.found = "1";
+    const input = document.createElement("input");
+    input.type = "search";
+    input.className = "input mb-1";
+    input.maxLength = 40;
+    // Of no form: neither sent with one nor sending one.
+    input.setAttribute("form", "");
+    input.placeholder = words.findGroup;
+    input.setAttribute("aria-label", words.findGroup);
+    const note = document.createElement("span");
+    note.className = "text-muted block text-sm";
+    note.setAttribute("role", "status");
+    const all = [...select.options];
+    let asked = 0;
+    async function look() {
+      const at = (asked += 1);
+      const wanted = input.value.trim();
+      let found = [];
+      if (wanted) {
+        const answer = await fetch(`/console/scopes?q=${encodeURIComponent(wanted)}`).catch(() => null);
+        if (at !== asked) return;
+        if (!answer?.ok) return toast(words.lost, "error");
+        found = (await answer.json()).groups.map(([number, name]) => new Option(name, mark + number));
+      }
+      const chosen = select.value;
+      const kept = wanted ? all.filter((one) => !aGroup.test(one.value) || (one.value === chosen && !found.some((other) => other.value === chosen))) : all;
+      select.replaceChildren(...kept, ...found);
+      select.value = found.length === 1 ? found[0].value : chosen;
+      if (select.value !== chosen) select.dispatchEvent(new Event("change", { bubbles: true }));
+      note.textContent = !wanted ? "" : found.length ? words.found : words.foundNone;
+    }
+    let waits = 0;
+    input.addEventListener("input", (event) => {
+      event.stopPropagation();
+      clearTimeout(waits);
+      waits = setTimeout(look, 300);
+    });
+    input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      clearTimeout(waits);
+      look();
+    });
+    select.before(input);
+    select.after(note);
+  }
+  const finders = () => $$("select[name=scope], select[name=group]").forEach(finder);
+  finders();
+  document.addEventListener("htmx:after:swap", finders);
+
   if ("serviceWorker" in navigator && isSecureContext) navigator.serviceWorker.register("/sw.js").catch(() => {});
 })();

@@ -74,6 +74,8 @@ def begin(ctx: Context) -> Sequence[Reply]:
 def go_on(ctx: Context, after: Ask, told: Reply | None = None) -> list[Reply]:
     """Ask what comes next, or sum up; ``told`` says what came of the last answer and stands above it."""
     key = rules.next_key(ctx.here.facts, after.way, after.key)
+    if after.way == rules.ONE:
+        return stop_at(ctx, after) if told is None else [told]
     if key:
         return [_joined(told, question(ctx, replace(after, key=key, choice=0)))]
     return [_joined(told, summary(ctx, after.way))]
@@ -178,16 +180,23 @@ def _taken(ctx: Context, ask: Ask, text: str) -> Sequence[Reply]:
         text = named[1]
     elif named is not None:
         return [_joined(keep(ctx, *named), question(ctx, ask))]
-    if rules.fault(ask.key, text) == "unlike" and not ask.choice:
-        again = question(ctx, replace(ask, choice=_AGAIN))
-        values = {**again.values, "word": rules.shown_facts()[ask.key], "said": rules.value_of(text)}
-        return [replace(again, key="groups.unlike", values=values, tails=(again.key,))]
+    if not ask.choice and (doubtful := doubt(ctx, ask, text)) is not None:
+        return [doubtful]
     try:
         told = keep(ctx, ask.key, text)
     except Refusal as no:
         again = question(ctx, ask)
         return [replace(again, key=no.key, values={**again.values, **no.values}, tails=())]
     return go_on(ctx, ask, told)
+
+
+def doubt(ctx: Context, ask: Ask, text: str) -> Reply | None:
+    """Ask once more, with an example, for what does not look like an answer; None when it looks like one."""
+    if rules.fault(ask.key, text) != "unlike":
+        return None
+    again = question(ctx, replace(ask, choice=_AGAIN))
+    values = {**again.values, "word": rules.shown_facts()[ask.key], "said": rules.value_of(text)}
+    return replace(again, key="groups.unlike", values=values, tails=(again.key,))
 
 
 def keep(ctx: Context, key: str, text: str) -> Reply:

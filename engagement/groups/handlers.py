@@ -108,6 +108,9 @@ def settings(ctx: Context) -> Sequence[Reply]:
 def fact(ctx: Context) -> Sequence[Reply]:
     """群信息 提货点 东门快递柜."""
     key, value = rules.read_fact(ctx.argument)
+    doubtful = guide.doubt(ctx, Ask(ctx.here.id, key, rules.ONE), value)
+    if doubtful is not None:
+        return [doubtful]
     told = guide.keep(ctx, key, value)
     if told.key == "groups.fact_cleared":
         return [told]

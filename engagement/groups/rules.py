@@ -180,8 +180,8 @@ def clock_time(minute: int) -> str:
 # ---------------------------------------------------------------- the guided dialogue
 
 
-ALL, MISSING, FIRST = "all", "missing", "first"
-"""Ways through the questions: every one, those without an answer, and what a new group needs first."""
+ALL, MISSING, FIRST, ONE = "all", "missing", "first", "one"
+"""Ways through the questions: every one, those without an answer, what a new group needs first, and only this one."""
 _SKIPS = re.compile(r"跳过|下一个|下一项|下一步|略过|不用填|过")
 _STOPS = re.compile(r"停|停止|先停|先到这里?|不填了|以后再说|等会儿?|算了|结束|够了|回头再填")
 _CLEARS = re.compile(r"无|没有|暂无|清空|删除|删掉|去掉|不填")
@@ -213,7 +213,7 @@ class Ask:
 def read_ask(reference: str) -> Ask | None:
     """Read what :meth:`Ask.reference` wrote; None for anything else."""
     group, key, way, choice, *more = (*reference.split(":"), "", "", "", "")[:5]
-    known = way in (ALL, MISSING, FIRST) and (not key or key in asked_keys())
+    known = way in (ALL, MISSING, FIRST, ONE) and (not key or key in asked_keys())
     if not known or any(more) or not row_id(group) or (choice and not row_id(choice)):
         return None
     return Ask(row_id(group), key, way, row_id(choice))
@@ -221,6 +221,8 @@ def read_ask(reference: str) -> Ask | None:
 
 def next_key(facts: Mapping[str, str], way: str, after: str = "") -> str:
     """Return what is asked next on a way, after a key (empty: from the beginning); empty when that was all."""
+    if way == ONE:
+        return ""
     keys = asked_keys()
     coming = keys[keys.index(after) + 1 :] if after else keys
     if way == ALL:

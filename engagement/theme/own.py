@@ -31,6 +31,8 @@ DONE = "theme_done:"
 """Subject of what ends the dialogue: what is said next is no answer to its question."""
 _EVERYWHERE = ("group", "leader", "month_name", "target", "reward_points")
 _AT_THE_END = ("participants", "checkins", "answers", "completed", "winners")
+NAMES = (*_EVERYWHERE, *_AT_THE_END)
+"""Everything that may stand in braces."""
 _REFERENCE = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,5}")
 _NEXT = re.compile(r"下个?月(?:的|主题)?")
 _MONTH = re.compile(r"([0-9]{1,2})\s*月?(?:份|的)?")

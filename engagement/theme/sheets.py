@@ -99,6 +99,15 @@ def preview(month: Month, sheet: Sheet, text: str, group_name: str, leader: str)
     return Reply(f"theme.{sheet.kind}", {"name": month.name, "body": lines}, kind=Kind.PUSH)
 
 
+def shown(month: Month, text: str) -> str:
+    """Return words as a list shows them: what the month knows, and the name of what only a group or the day brings."""
+    known: dict[str, object] = {
+        name: texts().fill("theme.later", {"what": texts().raw(f"theme.variable_{name}")}) for name in own.NAMES
+    }
+    known |= {name: one for name, one in words.figures(month, "", "").items() if one is not None}
+    return wording.shown(text, known)
+
+
 def refuse_unknown(found: tuple[Month, Sheet] | None) -> tuple[Month, Sheet]:
     """Return what was found.
 

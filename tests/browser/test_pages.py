@@ -26,6 +26,21 @@ STILL = """() => { const still = new CSSStyleSheet();
 still.replaceSync("*, *::before, *::after { transition: none !important; animation: none !important }");
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, still]; }"""
 """Nothing fades: a colour is looked at as it stays, and not on its way."""
+SMALL = """() => [...document.querySelectorAll(
+    "a[href], button, input:not([type=hidden]), select, textarea, summary, label.chip")]
+  .filter((one) => !one.closest(".skip, .sr-only, .cards-on-phone thead, label:not(.chip)") || one.matches("label.chip"))
+  .flatMap((one) => {
+    const box = one.getBoundingClientRect(), look = getComputedStyle(one), more = getComputedStyle(one, "::after");
+    if (!box.width || !box.height || look.visibility === "hidden") return [];
+    const wider = more.position === "absolute" && more.content !== "none" ? more : null;
+    const width = Math.max(box.width, parseFloat(wider?.width) || 0);
+    const height = Math.max(box.height, parseFloat(wider?.height) || 0);
+    if (width >= 43.5 && height >= 43.5) return [];
+    const words = (one.textContent || one.getAttribute("aria-label") || one.name || "").trim().slice(0, 16);
+    return [`${one.tagName} "${words}" is ${Math.round(width)} by ${Math.round(height)}`];
+  })"""
+"""What a finger has less than 44 by 44 pixels of."""
+NO_FINGERS = {"/sim"}
 SERIOUS = {"serious", "critical"}
 LIGHTEST, LIGHT = 60 * 1024, 300 * 1024
 """Bytes over the wire: the first page of somebody with a phone, and any other."""
@@ -111,6 +126,8 @@ def test_a_page_is_within_reach(visit: Visit, house: House, sample: Sample) -> N
             extra = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             if extra > 0:
                 found[size, scheme].append(f"{extra} pixels wider than the screen")
+            if (size, scheme) == ("phone", "light") and sample.address not in NO_FINGERS:
+                found[size, scheme] += page.evaluate(SMALL)
     report(found)
 
 
@@ -143,6 +160,7 @@ def test_the_ruler_notices_what_is_wrong(visit: Visit, house: House) -> None:
         "document.querySelector('main').insertAdjacentHTML('beforeend', '<input><img src=\"/static/logo.svg\">')"
     )
     assert [line.partition(":")[0] for line in complaints(page)] == ["image-alt", "label"]
+    assert len(page.evaluate(SMALL)) == 1
 
 
 # ---------------------------------------------------------------- light on the way

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlmodel import col, select
 from starlette.testclient import TestClient
 
 from bot.main import Program
-from bot.pushing import ProgramPushing
-from console.app import Console, create_app
 from engagement.campaigns import service
 from engagement.campaigns.tables import Beat, Plan
-from engagement.clocks import SetClock
 from prompts import campaigns
 from storage.audit import AuditRow
 from storage.campaigns import Campaign
 from storage.groups import Group, Identity, Person, RoleGrant
-from tests.bot.channels.test_sim import open_simulator
-from tests.console.test_console import CSRF, SECRET, sign_in
+from tests.console.browsers import Browser
+from tests.console.doors import CSRF
+from tests.console.entering import application, sign_in
 
 NOW = datetime(2026, 11, 19, 2, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 19)
@@ -31,26 +27,10 @@ KEY = re.compile(r'name="key" value="([^"]+)"')
 pytestmark = pytest.mark.xdist_group("console")
 
 
-@pytest.fixture
-def program(data_dir: Path) -> Iterator[Program]:
-    program, simulator = open_simulator(data_dir, SetClock(NOW))
-    program.database.write_now(_filled)
-    yield program
-    simulator.close()
-    program.close()
-
-
-def _filled(session: object) -> None:
+def filled(session: object) -> None:
     session.add(Group(channel="sim", external_id="one", name="一号群", created_at=NOW - timedelta(days=90)))  # type: ignore[attr-defined]
     for pack in campaigns.packs():
         service.load(session, pack, 2026, NOW, approved=False)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def client(program: Program) -> Iterator[TestClient]:
-    console = Console(program.database, program.clock, None, SECRET, demo=True, pushing=ProgramPushing(program))
-    with TestClient(create_app(console), follow_redirects=False) as client:
-        yield client
 
 
 def token(client: TestClient, path: str = "/console/calendar") -> str:
@@ -349,9 +329,7 @@ def test_a_day_says_what_goes_out(client: TestClient, program: Program) -> None:
 
 
 def test_without_a_program_nothing_is_previewed(program: Program) -> None:
-    with TestClient(
-        create_app(Console(program.database, program.clock, None, SECRET, demo=True)), follow_redirects=False
-    ) as client:
+    with Browser(application(program, pushing=None), follow_redirects=False) as client:
         sign_in(client, "staff")
         assert client.get("/console/calendar/1").status_code == 200
         assert client.get("/console/calendar/1/beats/1/preview").status_code == 404

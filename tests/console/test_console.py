@@ -2,66 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from sqlmodel import select
 from starlette.testclient import TestClient
 
-from bot.channels.sim.rehearsal import Rehearsal
 from bot.main import Program
 from console import demo, policy
-from console.app import Console, create_app
 from console.auth import Area, Role
 from engagement.clocks import SetClock
-from knowledge import ingest
 from storage.groups import Group, Identity
 from tests.bot.channels.test_sim import open_simulator
-from tests.console.doors import come_as
-
-SECRET = "a secret of the tests, long enough"
-CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
-NOW = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)
+from tests.console.browsers import Browser
+from tests.console.doors import CSRF, come_as, token
+from tests.console.entering import LIVED as NOW
+from tests.console.entering import application, sign_in
 
 pytestmark = pytest.mark.xdist_group("console")
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    program, simulator = open_simulator(tmp_path_factory.mktemp("data"), SetClock(NOW))
-    asyncio.run(Rehearsal(simulator).play(days=2))
-    ingest.seed(program.database, now=NOW, publish=True)
-    yield program
-    simulator.close()
-    program.close()
-
-
-def application(program: Program, **more: object) -> FastAPI:
-    return create_app(Console(program.database, program.clock, None, SECRET, **{"demo": True, **more}))  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def client(program: Program) -> Iterator[TestClient]:
-    with TestClient(application(program), follow_redirects=False) as client:
-        yield client
-
-
-def token(client: TestClient) -> str:
-    found = CSRF.search(client.get("/").text)
-    assert found is not None
-    return found.group(1)
-
-
-def sign_in(client: TestClient, who: str, **fields: str) -> None:
-    answer = client.post(f"/demo/{who}", data={"csrf": token(client), **fields})
-    assert answer.status_code == 303
-    assert "login" not in answer.headers["location"]
+def program(community: Program) -> Program:
+    return community
 
 
 PAGES = ("/console/today", "/console/groups", "/console/knowledge", "/console/try")
@@ -217,7 +181,7 @@ def test_one_browser_may_be_leader_and_resident(client: TestClient) -> None:
 
 def test_production_has_no_demo(program: Program) -> None:
     app = application(program, demo=False, https=True)
-    with TestClient(app, "https://testserver", follow_redirects=False) as client:
+    with Browser(app, "https://testserver", follow_redirects=False) as client:
         page = client.get("/")
         assert "/demo/" not in page.text
         login = client.get("/login").text
@@ -237,7 +201,7 @@ def test_production_has_no_demo(program: Program) -> None:
 
 
 def test_the_simulator_alone_has_no_console(program: Program) -> None:
-    with TestClient(application(program, console=False, simulator=True), follow_redirects=False) as client:
+    with Browser(application(program, console=False, simulator=True), follow_redirects=False) as client:
         assert client.get("/").status_code == 200
         assert client.get("/console").status_code == 404
 
@@ -250,14 +214,14 @@ def test_headers(client: TestClient) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"
     assert "max-age" in client.get("/static/base.css").headers["cache-control"]
-    cookie = client.get("/").headers.get("set-cookie", "") or TestClient(client.app).get("/").headers["set-cookie"]
+    cookie = client.get("/").headers.get("set-cookie", "") or Browser(client.app).get("/").headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "samesite=lax" in cookie.lower()
 
 
 def test_an_empty_installation_teaches(data_dir: Path) -> None:
     program, simulator = open_simulator(data_dir, SetClock(NOW))
-    with TestClient(application(program), follow_redirects=False) as client:
+    with Browser(application(program), follow_redirects=False) as client:
         sign_in(client, "staff")
         for path, words in (
             ("/console/today", "还没有你的群"),

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import pytest
-from fastapi import FastAPI
 from sqlmodel import col, select
 from starlette.testclient import TestClient
 
-from bot.channels.sim.rehearsal import Rehearsal
-from bot.desk import ProgramDesk
 from bot.main import Program
-from console.app import Console, create_app
 from console.auth import Role
 from engagement.checkin.tables import DAILY, Checkin, CheckinStreak
-from engagement.clocks import SetClock
 from engagement.members.tables import Birthday
 from engagement.topic.tables import TopicAnswer, TopicDay
-from knowledge import ingest
 from storage.audit import AuditRow
 from storage.engine import Session
 from storage.groups import Consent, Group, Identity, Member
-from tests.bot.channels.test_sim import open_simulator
+from tests.console.browsers import Browser
 from tests.console.doors import come_as
+from tests.console.entering import LIVED as NOW
+from tests.console.entering import application
 
-SECRET = "a secret of the tests, long enough"
-NOW = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)
 TODAY = date(2026, 11, 20)
 GROUP = "阳光花园一期团购群"
 ROOMS = ("/h5", "/h5/points", "/h5/month", "/h5/ask", "/h5/family", "/h5/mine")
@@ -39,21 +31,12 @@ FORM = re.compile(r"<form method=\"post\"(.*?)</form>", re.DOTALL)
 HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 ASSET = re.compile(r'(?:href|src)="(/static/[^"]+\.(?:css|js|svg)\?[^"]+)"')
 
-pytestmark = pytest.mark.xdist_group("h5")
+pytestmark = pytest.mark.xdist_group("console")
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    program, simulator = open_simulator(tmp_path_factory.mktemp("data"), SetClock(NOW))
-    asyncio.run(Rehearsal(simulator).play(days=2))
-    ingest.seed(program.database, now=NOW, publish=True)
-    yield program
-    simulator.close()
-    program.close()
-
-
-def application(program: Program) -> FastAPI:
-    return create_app(Console(program.database, program.clock, None, SECRET, desk=ProgramDesk(program)))
+def program(community: Program) -> Program:
+    return community
 
 
 def person_of(program: Program, name: str) -> int:
@@ -63,7 +46,7 @@ def person_of(program: Program, name: str) -> int:
 
 def as_(program: Program, name: str) -> TestClient:
     """A browser of a neighbour."""
-    client = TestClient(application(program), follow_redirects=False)
+    client = Browser(application(program, demo=False), follow_redirects=False)
     come_as(client, program.database, Role.RESIDENT, person_of(program, name))
     return client
 
@@ -384,14 +367,13 @@ def test_who_left_every_group_still_has_his_data_and_can_delete_it(program: Prog
 
 def test_the_way_into_the_private_chat_is_a_button_where_the_channel_has_one(program: Program) -> None:
     for door, there in (("", False), ("https://t.me/tuan_bot?start=", True)):
-        console = Console(program.database, program.clock, None, SECRET, door=partial(str, door))
-        page = TestClient(create_app(console)).get("/open").text
+        page = Browser(application(program, door=partial(str, door))).get("/open").text
         assert ('href="https://t.me/tuan_bot?start=page"' in page) is there
 
 
 @pytest.mark.parametrize("path", ["/open", "/open/privacy"])
 def test_public_pages_name_nobody(program: Program, path: str) -> None:
-    client = TestClient(application(program), follow_redirects=False)
+    client = Browser(application(program, demo=False), follow_redirects=False)
     page = client.get(path)
     assert page.status_code == 200
     assert GROUP not in page.text

@@ -197,14 +197,20 @@ def test_the_trail_is_searched_exported_and_verified(house: House, admin: tuple[
     client, boss = admin
     page = client.get("/console/audit", params={"verify": "1"}).text
     assert "一行不差" in page
+    assert "看了操作记录" in page
     assert "audit.viewed" in page
     assert "没有这样的记录" in client.get("/console/audit", params={"day": "2020-01-01"}).text
     assert "audit.viewed" in client.get("/console/audit", params={"person": str(boss), "day": "2026-11-19"}).text
     for rubbish in ({"day": "x", "person": "-1", "before": "9" * 40}, {"action": "%_\\'"}, {"person": "１"}):
         assert client.get("/console/audit", params=rubbish).status_code == 200
-    sheet = client.get("/console/audit.csv")
+    sheet = client.get("/console/audit/export")
     assert sheet.content.startswith(b"\xef\xbb\xbf")
     assert "audit.exported" in sheet.text
+    assert "导出了操作记录" in sheet.text
+    assert sheet.text.rstrip().splitlines()[-1].startswith("由 ")
+    book = client.get("/console/audit/export", params={"kind": "xlsx", "action": "account"})
+    assert book.content.startswith(b"PK")
+    assert client.get("/console/audit/export", params={"kind": "x", "day": "x", "action": "%_\\'"}).status_code == 200
     assert house.database.read_now(broken_links)[1] is None
 
 
@@ -262,4 +268,4 @@ def test_the_trail_of_a_day_at_the_end_of_time_is_empty(house: House, day: str) 
     admin = house.browser()
     come_as(admin, house.database, Role.ADMIN, house.account("chef", "admin"), strong=True)
     assert admin.get(f"/console/audit?day={day}").status_code == 200
-    assert admin.get(f"/console/audit.csv?day={day}").status_code == 200
+    assert admin.get(f"/console/audit/export?day={day}").status_code == 200

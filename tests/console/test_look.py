@@ -13,11 +13,13 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
+from bot.main import Program
 from console import navigation, policy
 from console.auth import Role
-from tests.console.test_console import application, client, program, sign_in, token
+from tests.console.browsers import Browser
+from tests.console.doors import token
+from tests.console.entering import application, sign_in
 
-__all__ = ["client", "program"]
 pytestmark = pytest.mark.xdist_group("console")
 CONSOLE = Path(__file__).resolve().parents[2] / "console"
 TEMPLATES = sorted((CONSOLE / "templates").rglob("*.html"))
@@ -25,6 +27,11 @@ STATIC = CONSOLE / "static"
 HOOKS = {"console", "plain", "h5", "entries", "said"}
 """Classes that tests and scripts find things by; they have no look."""
 FIRST_PAGE, ANY_PAGE = 60 * 1024, 300 * 1024
+
+
+@pytest.fixture(scope="module")
+def program(community: Program) -> Program:
+    return community
 
 
 # ---------------------------------------------------------------- classes
@@ -243,7 +250,7 @@ def test_only_the_notice_is_kept_on_a_device(client: TestClient) -> None:
     with_somebody = client.get("/offline")
     assert with_somebody.status_code == 200
     assert "csrf" not in with_somebody.text
-    assert with_somebody.text == TestClient(client.app).get("/offline").text
+    assert with_somebody.text == Browser(client.app).get("/offline").text
     assert client.get("/console", headers={"accept-encoding": "gzip"}).headers["cache-control"] == "no-store"
 
 
@@ -297,7 +304,7 @@ def test_a_room_that_is_missing_or_closed_is_not_linked(program: object) -> None
         if room.path in known:
             assert room.roles & known[room.path], room.path
     app.state.open_paths = {"/console/knowledge": frozenset({Role.STAFF}), "/console/try": frozenset({Role.ADMIN})}
-    with TestClient(app, follow_redirects=False) as browser:
+    with Browser(app, follow_redirects=False) as browser:
         sign_in(browser, "staff")
         assert hrefs(browser.get("/console/knowledge").text) == ["/console/knowledge"]
 

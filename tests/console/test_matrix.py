@@ -8,9 +8,7 @@ Source: FAULTS E1, E4.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +18,16 @@ from sqlmodel import select
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from bot.channels.sim.rehearsal import Rehearsal
+from bot.main import Program
 from bot.pages import Pages
 from console import demo
 from console.auth import Area, Role
 from console.navigation import ROOMS as ROOMS_OF_THE_MENU
-from engagement.clocks import SetClock
 from storage.engine import Database, Session
 from storage.groups import Group, Member, Region
-from tests.bot.channels.test_sim import open_simulator
-from tests.console.doors import NOW, come_as
+from tests.console.browsers import Browser
+from tests.console.doors import come_as
+from tests.console.entering import LIVED as NOW
 
 ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"\| \**(GET|POST|PUT|PATCH|DELETE)\** \| `([^`]+)` \| ([^|]+) \| ([^|]*) \| ([^|]*) \|")
@@ -62,7 +60,7 @@ PUBLIC = {"/", "/login", "/login/code", "/demo/{who}", "/logout", "/large", "/th
 LINKED = {room.path for room in ROOMS_OF_THE_MENU} | {"/console/me", "/h5"}
 """What is linked on every page, with nothing behind the path: it is there for whoever may open it."""
 
-pytestmark = [pytest.mark.xdist_group("matrix"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("console"), pytest.mark.timeout(300)]
 
 
 @dataclass(frozen=True)
@@ -105,9 +103,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    program, simulator = open_simulator(tmp_path_factory.mktemp("matrix"), SetClock(NOW))
-    asyncio.run(Rehearsal(simulator).play(days=1))
+def world(community: Program) -> World:
+    program = community
     mount = Pages(program, sim=False, web=True).routes()[-1]
     assert isinstance(mount, Mount)
 
@@ -130,9 +127,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         return found, own.group_id, other.id or 0
 
     found, own, other = program.database.write_now(people)
-    yield World(mount.app, program.database, found, own, other)
-    simulator.close()
-    program.close()
+    return World(mount.app, program.database, found, own, other)
 
 
 def filled(path: str, group: int) -> str:
@@ -143,7 +138,7 @@ def filled(path: str, group: int) -> str:
 
 def ask(world: World, line: Line, role: Role | None, group: int, headers: dict[str, str] | None = None) -> Any:
     """Ask as somebody; returns the answer."""
-    with TestClient(world.app, follow_redirects=False, raise_server_exceptions=False) as client:
+    with Browser(world.app, follow_redirects=False, raise_server_exceptions=False) as client:
         if role is not None:
             come_as(client, world.database, role, world.people[role], demo=True)
         sent = {} if headers is None else headers
@@ -193,12 +188,12 @@ def test_the_policy_that_is_written_is_what_happens(world: World, line: Line) ->
 def test_nothing_is_changed_without_the_pages_own_token(world: World, line: Line) -> None:
     """No token, another browser's token, the right token from another site."""
     role = next((one for one in Role if one in line.roles), None)
-    with TestClient(world.app, follow_redirects=False) as other:
+    with Browser(world.app, follow_redirects=False) as other:
         foreign = token(other)
     assert ask(world, line, role, world.own, {}).status_code == 403
     assert ask(world, line, role, world.own, {"x-csrf-token": foreign}).status_code == 403
     for origin in ("https://elsewhere.example", "null", "https://testserver.elsewhere.example"):
-        with TestClient(world.app, follow_redirects=False) as client:
+        with Browser(world.app, follow_redirects=False) as client:
             if role is not None:
                 come_as(client, world.database, role, world.people[role], demo=True)
             sent = {"x-csrf-token": token(client), "origin": origin}
@@ -226,5 +221,5 @@ def test_whoever_shows_names_or_points_says_so() -> None:
     """Pages that show residents of a group are noted in the trail; this list only grows."""
     written = (ROOT / "docs/roles.md").read_text("utf-8")
     noted = {row.group(2) for row in ROW.finditer(written) if row.group(5).strip()}
-    assert {"/console/accounts", "/console/audit", "/console/audit.csv"} <= noted
+    assert {"/console/accounts", "/console/audit", "/console/audit/export"} <= noted
     assert {path for path in noted if not path.startswith("/console")} == set()

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from httpx2 import Response
 from sqlmodel import select
 from starlette.testclient import TestClient
 
-from bot.desk import ProgramDesk
 from bot.main import Program
-from console.app import Console, create_app
-from engagement.clocks import SetClock
 from engagement.moderation import files
 from engagement.moderation.tables import ModerationCase
 from storage.audit import AuditRow
 from storage.engine import Session
 from storage.groups import Group, Identity, Member, Person
-from tests.bot.channels.test_sim import open_simulator
-from tests.console.test_console import CSRF, SECRET, sign_in
+from tests.console.doors import CSRF
+from tests.console.entering import sign_in
 
 NOW = datetime(2026, 11, 19, 2, 0, tzinfo=UTC)
 PRESS = re.compile(r'name="key" value="([^"]+)"><input type="hidden" name="back" value="[^"]*">'
@@ -31,16 +26,7 @@ PRESS = re.compile(r'name="key" value="([^"]+)"><input type="hidden" name="back"
 pytestmark = pytest.mark.xdist_group("console")
 
 
-@pytest.fixture
-def program(data_dir: Path) -> Iterator[Program]:
-    program, simulator = open_simulator(data_dir, SetClock(NOW))
-    program.database.write_now(_filled)
-    yield program
-    simulator.close()
-    program.close()
-
-
-def _filled(session: Session) -> None:
+def filled(session: Session) -> None:
     """Two groups with a leader each; a case of a neighbour in either, one of them with an appeal."""
     for number in (1, 2):
         session.add(Group(channel="sim", external_id=f"g{number}", name=f"{number}号群", created_at=NOW))
@@ -69,13 +55,6 @@ def _filled(session: Session) -> None:
                 created_at=NOW - timedelta(hours=number),
             )
         )
-
-
-@pytest.fixture
-def client(program: Program) -> Iterator[TestClient]:
-    console = Console(program.database, program.clock, None, SECRET, demo=True, desk=ProgramDesk(program))
-    with TestClient(create_app(console), follow_redirects=False) as client:
-        yield client
 
 
 def post(client: TestClient, path: str, **fields: str) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from starlette.testclient import TestClient
 
 from bot.main import Program
 from bot.pushing import ProgramPushing
-from console.app import Console, create_app
 from console.pages.pushes import rest_words, span
 from console.pushing import Rest
 from engagement.clocks import SetClock
@@ -25,23 +23,16 @@ from storage.campaigns import Campaign, Delivery
 from storage.engine import Session
 from storage.groups import Group
 from tests.bot.channels.test_sim import open_simulator
-from tests.console.test_console import CSRF, SECRET, sign_in
+from tests.console.browsers import Browser
+from tests.console.doors import CSRF
+from tests.console.entering import application, sign_in
 
 NOW = datetime(2026, 11, 19, 2, 0, tzinfo=UTC)
 
 pytestmark = pytest.mark.xdist_group("console")
 
 
-@pytest.fixture
-def program(data_dir: Path) -> Iterator[Program]:
-    program, simulator = open_simulator(data_dir, SetClock(NOW))
-    program.database.write_now(_filled)
-    yield program
-    simulator.close()
-    program.close()
-
-
-def _filled(session: Session) -> None:
+def filled(session: Session) -> None:
     for number in range(1, 31):
         session.add(Group(channel="sim", external_id=f"g{number}", name=f"{number}号群", created_at=NOW))
     session.add(Campaign(id=101, key="fair:2026", kind="calendar", name="邻里集市", created_at=NOW))
@@ -75,13 +66,6 @@ def _row(campaign: int, group: int, state: str, due: datetime = NOW - timedelta(
         expires_at=NOW + timedelta(hours=2),
         sent_at=NOW - timedelta(seconds=60 - group) if state == "sent" else None,
     )
-
-
-@pytest.fixture
-def client(program: Program) -> Iterator[TestClient]:
-    console = Console(program.database, program.clock, None, SECRET, demo=True, pushing=ProgramPushing(program))
-    with TestClient(create_app(console), follow_redirects=False) as client:
-        yield client
 
 
 def post(client: TestClient, path: str, **fields: str) -> Response:
@@ -165,12 +149,10 @@ def test_it_is_the_staffs(client: TestClient, path: str) -> None:
 
 def test_an_empty_board_teaches(data_dir: Path) -> None:
     program, simulator = open_simulator(data_dir, SetClock(NOW))
-    console = Console(program.database, program.clock, None, SECRET, demo=True, pushing=ProgramPushing(program))
-    with TestClient(create_app(console), follow_redirects=False) as client:
+    with Browser(application(program), follow_redirects=False) as client:
         sign_in(client, "staff")
         assert "去看日历" in client.get("/console/pushes").text
-    bare = Console(program.database, program.clock, None, SECRET, demo=True)
-    with TestClient(create_app(bare), follow_redirects=False) as client:
+    with Browser(application(program, pushing=None), follow_redirects=False) as client:
         sign_in(client, "staff")
         assert client.get("/console/pushes").status_code == 200
         assert post(client, "/console/pushes/move", key="x", how="pause").status_code == 404

@@ -2,71 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from fastapi import FastAPI
 from sqlmodel import col, select
 from starlette.testclient import TestClient
 
-from bot.channels.sim.rehearsal import Rehearsal
-from bot.desk import ProgramDesk
 from bot.main import Program
 from console import exporting
-from console.app import Console, create_app
-from engagement.clocks import SetClock
-from knowledge import ingest
 from storage.audit import AuditRow
 from storage.documents import Question
 from storage.groups import Group, Identity, Member
 from storage.ledger import Entry
-from tests.bot.channels.test_sim import open_simulator
+from tests.console.doors import token
+from tests.console.entering import LIVED as NOW
+from tests.console.entering import sign_in
 
-SECRET = "a secret of the tests, long enough"
-CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
 KEY = re.compile(r'name="key" value="([^"]+)"')
-NOW = datetime(2026, 11, 19, 23, 20, tzinfo=UTC)
 ROOMS = ("", "/ledger", "/facts", "/activities")
 
 pytestmark = pytest.mark.xdist_group("console")
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    program, simulator = open_simulator(tmp_path_factory.mktemp("data"), SetClock(NOW))
-    asyncio.run(Rehearsal(simulator).play(days=2))
-    ingest.seed(program.database, now=NOW, publish=True)
-    yield program
-    simulator.close()
-    program.close()
-
-
-def application(program: Program) -> FastAPI:
-    return create_app(Console(program.database, program.clock, None, SECRET, demo=True, desk=ProgramDesk(program)))
-
-
-@pytest.fixture
-def client(program: Program) -> Iterator[TestClient]:
-    with TestClient(application(program), follow_redirects=False) as client:
-        yield client
-
-
-def token(client: TestClient, path: str = "/") -> str:
-    found = CSRF.search(client.get(path).text)
-    assert found is not None
-    return found.group(1)
-
-
-def sign_in(client: TestClient, who: str) -> None:
-    answer = client.post(f"/demo/{who}", data={"csrf": token(client)})
-    assert answer.status_code == 303
-    assert "login" not in answer.headers["location"]
+def program(community: Program) -> Program:
+    return community
 
 
 def group_of(program: Program, name: str = "阳光花园一期团购群") -> int:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from httpx2 import Response
@@ -13,10 +11,7 @@ from sqlmodel import select
 from starlette.testclient import TestClient
 
 from bot.main import Program
-from bot.pushing import ProgramPushing
-from console.app import Console, create_app
 from engagement.campaigns import service as campaigns
-from engagement.clocks import SetClock
 from engagement.topic import bank, service
 from prompts import campaigns as ready
 from prompts import packs
@@ -24,8 +19,8 @@ from storage.audit import AuditRow
 from storage.engine import Session
 from storage.groups import Group, Region
 from storage.wordings import Wording
-from tests.bot.channels.test_sim import open_simulator
-from tests.console.test_console import CSRF, SECRET, sign_in
+from tests.console.doors import CSRF
+from tests.console.entering import sign_in
 
 NOW = datetime(2026, 11, 19, 2, 0, tzinfo=UTC)
 KEY = re.compile(r'name="key" value="([^"]+)"')
@@ -33,29 +28,13 @@ KEY = re.compile(r'name="key" value="([^"]+)"')
 pytestmark = pytest.mark.xdist_group("console")
 
 
-@pytest.fixture
-def program(data_dir: Path) -> Iterator[Program]:
-    program, simulator = open_simulator(data_dir, SetClock(NOW))
-    program.database.write_now(_filled)
-    yield program
-    simulator.close()
-    program.close()
-
-
-def _filled(session: Session) -> None:
+def filled(session: Session) -> None:
     session.add(Region(id=1, name="东区"))
     session.flush()
     for number, region in ((1, 1), (2, None)):
         session.add(
             Group(channel="sim", external_id=f"g{number}", name=f"{number}号群", region_id=region, created_at=NOW)
         )
-
-
-@pytest.fixture
-def client(program: Program) -> Iterator[TestClient]:
-    console = Console(program.database, program.clock, None, SECRET, demo=True, pushing=ProgramPushing(program))
-    with TestClient(create_app(console), follow_redirects=False) as client:
-        yield client
 
 
 def post(client: TestClient, path: str, **fields: str) -> Response:

@@ -446,6 +446,22 @@ def test_what_does_not_look_like_an_answer_is_asked_for_once_more(stage: Stage) 
     assert facts(stage) == {"pickup_hours": "下午四点到晚上八点", "hotline": "老王"}
 
 
+def test_a_fact_that_does_not_look_like_one_is_asked_for_once_more_by_the_command_too(stage: Stage) -> None:
+    """
+    周团长: 群信息 热线 abc → 看着不像热线，再说一遍就照你说的记；周团长: 8555 0000 → 记下了，别的不问
+    周团长: 群信息 热线 老王 → 看着不像；周团长: 老王 → 那就照你说的记；群信息 热线 abc，跳过 → 还是老王
+    """
+    again = privately(stage, "群信息 热线 abc")
+    assert (again.key, again.tails) == ("groups.unlike", ("groups.ask_hotline",))
+    assert facts(stage) == {}
+    assert privately(stage, "8555 0000").key == "groups.fact_kept"
+    assert privately(stage, "群信息 热线 老王").key == "groups.unlike"
+    assert privately(stage, "老王").key == "groups.fact_kept"
+    assert privately(stage, "群信息 热线 abc").key == "groups.unlike"
+    assert privately(stage, "跳过").key == "groups.fill_stopped"
+    assert facts(stage) == {"hotline": "老王"}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
