@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import sqlite3
 import sys
 import time
@@ -22,17 +23,19 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from sqlmodel import col, select
 
-from benchmarks import seed
+from benchmarks import history, seed
 from benchmarks.checkin import note
 from benchmarks.processes import cpu_seconds, resident_megabytes
 from console import sessions
 from console.auth import Area, Role, Visitor
 from engagement.calendar import local_day, week_start
 from engagement.region import rules, service
+from prompts.loader import texts
 from storage.columns import micros
 from storage.engine import Session, open_database
 from storage.entry import Login
@@ -43,12 +46,10 @@ GOAL_MS = 50.0
 USUAL = 1000
 """The command's default number of residents, which stands for the measurement's own."""
 ZONE = "Asia/Shanghai"
-BUSY = 100
-"""Groups with messages and points of a month."""
-DAYS = 30
-DAILY = 60
-"""Check-ins a day in a busy group."""
+SLOT = re.compile(r'"(month:[^"]+)"')
 GROUP = "/console/groups/{group}"
+PLAN = "/console/calendar/{plan}"
+DOCUMENT = "/console/knowledge/{document}"
 ROUTES: dict[Role, tuple[str, ...]] = {
     Role.MANAGER: (
         "/console/region",
@@ -64,31 +65,79 @@ ROUTES: dict[Role, tuple[str, ...]] = {
         "/console/groups",
         GROUP,
         f"{GROUP}/ledger",
+        f"{GROUP}/ledger?q=Sample+resident+1",
+        f"{GROUP}/ledger?kind=adjust",
+        f"{GROUP}/ledger?least=100",
         f"{GROUP}/activities",
         f"{GROUP}/facts",
+        "/console/me",
         "/console/knowledge",
+        DOCUMENT,
         "/console/try",
         "/console/moderation",
+        "/console/moderation?tab=done",
+        "/console/moderation/words",
     ),
     Role.STAFF: (
         "/console/today",
         "/console/groups",
         "/console/groups?q=99",
+        "/console/groups?q=nothing",
         "/console/groups?after=2500",
         GROUP,
+        f"{GROUP}/ledger",
         "/console/knowledge",
+        "/console/knowledge?q=fruit",
+        "/console/knowledge/new",
+        "/console/knowledge/new?kind=entry",
+        "/console/knowledge/usage",
+        "/console/knowledge/similar?question={question}",
+        "/console/knowledge/works",
+        DOCUMENT,
+        f"{DOCUMENT}/care",
+        f"{DOCUMENT}/entry?entry={{entry}}",
+        f"{DOCUMENT}/preview",
+        f"{DOCUMENT}/versions",
         "/console/gaps",
+        "/console/gaps?rows=1",
+        "/console/gaps/entries?q=fruit",
         "/console/golden",
+        "/console/golden/suggest",
+        "/console/try?q={question}",
         "/console/calendar",
+        "/console/calendar?month={before}",
+        "/console/calendar/new",
+        "/console/calendar/days/{day}",
+        "/console/calendar/days/{day}/group?group={group}",
+        PLAN,
+        f"{PLAN}/effects",
+        f"{PLAN}/beats/1/preview",
         "/console/pushes",
+        "/console/pushes?days=14",
+        "/console/pushes/board",
         "/console/moderation",
-        "/console/words",
+        "/console/moderation?tab=appeals",
+        "/console/moderation?tab=done",
+        "/console/moderation/words",
+        "/console/moderation/words/export",
+        "/console/words?tab=topics",
+        "/console/words?tab=theme",
+        "/console/words?tab=changed",
+        "/console/words/preview?slot={slot}",
     ),
-    Role.ADMIN: ("/console/accounts", "/console/audit", "/console/region", "/console/region/groups"),
+    Role.ADMIN: (
+        "/console/accounts",
+        "/console/audit",
+        "/console/audit?action=points.given",
+        "/console/audit?person=7",
+        "/console/audit?day={before}-15",
+        "/console/region",
+        "/console/region/groups",
+    ),
     Role.RESIDENT: ("/h5", "/h5/points", "/h5/month", "/h5/mine", "/h5/family", "/h5/ask"),
 }
 """What is measured, by who asks for it; without a role: the landing page and the sign-in."""
-PUBLIC = ("/", "/login", "/open/privacy")
+PUBLIC = ("/", "/login", "/offline", "/open", "/open/privacy")
 
 
 # ------------------------------------------------------------------ the data
@@ -105,9 +154,12 @@ def fill(folder: Path, groups: int, residents: int) -> float:
         if connection.execute("SELECT count(*) FROM region").fetchone()[0] == 0:
             connection.execute("BEGIN IMMEDIATE")
             _regional(connection, residents // groups)
-            _busy(connection)
+            _heard(connection)
+            history.History(connection, _today(), datetime.now(UTC)).write()
             connection.execute("COMMIT")
-        connection.execute("ANALYZE")
+        connection.execute("BEGIN IMMEDIATE")
+        history.freshen(connection, _today(), datetime.now(UTC))
+        connection.execute("COMMIT")
     finally:
         connection.close()
     return time.monotonic() - started
@@ -139,45 +191,17 @@ def _regional(connection: sqlite3.Connection, each: int) -> None:
     connection.executemany(f"INSERT INTO group_week VALUES ({', '.join('?' * 13)})", rows())
 
 
-def _busy(connection: sqlite3.Connection) -> None:
-    """A month of messages and of points in the first groups."""
-    today, now = _today(), datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+def _heard(connection: sqlite3.Connection) -> None:
+    """Messages of a month in the first groups."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     chance = random.Random(2)
-    members = connection.execute(
-        "SELECT id, group_id, account_id FROM member WHERE group_id <= ? ORDER BY group_id, id", (BUSY,)
-    ).fetchall()
-    of: dict[int, list[tuple[int, int]]] = {}
-    for member, group, account in members:
-        of.setdefault(group, []).append((member, account))
     connection.executemany(
         "INSERT INTO group_hour (group_id, hour, messages) VALUES (?, ?, ?)",
         (
             (group, micros(now - timedelta(hours=hour)), chance.randrange(1, 40))
-            for group in of
-            for hour in range(24 * DAYS)
+            for group in range(1, history.BUSY + 1)
+            for hour in range(24 * history.DAYS)
         ),
-    )
-
-    def entries() -> Iterator[tuple[object, ...]]:
-        for back in range(DAYS):
-            day = (today - timedelta(days=back)).isoformat()
-            at = micros(now - timedelta(days=back))
-            for group, people in of.items():
-                for member, account in chance.sample(people, min(DAILY, len(people))):
-                    yield account, group, member, 2, "checkin", f"bench:{member}:{day}", day, at
-
-    connection.executemany(
-        "INSERT INTO ledger_entry (account_id, group_id, member_id, amount, kind, idempotency_key, local_date, occurred_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        entries(),
-    )
-    connection.execute(
-        "UPDATE account SET balance = (SELECT coalesce(sum(amount), 0) FROM ledger_entry e WHERE e.account_id = account.id)"
-        " WHERE group_id <= ?",
-        (BUSY,),
-    )
-    connection.execute(
-        "UPDATE member SET last_seen = ? WHERE id IN (SELECT member_id FROM ledger_entry)", (today.isoformat(),)
     )
 
 
@@ -222,6 +246,25 @@ async def _settled(served: Served, seconds: float) -> None:
     note("pages: the program is still at work")
 
 
+async def _world(client: httpx.AsyncClient, folder: Path, group: int) -> dict[str, str | int]:
+    """Return what stands in addresses; the base and the ready year came when the program first started."""
+    connection = sqlite3.connect(f"file:{folder / 'tuantuan.db'}?mode=ro", uri=True)
+    plan = "SELECT min(id) FROM calendar_plan WHERE key NOT LIKE 'bench-%'"
+    try:
+        found: dict[str, str | int] = {"group": group, "document": 1, "plan": connection.execute(plan).fetchone()[0]}
+        entry = "SELECT c.entry FROM chunk c JOIN document_version v ON v.id = c.version_id WHERE v.document_id = 1"
+        found["entry"] = connection.execute(entry).fetchone()[0]
+    finally:
+        connection.close()
+    today = _today()
+    found["day"], found["before"] = today.isoformat(), f"{today.replace(day=1) - timedelta(days=1):%Y-%m}"
+    found["question"] = quote(texts().raw("console_bench.example_2"))
+    slot = SLOT.search((await client.get("/console/words?tab=theme&month=11")).text)
+    assert slot is not None
+    found["slot"] = quote(slot.group(1))
+    return found
+
+
 async def _page(client: httpx.AsyncClient, pid: int, path: str, times: int) -> dict[str, float | int]:
     taken = []
     size = 0
@@ -258,11 +301,14 @@ async def measure(folder: Path, times: int, rest: float) -> dict[str, Any]:
         await _settled(served, rest)
         jobs: list[tuple[str, dict[str, str], tuple[str, ...]]] = [("public", {}, PUBLIC)]
         jobs += [(role.value, {people[role][1].cookie: people[role][0]}, paths) for role, paths in ROUTES.items()]
+        staff, area = people[Role.STAFF]
+        async with httpx.AsyncClient(base_url=served.url, cookies={area.cookie: staff}, timeout=60) as client:
+            world = await _world(client, folder, group)
         for who, cookies, paths in jobs:
             async with httpx.AsyncClient(base_url=served.url, cookies=cookies, timeout=60) as client:
                 for path in paths:
                     name = f"{who} {path}"
-                    result[name] = await _page(client, served.process.pid, path.format(group=group), times)
+                    result[name] = await _page(client, served.process.pid, path.format(**world), times)
                     one = result[name]
                     note(f"pages: {name}: p50 {one['p50_ms']} ms, p95 {one['p95_ms']} ms, CPU {one['cpu_ms']} ms")
         megabytes = resident_megabytes(served.process.pid)

@@ -15,13 +15,13 @@ from bot.plans import lexicons, previewed
 from bot.push_terminal import word
 from bot.rendering import TELEGRAM, WEB, render
 from bot.rendering.capabilities import Capabilities, Unit
-from console.pushing import Board, Letter, Pushing, Rest, Running, Shown, Together, Unfit
+from console.pushing import MOST_LETTERS, Board, Letter, Pushing, Rest, Running, Shown, Together, Unfit
 from engagement.calendar import zone
 from engagement.campaigns import sheets
 from knowledge.errors import KnowledgeRefusal
 from prompts.loader import texts
 from scheduler import board, campaigns, letters
-from scheduler.foresight import foresee
+from scheduler.foresight import foresee_day
 from storage import audit
 from storage.groups import Group, Identity
 
@@ -67,10 +67,10 @@ class ProgramPushing(Pushing):
         return await asyncio.to_thread(self._program.pictures.read, reply.card)
 
     async def together(self, group_id: int, day: date) -> Sequence[Together]:
-        """Rehearse a group's day on a copy."""
+        """Rehearse a group's day."""
         program = self._program
         now = program.clock.now()
-        found = await asyncio.to_thread(foresee, program.database, program.jobs, day, day, now, [group_id])
+        found = await asyncio.to_thread(foresee_day, program.database, program.jobs, day, now, group_id)
         messages: dict[int, Together] = {}
         for one in found.pushes:
             if not one.number or one.message is None or one.recipient:
@@ -150,10 +150,10 @@ class ProgramPushing(Pushing):
     # ------------------------------------------------------------------ what did not arrive
 
     async def letters(self, days: int) -> Sequence[Letter]:
-        """Put what failed or is unknown into words."""
+        """Put what failed or is unknown into words, the first ``MOST_LETTERS`` of it."""
         since = self._program.clock.now() - timedelta(days=days)
         return await self._program.database.read(
-            lambda session: [_letter(one) for one in letters.letters(session, since)]
+            lambda session: [_letter(one) for one in letters.letters(session, since, most=MOST_LETTERS)]
         )
 
     async def resend(self, number: int, person_id: int) -> datetime:

@@ -124,6 +124,10 @@ class Board:
         return bool(self.rest.ready) or any(one.waiting and one.state == "running" for one in self.campaigns)
 
 
+MOST_LETTERS = 50
+"""So many are shown at once; what is settled makes room for the next."""
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A push that did not arrive, or of which nobody knows."""

@@ -307,11 +307,11 @@ class PersonalData:
     """A table's personal columns, and how they leave.
 
     Attributes:
-        table: name of the table.
         columns: the personal ones, for the register in docs/privacy.
         purpose: text key, one line: why it is kept and how long.
         export: rows of one person as JSON-able mappings.
         erase: deletes or empties them; must leave sums and constraints intact.
+        count: (session, person, most) → how many rows ``export`` has, at most ``most``; None = they are few.
     """
 
     table: str
@@ -319,6 +319,7 @@ class PersonalData:
     purpose: str
     export: Callable[[Session, int], Sequence[Mapping[str, object]]]
     erase: Callable[[Session, int, datetime], None]
+    count: Callable[[Session, int, int], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,8 +374,7 @@ class Feature:
         links: what ``files`` takes too when staff or a leader send it alone in private: the address of a web page.
         jobs: kinds of push.
         undos: kind of a leader's action → what takes it back, given what stood before (:mod:`engagement.actions`).
-        own_words: words that are commands in some groups only.
-        follow_up: what is said some seconds later.
+        own_words, follow_up: words that are commands in some groups only; what is said some seconds later.
         personal_data: every personal column of the slice's tables.
         help: text key of the slice's own help paragraph.
     """

@@ -45,7 +45,10 @@ def _grouped(answering: Answering, request: Request, now: datetime) -> list[gaps
 
     def stamp(session: Session) -> _Key:
         states = session.execute(
-            select(Question.state, func.count(), func.max(Question.id)).group_by(col(Question.state))
+            select(Question.state, func.count(), func.max(Question.id))
+            # What is answered is in no gap, and is most of what was ever asked.
+            .where(col(Question.state).in_(("open", "expired")))
+            .group_by(col(Question.state))
         ).all()
         offered = session.execute(select(func.count(), func.max(Proposal.id)).select_from(Proposal)).one()
         return counter(session), now.date(), tuple(sorted(tuple(one) for one in states)), tuple(offered)

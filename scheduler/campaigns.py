@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import bindparam, func, literal_column, select
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -17,8 +18,10 @@ from engagement.feature import JobSpec
 from scheduler import heartbeats, rows
 from storage import moves
 from storage.campaigns import Campaign, Delivery, Schedule
+from storage.columns import instant, micros
 from storage.engine import Session
 from storage.groups import Group
+from storage.statements import Prepared
 
 _D = Delivery.__table__  # type: ignore[attr-defined]
 _C = Campaign.__table__  # type: ignore[attr-defined]
@@ -28,6 +31,17 @@ _MOVES = {
     "resume": ({"running", "paused", "cancelled"}, "running"),
     "cancel": ({"running", "paused", "cancelled"}, "cancelled"),
 }
+# Prepared and row by row as the driver gives them: with many groups these are most of what a page about pushes costs.
+_OPEN_ROWS = Prepared(
+    "delivery.open_rows",
+    select(_D.c.id, _D.c.campaign_id, _D.c.group_id, _D.c.recipient, _D.c.not_before, _D.c.expires_at)
+    # Written out, so that the partial index on open rows is recognised.
+    .where(literal_column("delivery.state IN ('pending', 'sending')"), _D.c.expires_at >= bindparam("moment"))
+    .order_by(_D.c.id),
+)
+_BOTS = Prepared(
+    "group.bots", select(_G.c.id, _G.c.channel, _G.c.account).where(_G.c.state == literal_column("'active'"))
+)
 _MINUTE = timedelta(minutes=1)
 _NEAR_IDS = 20_000
 """What was sent in the last minute lies among so many rows before the oldest one that waits."""
@@ -127,16 +141,15 @@ def standings(session: Session, key: str = "") -> list[Standing]:
     return list(found.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A pending row."""
+class _Waiting(NamedTuple):
+    """A pending row; instants in microseconds: of each there are as many as there are groups."""
 
     id: int
     mine: bool
     bot: tuple[str, str]
     message: tuple[int, ...]
-    not_before: datetime | None
-    expires_at: datetime
+    not_before: int | None
+    expires_at: int
 
 
 def progress(
@@ -151,25 +164,24 @@ def progress(
     merging = {job.kind for job in jobs if job.merges}
     waiting: list[_Waiting] = []
     held: set[tuple[int, ...]] = set()
-    for row, campaign, kind, state, group, recipient, channel, account, not_before, expires_at in session.execute(
-        select(_D.c.id, _C.c.key, _C.c.kind, _C.c.state, _D.c.group_id, _D.c.recipient, _G.c.channel, _G.c.account)
-        .add_columns(_D.c.not_before, _D.c.expires_at)
-        .join(_C, _C.c.id == _D.c.campaign_id)
-        .join(_G, _G.c.id == _D.c.group_id)
-        # Written out, so that the partial index on open rows is recognised.
-        .where(literal_column("delivery.state IN ('pending', 'sending')"), _G.c.state == "active")
-        .where(_D.c.expires_at >= now)
-        .order_by(_D.c.id)
-    ):
+    moment = micros(now)
+    open_rows = session.rows(_OPEN_ROWS, moment=moment)
+    bots_of = {group: (channel, account) for group, channel, account in session.rows(_BOTS)} if open_rows else {}
+    campaigns = _campaigns(session, {row[1] for row in open_rows})
+    for row, number, group, recipient, not_before, expires_at in open_rows:
+        bot = bots_of.get(group)
+        if bot is None:
+            continue
+        campaign, kind, state = campaigns[number]
         mine = not key or campaign == key
         message = (group, recipient) if kind in merging else (group, recipient, row)
         if state == "running":
-            waiting.append(_Waiting(row, mine, (channel, account), message, not_before, expires_at))
+            waiting.append(_Waiting(row, mine, bot, message, not_before, expires_at))
         elif state == "paused" and mine:
             held.add(message)
-    ready = [one for one in waiting if one.not_before is None or one.not_before <= now]
+    ready = [one for one in waiting if one.not_before is None or one.not_before <= moment]
     turn = [one for one in ready if one.mine]
-    coming = [one for one in waiting if one.mine and one.not_before is not None and one.not_before > now]
+    coming = [one for one in waiting if one.mine and one.not_before is not None and one.not_before > moment]
     instants = [one.not_before for one in coming if one.not_before is not None]
     if not waiting:
         return Progress(seconds=0.0, held=len(held), driven=bool(heartbeats.alive(session, now)))
@@ -189,9 +201,9 @@ def progress(
         floor=floor,
         seconds=seconds if turn else 0.0,
         later=len({one.message for one in coming}),
-        later_from=min(instants, default=None),
-        later_until=max(instants, default=None),
-        too_late=_too_late(ready, turn, each, now),
+        later_from=instant(min(instants)) if instants else None,
+        later_until=instant(max(instants)) if instants else None,
+        too_late=_too_late(ready, turn, each, moment),
         held=len(held),
         driven=driven,
     )
@@ -231,16 +243,20 @@ def _needed(queue: int, floor: float | None, pace: float | None) -> float | None
     return max(queue / pace, floor or 0.0)
 
 
-def _too_late(ready: Sequence[_Waiting], turn: Sequence[_Waiting], each: float, now: datetime) -> int:
+def _campaigns(session: Session, ids: Collection[int]) -> dict[int, tuple[str, str, str]]:
+    """Return campaign id → (key, kind, state)."""
+    rows = session.execute(select(_C.c.id, _C.c.key, _C.c.kind, _C.c.state).where(_C.c.id.in_(ids)))
+    return {number: (key, kind, state) for number, key, kind, state in rows}
+
+
+def _too_late(ready: Sequence[_Waiting], turn: Sequence[_Waiting], each: float, now: int) -> int:
     """Count the messages whose time is over before they come, when each takes so many seconds."""
+    if not turn:
+        return 0
     mine = {one.id for one in turn}
     place = {message: n for n, message in enumerate(dict.fromkeys(one.message for one in ready))}
     return len(
-        {
-            one.message
-            for one in ready
-            if one.id in mine and one.expires_at < now + timedelta(seconds=each * place[one.message])
-        }
+        {one.message for one in ready if one.id in mine and one.expires_at < now + each * 1e6 * place[one.message]}
     )
 
 

@@ -31,7 +31,7 @@ class LeaderAction(SQLModel, table=True):
     __tablename__ = "leader_action"
     id: int | None = pk()
     group_id: int = ref("chat_group.id")
-    actor_id: int = ref("person.id", index=False)
+    actor_id: int = ref("person.id")
     kind: str = Field(max_length=40)
     before: dict[str, object] | None = document()
     told: str = Field(max_length=60)

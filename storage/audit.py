@@ -6,7 +6,7 @@ import hashlib
 import json
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Index, bindparam, literal_column, select
 from sqlmodel import Field, SQLModel
 
 from storage.columns import BigInt, micros, pk, utc
@@ -23,6 +23,7 @@ class AuditRow(SQLModel, table=True):
     """
 
     __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_action", "action", "id"),)
     id: int | None = pk()
     at: datetime = utc(index=True)
     actor_id: int | None = Field(default=None, nullable=True, sa_type=BigInt, index=True)
@@ -34,6 +35,10 @@ class AuditRow(SQLModel, table=True):
 
 _T = AuditRow.__table__  # type: ignore[attr-defined]
 _LAST = Prepared("audit.last", select(_T.c.chain).order_by(_T.c.id.desc()).limit(1))
+_NEXT_ACTION = Prepared(
+    "audit.next_action",
+    select(_T.c.action).where(_T.c.action > bindparam("after")).order_by(_T.c.action).limit(literal_column("1")),
+)
 _INSERT = Prepared(
     "audit.insert",
     lambda insert: insert(_T).values(
@@ -79,3 +84,13 @@ def broken_links(session: Session) -> tuple[int, int | None]:
             return rows, int(row.id)
         previous = row.chain
     return rows, None
+
+
+def actions(session: Session) -> list[str]:
+    """Return the acts that are in the trail; from one to the next by the index, however long it is."""
+    found: list[str] = []
+    row = session.row(_NEXT_ACTION, after="")
+    while row is not None:
+        found.append(str(row[0]))
+        row = session.row(_NEXT_ACTION, after=found[-1])
+    return found

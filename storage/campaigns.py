@@ -100,11 +100,18 @@ class Delivery(SQLModel, table=True):
             name="delivery_state",
         ),
         Index("ix_delivery_shard", "shard", "state"),
+        Index("ix_delivery_group_day", "group_id", "local_date"),
         Index(
             "ix_delivery_open",
             "id",
             sqlite_where=text("state IN ('pending', 'sending')"),
             postgresql_where=text("state IN ('pending', 'sending')"),
+        ),
+        Index(
+            "ix_delivery_astray",
+            "due_at",
+            sqlite_where=text("state IN ('failed', 'unknown')"),
+            postgresql_where=text("state IN ('failed', 'unknown')"),
         ),
         Index(
             "ix_delivery_waiting",
@@ -115,7 +122,7 @@ class Delivery(SQLModel, table=True):
     )
     id: int | None = pk()
     campaign_id: int = ref("campaign.id", index=False)
-    group_id: int = ref("chat_group.id")
+    group_id: int = ref("chat_group.id", index=False)
     local_date: date = day()
     recipient: int = Field(default=0, sa_type=BigInt, sa_column_kwargs={"server_default": "0"})
     shard: str = Field(max_length=80)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, UniqueConstraint, false
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false
 from sqlmodel import Field, SQLModel, select
 
 from storage.columns import BigInt, day, document, pk, ref, utc
@@ -70,11 +70,11 @@ class DocumentVersion(SQLModel, table=True):
     digest: str = Field(max_length=64)
     created_at: datetime = utc()
     created_by: str = Field(default="", max_length=80, sa_column_kwargs={"server_default": ""})
-    created_by_id: int | None = Field(default=None, nullable=True, sa_type=BigInt)
+    created_by_id: int | None = Field(default=None, nullable=True, sa_type=BigInt, index=True)
     scanned_at: datetime | None = utc(nullable=True)
     published_at: datetime | None = utc(nullable=True)
     published_by: str = Field(default="", max_length=80)
-    published_by_id: int | None = Field(default=None, nullable=True, sa_type=BigInt)
+    published_by_id: int | None = Field(default=None, nullable=True, sa_type=BigInt, index=True)
     archived_at: datetime | None = utc(nullable=True)
     valid_from: datetime | None = utc(nullable=True)
     valid_until: datetime | None = utc(nullable=True)
@@ -181,7 +181,10 @@ class Question(SQLModel, table=True):
     """
 
     __tablename__ = "question"
-    __table_args__ = (CheckConstraint("state IN ('open', 'answered', 'expired')", name="question_state"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'answered', 'expired')", name="question_state"),
+        Index("ix_question_open", "state", "group_id", "asked_at"),
+    )
     id: int | None = pk()
     group_id: int | None = ref("chat_group.id", nullable=True)
     member_id: int | None = ref("member.id", nullable=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, UniqueConstraint, false
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from storage.columns import BigInt, UtcMicros, day, document, pk, ref, utc
@@ -136,9 +136,16 @@ class Member(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("group_id", "person_id"),
         CheckConstraint("role IN ('member', 'leader')", name="member_role"),
+        Index(
+            "ix_member_here",
+            "group_id",
+            "joined_at",
+            sqlite_where=text("left_at IS NULL"),
+            postgresql_where=text("left_at IS NULL"),
+        ),
     )
     id: int | None = pk()
-    group_id: int = ref("chat_group.id")
+    group_id: int = ref("chat_group.id", index=False)
     person_id: int = ref("person.id")
     name: str = Field(default="", max_length=64)
     role: str = Field(default="member", max_length=10)

@@ -39,7 +39,7 @@ class Entry(SQLModel, table=True):
     __tablename__ = "ledger_entry"
     __table_args__ = (
         CheckConstraint("amount <> 0 AND amount BETWEEN -1000000 AND 1000000", name="ledger_entry_amount"),
-        Index("ix_ledger_entry_group_day", "group_id", "local_date"),
+        Index("ix_ledger_entry_group_day", "group_id", "local_date", "member_id"),
         Index("ix_ledger_entry_account", "account_id"),
     )
     id: int | None = pk()

@@ -90,7 +90,7 @@ def _group(module: str) -> str:
     return found[1] if found is not None else ""
 
 
-LONGEST = ("browser", "starter", "matrix")
+LONGEST = ("browser", "starter", "console")
 """Groups that take minutes each, the longest first. Two of them are `browser` and what reads the starter base."""
 
 

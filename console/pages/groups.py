@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
+from sqlalchemy import and_, case
 from sqlmodel import col, func, select
 
 from console import charts
@@ -238,8 +239,11 @@ def _silent(session: Session, group_id: int, today: date) -> tuple[list[Neighbou
         .limit(LISTED)
     )
     found = [Neighbour(one.name, (today - one.last_seen).days if one.last_seen else 0) for one in rows]
-    counting = select(func.count()).select_from(Member)
-    everybody = int(session.exec(counting.where(*here)).one())
-    known = int(session.exec(counting.join(Consent, consent).where(*here, *agreed)).one())
-    gone = int(session.exec(counting.join(Consent, consent).where(*here, *agreed, since)).one())
+    recorded = and_(col(Consent.person_id).is_not(None), *agreed)
+    counted = select(
+        func.count(),
+        func.count(case((recorded, 1), else_=None)),
+        func.count(case((and_(recorded, since), 1), else_=None)),
+    )
+    everybody, known, gone = session.exec(counted.select_from(Member).outerjoin(Consent, consent).where(*here)).one()
     return found, gone, everybody - known

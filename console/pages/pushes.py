@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from console.auth import Area, Visitor
 from console.policy import STAFF, Allow, field
-from console.pushing import Board, Rest, Running, Unfit
+from console.pushing import MOST_LETTERS, Board, Rest, Running, Unfit
 from console.views import Views, local_time, say
 from prompts.loader import texts
 
@@ -45,6 +45,7 @@ async def _page(
         status,
         active="pushes",
         letters=letters,
+        first=MOST_LETTERS if len(letters) >= MOST_LETTERS else 0,
         days=days,
         many=MANY_DAYS,
         toast=toast,

@@ -242,13 +242,16 @@ async def export(
 
 
 def _exported(ground: Ground, rows: Sequence[Row]) -> Iterator[list[exporting.Cell]]:
-    week = ground.weeks[0].week.isoformat()
+    week, too_few = ground.weeks[0].week.isoformat(), say("region.too_few")
+    lamps: dict[rules.Lamp, tuple[str, str]] = {}
     for row in rows[: exporting.MOST_ROWS]:
         now = row.now
         figures = (now.neighbours, now.checked_in, now.messages, now.answered, now.gaps)
-        shown: list[exporting.Cell] = [say("region.too_few") if one is None else one for one in figures]
+        shown: list[exporting.Cell] = [too_few if one is None else one for one in figures]
         shown.insert(2, percent(now.rate))
-        lamp = say(f"region.lamp_{row.lamp.colour}"), say(f"region.why_{row.lamp.reason}")
+        lamp = lamps.get(row.lamp)
+        if lamp is None:
+            lamp = lamps[row.lamp] = say(f"region.lamp_{row.lamp.colour}"), say(f"region.why_{row.lamp.reason}")
         yield [week, row.id, row.name, *shown, signed(row.change), *lamp]
 
 

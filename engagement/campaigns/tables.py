@@ -47,9 +47,9 @@ class Plan(SQLModel, table=True):
     campaign_id: int | None = ref("campaign.id", nullable=True)
     first_day: date = day(index=True)
     last_day: date = day(index=True)
-    written_by: int | None = ref("person.id", nullable=True, index=False)
+    written_by: int | None = ref("person.id", nullable=True)
     written_at: datetime = utc()
-    approved_by: int | None = ref("person.id", nullable=True, index=False)
+    approved_by: int | None = ref("person.id", nullable=True)
     approved_at: datetime | None = utc(nullable=True)
 
 

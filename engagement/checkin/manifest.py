@@ -135,6 +135,7 @@ FEATURE = Feature(
             purpose="checkin.purpose",
             export=records.export,
             erase=records.erase,
+            count=records.count,
         ),
         PersonalData(
             table="checkin_streak",

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import select
-from sqlmodel import SQLModel, col
+from sqlmodel import SQLModel, col, func
 from sqlmodel import select as pick
 
 from engagement.checkin import catchup, pauses, rules
@@ -129,6 +129,17 @@ def export(session: Session, person_id: int) -> Sequence[dict[str, object]]:
 
 def _streak(session: Session, kept: CheckinStreak, group: GroupView) -> int:
     return pauses.streak_of(session, group, kept.member_id, kept.topic) if catchup.is_behind(group) else kept.streak
+
+
+def count(session: Session, person_id: int, most: int) -> int:
+    """Count a person's check-ins, at most ``most``."""
+    some = (
+        pick(Checkin.id)
+        .join(Member, col(Member.id) == col(Checkin.member_id))
+        .where(col(Member.person_id) == person_id)
+        .limit(most)
+    )
+    return int(session.exec(pick(func.count()).select_from(some.subquery())).one())
 
 
 def export_streaks(session: Session, person_id: int) -> Sequence[dict[str, object]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlmodel import col
+from sqlmodel import col, func
 from sqlmodel import select as pick
 
 from engagement import calendar, rooms
@@ -368,7 +368,8 @@ def _set_role(ctx: Context, member: Member, role: str, *, action: str) -> None:
 
 def member_count(session: Session, group_id: int) -> int:
     """Count living memberships."""
-    return len(session.exec(pick(Member.id).where(Member.group_id == group_id, col(Member.left_at).is_(None))).all())
+    counted = pick(func.count()).select_from(Member)
+    return int(session.exec(counted.where(Member.group_id == group_id, col(Member.left_at).is_(None))).one())
 
 
 def switch(ctx: Context, group_id: int) -> Group:

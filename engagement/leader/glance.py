@@ -75,13 +75,7 @@ def days(session: Session, groups: Sequence[GroupView], now: datetime, kinds: Se
     _earned(session, found, today)
     midnights = {group.id: calendar.instant_of(today[group.id], 0, group.zone) for group in groups}
     for group_id, count in session.execute(
-        select(_M.c.group_id, func.count())
-        .where(
-            or_(*(and_(_M.c.group_id == one, _M.c.joined_at >= since) for one, since in midnights.items())),
-            _M.c.left_at.is_(None),
-            _M.c.role != "leader",
-        )
-        .group_by(_M.c.group_id)
+        select(_M.c.group_id, func.count()).where(_joined(midnights), _M.c.role != "leader").group_by(_M.c.group_id)
     ):
         found[group_id].newcomers = count
     for group_id, count, oldest in session.execute(
@@ -104,6 +98,15 @@ def days(session: Session, groups: Sequence[GroupView], now: datetime, kinds: Se
     _coming(session, found, now, kinds)
     _marks(session, found, {group: day.isoformat() for group, day in today.items()})
     return found
+
+
+def _joined(since: Mapping[int, datetime]) -> ColumnElement[bool]:
+    """Return the condition on who came into which group since when, and is there; groups of one zone in one part."""
+    at_once: dict[datetime, list[int]] = {}
+    for group, moment in since.items():
+        at_once.setdefault(moment, []).append(group)
+    here = _M.c.left_at.is_(None)
+    return or_(*(and_(_M.c.group_id.in_(groups), here, _M.c.joined_at >= moment) for moment, groups in at_once.items()))
 
 
 def _on(table: Table, pairs: Sequence[tuple[int, date]]) -> ColumnElement[bool]:

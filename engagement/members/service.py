@@ -15,6 +15,9 @@ from storage import audit, identities
 from storage.engine import Session
 from storage.groups import Consent, Group, Identity, Member, Person, RoleGrant
 
+MANY = 200
+"""More rows of a kind than these are not counted."""
+
 
 def export_everything(session: Session, features: Sequence[Feature], person_id: int) -> str:
     """Collect a copy of everything that is kept about a person, as JSON text.
@@ -30,15 +33,19 @@ def export_everything(session: Session, features: Sequence[Feature], person_id: 
     return json.dumps(sections, ensure_ascii=False, indent=2, default=str)
 
 
-def kept(session: Session, features: Sequence[Feature], person_id: int) -> list[tuple[str, int]]:
-    """Say what is kept: (purpose's text key, number of rows) for every table that has some."""
+def kept(session: Session, features: Sequence[Feature], person_id: int) -> list[tuple[str, str]]:
+    """Say what is kept: (purpose's text key, number of rows) for every table that has some.
+
+    What grows with the days is counted up to ``MANY`` and is ``200+`` beyond.
+    """
     found: dict[str, int] = {}
     for feature in features:
         for data in feature.personal_data:
-            number = len(data.export(session, person_id))
-            if number:
-                found[data.purpose] = found.get(data.purpose, 0) + number
-    return list(found.items())
+            counted = data.count
+            rows = len(data.export(session, person_id)) if counted is None else counted(session, person_id, MANY + 1)
+            if rows:
+                found[data.purpose] = found.get(data.purpose, 0) + rows
+    return [(purpose, f"{MANY}+" if number > MANY else str(number)) for purpose, number in found.items()]
 
 
 def erase_everything(session: Session, features: Sequence[Feature], person_id: int, now: datetime) -> None:

@@ -41,6 +41,6 @@ class Lookalike(SQLModel, table=True):
 
     __tablename__ = "lookalike"
     group_id: int = ref("chat_group.id", primary_key=True, index=False)
-    person_id: int = ref("person.id", primary_key=True, index=False)
+    person_id: int = ref("person.id", primary_key=True)
     name: str = Field(primary_key=True, max_length=64)
     found_at: datetime = utc()

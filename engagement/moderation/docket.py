@@ -9,11 +9,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import col, or_
+from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement.moderation import lists, rules, service
-from engagement.moderation.tables import ModerationCase
+from engagement.moderation.tables import APPEALED, OPEN, ModerationCase
 from prompts.loader import texts
 from storage.engine import Session
 from storage.groups import Group, Member
@@ -74,7 +74,6 @@ def cases(
         but_of: a person whose own cases are left out: nobody judges himself.
         after: go on behind this case.
     """
-    appealed = col(ModerationCase.appeal_state) == "waiting"
     number = col(ModerationCase.id)
     wanted = (
         pick(ModerationCase, Member, Group)
@@ -84,10 +83,12 @@ def cases(
         .limit(most + 1)
     )
     if tab == "decided":
-        wanted = wanted.where(col(ModerationCase.state).in_(_DECIDED), ~appealed).order_by(number.desc())
+        wanted = wanted.where(
+            col(ModerationCase.state).in_(_DECIDED), ModerationCase.appeal_state != "waiting"
+        ).order_by(number.desc())
         wanted = wanted.where(number < after) if after else wanted
     else:
-        waits = appealed if tab == "appeals" else or_(col(ModerationCase.state) == "waiting", appealed)
+        waits = APPEALED if tab == "appeals" else OPEN
         wanted = wanted.where(waits, number > after).order_by(number)
     if group_ids is not None:
         wanted = wanted.where(col(ModerationCase.group_id).in_(sorted(group_ids)))

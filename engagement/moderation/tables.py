@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, literal_column
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from storage.columns import BigInt, pk, ref, utc
 
 _KEPT = sql("text <> ''")
+_OPEN = sql("state = 'waiting' OR appeal_state = 'waiting'")
 
 
 class ModerationCase(SQLModel, table=True):
@@ -33,6 +34,7 @@ class ModerationCase(SQLModel, table=True):
         ),
         CheckConstraint("appeal_state IN ('', 'waiting', 'granted', 'refused')", name="moderation_case_appeal_state"),
         Index("ix_moderation_case_waiting", "group_id", "state"),
+        Index("ix_moderation_case_open", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_moderation_case_kept", "created_at", sqlite_where=_KEPT, postgresql_where=_KEPT),
     )
     id: int | None = pk()
@@ -51,6 +53,14 @@ class ModerationCase(SQLModel, table=True):
     appeal_state: str = Field(default="", max_length=10)
     appeal: str = Field(default="", max_length=200)
     appealed_at: datetime | None = utc(nullable=True)
+
+
+WAITS: ColumnElement[bool] = literal_column("moderation_case.state = 'waiting'")
+APPEALED: ColumnElement[bool] = literal_column("moderation_case.appeal_state = 'waiting'")
+OPEN: ColumnElement[bool] = literal_column(
+    "(moderation_case.state = 'waiting' OR moderation_case.appeal_state = 'waiting')"
+)
+"""Written out, so that the partial index on open cases is recognised."""
 
 
 class ModerationWord(SQLModel, table=True):

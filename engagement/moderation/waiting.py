@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import col, or_
+from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement.kernel import one_line
-from engagement.moderation.tables import ModerationCase
+from engagement.moderation.tables import APPEALED, WAITS, ModerationCase
 from prompts.loader import texts
 from storage.engine import Session
 from storage.groups import Group, Member
@@ -51,7 +51,6 @@ def waiting(
 
     Source: F125.
     """
-    appealed = col(ModerationCase.appeal_state) == "waiting"
     query = (
         pick(ModerationCase, Member.name, Group.name)
         .join(Member, col(Member.id) == col(ModerationCase.member_id))
@@ -59,17 +58,20 @@ def waiting(
         .where(
             ModerationCase.text != "",
             col(ModerationCase.created_at) >= now - LOOKED_BACK,
-            or_(col(ModerationCase.state) == "waiting", appealed),
             Member.person_id != but_of,
         )
-        .order_by(appealed.desc(), col(ModerationCase.id))
-        .limit(most)
+        .order_by(col(ModerationCase.id))
     )
     if group_ids is not None:
         query = query.where(col(ModerationCase.group_id).in_(sorted(group_ids)))
+    # One after the other: sorted by both, all that waits would be read for the first few.
+    rows = session.exec(query.where(APPEALED).limit(most)).all()
+    if len(rows) < most:
+        rest = query.where(WAITS, ModerationCase.appeal_state != "waiting").limit(most - len(rows))
+        rows = [*rows, *session.exec(rest).all()]
     words = texts()
     found = []
-    for case, name, group in session.exec(query):
+    for case, name, group in rows:
         is_appeal = case.appeal_state == "waiting"
         acts = ("yes", "no") if is_appeal else ("pass", "drop", "remind", "mute")
         buttons = tuple((f"mod_{act}:{case.id}", words.raw(f"moderation.button_{act}")) for act in acts)

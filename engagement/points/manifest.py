@@ -135,6 +135,7 @@ FEATURE = Feature(
             purpose="points.purpose_entries",
             export=service.export,
             erase=lambda session, person_id, now: None,
+            count=service.count,
         ),
         PersonalData(
             table="ledger_reason",

@@ -103,6 +103,7 @@ FEATURE = Feature(
             "topic.purpose_answers",
             export=service.export_answers,
             erase=service.erase_answers,
+            count=service.count_answers,
         ),
     ),
     help="topic.help",

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, delete, update
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement, bindparam, delete, literal_column, update
+from sqlmodel import col, func, select
 
 from engagement import calendar
 from engagement.events import Posted, TopicAnswered
@@ -25,6 +25,8 @@ from storage.groups import Consent, Group, Member
 from storage.statements import Prepared
 
 KIND = "topic"
+FORGOTTEN_AT_ONCE = 3000
+_KEPT: ColumnElement[bool] = literal_column("topic_answer.text <> ''")
 _D = TopicDay.__table__  # type: ignore[attr-defined]
 _A = TopicAnswer.__table__  # type: ignore[attr-defined]
 _PLAN = Prepared(
@@ -275,14 +277,20 @@ def answers_of(session: Session, topic_day_ids: Sequence[int]) -> Mapping[int, S
 
 
 def forget_old(session: Session, now: datetime) -> None:
-    """Empty the texts of answers that are older than they are kept."""
-    session.execute(
-        update(TopicAnswer)
-        .where(
-            col(TopicAnswer.text) != "", col(TopicAnswer.answered_at) < now - timedelta(days=rules.KEEP_ANSWERS_DAYS)
-        )
-        .values(text="")
+    """Empty the texts of answers that are older than they are kept, the oldest first.
+
+    A bounded number at once, so that the writer is not held: this is called for every hundred groups of a day.
+    """
+    old = (
+        select(TopicAnswer.id)
+        # Written out, so that the partial index is recognised.
+        .where(_KEPT, col(TopicAnswer.answered_at) < now - timedelta(days=rules.KEEP_ANSWERS_DAYS))
+        .order_by(col(TopicAnswer.answered_at))
+        .limit(FORGOTTEN_AT_ONCE)
+        .correlate(None)
     )
+    emptied = update(TopicAnswer).where(col(TopicAnswer.id).in_(old)).values(text="")
+    session.execute(emptied.execution_options(synchronize_session=False))
 
 
 # ---------------------------------------------------------------- personal data
@@ -308,6 +316,17 @@ def export_answers(session: Session, person_id: int) -> Sequence[Mapping[str, ob
         }
         for mine, day, name in rows
     ]
+
+
+def count_answers(session: Session, person_id: int, most: int) -> int:
+    """Count a person's answers, at most ``most``."""
+    some = (
+        select(TopicAnswer.id)
+        .join(Member, col(Member.id) == col(TopicAnswer.member_id))
+        .where(Member.person_id == person_id)
+        .limit(most)
+    )
+    return int(session.exec(select(func.count()).select_from(some.subquery())).one())
 
 
 def erase_answers(session: Session, person_id: int, now: datetime) -> None:  # noqa: ARG001

@@ -26,8 +26,12 @@ PLANTED = """
 <p id="words">提货点：东门</p><button data-copy="words">复制</button>
 <div data-keys><ul><li data-item id="a"><a data-key="enter" href="#opened-a">甲</a></li>
 <li data-item id="b"><a data-key="enter" href="#opened-b">乙</a><button data-key="e" data-open="keys">改</button></li></ul></div>
+<form id="whom" method="post" action="/planted/whom"><label>给谁<select name="scope"><option value="all">全部</option>GROUPS</select></label>
+<label>一句话<input name="must" required></label><button>存起来</button></form>
 <input id="typed" aria-label="x"><dialog class="modal" id="keys"><div class="modal-box">键</div></dialog>
 """
+
+PLANTED = PLANTED.replace("GROUPS", "".join(f'<option value="group:{one}">群{one}</option>' for one in range(60)))
 
 
 def planted(page: Page, address: str) -> list[str]:
@@ -50,12 +54,17 @@ def planted(page: Page, address: str) -> list[str]:
             route.fulfill(body='<div class="alert" data-toast><p>办好了</p><form><button>撤销</button></form></div>')
         elif path == "/planted/no":
             route.fulfill(status=409, content_type="text/html", body="<!doctype html><h1>这一页你打不开</h1>")
+        elif path.startswith("/console/scopes"):
+            route.fulfill(json={"groups": [[4711, "幸福里群"]] if "%E5%B9%B8" in path else []})
+        elif path.startswith("/planted/whom"):
+            asked.append(route.request.post_data or "")
+            route.fulfill(body="done")
         elif path == "/planted/files":
             route.fulfill(body="<p>收到了</p>")
         else:
             route.fulfill(body="done")
 
-    page.route(re.compile(r"/planted"), answer)
+    page.route(re.compile(r"/planted|/console/scopes"), answer)
     page.goto(f"{address}/planted")
     return asked
 
@@ -93,6 +102,44 @@ def test_notes_come_and_can_be_closed_and_a_refusal_stays_words(open_page: OpenP
     page.get_by_role("button", name="不让办").click()
     expect(note).to_have_text(re.compile("^这一页你打不开"))
     expect(page.get_by_role("heading", level=1)).to_have_count(0)
+
+
+def test_a_group_that_the_list_cannot_hold_is_found_by_its_name(open_page: OpenPage, address: str) -> None:
+    from playwright.sync_api import expect
+
+    page = open_page("phone")
+    asked = planted(page, address)
+    field = page.get_by_role("searchbox", name="打几个字找群")
+    chosen = page.locator("#whom select")
+    field.fill("没有")
+    expect(page.locator("#whom")).to_contain_text("没有这样的群")
+    expect(chosen).to_have_value("all")
+    field.fill("幸福")
+    expect(chosen).to_have_value("group:4711")
+    expect(chosen.locator("option")).to_have_count(2)
+    field.press("Enter")
+    assert page.url.endswith("/planted"), "Enter looks for a group and sends no form"
+    field.fill("")
+    expect(chosen.locator("option")).to_have_count(61)
+    field.fill("幸福")
+    expect(chosen).to_have_value("group:4711")
+    page.get_by_label("一句话").fill("x")
+    page.get_by_role("button", name="存起来").click()
+    page.wait_for_url("**/planted/whom")
+    assert asked[-1] == "scope=group%3A4711&must=x"
+
+
+def test_a_field_that_is_missing_says_so_in_the_words_of_the_page(open_page: OpenPage, address: str) -> None:
+    page = open_page("phone")
+    asked = planted(page, address)
+    page.get_by_role("button", name="存起来").click()
+    field = page.get_by_label("一句话")
+    assert field.evaluate("(one) => one.validationMessage") == "这里还没有填。"
+    assert not any("whom" in one for one in asked)
+    field.fill("x")
+    assert field.evaluate("(one) => one.validationMessage") == ""
+    page.get_by_role("button", name="存起来").click()
+    page.wait_for_url("**/planted/whom")
 
 
 def test_keys(open_page: OpenPage, address: str) -> None:

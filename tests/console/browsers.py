@@ -41,6 +41,7 @@ class _Direct(httpx2.BaseTransport):
         self._asgi = httpx2.ASGITransport(app, raise_app_exceptions=raises, client=("testclient", 50000))
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.read()  # also what comes in pieces is whole then
         with asyncio.Runner() as runner:
             return runner.run(self._answered(request))
 

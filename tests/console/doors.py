@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pyotp
@@ -23,6 +24,7 @@ from storage.audit import AuditRow
 from storage.engine import Database, Session
 from storage.entry import Login
 from storage.groups import Group, Identity, Member, Person, Region
+from tests.console.browsers import Browser
 
 NOW = datetime(2026, 11, 19, 3, 20, tzinfo=UTC)
 SECRET = "a secret of the tests, long enough"
@@ -64,6 +66,12 @@ def people(session: Session) -> None:
         session.add(Identity(person_id=person, channel="sim", external_id=str(person), dm_open=True))
 
 
+@cache
+def _stored() -> str:
+    """PASSWORD as an account keeps it; at full cost, once."""
+    return passwords.hashed(PASSWORD)
+
+
 class House:
     """The application with a clock that is set, and what was said in private."""
 
@@ -82,7 +90,7 @@ class House:
         )
 
     def browser(self) -> TestClient:
-        return TestClient(self.app, SITE, follow_redirects=False)
+        return Browser(self.app, SITE, follow_redirects=False)
 
     def account(self, name: str, role: str = "staff", region: str = "") -> int:
         """An account with a password; returns its person."""
@@ -90,7 +98,7 @@ class House:
         def write(session: Session) -> int:
             accounts.add(session, name, NOW, by=None, role=role, region=region)
             login = accounts.found(session, name)
-            login.password = passwords.hashed(PASSWORD)
+            login.password = _stored()
             session.add(login)
             return login.person_id
 

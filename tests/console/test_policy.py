@@ -21,6 +21,7 @@ from storage import migrate
 from storage.audit import AuditRow
 from storage.engine import Database, Session, open_database
 from storage.groups import Group, Identity, Member, Person, Region, RoleGrant
+from tests.console.browsers import Browser
 from tests.console.doors import come_as
 
 NOW = datetime(2026, 11, 19, 3, 20, tzinfo=UTC)
@@ -67,7 +68,7 @@ def application(database: Database) -> FastAPI:
 
 @pytest.fixture
 def client(database: Database) -> Iterator[TestClient]:
-    with TestClient(application(database), follow_redirects=False) as client:
+    with Browser(application(database), follow_redirects=False) as client:
         yield client
 
 

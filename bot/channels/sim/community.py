@@ -68,11 +68,13 @@ class Words:
     """What the neighbours said in the sample weeks.
 
     Attributes:
+        echoes: what they say to an activity.
         unknown: a question that waits for the player to answer it as the leader.
     """
 
     checkin: tuple[str, ...]
     chatter: tuple[str, ...]
+    echoes: tuple[str, ...]
     questions: tuple[str, ...]
     unknown: str
 
@@ -109,6 +111,7 @@ def parse(table: dict[str, Any]) -> Community:
     words = Words(
         tuple(said["checkin"]),
         tuple(said["chatter"]),
+        tuple(said["echoes"]),
         tuple(said["questions"]),
         said["unknown"],
     )

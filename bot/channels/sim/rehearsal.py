@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 
 from bot.channels.sim import community
 from bot.channels.sim.community import ZONE, Room
-from bot.channels.sim.history import Line
+from bot.channels.sim.history import Line, moment_of
 from bot.channels.sim.lines import words_of
 from bot.channels.sim.simulator import Simulator
 from bot.channels.sim.story import TOPIC, Teller, story, weeks_before
@@ -30,6 +30,9 @@ _START = 7 * 60 + 26
 """Local minute at which the player finds the clock: a few minutes before the day's topic."""
 _TALKS = 0.8
 """Of those who check in, how many answer the topic."""
+_ACTIVITY = "campaigns.beat"
+_TALKATIVE, _JOIN = 2, 0.7
+"""Answers to a topic from which on a group takes part in activities, and how many of those who come at all do."""
 _EXAMS = {17: 0.25, 12: 0.5, 7: 0.7, 3: 1.0, 1: 1.0}
 """Days before the player came on which staff asked the golden cases, and the share of them that was fixed by then."""
 _SATURDAY = 5
@@ -91,6 +94,9 @@ class Rehearsal:
                     await sim.backstage.examine(_EXAMS[back])
                 await sim.tell_clock()
             await self._ask_last()
+            for deed in story().of(today, today):
+                await sim.run_to(calendar.instant_of(today, deed.minute, ZONE))
+                await self.teller.do(deed)
             await sim.run_to(end)
         finally:
             sim.preparing, sim.moving = False, None
@@ -192,6 +198,18 @@ class Rehearsal:
     def _evening(self, room: Room, day: date) -> Iterator[_Plan]:
         for words in self._chance.sample(self._sample.words.chatter, 1 + self._chance.randrange(3)):
             yield _Plan(room, self._chance.choice(self._present(room, day)), words, self._sim.clock.now())
+        yield from self._echoes(room, day)
+
+    def _echoes(self, room: Room, day: date) -> Iterator[_Plan]:
+        """Some take part in what an activity said today; where hardly anybody talks, nobody does."""
+        recent = [one for one in self._sim.history.last(room.id, 40) if one["key"] == _ACTIVITY]
+        said = next((one for one in recent if calendar.local_day(moment_of(one), ZONE) == day), None)
+        if said is None or room.talks < _TALKATIVE:
+            return
+        for person in self._present(room, day):
+            if self._chance.random() < _JOIN:
+                words = self._chance.choice(self._sample.words.echoes)
+                yield _Plan(room, person, words, self._sim.clock.now(), quoting=str(said["id"]))
 
     async def _ask_last(self) -> None:
         """Leave one question for the player to answer as the leader."""

@@ -33,7 +33,7 @@ class Deed:
         minute: of the day, local time.
         room: where it is said; empty: in private.
         says: the words; empty: only buttons are pressed.
-        press: labels, or beginnings of them, pressed one after the other under what the bot said there.
+        press: what buttons' labels begin with, or, after ``#``, what they send; pressed one after the other.
         quotes: the day's topic is quoted; ``media``: goes with the words.
         joins: comes into the room; with the one of this id who invited, if any.
     """
@@ -127,15 +127,18 @@ class Teller:
         sim = self._sim
         if deed.joins:
             await self._join(deed)
-        conversation = deed.room or deed.who
+        conversation, since = deed.room or deed.who, sim.history.number
         if deed.says or deed.media:
             topic = self._topic(deed.room) if deed.quotes else ""
+            if deed.quotes and not topic:
+                self.missed.append(f"{deed.who}: {TOPIC}")
+                return
             line = sim.speak(
                 conversation, deed.who, deed.says, sim.clock.now(), reply_to=topic, addressed=True, media=deed.media
             )
             await sim.hand_over([sim.incoming(line)])
         for label in deed.press:
-            await self._press(conversation, deed.who, label)
+            await self._press(conversation, deed.who, label, since)
 
     async def _join(self, deed: Deed) -> None:
         sim = self._sim
@@ -148,11 +151,12 @@ class Teller:
         )
         await sim.hand_over([coming])
 
-    async def _press(self, conversation: str, who: str, label: str) -> None:
-        sim = self._sim
+    async def _press(self, conversation: str, who: str, label: str, since: int) -> None:
+        """Press a button under what the bot said after a line's number."""
+        sim, key = self._sim, label[1:] if label.startswith("#") else ""
         for line in reversed(sim.history.last(conversation, _LOOK_BACK)):
-            for button in (one for row in line["buttons"] for one in row):
-                if str(button["label"]).startswith(label):
+            for button in (one for row in line["buttons"] for one in row if line["number"] > since):
+                if str(button["label"]).startswith(label) or (key and str(button["key"]).startswith(key)):
                     pressed = sim.event(
                         Event.BUTTON, conversation, who, button=button["key"], message_id=line["id"], addressed=True
                     )
