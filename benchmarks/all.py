@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-NAMES = ("start", "checkin", "webhook", "month", "cards", "knowledge", "planner", "pushes")
+NAMES = ("start", "checkin", "webhook", "callbacks", "month", "cards", "knowledge", "planner", "pushes")
 
 
 def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:

@@ -105,12 +105,19 @@ def verify(data: Data = Path("data"), as_json: AsJson = False) -> None:
 
 
 @app.command(help=texts().raw("cli.doctor"))
-def doctor(data: Data = Path("data"), as_json: AsJson = False) -> None:
+def doctor(
+    data: Data = Path("data"),
+    as_json: AsJson = False,
+    online: Annotated[bool, typer.Option("--online", help=texts().raw("cli.doctor_online"))] = False,
+) -> None:
     """Say what is misconfigured and how to mend it."""
     from bot import diagnosis
     from bot.settings import Settings
 
-    findings = diagnosis.examine(data, Settings())
+    settings = Settings()
+    findings = diagnosis.examine(data, settings)
+    if online:
+        findings += diagnosis.ask_platforms(settings)
     if as_json:
         _out(json.dumps({"ok": not findings, "findings": findings}, ensure_ascii=False))
     else:

@@ -28,8 +28,10 @@ def problems(settings: Settings, channels: list[str], role: str = "all") -> list
         found.append("doctor.unknown_role")
     elif role != "all" and not settings.database.url.get_secret_value():
         found.append("doctor.role_needs_postgresql")
-    if any(channel in ("wechat", "wecom") for channel in channels):
+    if "wecom" in channels:
         found.append("doctor.not_yet")
+    if "wechat" in channels:
+        found.extend(settings.wechat.problems())
     if "telegram" in channels:
         found.extend(settings.telegram.problems())
     if not production:
@@ -49,14 +51,29 @@ def problems(settings: Settings, channels: list[str], role: str = "all") -> list
 def examine(directory: Path, settings: Settings) -> list[str]:
     """Return sentences about what is wrong with the settings and the data directory; empty = nothing."""
     channels = ["web", *(["telegram"] if settings.telegram.token.get_secret_value() else [])]
+    if settings.wechat.app_id:
+        channels.append("wechat")
     found = [texts().raw(key) for key in problems(settings, channels)]
     place = directory if directory.exists() else directory.absolute().parent
     if not os.access(place, os.W_OK):
         found.append(texts().fill("doctor.not_writable", {"path": place}))
     if settings.mode is Mode.PRODUCTION and not settings.web.public_url.startswith("https://"):
         found.append(texts().raw("doctor.no_public_url"))
+    if "wechat" in channels:
+        found.extend(texts().raw(key) for key in settings.wechat.weaknesses())
     if settings.llm.base_url and not settings.llm.model:
         found.append(texts().raw("doctor.no_model_name"))
     if settings.speech.base_url and not settings.speech.model:
         found.append(texts().raw("doctor.no_speech_model"))
     return found
+
+
+def ask_platforms(settings: Settings) -> list[str]:
+    """Ask the platforms of the accounts that are set whether they work; returns sentences, empty = nothing is wrong."""
+    import asyncio
+
+    from bot.channels.wechat.examine import examine as wechat
+
+    if not settings.wechat.app_id or settings.wechat.problems():
+        return []
+    return [texts().fill(key, values) for key, values in asyncio.run(wechat(settings.wechat))]

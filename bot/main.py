@@ -42,7 +42,7 @@ from scheduler import clock as clock_work
 from scheduler import posters
 from scheduler.delivery import Conduct
 from scheduler.gate import RateGate, Rates, open_gate
-from storage import actions, inbox, migrate, outbox
+from storage import actions, inbox, migrate, offers, outbox
 from storage.engine import Database, Session, open_database
 
 if TYPE_CHECKING:
@@ -227,6 +227,7 @@ class Program:
                 subjects_before=now - timedelta(days=outbox.SUBJECT_DAYS),
             )
             actions.prune(session, now - timedelta(days=actions.KEEP_DAYS))
+            offers.prune(session, now - timedelta(days=offers.KEEP_DAYS))
 
         await self.database.write(forget)
         await self.pictures.prune(now)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.channels.sim.backstage import Backstage
     from bot.channels.terminal import Terminal
     from bot.channels.web import WebSimulator
+    from bot.channels.wechat import WeChatChannel
     from console.works import Works
     from engagement.kernel import Reply
     from storage.engine import Session
@@ -35,9 +36,10 @@ class Pages:
         simulator: None unless the channel ``sim`` is on.
     """
 
-    def __init__(self, program: Program, *, sim: bool, web: bool) -> None:
+    def __init__(self, program: Program, *, sim: bool, web: bool, wechat: WeChatChannel | None = None) -> None:
         """Wire; nothing runs before :meth:`start`."""
         self.program = program
+        self._wechat = wechat
         self.web = web
         self.simulator: WebSimulator | None = self._simulator() if sim else None
         self._works: Works | None = None
@@ -79,7 +81,7 @@ class Pages:
             database=program.database,
             clock=program.clock,
             answering=program.answering,
-            secret=self._secret(),
+            secret=(secret := self._secret()),
             demo=settings.mode is Mode.LOCAL,
             simulator=self.simulator is not None,
             console=self.web,
@@ -90,6 +92,7 @@ class Pages:
             pushing=ProgramPushing(program),
             public_url=settings.web.public_url.rstrip("/"),
             door=lambda: next(iter(program.dispatcher.doors.values()), ""),
+            outside=None if self._wechat is None else self._wechat.door(secret),
             tell=telling(program),
             wall=SystemClock(),
         )

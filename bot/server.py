@@ -70,6 +70,7 @@ class Server:
         self._warming: asyncio.Task[None] | None = None
         self.routes: list[BaseRoute] = []
         self._telegram: Any = None
+        self._wechat: Any = None
         self._pages: Any = None
         self._terminal: Any = None
 
@@ -135,6 +136,8 @@ class Server:
             program.gateway.drafts[channel.name] = channel.sender
             if program.gateway.ear is not None:
                 program.gateway.ear.sources[channel.name] = channel.fetch
+        if "wechat" in self.channels:
+            routes.extend(self._wechat_routes())
         if not self.receives:
             return routes
         if "terminal" in self.channels:
@@ -144,9 +147,30 @@ class Server:
         if "sim" in self.channels or "web" in self.channels:
             from bot.pages import Pages
 
-            self._pages = Pages(program, sim="sim" in self.channels, web="web" in self.channels)
+            self._pages = Pages(program, sim="sim" in self.channels, web="web" in self.channels, wechat=self._wechat)
             routes.extend(self._pages.routes())
         return routes
+
+    def _wechat_routes(self) -> list[BaseRoute]:
+        from bot.channels.wechat import WeChatChannel
+        from bot.rendering.capabilities import WECHAT
+        from bot.rendering.render import render
+
+        program = self.program
+        channel = WeChatChannel(
+            program.settings.wechat,
+            program.pump.receive,
+            lambda message: render(message, WECHAT),
+            program.clock,
+            program.pictures.folder,
+            program.database,
+        )
+        self._wechat = channel
+        program.senders[channel.name] = channel.sender
+        program.dispatcher.sources[channel.name] = channel.fetch
+        if program.gateway.ear is not None:
+            program.gateway.ear.sources[channel.name] = channel.fetch
+        return channel.routes() if self.receives else []
 
     async def start(self) -> None:
         """Begin: what an earlier process left, the channels, the beat."""
@@ -161,6 +185,10 @@ class Server:
             if me.username:
                 program.dispatcher.doors[(self._telegram.name, me.account)] = f"https://t.me/{me.username}?start="
             self._stops.append(self._telegram.stop)
+        if self._wechat is not None:
+            from bot.channels.wechat.menu import usual
+
+            await self._wechat.start(usual(program.dispatcher.pages) if self.receives else ())
         if self.role != "web":
             await self._start_beat()
         if self._pages is not None:
@@ -271,6 +299,8 @@ class Server:
             await asyncio.wait_for(self.program.pump.drain(), DRAIN_SECONDS)
         if self._telegram is not None:
             await self._telegram.close()
+        if self._wechat is not None:
+            await self._wechat.close()
         if isinstance(self.program.clock, MovedClock):
             self.program.clock.keep()
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationErr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.channels.telegram_settings import TelegramSettings
+from bot.channels.wechat.settings import WeChatSettings
 from knowledge.settings import DocumentSettings, KnowledgeSettings, SpeechSettings
 from storage.engine import DatabaseSettings
 
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     telegram: TelegramSettings = Field(default_factory=TelegramSettings)
+    wechat: WeChatSettings = Field(default_factory=WeChatSettings)
     llm: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
     knowledge: DocumentSettings = Field(default_factory=DocumentSettings)
     speech: SpeechSettings = Field(default_factory=SpeechSettings)

@@ -22,6 +22,7 @@ from console.pages import (
     activities,
     audit,
     bench,
+    door,
     enter,
     facts,
     gaps,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from console.desk import Desk
+    from console.outside import Outside
     from console.pushing import Pushing
     from engagement.clocks import Clock
     from engagement.kernel import Reply
@@ -90,6 +92,7 @@ class Console:
         public_url: address that people open; with it a request for another host is refused. Empty = unknown.
         wall: what a phone's clock shows, for codes of the second step; None: the same as ``clock``, which may be moved.
         door: where a private chat with the bot opens, as far as a channel has such an address; empty = none.
+        outside: the platform that says who has opened a page inside its own browser; None: none does.
         tell: says something to a person in private, about a group or none; None: nobody is told.
         desk: runs what people do on a page; None: pages only show.
         works: where long work of the pages is kept; None: nothing of it can be begun.
@@ -112,6 +115,7 @@ class Console:
     public_url: str = ""
     wall: Clock | None = None
     door: Callable[[], str] = str
+    outside: Outside | None = None
     tell: Callable[[int, int | None, Reply], Awaitable[None]] | None = None
 
 
@@ -128,7 +132,7 @@ def create_app(console: Console) -> FastAPI:
         # Elsewhere there is no such address at all.
         app.include_router(home.sample_doors)
     if console.console:
-        for room in (accounts, act, audit, enter, me, mine, scopes, knowledge, planning):
+        for room in (accounts, act, audit, door, enter, me, mine, scopes, knowledge, planning):
             app.include_router(room.router)
         for room in (h5, h5_points, h5_month, h5_ask, h5_family, h5_mine, h5_open):
             app.include_router(room.router)
@@ -150,6 +154,7 @@ async def _frame(request: Request, go_on: Callable[[Request], Awaitable[Response
         return PlainTextResponse("unknown host\n", 400, headers=HEADERS)
     known = sessions.visit_in(request)
     visit = known or new_visit()
+    request.state.browser = visit
     request.state.visit = sessions.form_material(request, visit)
     response = await go_on(request)
     for name, value in HEADERS.items():

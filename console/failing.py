@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from console.auth import Area
+from console.outside import way_out
 from console.policy import NotAllowed, NotThere, NotWritten, SecondStepNeeded, SignInNeeded
 from console.views import Views
 
@@ -54,6 +55,8 @@ async def _sign_in(request: Request, error: Exception) -> Response:
     assert isinstance(error, SignInNeeded)
     if request.headers.get("hx-request"):
         return Response(status_code=401)
+    if error.area is Area.H5 and (out := way_out(request, request.url.path)):
+        return RedirectResponse(out, 303)
     way = "h5" if error.area is Area.H5 else "console"
     back = request.url.path if request.method == "GET" else f"/{way}"
     return RedirectResponse(f"/login?to={way}&back={quote(back, safe='/')}", 303)

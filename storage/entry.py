@@ -13,12 +13,13 @@ import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import CheckConstraint, delete, update
+from sqlalchemy import CheckConstraint, bindparam, delete, update
 from sqlmodel import Field, SQLModel, col
 from sqlmodel import select as pick
 
-from storage.columns import BigInt, document, ref, utc
+from storage.columns import BigInt, document, micros, ref, utc
 from storage.engine import Session
+from storage.statements import Prepared
 
 LINK_MINUTES = 10
 """A link in a private chat opens for so long."""
@@ -105,6 +106,19 @@ class EntryLink(SQLModel, table=True):
     used_at: datetime | None = utc(nullable=True)
 
 
+class SpentState(SQLModel, table=True):
+    """A way to a platform that vouches for its people, and back: taken once.
+
+    Attributes:
+        id: SHA-256 (hex) of the state that the browser came back with.
+        until: it would not hold any longer anyhow.
+    """
+
+    __tablename__ = "spent_state"
+    id: str = Field(primary_key=True, max_length=64)
+    until: datetime = utc(index=True)
+
+
 class SignInFailure(SQLModel, table=True):
     """How often it failed lately for one account or one source.
 
@@ -118,6 +132,18 @@ class SignInFailure(SQLModel, table=True):
     count: int = 0
     last_at: datetime = utc(index=True)
     until: datetime = utc()
+
+
+_P = SpentState.__table__  # type: ignore[attr-defined]
+_SPEND = Prepared(
+    "spent_state.spend",
+    lambda insert: (
+        insert(_P)
+        .values(id=bindparam("row"), until=bindparam("until"))
+        .on_conflict_do_nothing(index_elements=["id"])
+        .returning(_P.c.id)
+    ),
+)
 
 
 def digest(token: str) -> str:
@@ -239,6 +265,11 @@ def drop_links(session: Session, person_id: int) -> None:
     session.execute(delete(EntryLink).where(col(EntryLink.person_id) == person_id))
 
 
+def spend_state(session: Session, state: str, until: datetime) -> bool:
+    """Use a state up; False if it was used before, here or by another process."""
+    return session.row(_SPEND, row=digest(state), until=micros(until)) is not None
+
+
 # ---------------------------------------------------------------- failures
 def blocked_until(session: Session, keys: Sequence[str], now: datetime) -> datetime | None:
     """Return until when tries under any of these keys are refused; None when they are heard."""
@@ -257,6 +288,7 @@ def prune(session: Session, now: datetime) -> None:
     """Forget what is over: sessions, links, old failures."""
     session.execute(delete(WebSession).where(col(WebSession.until) <= now))
     session.execute(delete(EntryLink).where(col(EntryLink.until) <= now - KEEP_USED))
+    session.execute(delete(SpentState).where(col(SpentState.until) <= now))
     session.execute(delete(SignInFailure).where(col(SignInFailure.last_at) <= now - FORGET_FAILURES))
 
 

@@ -71,6 +71,17 @@ TELEGRAM = Capabilities(
 )
 """Source: Telegram Bot API (sendMessage 4096, caption 1024 after entities are parsed; callback_data 1-64 bytes)."""
 
+WECHAT = Capabilities(
+    name="wechat",
+    text_limit=2048,
+    unit=Unit.BYTES,
+    parts=2,
+    picture=True,
+)
+"""The Official Account: choices are numbered, words stand beside a picture; two parts, for five messages are all there are.
+
+Source: WeChat Official Account documents (text 2048 bytes; customer-service messages)."""
+
 WEB = Capabilities(
     name="web",
     text_limit=20_000,

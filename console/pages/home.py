@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from console import demo, sessions, signing_in
 from console.auth import LARGE_COOKIE, Area, Role
+from console.outside import way_out
 from console.policy import Allow, field, visitor_of
 from console.signing_in import Tried
 from console.views import Views, say, set_cookie
@@ -51,7 +52,15 @@ async def _login(request: Request, area: str, back: str, status: int = 200, **sa
         residents = await console.database.read(demo.residents)
     today = calendar.local_day(console.clock.now(), ZONE)
     back = local_path(back, f"/{area}")
-    values = {"name": "", "error": "", **said, "area": area, "back": back, "residents": residents}
+    values = {
+        "name": "",
+        "error": "",
+        **said,
+        "inside": bool(way_out(request, back)),
+        "area": area,
+        "back": back,
+        "residents": residents,
+    }
     template = "login_h5.html" if area == "h5" else "login.html"
     return views.page(request, template, status, month=theme.month_of(today), today=today, **values)
 

@@ -20,6 +20,7 @@ from storage import (  # noqa: F401  (tables register on import)
     learning,
     ledger,
     lots,
+    offers,
     outbox,
     preferences,
     weeks,

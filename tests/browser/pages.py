@@ -62,6 +62,7 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
     "/login": (Sample("/login", large=True), Sample("/login?to=h5&back=/h5")),
     "/login/code": (Sample("/login/code", kind="away", status=303),),
     "/enter/{token}": (Sample("/enter/nothing-like-this", status=410),),
+    "/door/wechat": (Sample("/door/wechat", status=410),),
     "/offline": (Sample("/offline"),),
     "/manifest.webmanifest": (Sample("/manifest.webmanifest", kind="file"),),
     "/sw.js": (Sample("/sw.js", kind="file"),),

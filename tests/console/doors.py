@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from console import passwords, second, sessions
 from console.app import Console, create_app
 from console.auth import Area, Role, Signer, Visitor, cookie_name
+from console.outside import Outside
 from engagement.clocks import SetClock
 from engagement.entry import accounts
 from engagement.kernel import Reply
@@ -74,7 +75,7 @@ def _stored() -> str:
 class House:
     """The application with a clock that is set, and what was said in private."""
 
-    def __init__(self, database: Database, *, demo: bool = False) -> None:
+    def __init__(self, database: Database, *, demo: bool = False, outside: Outside | None = None) -> None:
         self.database = database
         self.clock = SetClock(NOW)
         self.told: list[tuple[int, int | None, Reply]] = []
@@ -83,7 +84,9 @@ class House:
             self.told.append((person, group, reply))
 
         self.app: FastAPI = create_app(
-            Console(database, self.clock, None, SECRET, demo=demo, https=True, public_url=SITE, tell=tell)
+            Console(
+                database, self.clock, None, SECRET, demo=demo, https=True, public_url=SITE, outside=outside, tell=tell
+            )
         )
 
     def browser(self) -> TestClient:

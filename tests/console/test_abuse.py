@@ -53,6 +53,7 @@ FIELDS = (
 QUERIES = (
     "q", "group", "state", "kind", "tab", "month", "day", "slot", "topic", "scope", "person", "action", "after", "before",
     "since", "until", "least", "most", "size", "sort", "lamp", "region", "page", "entry", "version", "question", "back", "to",
+    "code", "state",
 )  # fmt: skip
 WORDS = {"value", "placeholder", "title", "alt", "aria-label", "data-label", "data-confirm"}
 """Attributes that are read and never followed."""

@@ -12,7 +12,7 @@ from console import limits
 from console.auth import Signer
 from storage import entry
 from storage.engine import Database, Session
-from storage.entry import EntryLink, Login, SignInFailure, WebSession
+from storage.entry import EntryLink, Login, SignInFailure, SpentState, WebSession
 from storage.groups import Person
 from tests.storage.worlds import NOW
 
@@ -54,6 +54,16 @@ def test_a_link_ends_by_itself_and_with_the_next_one(database: Database, person:
 
     assert database.read_now(opens) == [False, True, True, False, False, False]
     assert database.write_now(lambda s: entry.use_link(s, new, late)) is None
+
+
+async def test_a_state_is_spent_once_and_forgotten_when_it_ends(database: Database) -> None:
+    ends = NOW + timedelta(minutes=10)
+    spent = await asyncio.gather(*(database.write(lambda s: entry.spend_state(s, "a state", ends)) for _ in range(6)))
+    assert sum(spent) == 1
+    assert database.write_now(lambda s: entry.spend_state(s, "another", ends))
+    for now, left in ((ends - timedelta(seconds=1), 2), (ends, 0)):
+        database.write_now(lambda s, now=now: entry.prune(s, now))  # type: ignore[misc]
+        assert len(database.read_now(lambda s: s.exec(select(SpentState)).all())) == left
 
 
 async def test_a_step_is_spent_once_and_never_an_earlier_one(database: Database, person: int) -> None:

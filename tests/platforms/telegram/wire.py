@@ -60,14 +60,14 @@ class Response:
     body: bytes = b"{}"
     drop: bool = False
     kind: str = "application/json"
+    location: str = ""
 
     def encode(self) -> bytes:
         """Write it out."""
         phrase = _PHRASES.get(self.status, "Status")
-        head = (
-            f"HTTP/1.1 {self.status} {phrase}\r\ncontent-type: {self.kind}\r\ncontent-length: {len(self.body)}\r\n\r\n"
-        )
-        return head.encode() + self.body
+        to = f"location: {self.location}\r\n" if self.location else ""
+        head = f"HTTP/1.1 {self.status} {phrase}\r\ncontent-type: {self.kind}\r\ncontent-length: {len(self.body)}\r\n"
+        return f"{head}{to}\r\n".encode() + self.body
 
 
 Handler = Callable[[Request], Response | Awaitable[Response]]

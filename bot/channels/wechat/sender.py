@@ -1,0 +1,170 @@
+"""Sending in the Official Account: in the callback's response when it waits, else as customer-service messages.
+
+Source: WeChat Official Account documents (passive replies, customer-service messages, temporary media).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from bot.channels.wechat.api import Api, ApiError
+from bot.channels.wechat.callback import Shared
+from bot.channels.wechat.choices import withdraw
+from engagement.clocks import Clock
+from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
+from prompts.loader import texts
+
+log = structlog.get_logger("bot.channels.wechat")
+SEND = "/cgi-bin/message/custom/send"
+UPLOAD = "/cgi-bin/media/upload"
+MEDIA_LASTS = timedelta(days=2, hours=12)
+"""Temporary media live three days."""
+MOST_MEDIA = 500
+LARGEST_PICTURE = 10 * 1024 * 1024
+_BAD_MEDIA = 40007
+
+
+class Worded(Protocol):
+    """A rendered message (bot.rendering.Rendered), as far as sending needs it."""
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """Texts within the limit."""
+        ...
+
+    @property
+    def numbered(self) -> Sequence[str]:
+        """Keys of the numbered choices; the first is number 1."""
+        ...
+
+
+class WeChatSender:
+    """Sends one message at a time per call; any number of calls may be under way."""
+
+    def __init__(
+        self, api: Api, render: Callable[[Outgoing], Worded], shared: Shared, clock: Clock, pictures: Path | None = None
+    ) -> None:
+        """Take the API, what puts messages into words, what the callback knows, and the folder of the cards."""
+        self._api = api
+        self._render = render
+        self._shared = shared
+        self._clock = clock
+        self._pictures = pictures
+        self._media: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
+        self._uploading: dict[str, asyncio.Lock] = {}
+
+    async def send(self, message: Outgoing) -> Receipt:
+        """Send one message; implements :class:`engagement.kernel.Sender`.
+
+        Returns:
+            SENT when its words went out; a picture that the platform does not take lets them go alone.
+        """
+        at = (message.conversation, message.reply_to)
+        if message.place is not Place.DM:
+            return Receipt(Outcome.REJECTED, reason="no_groups")
+        if message.kind is Kind.REACTION:
+            # There are none here, and a message for it would cost one of five.
+            self._shared.windows.give_up(at)
+            return Receipt(Outcome.REJECTED, reason="no_reactions")
+        words = self._render(message)
+        parts = [part for part in words.parts if part]
+        if message.document is not None:
+            parts.append(texts().raw("wechat.no_file"))
+        if not parts:
+            return Receipt(Outcome.REJECTED, reason="empty")
+        # Before it is shown: the person may be quicker than our notes.
+        await self._shared.choices.offer(message.conversation, words.numbered, self._clock.now())
+        receipt = await self._say_all(at, parts, message.feature)
+        if receipt.outcome is not Outcome.SENT:
+            await withdraw(self._shared.choices, message.conversation, words.numbered, self._clock.now())
+            return receipt
+        picture = self._picture(message)
+        # Behind the words, which matter more: whatever becomes of it, nothing is said twice.
+        if picture is not None and self._left(message.conversation) != 0:
+            await self._show(message.conversation, picture)
+        return receipt
+
+    async def _say_all(self, at: tuple[str, str], parts: Sequence[str], feature: str) -> Receipt:
+        if len(parts) > 1:
+            # The response and a message of its own have no order.
+            self._shared.windows.give_up(at)
+        elif await self._shared.windows.put(at, parts[0]):
+            return _sent()
+        return await self._by_service(at[0], parts, feature)
+
+    async def _by_service(self, who: str, parts: Sequence[str], feature: str) -> Receipt:
+        if self._left(who) == 0:
+            log.info("wechat.not_sent", reason="window", feature=feature)
+            return Receipt(Outcome.REJECTED, reason="window_closed")
+        for number, part in enumerate(parts):
+            try:
+                await self._say(who, {"msgtype": "text", "text": {"content": part}})
+            except ApiError as error:
+                log.info("wechat.not_sent", reason=error.receipt.reason, feature=feature, part=number)
+                if error.receipt.outcome is Outcome.GONE:
+                    self._shared.budget.close(who)
+                if number:
+                    # The message is out; sending it again would say its beginning twice.
+                    break
+                return error.receipt
+        return _sent()
+
+    def _left(self, who: str) -> int | None:
+        return self._shared.budget.left(who, self._clock.now())
+
+    async def _say(self, who: str, what: dict[str, Any]) -> None:
+        await self._api.call("POST", SEND, json={"touser": who, **what})
+        self._shared.budget.spend(who, self._clock.now())
+
+    # ---------------------------------------------------------------- pictures
+
+    def _picture(self, message: Outgoing) -> Path | None:
+        if not message.picture or self._pictures is None or Path(message.picture).name != message.picture:
+            return None
+        path = self._pictures / message.picture
+        return path if path.is_file() and path.stat().st_size <= LARGEST_PICTURE else None
+
+    async def _show(self, who: str, path: Path) -> None:
+        try:
+            media_id = await self._media_of(path)
+            try:
+                await self._say(who, {"msgtype": "image", "image": {"media_id": media_id}})
+            except ApiError as error:
+                if error.code != _BAD_MEDIA:
+                    raise
+                self._media.pop(path.name, None)
+                media_id = await self._media_of(path)
+                await self._say(who, {"msgtype": "image", "image": {"media_id": media_id}})
+        except ApiError as error:
+            log.info("wechat.picture_not_sent", reason=error.receipt.reason)
+
+    async def _media_of(self, path: Path) -> str:
+        """Return the platform's id of a picture, uploaded once in its life time; others wait for the first one's upload."""
+        lock = self._uploading.setdefault(path.name, asyncio.Lock())
+        async with lock:
+            known = self._media.get(path.name)
+            if known is not None and known[1] > self._clock.now():
+                return known[0]
+            content = await asyncio.to_thread(path.read_bytes)
+            answer = await self._api.call(
+                "POST", UPLOAD, params={"type": "image"}, files={"media": (path.name, content, "image/png")}
+            )
+            media_id = str(answer.get("media_id", ""))
+            self._media[path.name] = (media_id, self._clock.now() + MEDIA_LASTS)
+            while len(self._media) > MOST_MEDIA:
+                forgotten, _ = self._media.popitem(last=False)
+                self._uploading.pop(forgotten, None)
+            return media_id
+
+
+def _sent() -> Receipt:
+    """Make an id, for the platform tells none: an edit of this message later goes out as a new one."""
+    return Receipt(Outcome.SENT, provider_id=secrets.token_hex(8))
