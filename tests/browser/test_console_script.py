@@ -26,7 +26,8 @@ PLANTED = """
 <p id="words">提货点：东门</p><button data-copy="words">复制</button>
 <div data-keys><ul><li data-item id="a"><a data-key="enter" href="#opened-a">甲</a></li>
 <li data-item id="b"><a data-key="enter" href="#opened-b">乙</a><button data-key="e" data-open="keys">改</button></li></ul></div>
-<form id="whom" method="post" action="/planted/whom"><label>给谁<select name="scope"><option value="all">全部</option>GROUPS</select></label>
+<form id="whom" method="post" action="/planted/whom">
+<label>给谁<select name="scope"><option value="all">全部</option>GROUPS</select></label>
 <label>一句话<input name="must" required></label><button>存起来</button></form>
 <input id="typed" aria-label="x"><dialog class="modal" id="keys"><div class="modal-box">键</div></dialog>
 """
