@@ -232,6 +232,7 @@ def test_previews_of_nothing(client: TestClient) -> None:
 def test_a_list_shows_words_as_they_will_be_said(client: TestClient) -> None:
     """What the month knows stands in it; what only a group or the day brings, by its name. The field keeps the braces."""
     sign_in(client, "staff")
+    page = ""
     for month in range(1, 13):
         page = client.get("/console/words", params={"tab": "theme", "month": str(month)}).text
         read = re.sub(r"<textarea.*?</textarea>|<details.*?</details>", "", page, flags=re.DOTALL)
