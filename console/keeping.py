@@ -172,6 +172,8 @@ async def scopes(request: Request, who: Keeper, chosen: str = "") -> list[tuple[
     return found
 
 
+_LEFT = re.compile(r"staff:[0-9]{1,15}")
+"""What a colleague's hand leaves where no name was typed."""
 _PLACE = re.compile(r"(?:region|group):[0-9]{1,15}")
 """What an address may name as a scope; anything else is nobody's."""
 
@@ -219,6 +221,13 @@ async def hand_names(request: Request, who: Keeper, wanted: Iterable[str]) -> di
         lambda session: {hand: _hand_name(session, who, hand) for hand in set(wanted)}
     )
     return names
+
+
+async def owner_names(request: Request, who: Keeper, wanted: Iterable[str]) -> dict[str, str]:
+    """Say who answers for documents: a name that somebody typed, or that of the colleague whose hand was left there."""
+    given = {one for one in wanted if one}
+    left = await hand_names(request, who, [one for one in given if _LEFT.fullmatch(one)])
+    return {one: left.get(one, one) for one in given}
 
 
 def _hand_name(session: Session, who: Keeper, hand: str) -> str:

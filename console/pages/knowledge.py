@@ -66,6 +66,7 @@ async def knowledge(request: Request, before: str = "") -> Response:
     about = {
         "documents": documents,
         "found": shelf["found"],
+        "owner_names": await keeping.owner_names(request, who, [one["owner"] for one in documents]),
         "scope_names": await keeping.scope_names(request, [one["scope"] for one in (*documents, *shelf["found"])]),
         "next": f"/console/knowledge?{urlencode({**kept, 'before': shelf['more']})}" if shelf["more"] else "",
         "first": f"/console/knowledge?{urlencode(kept)}" if before else "",
@@ -76,6 +77,7 @@ async def knowledge(request: Request, before: str = "") -> Response:
     if request.headers.get("hx-request"):
         return views.page(request, "knowledge_rows.html", active="knowledge", **about)
     figures = await keeping.ask(request, who, "figures", scopes=who.scopes)
+    owners = await keeping.owner_names(request, who, figures["owners"])
     categories = [(one, category_name(one)) for one in figures["categories"]]
     states = [("", "all"), *((state, state) for state in leafing.STATES)]
     scopes = await keeping.scopes(request, who, chosen["scope"]) if who.writes else []
@@ -86,6 +88,7 @@ async def knowledge(request: Request, before: str = "") -> Response:
         figures=figures,
         states=states,
         categories=categories,
+        owners=sorted(owners.items(), key=lambda one: one[1]),
         scopes=scopes,
         work=await work_of(request, who),
         **about,

@@ -152,8 +152,9 @@ def read(session: Session, visitor: Visitor, now: datetime) -> Today:
     found.zones = {one.id or 0: one.zone for one in shown}
     days = glance.days(session, [GroupView.of(one) for one in shown], now, _KINDS)
     found.lines = [Line(one.id or 0, one.name, days[one.id or 0], pushes(days[one.id or 0].coming)) for one in shown]
+    planned: choices.Known = {}
     for group in shown[:LOOKED_INTO]:
-        found.pushes.extend(_pushes(session, group, now))
+        found.pushes.extend(_pushes(session, group, now, planned))
     found.missing = _missing(shown)[:CARDS]
     if not staff:
         found.quiet = _quiet(session, shown, now)
@@ -177,12 +178,12 @@ def _busiest(session: Session, found: Today) -> list[Group]:
     return picked
 
 
-def _pushes(session: Session, group: Group, now: datetime) -> list[Push]:
+def _pushes(session: Session, group: Group, now: datetime, planned: choices.Known) -> list[Push]:
     """Return what campaigns still say in a group today."""
     tomorrow = calendar.local_day(now, group.zone) + timedelta(days=1)
     left = calendar.instant_of(tomorrow, 0, group.zone) - now
     rows = []
-    for one in choices.coming(session, group, now, left):
+    for one in choices.coming(session, group, now, left, planned):
         if one.here.plan.audience != "groups" or one.here.state != "running":
             continue
         plan = one.here.plan

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TypeAlias
 
 from sqlalchemy import update
 from sqlmodel import col
@@ -97,23 +98,26 @@ def beats(session: Session, here: Here, group: Group) -> Sequence[Coming]:
     return [Coming(here, beat, day, at) for beat, (day, at) in zip(rows, days, strict=True)]
 
 
-def coming(session: Session, group: Group, now: datetime, within: timedelta = AHEAD) -> Sequence[Coming]:
+Known: TypeAlias = dict[tuple[date, date], tuple[Sequence[tuple[Plan, str]], Sequence[Beat]]]
+"""Days → what is planned for them anywhere."""
+
+
+def coming(
+    session: Session, group: Group, now: datetime, within: timedelta = AHEAD, known: Known | None = None
+) -> Sequence[Coming]:
     """Return what is said in a group, or to its leaders, in the time to come; what its leader left out is marked by ``here``.
 
     What he wants nothing of as a kind is not among it.
+
+    Args:
+        known: what was read for one group of a page is there for the others; handed over to each of them, empty at first.
     """
     today = calendar.local_day(now, group.zone)
-    first, last = today - timedelta(days=rules.MOST_SHIFT + 1), today + within + timedelta(days=rules.MOST_SHIFT + 1)
-    plans = session.exec(
-        pick(Plan, Campaign.state)
-        .join(Campaign, col(Campaign.id) == col(Plan.campaign_id))
-        .where(
-            Plan.stage == "approved",
-            col(Campaign.state).in_(_RUNNING),
-            col(Plan.joined) | ((col(Plan.first_day) <= last) & (col(Plan.last_day) >= first)),
-        )
-        .order_by(col(Plan.id))
-    ).all()
+    days = today - timedelta(days=rules.MOST_SHIFT + 1), today + within + timedelta(days=rules.MOST_SHIFT + 1)
+    known = {} if known is None else known
+    if days not in known:
+        known[days] = _planned(session, *days)
+    plans, beats_of = known[days]
     mine = {plan.id: (plan, state) for plan, state in plans if _in_scope(plan, group) and not _is_off(plan, group)}
     schedules = {
         one.campaign_id: one
@@ -124,11 +128,10 @@ def coming(session: Session, group: Group, now: datetime, within: timedelta = AH
             )
         )
     }
-    near = (col(Beat.local_day) >= first) & (col(Beat.local_day) <= last)
-    begun = [number for number, (plan, _) in mine.items() if plan.joined]
-    rows = session.exec(pick(Beat).where(col(Beat.plan_id).in_(list(mine)), near | col(Beat.plan_id).in_(begun))).all()
     found: list[Coming] = []
-    for beat in rows:
+    for beat in beats_of:
+        if beat.plan_id not in mine:
+            continue
         plan, state = mine[beat.plan_id]
         here = _as_had(plan, state, schedules.get(plan.campaign_id or 0))
         if here is None:
@@ -137,6 +140,24 @@ def coming(session: Session, group: Group, now: datetime, within: timedelta = AH
         if now < at <= now + within:
             found.append(Coming(here, beat, day, at))
     return sorted(found, key=lambda one: (one.at, one.here.plan.id or 0))
+
+
+def _planned(session: Session, first: date, last: date) -> tuple[Sequence[tuple[Plan, str]], Sequence[Beat]]:
+    plans = session.exec(
+        pick(Plan, Campaign.state)
+        .join(Campaign, col(Campaign.id) == col(Plan.campaign_id))
+        .where(
+            Plan.stage == "approved",
+            col(Campaign.state).in_(_RUNNING),
+            col(Plan.joined) | ((col(Plan.first_day) <= last) & (col(Plan.last_day) >= first)),
+        )
+        .order_by(col(Plan.id))
+    ).all()
+    near = (col(Beat.local_day) >= first) & (col(Beat.local_day) <= last)
+    numbers = [plan.id for plan, _ in plans]
+    begun = [plan.id for plan, _ in plans if plan.joined]
+    rows = session.exec(pick(Beat).where(col(Beat.plan_id).in_(numbers), near | col(Beat.plan_id).in_(begun)))
+    return plans, rows.all()
 
 
 def _is_off(plan: Plan, group: Group) -> bool:

@@ -5,7 +5,7 @@ Source: F121, F125.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -93,11 +93,12 @@ def cases(
     if group_ids is not None:
         wanted = wanted.where(col(ModerationCase.group_id).in_(sorted(group_ids)))
     rows = session.exec(wanted).all()
-    found = [_case(session, *row, now) for row in rows[:most]]
+    warned = service.all_warnings(session, {case.member_id for case, _, _ in rows[:most]}, now)
+    found = [_case(session, *row, warned) for row in rows[:most]]
     return found, found[-1].id if len(rows) > most else 0
 
 
-def _case(session: Session, case: ModerationCase, member: Member, group: Group, now: datetime) -> Case:
+def _case(session: Session, case: ModerationCase, member: Member, group: Group, warned: Mapping[int, int]) -> Case:
     acts: Sequence[str] = ("yes", "no")
     if case.appeal_state != "waiting":
         acts = ("pass", "drop", "remind", "mute") if case.state == "waiting" else _LATER.get(case.state, ())
@@ -111,7 +112,7 @@ def _case(session: Session, case: ModerationCase, member: Member, group: Group, 
         _pieces(case.text, rules.inspect(case.text, lists.holding(session, case.group_id), case.activity)),
         words.raw(f"moderation.why_{case.reason}"),
         case.severity,
-        service.warnings_of(session, case.member_id, now),
+        warned.get(case.member_id, 0),
         case.state,
         case.appeal_state,
         case.appeal,

@@ -154,16 +154,22 @@ def first_leader(session: Session, group_id: int, without: Collection[int]) -> i
 
 def warnings_of(session: Session, member_id: int, now: datetime) -> int:
     """Count what a member was warned of within 30 days; what an appeal overturned does not count."""
-    return session.exec(
-        pick(func.count())
-        .select_from(ModerationCase)
+    return all_warnings(session, [member_id], now).get(member_id, 0)
+
+
+def all_warnings(session: Session, member_ids: Collection[int], now: datetime) -> Mapping[int, int]:
+    """Return member → :func:`warnings_of`, of those who were warned at all."""
+    rows = session.exec(
+        pick(ModerationCase.member_id, func.count())
         .where(
-            ModerationCase.member_id == member_id,
+            col(ModerationCase.member_id).in_(member_ids),
             col(ModerationCase.state).in_(WARNINGS),
             ModerationCase.appeal_state != "granted",
             col(ModerationCase.created_at) > now - rules.KEEP,
         )
-    ).one()
+        .group_by(col(ModerationCase.member_id))
+    )
+    return dict(rows.all())
 
 
 # ---------------------------------------------------------------- the leader

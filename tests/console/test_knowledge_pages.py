@@ -367,3 +367,12 @@ def test_without_the_base_pages_say_so(tmp_path: Path) -> None:
         assert "知识库没有打开" in desk.get("/console/gaps")
         assert "知识库还是空的" in desk.get("/console/knowledge")
         assert desk.post("/console/knowledge/do", deed="golden_run").status_code == 404
+
+
+def test_a_list_names_who_answers_for_a_document_and_only_what_is_not_as_usual(desk: Desk) -> None:
+    desk.post("/console/knowledge/write", question="雨天怎么提货", answer="带伞。", scope="all", category="提货")
+    page = desk.client.get("/console/knowledge").text
+    assert not re.search(r"staff:\d", re.sub(r'value="[^"]*"', "", page))
+    listed = page[page.index('<ul class="rows">') :]
+    assert "示例运营" in listed
+    assert "使用中</span>" not in listed
