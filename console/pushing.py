@@ -124,7 +124,7 @@ class Board:
         return bool(self.rest.ready) or any(one.waiting and one.state == "running" for one in self.campaigns)
 
 
-MOST_LETTERS = 50
+MOST_LETTERS = 30
 """So many are shown at once; what is settled makes room for the next."""
 
 

@@ -187,7 +187,8 @@ def progress(
         return Progress(seconds=0.0, held=len(held), driven=bool(heartbeats.alive(session, now)))
     bots = {one.bot for one in (*turn, *coming)}
     ready = [one for one in ready if one.bot in bots]
-    sent, over = _lately(session, waiting[0].id, bots, now)
+    # Who has nothing to say by now has no pace to tell.
+    sent, over = _lately(session, waiting[0].id, bots, now) if turn else (0, 0.0)
     driven = bool(heartbeats.alive(session, now))
     pace = sent / over if sent >= _ENOUGH and over >= _SHORTEST else None
     queue, floor = _queue(ready, turn, rates)
