@@ -31,7 +31,7 @@ _START = 7 * 60 + 26
 _TALKS = 0.8
 """Of those who check in, how many answer the topic."""
 _ACTIVITY = "campaigns.beat"
-_TALKATIVE, _JOIN = 2, 0.7
+_TALKATIVE, _JOIN = 3, 0.6
 """Answers to a topic from which on a group takes part in activities, and how many of those who come at all do."""
 _EXAMS = {17: 0.25, 12: 0.5, 7: 0.7, 3: 1.0, 1: 1.0}
 """Days before the player came on which staff asked the golden cases, and the share of them that was fixed by then."""
@@ -223,7 +223,7 @@ class Rehearsal:
         present = len(self._present(room, day))
         for hour in range(7, 22):
             busy = 3 if hour in _BUSY_HOURS else 1
-            for _ in range(self._chance.randrange(0, busy * present // 4 + weekend + 1)):
+            for _ in range(self._chance.randrange(0, busy * present // 5 + weekend + 1)):
                 yield calendar.instant_of(day, hour * 60 + self._chance.randrange(60), ZONE)
 
     async def _say(self, plans: Sequence[_Plan]) -> None:

@@ -133,9 +133,7 @@ class Teller:
             if deed.quotes and not topic:
                 self.missed.append(f"{deed.who}: {TOPIC}")
                 return
-            line = sim.speak(
-                conversation, deed.who, deed.says, sim.clock.now(), reply_to=topic, addressed=True, media=deed.media
-            )
+            line = sim.speak(conversation, deed.who, deed.says, sim.clock.now(), reply_to=topic, media=deed.media)
             await sim.hand_over([sim.incoming(line)])
         for label in deed.press:
             await self._press(conversation, deed.who, label, since)
