@@ -58,8 +58,13 @@ fix: .dev-environment ## format the code and mend what ruff can mend
 	$(PYTHON_IN) -m ruff check --fix-only --exit-zero $(SOURCES)
 	$(PYTHON_IN) -m ruff format $(SOURCES)
 
-chaos: .dev-environment ## kill -9 in the middle of pushes and ledger writes, at full size
+# Tests that `make test` runs with fewer cases than there are.
+AT_LENGTH := tests/console/test_abuse.py tests/scenarios/test_hostile_model.py tests/scenarios/test_week.py \
+             tests/scheduler/test_budget.py tests/engagement/leader/test_only_their_own.py
+
+chaos: .dev-environment ## kill -9 in the middle of pushes and ledger writes, and what `make test` does in part, at full size
 	TUANTUAN_CHAOS=full $(PYTHON_IN) -m pytest tests/chaos -m chaos -n 0 -p no:randomly -o timeout=3600 -ra $(ARGS)
+	TUANTUAN_CHAOS=full $(PYTHON_IN) -m pytest $(AT_LENGTH) -o timeout=3600 -ra $(ARGS)
 
 chaos-short: .dev-environment ## the same in about two minutes
 	TUANTUAN_CHAOS=short $(PYTHON_IN) -m pytest tests/chaos -m chaos -n 0 -p no:randomly -o timeout=600 -ra $(ARGS)

@@ -1,7 +1,7 @@
 """What people with bad intent type, in every field, query and path of every route: no fault, no script, nowhere else, at once.
 
 The strings are those of the shared folder; without it the tests say that they were skipped. Each string meets every kind of
-place; with TUANTUAN_ABUSE=full every string goes into every single place, which takes its time.
+place; with `make chaos` every string goes into every single place, which takes its time.
 
 Source: FAULTS D1-D6, E4.
 """
@@ -37,7 +37,7 @@ from tests.console.doors import come_as
 from tests.console.entering import LIVED as NOW
 
 pytestmark = [pytest.mark.xdist_group("console"), pytest.mark.timeout(1800)]
-FULL = os.environ.get("TUANTUAN_ABUSE") == "full"
+FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
 EACH = 14
 """Strings that a place meets when not all of them do; the next place meets the next ones."""
 SLOWEST = 1.0

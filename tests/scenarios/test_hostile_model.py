@@ -39,7 +39,8 @@ pytestmark = pytest.mark.xdist_group("starter")
 SHARED = Path(os.environ.get("TUANTUAN_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "data/abuse/llm"
 FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
 SEED = int(os.environ.get("TUANTUAN_SEED", "20261122"))
-SAMPLE = 160
+SAMPLE = 90
+"""Of each kind; `make chaos` tries them all."""
 CANARY = "金丝雀仓库密码八三七七"
 START = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 OWN = [

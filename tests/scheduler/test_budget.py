@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,6 +32,8 @@ from tests.scheduler.community import Town, database_at, job, plan_plainly
 DAY = date(2026, 3, 27)
 DAYS = 3
 """Two of them in Europe are the days on which the clocks change."""
+MORE = 10 if os.environ.get("TUANTUAN_CHAOS") == "full" else 1
+"""Times as many examples in `make chaos`."""
 ZONES = ("Asia/Shanghai", "Europe/London", "America/New_York", "Africa/Cairo", "Pacific/Chatham")
 
 
@@ -266,7 +269,7 @@ def play(world: World) -> None:
             here.database.close()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20 * MORE, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(world=WORLDS)
 def test_no_group_is_flooded(world: World) -> None:
     play(world)
@@ -289,7 +292,7 @@ MOVED_BY_NIGHT = World(
 """It waits for the morning of the 28th, which is the afternoon of the 27th in New York."""
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30 * MORE, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(world=STOPPED_OVER_NIGHT)
 @example(world=LEFT_BEHIND)
 @example(world=MOVED_BY_NIGHT)
