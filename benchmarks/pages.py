@@ -83,6 +83,7 @@ ROUTES: dict[Role, tuple[str, ...]] = {
         "/console/groups",
         "/console/groups?q=99",
         "/console/groups?q=nothing",
+        "/console/scopes?q=99",
         "/console/groups?after=2500",
         GROUP,
         f"{GROUP}/ledger",
@@ -195,11 +196,12 @@ def _heard(connection: sqlite3.Connection) -> None:
     """Messages of a month in the first groups."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     chance = random.Random(2)
+    groups = [one for (one,) in connection.execute("SELECT id FROM chat_group WHERE id <= ?", (history.BUSY,))]
     connection.executemany(
         "INSERT INTO group_hour (group_id, hour, messages) VALUES (?, ?, ?)",
         (
             (group, micros(now - timedelta(hours=hour)), chance.randrange(1, 40))
-            for group in range(1, history.BUSY + 1)
+            for group in groups
             for hour in range(24 * history.DAYS)
         ),
     )
