@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import zoneinfo
+from functools import cache
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Return the names of all zones: reading them goes through hundreds of files."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 class KnowledgeSettings(BaseSettings):
@@ -67,7 +74,7 @@ class DocumentSettings(BaseSettings):
     @field_validator("zone")
     @classmethod
     def _is_a_zone(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
+        if value not in _zones():
             raise ValueError("no such time zone")
         return value
 
