@@ -234,7 +234,7 @@ def switches_an_account_off_and_on(page: Page) -> None:
 
 def reads_the_trail(page: Page) -> None:
     page.goto("/console/audit")
-    see(page.get_by_text("audit.viewed"))
+    see(page.get_by_role("cell", name="看了操作记录").first)
     follow(page, "核对全部")
     see(page.get_by_role("status"))
 
