@@ -67,7 +67,7 @@ def recent(session: Session, now: datetime) -> list[Recent]:
     """Return every campaign of which a message came due within a day, the latest first."""
     start = first_since(session, now - WITHIN - _OUT_OF_ORDER)
     # With nothing added SQLite would walk through all that was ever sent, since the key begins with the campaign.
-    number = _D.c.campaign_id + 0
+    number = _D.c.campaign_id + literal_column("0")
     rows = session.execute(
         select(number, _D.c.state, _D.c.reason, func.count(), func.max(_D.c.due_at))
         .where(_D.c.id >= start, _D.c.due_at > now - WITHIN)
