@@ -83,7 +83,7 @@ def region_of(session: Session) -> int:
 
 
 def residents(session: Session) -> list[tuple[int, str, str]]:
-    """Return (person, name, group) of some sample residents."""
+    """Return (person, name, group) of some sample residents, who has most to show first."""
     # First the groups: in an installation with millions of members elsewhere nobody is looked through in vain.
     groups = session.exec(
         pick(Group.id).where(Group.channel == "sim").order_by(col(Group.id)).limit(GROUPS_SHOWN)
@@ -91,13 +91,9 @@ def residents(session: Session) -> list[tuple[int, str, str]]:
     rows = session.exec(
         pick(Member.person_id, Member.name, Group.name)
         .join(Group, col(Group.id) == col(Member.group_id))
-        .where(
-            col(Member.group_id).in_(groups),
-            Member.role == "member",
-            col(Member.left_at).is_(None),
-            col(Member.account_id).is_not(None),
-        )
-        .order_by(col(Member.id))
+        .join(Account, col(Account.id) == col(Member.account_id))
+        .where(col(Member.group_id).in_(groups), Member.role == "member", col(Member.left_at).is_(None))
+        .order_by(col(Account.balance).desc(), col(Member.id))
         .limit(RESIDENTS_SHOWN * 2)
     ).all()
     seen: dict[int, tuple[int, str, str]] = {}

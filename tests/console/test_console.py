@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 from fastapi.routing import APIRoute
-from sqlmodel import select
+from sqlmodel import col
+from sqlmodel import select as pick
 from starlette.testclient import TestClient
 
 from bot.main import Program
 from console import demo, policy
 from console.auth import Area, Role
 from engagement.clocks import SetClock
-from storage.groups import Group, Identity
+from storage.engine import Session
+from storage.groups import Account, Group, Identity, Member
 from tests.bot.channels.test_sim import open_simulator
 from tests.console.browsers import Browser
 from tests.console.doors import CSRF, come_as, token
@@ -69,6 +71,18 @@ def test_staff_and_leader_see_every_page_of_the_console(client: TestClient, who:
     assert client.get("/h5").status_code == 303
 
 
+def test_the_sample_residents_offered_are_those_with_most_to_show(program: Program) -> None:
+    def read(session: Session) -> tuple[list[int], list[int]]:
+        shown = [number for number, _, _ in demo.residents(session)]
+        best = pick(Member.person_id).join(Account, col(Account.id) == col(Member.account_id))
+        best = best.where(Member.role == "member").order_by(col(Account.balance).desc(), col(Member.id))
+        return shown, list(dict.fromkeys(session.exec(best)))[: len(shown)]
+
+    shown, best = program.database.read_now(read)
+    assert len(shown) == demo.RESIDENTS_SHOWN
+    assert shown == best
+
+
 def test_a_leader_sees_her_own_groups_only(client: TestClient, program: Program) -> None:
     def make(session: object) -> int:
         group = Group(channel="sim", external_id="foreign", name="别家的群", created_at=NOW)
@@ -95,7 +109,7 @@ def test_a_resident_sees_his_own_page(client: TestClient) -> None:
 
 def test_another_sample_resident_can_be_chosen(client: TestClient, program: Program) -> None:
     person = program.database.read_now(
-        lambda s: s.exec(select(Identity.person_id).where(Identity.external_id == "xiaoman")).one()
+        lambda s: s.exec(pick(Identity.person_id).where(Identity.external_id == "xiaoman")).one()
     )
     sign_in(client, "resident", person=str(person))
     assert "小满妈妈" in client.get("/h5").text
