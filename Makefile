@@ -12,6 +12,8 @@ PYTHON_IN := $(VENV)/bin/python
 SOURCES := bot console scheduler engagement knowledge storage prompts tests benchmarks
 # Python 3.11 and every later one read and write UTF-8 here, also under an ASCII locale.
 export PYTHONUTF8 := 1
+# What is compiled is kept, also where a shell says otherwise: many processes are started here.
+export PYTHONDONTWRITEBYTECODE :=
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections import Counter
 from functools import cache
@@ -37,6 +38,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Prepare the process: no settings from outside, a foreign zone, one PostgreSQL folder for all workers."""
     for name in [name for name in os.environ if name.startswith("BOT_")]:
         del os.environ[name]
+    # What is compiled is kept: for the other worker, for the many processes that tests start, and for the next run.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     # Small matrices: more threads than one only wait for each other, and turn the processors' time while they do.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
