@@ -117,10 +117,15 @@ def finds_a_neighbour_in_the_ledger(page: Page) -> None:
 
 def says_where_to_fetch(page: Page) -> None:
     group_room(page, "群资料")
+    place = f"东门岗亭 {secrets.token_hex(2)}"
     field = page.locator("#fact-pickup_place")
-    field.fill(f"东门岗亭 {secrets.token_hex(2)}")
+    field.fill(place)
+    page.evaluate("scrollTo(0, 60)")
     field.press("Enter")
     see(page.locator("#toasts [data-toast]"))
+    # What the page shows is read again, and she is still where she was.
+    see(page.locator(f'#fact-pickup_place[value="{place}"]'))
+    assert page.evaluate("scrollY") <= 60
 
 
 def asks_what_neighbours_ask(page: Page) -> None:

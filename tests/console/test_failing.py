@@ -95,6 +95,9 @@ def test_a_closed_page_gives_the_one_reason_that_is_true(client: TestClient, hou
     assert "放得太久" in form.text
     for text in (role.text, form.text):
         assert "登录过期" not in text
+    assert 'href="/console">回首页' in role.text
+    assert 'href="/h5">回首页' in client.get("/h5/nowhere").text
+    assert 'href="/">回首页' in client.get("/broken").text
 
 
 # ---------------------------------------------------------------- the time of a body
