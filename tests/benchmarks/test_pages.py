@@ -13,7 +13,14 @@ from benchmarks import history, pages
 from tests.browser.pages import routes
 
 NOT_MEASURED = {
-    *("/console", "/console/my/{room}", "/console/me/second", "/login/code", "/enter/{token}"),  # ways to elsewhere
+    *(
+        "/console",
+        "/console/my/{room}",
+        "/console/me/second",
+        "/login/code",
+        "/enter/{token}",
+        "/door/wechat",
+    ),  # elsewhere
     *("/sw.js", "/manifest.webmanifest"),  # files that are the same for all
     *("/console/audit/export", "/console/groups/{group_id}/ledger/export"),  # up to 20,000 rows in a file
     "/console/knowledge/works/{work}",  # nothing is being taken in
