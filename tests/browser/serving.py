@@ -26,7 +26,8 @@ FLAGS = [
     "--no-first-run",
 ]
 SIZES = {"desktop": (1440, 900), "phone": (390, 844), "narrow": (320, 640)}
-READY_WITHIN = 90.0
+READY_WITHIN = 240.0
+"""Seconds: three weeks of a sample community are played before that, on a machine that may have other things to do."""
 
 
 @contextlib.contextmanager
