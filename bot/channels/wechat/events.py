@@ -6,7 +6,7 @@ Source: WeChat Official Account documents (standard messages, event pushes); FAU
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.channels.wechat.wire import Malformed
@@ -67,19 +67,10 @@ def understand(fields: dict[str, str], account: str, received_at: datetime) -> H
     text, media, media_id = _content(fields, kind)
     if not text and not media:
         return Heard(who, us, of=number, words=True)
-    message = Incoming(
-        event=Event.MESSAGE,
-        channel=CHANNEL,
-        account=account,
-        dedupe_key=f"m{who}:{number}",
-        place=Place.DM,
-        conversation=who,
-        sender=who,
-        occurred_at=datetime.fromtimestamp(created, UTC),
-        received_at=received_at,
+    message = replace(
+        _said(who, f"m{who}:{number}", created, account, received_at),
         text=text,
         message_id=number,
-        addressed=True,
         media=media,
         media_id=media_id,
     )
@@ -101,21 +92,26 @@ def _event(fields: dict[str, str], who: str, us: str, created: int, account: str
         text = _words(key)
     else:
         return Heard(who, us)
-    incoming = Incoming(
+    incoming = replace(
+        _said(who, f"e{who}:{created}:{name}", created, account, received_at), text=text, message_id=f"{created}{name}"
+    )
+    return Heard(who, us, incoming, incoming.message_id, acted=True)
+
+
+def _said(who: str, dedupe_key: str, created: int, account: str, received_at: datetime) -> Incoming:
+    """Return what everything has that a person tells the account: a private chat, with us and nobody else."""
+    return Incoming(
         event=Event.MESSAGE,
         channel=CHANNEL,
         account=account,
-        dedupe_key=f"e{who}:{created}:{name}",
+        dedupe_key=dedupe_key,
         place=Place.DM,
         conversation=who,
         sender=who,
         occurred_at=datetime.fromtimestamp(created, UTC),
         received_at=received_at,
-        text=text,
-        message_id=f"{created}{name}",
         addressed=True,
     )
-    return Heard(who, us, incoming, incoming.message_id, acted=True)
 
 
 def _content(fields: dict[str, str], kind: str) -> tuple[str, str, str]:
