@@ -45,7 +45,7 @@ def fail(key: str, **values: object) -> typer.Exit:
 @app.command(help=texts().raw("cli.serve"))
 def serve(
     data: Data = Path("data"),
-    channels: Annotated[str, typer.Option(help="telegram,wechat,wecom,web,sim,terminal")] = "web,sim",
+    channels: Annotated[str, typer.Option(help="telegram,wechat,wecom,wecom_bot,web,sim,terminal")] = "web,sim",
     role: Annotated[str, typer.Option(help="all | web | worker")] = "all",
 ) -> None:
     """Serve until SIGINT or SIGTERM."""
@@ -66,6 +66,7 @@ def play(script: Path, data: Data = Path("data"), as_json: AsJson = False) -> No
     from bot import play as playing
     from bot.main import Busy, replay
     from bot.settings import Settings
+    from engagement.errors import Refusal
 
     settings = Settings()
     logs.set_up(level="ERROR")
@@ -81,6 +82,9 @@ def play(script: Path, data: Data = Path("data"), as_json: AsJson = False) -> No
         raise fail("bad_script", what=error) from error
     except Busy as error:
         raise fail("busy", path=data) from error
+    except Refusal as error:
+        sys.stderr.write(texts().fill(error.key, error.values) + "\n")
+        raise typer.Exit(2) from error
     _out(json.dumps({"summary": summary}, ensure_ascii=False) if as_json else texts().fill("cli.summary", summary))
 
 
@@ -111,13 +115,15 @@ def doctor(
     online: Annotated[bool, typer.Option("--online", help=texts().raw("cli.doctor_online"))] = False,
 ) -> None:
     """Say what is misconfigured and how to mend it."""
-    from bot import diagnosis
+    from bot import diagnosis, logs
     from bot.settings import Settings
 
     settings = Settings()
+    diagnosis.say_what_leaves(settings)
     findings = diagnosis.examine(data, settings)
     if online:
-        findings += diagnosis.ask_platforms(settings)
+        logs.set_up(level="CRITICAL")
+        findings += diagnosis.ask_platforms(settings, data)
     if as_json:
         _out(json.dumps({"ok": not findings, "findings": findings}, ensure_ascii=False))
     else:

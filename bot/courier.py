@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from sqlmodel import select
 
 from bot.queued import Queued
 from engagement.clocks import Clock
 from engagement.kernel import Illustrator, Kind, Outcome, Outgoing, Place, Receipt, Sender, in_words
 from scheduler.gate import RateGate
-from storage import outbox
+from storage import bots, outbox
 from storage.columns import instant
 from storage.engine import Database, Session
 from storage.gathering import Gathering
-from storage.groups import Group
 
 log = structlog.get_logger("bot.courier")
 
 STALE_AFTER = timedelta(minutes=10)
 """An answer that could not be sent for so long helps nobody any more."""
 TRIES = 5
+LEFT_AFTER = timedelta(seconds=3)
+"""What stands unsent so long, nobody in the process that wrote it down is about to send."""
+_REMEMBERED = 50_000
+_ABOUT_ONE = frozenset({Kind.EDIT, Kind.REACTION})
+"""What is done to one message, and to nothing else when that one has stayed behind in a chat that has moved."""
 _Sent = tuple[int, Outgoing, Receipt, datetime]
 _BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
@@ -42,13 +45,21 @@ class Courier:
         gate: RateGate,
         clock: Clock,
         illustrate: Illustrator = in_words,
+        apart: Collection[str] = (),
     ) -> None:
-        """Wire the parts; ``senders`` may still be filled afterwards."""
+        """Wire the parts; ``senders`` may still be filled afterwards.
+
+        Args:
+            apart: channels to which one process of several is connected. The others leave their messages in the outbox,
+                where it looks for them (:meth:`take_over`).
+        """
         self._database = database
         self._senders = senders
         self._gate = gate
         self._clock = clock
         self._illustrate = illustrate
+        self._apart = apart
+        self._posted: OrderedDict[int, None] = OrderedDict()
         self._lanes: dict[tuple[str, str, str], deque[Queued]] = {}
         self._running: set[asyncio.Task[Any]] = set()
         self.told: Callable[[Outgoing, Receipt], None] | None = None
@@ -56,8 +67,10 @@ class Courier:
         self._sent: Gathering[_Sent, None] = Gathering(database.write, lambda session, sent: record(session, *sent))
 
     def post(self, queued: Queued) -> None:
-        """Queue a message behind the others of its conversation."""
+        """Queue a message behind the others of its conversation; what was posted before is not posted again."""
         message = queued.message
+        if not self._is_new(queued.outbox_id):
+            return
         if message.kind is Kind.REACTION:
             # A stamp on a message says nothing that others would have to wait for.
             _ = self.begin(queued)
@@ -72,12 +85,24 @@ class Courier:
 
     def begin(self, queued: Queued) -> asyncio.Future[Any]:
         """Send a message beside the others of its conversation; done when it is recorded what became of it."""
+        self._is_new(queued.outbox_id)
         return self._start(self.send(queued), queued.outbox_id)
 
     async def drain(self) -> None:
         """Wait until everything that was posted is sent or given up."""
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _is_new(self, outbox_id: int) -> bool:
+        """Remember that this process sends a row; False when it is sending it already, or has. Without a row each is new."""
+        if not outbox_id:
+            return True
+        if outbox_id in self._posted:
+            return False
+        self._posted[outbox_id] = None
+        while len(self._posted) > _REMEMBERED:
+            self._posted.popitem(last=False)
+        return True
 
     def _start(self, work: Coroutine[Any, Any, object], outbox_id: int = 0) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
@@ -109,7 +134,10 @@ class Courier:
     async def send(self, queued: Queued) -> Receipt:
         """Send one message, again while the platform asks to wait, and record what became of it."""
         message, since = queued.message, self._clock.now()
+        self._is_new(queued.outbox_id)
         sender = self._senders.get(message.channel)
+        if sender is None and message.channel in self._apart:
+            return self._leave(queued, Receipt(Outcome.RETRY, reason=outbox.NOT_HERE))
         receipt = Receipt(Outcome.REJECTED, reason="no_channel")
         if message.card is not None and sender is not None:
             message = await self._illustrate(message)
@@ -122,9 +150,14 @@ class Courier:
             receipt = await sender.send(message)
             if receipt.outcome is Outcome.MIGRATED:
                 message = await self._follow(message, receipt.new_id)
+                if message.kind in _ABOUT_ONE:
+                    receipt = Receipt(Outcome.REJECTED, reason="moved")
+                    break
                 continue
             if receipt.outcome is not Outcome.RETRY:
                 break
+            if receipt.reason == outbox.NOT_HERE:
+                return self._leave(queued, receipt)
             pause = max(receipt.retry_after, _BACKOFF_SECONDS[attempt])
             if self._clock.now() + timedelta(seconds=pause) - since > STALE_AFTER:
                 receipt = Receipt(Outcome.REJECTED, reason="stale")
@@ -137,6 +170,12 @@ class Courier:
             if receipt.outcome is Outcome.RETRY:
                 receipt = Receipt(Outcome.REJECTED, reason="too_many_tries")
         await self._record(queued, message, receipt)
+        return receipt
+
+    def _leave(self, queued: Queued, receipt: Receipt) -> Receipt:
+        """Leave a row as it is, for the process that is connected to its platform: this one too, when it comes to that."""
+        self._posted.pop(queued.outbox_id, None)
+        log.info("courier.left", outbox=queued.outbox_id, channel=queued.message.channel)
         return receipt
 
     async def _slot(self, message: Outgoing) -> float:
@@ -154,21 +193,45 @@ class Courier:
             log.warning("courier.not_sent", outbox=queued.outbox_id, outcome=receipt.outcome, reason=receipt.reason)
 
     async def _follow(self, message: Outgoing, new_id: str) -> Outgoing:
-        await self._database.write(lambda s: move_conversation(s, message, new_id))
-        return replace(message, conversation=new_id)
+        if message.place is Place.GROUP:
+            before = message.conversation
+            await self._database.write(lambda s: bots.follow(s, message.channel, message.account, before, new_id))
+        # There messages are numbered anew, and what has the old number is another one.
+        return replace(message, conversation=new_id, reply_to="", thread="")
 
     async def resume(self) -> int:
         """Post what an earlier process left unsent; what is too old is dropped. Returns how many were posted."""
-        now = self._clock.now()
         rows = await self._database.read(outbox.pending)
         posted = 0
-        for row, _channel, body, created in rows:
-            if now - instant(created) > STALE_AFTER or not body:
-                await self._database.write(partial(outbox.drop, outbox_id=row, why="stale"))
-                continue
-            self.post(Queued(row, Outgoing.load(body)))
-            posted += 1
+        for row, channel, body, created in rows:
+            message = await self._still_wanted(row, body, created)
+            if message is not None and channel not in self._apart:
+                self.post(Queued(row, message))
+                posted += 1
         return posted
+
+    async def take_over(self, channel: str, doubt: Callable[[Outgoing], object]) -> int:
+        """Post what stands unsent for a channel apart and nobody here is sending; returns how many were posted.
+
+        Args:
+            doubt: is told of each before: whoever left it may have said it, and not have come to write that down.
+        """
+        before = self._clock.now() - LEFT_AFTER
+        posted = 0
+        for row, body, created in await self._database.read(partial(outbox.left, channel=channel, before=before)):
+            message = None if row in self._posted else await self._still_wanted(row, body, created)
+            if message is not None:
+                doubt(message)
+                self.post(Queued(row, message))
+                posted += 1
+        return posted
+
+    async def _still_wanted(self, row: int, body: str, created: int) -> Outgoing | None:
+        """Return an unsent message; one that is too old is dropped."""
+        if body and self._clock.now() - instant(created) <= STALE_AFTER:
+            return Outgoing.load(body)
+        await self._database.write(partial(outbox.drop, outbox_id=row, why="stale"))
+        return None
 
 
 def record(session: Session, outbox_id: int, message: Outgoing, receipt: Receipt, now: datetime) -> None:
@@ -187,19 +250,3 @@ def record(session: Session, outbox_id: int, message: Outgoing, receipt: Receipt
             )
     else:
         outbox.drop(session, outbox_id, receipt.reason or receipt.outcome.value)
-
-
-def move_conversation(session: Session, message: Outgoing, new_id: str) -> None:
-    """Follow a group whose id changed while we were sending."""
-    if message.place is not Place.GROUP:
-        return
-    group = session.exec(
-        select(Group).where(
-            Group.channel == message.channel,
-            Group.account == message.account,
-            Group.external_id == message.conversation,
-        )
-    ).first()
-    if group is not None:
-        group.external_id = new_id
-        session.add(group)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from bot.rendering.capabilities import PLAY
+from bot.rendering.capabilities import DESK
 from bot.rendering.render import render
 from console.desk import FAULT, REPEATED, Desk, Line, Said
 from engagement.kernel import MAX_TEXT, Event, Incoming, Kind, Outgoing, Place
@@ -82,7 +82,7 @@ class ProgramDesk(Desk):
     def _line(self, message: Outgoing) -> Line:
         if message.kind is Kind.REACTION and not message.key:
             return Line(message.emoji)
-        shown = render(message, PLAY)
+        shown = render(message, DESK)
         buttons = tuple((choice.key, choice.label) for row in shown.buttons for choice in row)
         document = None if message.document is None else (message.document.name, message.document.text)
         about = message.subject if message.subject.partition(":")[0] in self._asks else ""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import structlog
 from sqlmodel import select
 
-from bot import people, showing
+from bot import hidden, people, showing
 from bot.addressing import address, at_desk
 from bot.queued import Queued, queue
 from bot.routing import Routes
@@ -21,8 +21,9 @@ from engagement import dispatch as use_cases
 from engagement.clocks import Clock
 from engagement.dispatch import Dispatcher, Said, Target
 from engagement.errors import Fault, Hushed, Refusal
-from engagement.events import Named
+from engagement.events import Named, Unidentified
 from engagement.feature import Actor, Context, GroupView, Slow
+from engagement.guards import UNKNOWN
 from engagement.kernel import Event, Incoming, Kind, Place, Reply
 from storage import identities, inbox, outbox
 from storage.engine import Database, Session
@@ -83,6 +84,8 @@ class Gateway:
         """Begins to send what is said before a long wait; None: only the answer is said."""
         self.drafts: dict[str, Drafts] = {}
         """By channel: who can show words that are still being written."""
+        self.accounts: dict[str, frozenset[str]] = {}
+        """By channel: its bot accounts, where there may be several."""
         self._received = Gathering(database.write, self._put)
 
     # ---------------------------------------------------------------- receiving
@@ -194,12 +197,16 @@ class Gateway:
         reply = Reply(refusal.key, refusal.values) if refusal.key else None
         if isinstance(refusal, Hushed) and incoming.event is Event.MESSAGE:
             reply = Reply("", kind=Kind.REACTION, emoji=refusal.emoji)
+        reply = hidden.asked(self.routes, incoming, refusal) or reply
         return Handled("refused", () if reply is None else self._say(session, inbox_id, incoming, reply))
 
     def _say(self, session: Session, inbox_id: int, incoming: Incoming, reply: Reply) -> list[Queued]:
         group = people.group_of(session, incoming)
         ctx = self.dispatcher.context(session, incoming, Actor(0, ""), group, self.clock.now())
-        return self._queue(ctx, inbox_id, [Said("guard", reply)])
+        said = [Said("guard", reply)]
+        if reply.key in (UNKNOWN, hidden.ASKED) and group is not None:
+            said += [Said(more.key.partition(".")[0], more) for more in ctx.emit(Unidentified())]
+        return self._queue(ctx, inbox_id, said)
 
     def _first(
         self, session: Session, inbox_id: int, incoming: Incoming
@@ -260,7 +267,8 @@ class Gateway:
 
     def _stage(self, session: Session, incoming: Incoming) -> _Stage:
         now = self.clock.now()
-        actor, group, new_name = people.acting(session, incoming, now)
+        running = self.accounts.get(incoming.channel, ())
+        actor, group, new_name = people.acting(session, incoming, now, running)
         self._learn(group)
         ctx = self.dispatcher.context(session, incoming, actor, group, now)
         return _Stage(ctx, self._targets(session, ctx), new_name)
@@ -281,13 +289,11 @@ class Gateway:
         incoming = ctx.incoming
         features = self.dispatcher.features
         if incoming.event is Event.BUTTON:
-            found = use_cases.button_target(features, incoming.button)
-            if found is None:
-                raise Refusal("guard.old_button")
-            ctx.text = found[1]
-            return [found[0]]
+            return [self._pressed(session, ctx)]
         if incoming.event is not Event.MESSAGE:
-            return use_cases.lifecycle_targets(features, incoming.event.value)
+            # In private it was about the chat alone (bot.people), and not about the group that the chat is about.
+            private = incoming.place is Place.DM
+            return [] if private else use_cases.lifecycle_targets(features, incoming.event.value)
         if incoming.media in UNHEARD and not incoming.text:
             raise Refusal(UNHEARD[incoming.media])
         if incoming.reply_to:
@@ -314,6 +320,19 @@ class Gateway:
             wanted = self.routes.meant(incoming.text) or self._link(session, ctx) or fallback
             return [] if wanted is None else [wanted]
         return []
+
+    def _pressed(self, session: Session, ctx: Context) -> Target:
+        words = hidden.typed(ctx.incoming)
+        if words is not None:
+            ctx.incoming, ctx.text = words, words.text
+            target = self.routes.rather(ctx, self._command(session, ctx))
+            if target is not None:
+                return target
+        found = use_cases.button_target(self.dispatcher.features, ctx.incoming.button)
+        if found is None:
+            raise Refusal("guard.old_button")
+        ctx.text = found[1]
+        return found[0]
 
     def _command(self, session: Session, ctx: Context) -> Target | None:
         """Find the command that was typed, or who takes the file that was sent in private."""

@@ -24,7 +24,7 @@ from storage.statements import Prepared
 Heard: TypeAlias = Counter[tuple[str, str, str, datetime]]
 """(channel, account, conversation, hour) → messages."""
 Seen: TypeAlias = dict[tuple[str, str, str, str], datetime]
-"""(channel, account, conversation, sender) → when the person last wrote or pressed something there."""
+"""(channel, account, conversation, sender) → when the person last wrote, pressed or stamped something there."""
 SEEN_AT_ONCE = 200
 """People whose day is written in one transaction."""
 _H = GroupHour.__table__  # type: ignore[attr-defined]
@@ -38,7 +38,7 @@ _ADD = Prepared(
         )
     ),
 )
-_TYPED = (Event.MESSAGE, Event.BUTTON)
+_DONE_BY_HAND = (Event.MESSAGE, Event.BUTTON, Event.REACTION)
 
 
 class Hearing:
@@ -56,7 +56,7 @@ class Hearing:
 
     def saw(self, incoming: Incoming) -> None:
         """Remember that somebody was there."""
-        if incoming.place is Place.GROUP and incoming.sender and incoming.event in _TYPED:
+        if incoming.place is Place.GROUP and incoming.sender and incoming.event in _DONE_BY_HAND:
             who = (incoming.channel, incoming.account, incoming.conversation, incoming.sender)
             self._seen[who] = incoming.received_at
 

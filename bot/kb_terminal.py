@@ -94,6 +94,7 @@ def run(data: Path, action: str, **arguments: object) -> dict[str, Any]:
     """Does a request through the owner of the directory, or as its owner; ends the command with one line on a refusal."""
     from bot import control
     from bot.main import Busy
+    from engagement.errors import Refusal
     from knowledge.errors import KnowledgeRefusal
 
     request = {"kind": "kb", "action": action, **arguments}
@@ -105,8 +106,8 @@ def run(data: Path, action: str, **arguments: object) -> dict[str, Any]:
                 except control.NoServer:
                     pass  # a socket that a killed server left behind
             return _as_owner(data, request, shown)
-        except KnowledgeRefusal as refusal:
-            raise fail(refusal.key, refusal.values) from refusal
+        except (KnowledgeRefusal, Refusal) as refusal:
+            raise fail(refusal.key, dict(refusal.values)) from refusal
         except Busy as error:
             raise fail("kb.busy", {"path": str(data)}) from error
 
@@ -115,7 +116,7 @@ def _as_owner(data: Path, request: dict[str, Any], shown: Callable[[str, int, in
     import asyncio
     from datetime import UTC, datetime
 
-    from bot import logs
+    from bot import logs, transfer
     from bot.main import Ownership
     from bot.settings import Settings
     from knowledge import requests
@@ -134,6 +135,7 @@ def _as_owner(data: Path, request: dict[str, Any], shown: Callable[[str, int, in
             migrate.upgrade(database)
             if requests.reads_only(request["action"]):
                 return requests.read(database, request, now)
+            transfer.tell(settings)
             answering = open_answering(database, data, settings.llm, settings.knowledge)
             try:
                 return asyncio.run(requests.handle(answering, request, now, shown))

@@ -1,15 +1,20 @@
-"""The port of a server, taken before anything is announced, and the web server that listens on it and drains."""
+"""The port of a server, taken before anything is announced; what is announced; and the web server that listens and drains."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from prompts.loader import texts
+
 if TYPE_CHECKING:
     import uvicorn
+
+    from bot.settings import Settings
 
 
 def drained_server(config: uvicorn.Config) -> uvicorn.Server:
@@ -46,3 +51,22 @@ def listen(host: str, port: int) -> socket.socket:
         listening.close()
         raise
     return listening
+
+
+def channels_are_local(channels: list[str]) -> bool:
+    """Say whether nobody outside is talked to, so that the clock may be moved."""
+    return set(channels) <= {"sim", "web", "terminal"} and bool({"sim", "terminal"} & set(channels))
+
+
+def announce(settings: Settings, channels: list[str], port: int) -> None:
+    """Say on the terminal where the pages are."""
+    base = settings.web.public_url or f"http://{settings.web.host}:{port}"
+    lines = [texts().raw("cli.serving")]
+    if "sim" in channels:
+        lines.append(texts().fill("cli.serving_sim", {"url": f"{base}/sim"}))
+    if "web" in channels:
+        lines.append(texts().fill("cli.serving_console", {"url": f"{base}/console"}))
+        lines.append(texts().fill("cli.serving_h5", {"url": f"{base}/h5"}))
+    lines.append(texts().raw("cli.serving_stop"))
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 
 import structlog
 
-from bot import weekly
+from bot import transfer, weekly
 from bot.courier import Courier
 from bot.edits import queue_edits
 from bot.gateway import Gateway
@@ -42,7 +42,7 @@ from scheduler import clock as clock_work
 from scheduler import posters
 from scheduler.delivery import Conduct
 from scheduler.gate import RateGate, Rates, open_gate
-from storage import actions, inbox, migrate, offers, outbox
+from storage import actions, inbox, migrate, nonces, offers, outbox
 from storage.engine import Database, Session, open_database
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ log = structlog.get_logger("bot.main")
 PRUNE_EVERY = timedelta(hours=1)
 PLAN_EVERY = timedelta(days=1)
 LEARN_EVERY = timedelta(seconds=30)
-PLATFORMS = ("telegram", "wechat", "wecom")
+PLATFORMS = ("telegram", "wechat", "wecom", "wecom_bot")
+APART = frozenset({"wecom_bot"})
+"""Platforms that take one connection: whoever has it says also what other processes have to say there."""
 """Channels on which strangers write: there one person's commands a minute are bounded."""
 
 
@@ -228,6 +230,7 @@ class Program:
             )
             actions.prune(session, now - timedelta(days=actions.KEEP_DAYS))
             offers.prune(session, now - timedelta(days=offers.KEEP_DAYS))
+            nonces.prune(session, now - timedelta(hours=nonces.KEEP_HOURS))
 
         await self.database.write(forget)
         await self.pictures.prune(now)
@@ -287,8 +290,11 @@ def open_program(
 
     Raises:
         Busy: a server runs on the directory.
+        Refusal: questions would go abroad, and no basis for it is stated; see :func:`bot.transfer.tell`.
     """
     settings = settings or Settings()
+    if answers:
+        transfer.tell(settings)
     clock = clock or SystemClock()
     ownership = Ownership(directory) if own else None
     database: Database | None = None
@@ -323,7 +329,7 @@ def open_program(
     gate = open_gate(database, {"telegram": Rates(telegram.rate, telegram.group_rate)} if gated else {})
     senders: dict[str, Sender] = {}
     pictures = Pictures(directory, clock, replay=not gated)
-    courier = Courier(database, senders, gate, clock, pictures if drawn else in_words)
+    courier = Courier(database, senders, gate, clock, pictures if drawn else in_words, APART)
     live = Live(database, dispatcher, clock)
     database.read_now(live.resume)
     courier.told = live.sent

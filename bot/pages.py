@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from bot.channels.sim.backstage import Backstage
     from bot.channels.terminal import Terminal
     from bot.channels.web import WebSimulator
-    from bot.channels.wechat import WeChatChannel
+    from bot.channels.wechat.oauth import OAuth
+    from console.outside import Neighbours
     from console.works import Works
     from engagement.kernel import Reply
     from storage.engine import Session
@@ -36,13 +37,34 @@ class Pages:
         simulator: None unless the channel ``sim`` is on.
     """
 
-    def __init__(self, program: Program, *, sim: bool, web: bool, wechat: WeChatChannel | None = None) -> None:
-        """Wire; nothing runs before :meth:`start`."""
+    def __init__(
+        self,
+        program: Program,
+        *,
+        sim: bool,
+        web: bool,
+        alone: bool = True,
+        door: Callable[[str], OAuth] | None = None,
+        neighbours: Mapping[str, Neighbours] | None = None,
+    ) -> None:
+        """Wire; nothing runs before :meth:`start`.
+
+        Args:
+            alone: no platform is connected, so that nobody's data but the sample's is there.
+        """
         self.program = program
-        self._wechat = wechat
+        self._alone = alone
+        self._neighbours = neighbours or {}
+        self._door = door
         self.web = web
         self.simulator: WebSimulator | None = self._simulator() if sim else None
         self._works: Works | None = None
+
+    def _is_a_trial(self) -> bool:
+        """Say whether whoever opens the pages may be anybody of the sample: on one's own machine, with nobody outside."""
+        settings = self.program.settings
+        address = settings.web.public_url
+        return settings.mode is Mode.LOCAL and self._alone and (not address or is_loopback(address))
 
     def _simulator(self) -> WebSimulator:
         from bot.channels.web import Simulator, WebSimulator
@@ -82,7 +104,7 @@ class Pages:
             clock=program.clock,
             answering=program.answering,
             secret=(secret := self._secret()),
-            demo=settings.mode is Mode.LOCAL,
+            demo=self._is_a_trial(),
             simulator=self.simulator is not None,
             console=self.web,
             https=settings.web.public_url.startswith("https://"),
@@ -92,7 +114,9 @@ class Pages:
             pushing=ProgramPushing(program),
             public_url=settings.web.public_url.rstrip("/"),
             door=lambda: next(iter(program.dispatcher.doors.values()), ""),
-            outside=None if self._wechat is None else self._wechat.door(secret),
+            outside=None if self._door is None else self._door(secret),
+            neighbours=self._neighbours,
+            joined=joined(program),
             tell=telling(program),
             wall=SystemClock(),
         )
@@ -155,6 +179,35 @@ def telling(program: Program) -> Callable[[int, int | None, Reply], Awaitable[No
     async def tell(person_id: int, group_id: int | None, reply: Reply) -> None:
         queued = await program.database.write(lambda session: write(session, person_id, group_id, reply))
         if queued is not None:
+            program.courier.post(queued)
+
+    return tell
+
+
+def joined(program: Program) -> Callable[[int, int], Awaitable[None]]:
+    """Return what lets the slices know that somebody came into a group by a page: a name may pass for the leader's."""
+    from bot.addressing import address
+    from bot.desk import NOWHERE, conversation
+    from bot.people import at_desk
+    from bot.queued import Queued, queue
+    from engagement.dispatch import Said
+    from engagement.events import Named
+    from engagement.kernel import Event, Incoming
+
+    def write(session: Session, person_id: int, group_id: int) -> list[Queued]:
+        now = program.clock.now()
+        mark = f"joined:{group_id}:{secrets.token_hex(8)}"
+        where = conversation(person_id)
+        incoming = Incoming(
+            Event.JOIN, NOWHERE, mark, Place.DM, where, where, now, now, desk_person=person_id, desk_group=group_id
+        )
+        actor, group = at_desk(session, incoming, now)
+        ctx = program.dispatcher.context(session, incoming, actor, group, now)
+        said = [address(ctx, Said("members", one)) for one in ctx.emit(Named(group_id, person_id, actor.name))]
+        return [queue(session, f"{mark}:{number}", one, now) for number, one in enumerate(said) if one is not None]
+
+    async def tell(person_id: int, group_id: int) -> None:
+        for queued in await program.database.write(lambda session: write(session, person_id, group_id)):
             program.courier.post(queued)
 
     return tell

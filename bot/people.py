@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import update
 from sqlmodel import col, select
 
 from engagement.errors import Refusal
 from engagement.feature import Actor, GroupView
-from engagement.kernel import Event, Incoming, Place, one_line
+from engagement.kernel import RIGHTS, Event, Incoming, Place, one_line
 from prompts.loader import texts
-from storage import identities
+from storage import bots, identities
 from storage.engine import Session
 from storage.groups import Consent, Group, Identity, Member, Person
 
 _STAFF = frozenset({"staff", "admin"})
+_SHUT = frozenset({Event.BOT_REMOVED, Event.TROUBLE})
+_SUPERGROUP = "-100"
+"""How the id of a Telegram supergroup begins: only there a message has the same number for every bot."""
+_TAKES_OVER = frozenset({Event.MESSAGE, Event.BUTTON, Event.JOIN})
 
 
 def group_of(session: Session, incoming: Incoming) -> GroupView | None:
@@ -25,23 +30,36 @@ def group_of(session: Session, incoming: Incoming) -> GroupView | None:
 
     What a page is about is told by :func:`at_desk`.
     """
-    if incoming.place is not Place.GROUP:
-        return None
-    row = identities.group_row(session, incoming.channel, incoming.account, incoming.conversation)
+    row = _row_of(session, incoming)
     return None if row is None else _view(row)
 
 
-def acting(session: Session, incoming: Incoming, now: datetime) -> tuple[Actor, GroupView | None, bool]:
+def _row_of(session: Session, incoming: Incoming) -> tuple[object, ...] | None:
+    if incoming.place is not Place.GROUP:
+        return None
+    return identities.group_row(session, incoming.channel, incoming.account, incoming.conversation)
+
+
+def acting(
+    session: Session, incoming: Incoming, now: datetime, running: Collection[str] = ()
+) -> tuple[Actor, GroupView | None, bool]:
     """Return who acts, in or about which group, and whether the name was not seen there before.
 
+    Args:
+        running: the channel's bot accounts that this installation has; empty when that is not known.
+
     Raises:
-        Refusal: see :func:`at_desk`.
+        Refusal: see :func:`at_desk`, :func:`moved` and :func:`served_elsewhere`.
     """
     if incoming.desk_person:
         return *at_desk(session, incoming, now), False
-    group = group_of(session, incoming)
+    row = _row_of(session, incoming)
+    group = None if row is None else _view(row)
+    if row is not None and group is not None:
+        bring_up_to_date(session, incoming, group, active=row[12] == "active")
     if incoming.place is Place.GROUP and group is None:
-        group = found_group(session, incoming)
+        group = moved(session, incoming) or served_elsewhere(session, incoming, running)
+        group = group or found_group(session, incoming)
     name = one_line(incoming.sender_name)
     if not incoming.sender:
         return Actor(0, name), group, False
@@ -49,6 +67,21 @@ def acting(session: Session, incoming: Incoming, now: datetime) -> tuple[Actor, 
         actor, new_name = in_group(session, incoming, group, name, now)
         return actor, group, new_name
     return *in_private(session, incoming, name, now), False
+
+
+def bring_up_to_date(session: Session, incoming: Incoming, group: GroupView, *, active: bool) -> None:
+    """Note what an event tells of its group: what it is called by now, and that it is there.
+
+    A platform that said that it was gone, while something was sent, was wrong, or is by now.
+    """
+    changed: dict[str, str] = {}
+    called = one_line(incoming.group_name, 60)
+    if called and called != group.name:
+        changed["name"] = group.name = called
+    if not active and incoming.event in _TAKES_OVER:
+        changed["state"] = "active"
+    if changed:
+        session.execute(update(Group).where(col(Group.id) == group.id).values(**changed))
 
 
 def in_group(session: Session, incoming: Incoming, group: GroupView, name: str, now: datetime) -> tuple[Actor, bool]:
@@ -71,9 +104,15 @@ def in_group(session: Session, incoming: Incoming, group: GroupView, name: str, 
 
 
 def in_private(session: Session, incoming: Incoming, name: str, now: datetime) -> tuple[Actor, GroupView | None]:
-    """Return who writes in private, and the group that this is about; from now on the bot may write first."""
+    """Return who writes in private, and the group that this is about; from now on this bot may write first.
+
+    Who shut the bot out is not written to until he comes back.
+    """
     person = identities.meet(session, incoming.channel, incoming.sender, name, now)
-    identities.open_private(session, person)
+    if incoming.event in _SHUT:
+        bots.close_private(session, person, incoming.account)
+    else:
+        bots.open_private(session, person, incoming.account)
     row = identities.current_group(session, person.person_id, incoming.channel)
     group = None if row is None else _view(row)
     roles = identities.roles(session, person.person_id)
@@ -153,8 +192,78 @@ def _actor(known: identities.Known, roles: frozenset[str], now: datetime) -> Act
 
 def _view(row: Sequence[Any]) -> GroupView:
     facts = {k: str(v) for k, v in identities.as_json(row[11]).items()}
-    columns: tuple[Any, ...] = (*row[:9], bool(row[9]), identities.as_json(row[10]), facts)
+    columns: tuple[Any, ...] = (
+        *row[:9],
+        bool(row[9]),
+        identities.as_json(row[10]),
+        facts,
+        bool(row[13]),
+        bool(row[14]),
+    )
     return GroupView(*columns)
+
+
+def moved(session: Session, incoming: Incoming) -> GroupView | None:
+    """Return the group of an event that still names the chat's former id, or whose move was met before it was told.
+
+    Raises:
+        Refusal: without a text: the bot left the former chat, and is in the new one.
+
+    Source: FAULTS A11.
+    """
+    if incoming.event is Event.MIGRATED:
+        row = identities.group_row(session, incoming.channel, incoming.account, incoming.new_id)
+        return None if row is None else _view(row)
+    if incoming.event is Event.BOT_ADDED:
+        return None  # a chat that is no more lets nobody in
+    found = bots.moved_from(session, incoming.channel, incoming.account, incoming.conversation)
+    row = None if found is None else identities.group_row_by_id(session, found)
+    if row is None:
+        return None
+    if incoming.event is Event.BOT_REMOVED:
+        raise Refusal("")
+    return _view(row)
+
+
+def served_elsewhere(session: Session, incoming: Incoming, running: Collection[str]) -> GroupView | None:
+    """Return the group that another bot account served so far, and serve it from now on; None when there is none.
+
+    A group is served by one account, so that nothing is counted or said twice while two are in the chat: the one that was
+    added last, or the one that is left when that one was taken out of the group or of the installation. Points, settings and
+    quoted messages stay. An account that only gets other rights in the chat takes nothing over.
+
+    Raises:
+        Refusal: without a text: another account serves the group, and this one is only there as well.
+
+    Source: DESIGN §4 (several bot accounts, each group bound to one).
+    """
+    found = bots.elsewhere(session, incoming.channel, incoming.account, incoming.conversation)
+    migrated = found is None and incoming.event is Event.MIGRATED
+    if migrated and bots.elsewhere(session, incoming.channel, incoming.account, incoming.new_id) is not None:
+        raise Refusal("")  # the chat has moved already, with the account that serves it
+    if found is None:
+        return None
+    group_id, serving = found
+    added = incoming.event is Event.BOT_ADDED
+    active = serving in running if running else bool(serving)
+    comes = added and (not active or incoming.text != RIGHTS)
+    if not comes and (active or incoming.event not in _TAKES_OVER):
+        raise Refusal("")
+    group = session.get_one(Group, group_id)
+    if added:
+        # The leaders hear of it (groups.handlers); where the one before is out anyway, it goes on without a word.
+        kept = dict(group.settings or {})
+        mine = kept.get("groups")
+        kept["groups"] = {**(mine if isinstance(mine, dict) else {}), "bot_before": group.account}
+        group.settings = kept
+    if incoming.conversation.startswith(_SUPERGROUP):
+        bots.hand_over(session, incoming.channel, group.account, incoming.account, incoming.conversation)
+    group.account, group.can_read = incoming.account, None
+    if not added:
+        group.state = "active"
+    session.add(group)
+    session.flush()
+    return GroupView.of(group)
 
 
 def found_group(session: Session, incoming: Incoming) -> GroupView:

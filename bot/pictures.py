@@ -29,6 +29,7 @@ from pathlib import Path
 
 import structlog
 
+from bot.abilities import able
 from engagement.clocks import Clock
 from engagement.kernel import Card, Kind, Outgoing
 from prompts import cards
@@ -181,9 +182,9 @@ class Pictures:
         self._rest_until = 0.0
 
     async def __call__(self, message: Outgoing) -> Outgoing:
-        """Return the message with its picture; as it was when it has no card, or when that cannot be drawn now."""
+        """Return the message with its picture; as it was when it has no card, or none can be shown there or drawn now."""
         card = message.card
-        if card is None or message.kind in (Kind.EDIT, Kind.REACTION):
+        if card is None or message.kind in (Kind.EDIT, Kind.REACTION) or not able(message).picture:
             return message
         if self._replay:
             return await self._promised(message, card)

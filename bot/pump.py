@@ -13,7 +13,7 @@ from bot.courier import Courier
 from bot.gateway import Gateway, Handled
 from bot.hearing import Hearing, keep, keep_seen
 from bot.impostors import Watch
-from engagement.kernel import Incoming
+from engagement.kernel import Event, Incoming
 from storage import inbox
 
 log = structlog.get_logger("bot.pump")
@@ -35,6 +35,7 @@ class Pump:
         self.watch = Watch(gateway.database)
         gateway.post = courier.begin
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._under_way: set[int] = set()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._turn: OrderedDict[str, asyncio.Lock] = OrderedDict()
 
@@ -47,6 +48,9 @@ class Pump:
         Raises:
             Whatever the database raises: the platform must then send it again.
         """
+        if incoming.event is Event.REACTION:
+            self.hearing.saw(incoming)
+            return False
         if self.gateway.routes.is_chatter(incoming):
             suspect = await self.overhear(incoming)
             if suspect is not None:
@@ -98,9 +102,14 @@ class Pump:
                 self.courier.post(queued)
 
     def _begin(self, row: int, incoming: Incoming) -> None:
+        self._under_way.add(row)
         task = asyncio.create_task(self._handle(row, incoming))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda ended: self._ended(ended, row))
+
+    def _ended(self, task: asyncio.Task[Any], row: int) -> None:
+        self._tasks.discard(task)
+        self._under_way.discard(row)
 
     async def _handle(self, row: int, incoming: Incoming) -> None:
         # Listening takes seconds: what the person types meanwhile is answered first, and nobody else waits.
@@ -132,12 +141,17 @@ class Pump:
                 del self._turn[oldest]
         return lock
 
-    async def resume(self) -> int:
-        """Handle what was persisted and not handled before a crash; returns how many events."""
-        rows = await self.gateway.database.read(inbox.pending)
-        for row, body in rows:
+    async def resume(self, channel: str = "") -> int:
+        """Handle what was persisted and not handled before a crash; returns how many events.
+
+        Args:
+            channel: only its events, of a process that was connected to it and is no more; empty = all.
+        """
+        rows = await self.gateway.database.read(partial(inbox.pending, channel=channel))
+        mine = [(row, body) for row, body in rows if row not in self._under_way]
+        for row, body in mine:
             self._begin(row, Incoming.load(body))
-        return len(rows)
+        return len(mine)
 
     async def flush(self) -> None:
         """Write the counters of what was heard."""

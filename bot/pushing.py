@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
 from bot import campaign_check, trial
+from bot.channels.wecom.waits import Waits
+from bot.channels.wecom_bot.lease import name_of
 from bot.commands_letters import advice, first_line
 from bot.plans import lexicons, previewed
 from bot.push_terminal import word
-from bot.rendering import TELEGRAM, WEB, render
-from bot.rendering.capabilities import Capabilities, Unit
-from console.pushing import MOST_LETTERS, Board, Letter, Pushing, Rest, Running, Shown, Together, Unfit
-from engagement.calendar import zone
+from bot.rendering import TELEGRAM, WEB, WECOM, render
+from bot.rendering.capabilities import Capabilities, Dialect, Unit
+from console.pushing import MOST_LETTERS, Asked, Board, Letter, LongLine, Pushing, Rest, Running, Shown, Together, Unfit
+from engagement.calendar import local_day, month_end, month_start, zone
 from engagement.campaigns import sheets
 from knowledge.errors import KnowledgeRefusal
 from prompts.loader import texts
 from scheduler import board, campaigns, letters
 from scheduler.foresight import foresee_day
-from storage import audit
+from storage import audit, confirmations, leases, mass_sends
 from storage.groups import Group, Identity
 
 if TYPE_CHECKING:
@@ -31,8 +34,8 @@ if TYPE_CHECKING:
     from engagement.kernel import Outgoing, Reply
     from storage.engine import Session
 
-WECHAT = Capabilities(name="wechat", text_limit=2048, unit=Unit.BYTES, parts=3)
-"""Plain words without buttons. Source: WeChat's text messages, 2,048 bytes."""
+WECHAT = replace(WECOM, name="wechat")
+"""The plain words of WeChat and WeCom: no buttons, the shorter limit of both."""
 _SHOWN = (TELEGRAM, WECHAT, WEB)
 _LENGTHS: dict[Unit, Callable[[str], int]] = {
     Unit.CHARACTERS: len,
@@ -115,6 +118,42 @@ class ProgramPushing(Pushing):
         running, (minutes, rest) = await asyncio.gather(program.database.read(lately), program.database.read(left))
         return Board(running, minutes, rest)
 
+    async def asked(self) -> tuple[Sequence[Asked], int]:
+        """Read whom delivery waits for, with the times of the settings."""
+        program = self._program
+        waits = Waits(program.settings.wecom)
+        day = local_day(program.clock.now(), mass_sends.ZONE)
+        rows, total = await program.database.read(
+            lambda session: confirmations.waiting(session, month_start(day), month_end(day), MOST_LETTERS)
+        )
+        found = [
+            Asked(
+                one.group_id,
+                one.group,
+                one.leader,
+                one.asked_at,
+                waits.until(one.local_date, one.asked_at),
+                one.reminders,
+                max(0, waits.most(day) - one.had),
+                one.reason == mass_sends.DECLINED,
+                one.state != "awaiting",
+            )
+            for one in rows
+        ]
+        return found, total
+
+    async def long_line(self) -> LongLine | None:
+        """Look who has the lease of the AI bot's connection."""
+        program, bot = self._program, self._program.settings.wecom_bot.bot_id
+        if not bot:
+            return None
+        now, name = program.clock.now(), name_of(bot)
+        found = await program.database.read(lambda session: leases.held(session, name, now))
+        if found is None:
+            return LongLine()
+        # Behind it stands what tells two lives of one process apart.
+        return LongLine(found.holder.partition("/")[0], found.state, found.state_at)
+
     async def rest(self, key: str) -> Rest:
         """Count what of one is still to go out."""
         program = self._program
@@ -188,12 +227,10 @@ class ProgramPushing(Pushing):
 
 def _shown(message: Outgoing, can: Capabilities) -> Shown:
     """Render one channel; words in bold are shown as plain ones, which is what a person compares."""
-    plain = Capabilities(
-        can.name, can.text_limit, can.unit, can.parts, button_limit=can.button_limit, row_width=can.row_width
-    )
+    plain = replace(can, dialect=Dialect.PLAIN, links_people=False)
     rendered = render(message, plain)
     longest = max((_LENGTHS[can.unit](part) for part in rendered.parts), default=0)
-    limit = can.caption_limit if message.card is not None and can.picture else can.text_limit
+    limit = (can.caption_limit if message.card is not None and can.picture else 0) or can.text_limit
     buttons = tuple(choice.label for row in rendered.buttons for choice in row)
     return Shown(can.name, rendered.text, buttons, longest, limit, message.card is not None and can.picture)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import json
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -15,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from bot import diagnosis, logs, weekly
-from bot.listening import drained_server, listen
+from bot import diagnosis, logs, transfer, weekly
+from bot.listening import announce, channels_are_local, drained_server, listen
 from bot.main import Busy, Program, open_program
+from bot.moved import MovedClock
 from bot.settings import Mode, Settings
+from bot.switchboard import Line, connect, pushing
 from engagement.clocks import Movable, ShiftedClock
 from engagement.errors import Refusal
 from prompts.loader import texts
@@ -27,30 +28,13 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.routing import BaseRoute
 
+
 log = structlog.get_logger("bot.server")
 FLUSH_SECONDS = 5.0
 EARLY_SECONDS = 30.0
 DRAIN_SECONDS = 10.0
-_SHIFT_FILE = "clock.json"
-
 _FULL_COLLECTION = 100
 """Collections of the middle generation before one of everything; Python's own is 10."""
-
-
-class MovedClock(ShiftedClock):
-    """The simulator's clock; how far it was moved survives a restart, else yesterday's 签到 would come again."""
-
-    def __init__(self, directory: Path) -> None:
-        """Read how far it was moved."""
-        self._file = directory / _SHIFT_FILE
-        seconds = 0.0
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            seconds = float(json.loads(self._file.read_text())["seconds"])
-        super().__init__(timedelta(seconds=seconds))
-
-    def keep(self) -> None:
-        """Write it down."""
-        self._file.write_text(json.dumps({"seconds": self.shift.total_seconds()}))
 
 
 class Server:
@@ -72,8 +56,7 @@ class Server:
         self._flusher: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
         self.routes: list[BaseRoute] = []
-        self._telegram: Any = None
-        self._wechat: Any = None
+        self._lines: dict[str, Line] = {}
         self._pages: Any = None
         self._terminal: Any = None
 
@@ -117,32 +100,11 @@ class Server:
         return Starlette(routes=routes, lifespan=lifespan)
 
     def _channel_routes(self) -> list[BaseRoute]:
-        routes: list[BaseRoute] = []
         program = self.program
-        if "telegram" in self.channels:
-            from bot.channels.telegram import TelegramChannel
-            from bot.rendering.capabilities import TELEGRAM
-            from bot.rendering.render import render
-
-            channel = TelegramChannel(
-                program.settings.telegram,
-                program.pump.receive,
-                lambda message: render(message, TELEGRAM),
-                program.clock,
-                program.pictures.folder,
-            )
-            self._telegram = channel
-            if self.receives:
-                routes.extend(channel.routes())
-            program.senders[channel.name] = channel.sender
-            program.dispatcher.sources[channel.name] = channel.fetch
-            program.gateway.drafts[channel.name] = channel.sender
-            if program.gateway.ear is not None:
-                program.gateway.ear.sources[channel.name] = channel.fetch
-        if "wechat" in self.channels:
-            routes.extend(self._wechat_routes())
+        self._lines = connect(program, self.channels)
         if not self.receives:
-            return routes
+            return []
+        routes = [route for line in self._lines.values() for route in line.routes()]
         if "terminal" in self.channels:
             from bot.pages import terminal
 
@@ -150,30 +112,17 @@ class Server:
         if "sim" in self.channels or "web" in self.channels:
             from bot.pages import Pages
 
-            self._pages = Pages(program, sim="sim" in self.channels, web="web" in self.channels, wechat=self._wechat)
+            doors = [line.door for line in self._lines.values() if line.door is not None]
+            self._pages = Pages(
+                program,
+                sim="sim" in self.channels,
+                web="web" in self.channels,
+                alone=not self._lines,
+                door=doors[0] if doors else None,
+                neighbours={name: line.neighbours for name, line in self._lines.items() if line.neighbours is not None},
+            )
             routes.extend(self._pages.routes())
         return routes
-
-    def _wechat_routes(self) -> list[BaseRoute]:
-        from bot.channels.wechat import WeChatChannel
-        from bot.rendering.capabilities import WECHAT
-        from bot.rendering.render import render
-
-        program = self.program
-        channel = WeChatChannel(
-            program.settings.wechat,
-            program.pump.receive,
-            lambda message: render(message, WECHAT),
-            program.clock,
-            program.pictures.folder,
-            program.database,
-        )
-        self._wechat = channel
-        program.senders[channel.name] = channel.sender
-        program.dispatcher.sources[channel.name] = channel.fetch
-        if program.gateway.ear is not None:
-            program.gateway.ear.sources[channel.name] = channel.fetch
-        return channel.routes() if self.receives else []
 
     async def start(self) -> None:
         """Begin: what an earlier process left, the channels, the beat."""
@@ -183,15 +132,9 @@ class Server:
             await program.courier.resume()
         else:
             program.live.forget()
-        if self._telegram is not None:
-            me = await (self._telegram.start(slash_commands(program)) if self.receives else self._telegram.connect())
-            if me.username:
-                program.dispatcher.doors[(self._telegram.name, me.account)] = f"https://t.me/{me.username}?start="
-            self._stops.append(self._telegram.stop)
-        if self._wechat is not None:
-            from bot.channels.wechat.menu import usual
-
-            await self._wechat.start(usual(program.dispatcher.pages) if self.receives else ())
+        for line in self._lines.values():
+            await line.start(self.role)
+            self._stops.append(line.channel.stop)
         if self.role != "web":
             await self._start_beat()
         if self._pages is not None:
@@ -253,16 +196,17 @@ class Server:
         from scheduler.engine import Engine, Parts
 
         telegram = program.settings.telegram
+        bots = 1 + len(telegram.more)
         engine = Engine(
             Parts(
                 program.directory,
                 program.database,
                 program.jobs,
-                program.senders,
+                pushing(program, self._lines),
                 program.clock,
                 program.gate,
                 program.settings.database.url.get_secret_value(),
-                concurrency_for(telegram.rate, telegram.connections),
+                concurrency_for(telegram.rate * bots, telegram.connections * bots),
                 illustrate=program.pictures,
             )
         )
@@ -303,22 +247,10 @@ class Server:
                 task.cancel()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.program.pump.drain(), DRAIN_SECONDS)
-        if self._telegram is not None:
-            await self._telegram.close()
-        if self._wechat is not None:
-            await self._wechat.close()
+        for line in self._lines.values():
+            await line.channel.close()
         if isinstance(self.program.clock, MovedClock):
             self.program.clock.keep()
-
-
-def slash_commands(program: Program) -> list[tuple[str, str]]:
-    """Return (slash name, what it does) of every command that stands in help."""
-    return [
-        (command.slash[0], texts().raw(command.help)[:256])
-        for feature in program.dispatcher.features
-        for command in feature.commands
-        if command.slash and command.help and not command.roles
-    ]
 
 
 def run(directory: Path, channels: list[str], role: str) -> int:
@@ -334,6 +266,7 @@ def run(directory: Path, channels: list[str], role: str) -> int:
         for key in wrong:
             sys.stderr.write(texts().raw(key) + "\n")
         return 2
+    transfer.tell(settings, channels)
     local = settings.mode is Mode.LOCAL
     directory.mkdir(parents=True, exist_ok=True)
     clock: Movable | None = MovedClock(directory) if local and role == "all" and channels_are_local(channels) else None
@@ -368,7 +301,7 @@ def run(directory: Path, channels: list[str], role: str) -> int:
     port = listening.getsockname()[1]
     if "web" in channels and local and not program.dispatcher.pages:
         program.dispatcher.pages = f"http://{settings.web.host}:{port}"
-    _announce(settings, channels, port)
+    announce(settings, channels, port)
     try:
         # uvicorn ends the process itself when the start fails; the reason is told below.
         with contextlib.suppress(SystemExit):
@@ -379,21 +312,3 @@ def run(directory: Path, channels: list[str], role: str) -> int:
         sys.stderr.write(texts().fill(server.refusal.key, server.refusal.values) + "\n")
         return 2
     return 0 if web.started else 1
-
-
-def channels_are_local(channels: list[str]) -> bool:
-    """Say whether nobody outside is talked to, so that the clock may be moved."""
-    return set(channels) <= {"sim", "web", "terminal"} and bool({"sim", "terminal"} & set(channels))
-
-
-def _announce(settings: Settings, channels: list[str], port: int) -> None:
-    base = settings.web.public_url or f"http://{settings.web.host}:{port}"
-    lines = [texts().raw("cli.serving")]
-    if "sim" in channels:
-        lines.append(texts().fill("cli.serving_sim", {"url": f"{base}/sim"}))
-    if "web" in channels:
-        lines.append(texts().fill("cli.serving_console", {"url": f"{base}/console"}))
-        lines.append(texts().fill("cli.serving_h5", {"url": f"{base}/h5"}))
-    lines.append(texts().raw("cli.serving_stop"))
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()

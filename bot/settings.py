@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.channels.telegram_settings import TelegramSettings
 from bot.channels.wechat.settings import WeChatSettings
+from bot.channels.wecom.settings import WecomSettings
+from bot.channels.wecom_bot.settings import WecomBotSettings
 from knowledge.settings import DocumentSettings, KnowledgeSettings, SpeechSettings
 from storage.engine import DatabaseSettings
 
@@ -58,6 +60,8 @@ class Settings(BaseSettings):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     telegram: TelegramSettings = Field(default_factory=TelegramSettings)
     wechat: WeChatSettings = Field(default_factory=WeChatSettings)
+    wecom: WecomSettings = Field(default_factory=WecomSettings)
+    wecom_bot: WecomBotSettings = Field(default_factory=WecomBotSettings)
     llm: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
     knowledge: DocumentSettings = Field(default_factory=DocumentSettings)
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
@@ -72,8 +76,8 @@ def resident_pages(settings: Settings) -> str:
 
 def is_loopback(url: str) -> bool:
     """Say whether an address is this machine."""
-    host = urlsplit(url).hostname or ""
     try:
+        host = urlsplit(url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

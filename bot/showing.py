@@ -18,8 +18,12 @@ MOST_SECONDS = 1.0
 class Drafts(Protocol):
     """A channel that can show what is being written."""
 
-    async def draft(self, conversation: str, number: int, text: str) -> None:
-        """Show a text in place of the one shown before under this number (not 0). Never raises for the platform's no."""
+    async def draft(self, conversation: str, number: int, text: str, reply_to: str) -> None:
+        """Show a text in place of the one shown before under this number (not 0). Never raises for the platform's no.
+
+        Args:
+            reply_to: the channel's id of the message that will be answered.
+        """
         ...
 
 
@@ -35,7 +39,7 @@ def shown_by(drafts: Drafts | None, incoming: Incoming, number: int) -> Callable
             return
         try:
             async with asyncio.timeout(MOST_SECONDS):
-                await drafts.draft(incoming.conversation, number, text)
+                await drafts.draft(incoming.conversation, number, text, incoming.message_id)
         except TimeoutError:
             slow = True
 

@@ -56,7 +56,7 @@ def _queue(session: Session, request: dict[str, Any], key: str, now: datetime) -
     message = Outgoing(
         kind=Kind.DM,
         channel=who.channel,
-        account=group.account,
+        account=who.account or group.account,
         place=Place.DM,
         conversation=who.external_id,
         to=who.external_id,

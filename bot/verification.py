@@ -13,7 +13,7 @@ from engagement.checkin import records as checkin
 from engagement.households import service as households
 from knowledge import soundness
 from prompts.loader import texts
-from storage import audit, ledger, migrate
+from storage import audit, bonds, ledger, migrate
 from storage.campaigns import Delivery, Fire
 from storage.engine import Session, open_database
 from storage.inbox import Inbox
@@ -110,6 +110,7 @@ def _others(session: Session) -> list[Check]:
     families, wrong = households.wrong_households(session)
     return [
         Check("households", families, wrong),
+        Check("bonds", *bonds.check(session)),
         Check("streaks", 0, checkin.wrong_streaks(session)),
         Check("audit", rows, 0 if broken is None else 1),
     ]

@@ -1,7 +1,7 @@
 """Voice messages: fetched from the channel and written down before routing, outside every transaction.
 
 What was understood stands before the answer, so that people see at once when it was misheard. Nothing of the sound is
-kept, and of the words no more than of typed ones.
+kept, and of the words no more than of typed ones. What a file is called is learnt here too, where only the file says so.
 
 Source: F62, F126.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from knowledge.speech import Speech
 
 log = structlog.get_logger("bot.voice")
-VOICE, HEARD = "voice", "heard"
+VOICE, HEARD, FILE = "voice", "heard", "file"
 __all__ = ["HEARD", "UNHEARD", "VOICE", "Ear", "Fetch", "TooLarge", "Unfetchable", "with_heard"]
 UNHEARD: Mapping[str, str] = {
     VOICE: "members.voice_type",
@@ -42,6 +42,10 @@ AT_ONCE = 4
 OF_ONE = 3
 """Voice messages of one person in work; beyond it the person is asked to wait."""
 SHOWN = 60
+LOOK_SECONDS = 15.0
+
+Look = Callable[[str], Awaitable[tuple[str, int]]]
+"""Tells a file's name and its bytes, by its ``media_id``; raises Unfetchable when it cannot be had."""
 
 
 class Ear:
@@ -49,6 +53,7 @@ class Ear:
 
     Attributes:
         sources: channel → how it hands out files; filled by whoever starts a channel.
+        looks: channel → how it tells a file's name and about how many bytes it has, where its events do not.
     """
 
     def __init__(self, speech: Speech | None, settings: SpeechSettings) -> None:
@@ -56,11 +61,14 @@ class Ear:
         self._speech = speech
         self._settings = settings
         self.sources: dict[str, Fetch] = {}
+        self.looks: dict[str, Look] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
         self._in_work: Counter[tuple[str, str]] = Counter()
 
     async def hear(self, incoming: Incoming) -> Incoming:
         """Return the event with the words in it; one without words says in ``media`` why. Never raises for the world."""
+        if incoming.media == FILE and incoming.media_id and not incoming.file_name:
+            return await self._look(incoming)
         if incoming.media != VOICE or incoming.text or not incoming.media_id:
             return incoming
         fetch = self.sources.get(incoming.channel)
@@ -77,6 +85,19 @@ class Ear:
             self._in_work[who] -= 1
             if not self._in_work[who]:
                 del self._in_work[who]
+
+    async def _look(self, incoming: Incoming) -> Incoming:
+        """Return the event with its file's name; a file that cannot be had has no ``media_id`` any more."""
+        look = self.looks.get(incoming.channel)
+        if look is None:
+            return incoming
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                name, size = await look(incoming.media_id)
+        except (Unfetchable, TimeoutError) as error:
+            log.warning("file.unseen", kind=type(error).__name__)
+            return replace(incoming, media_id="")
+        return replace(incoming, file_name=name, file_size=size)
 
     async def _listen(self, incoming: Incoming, speech: Speech, fetch: Fetch) -> Incoming:
         try:

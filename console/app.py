@@ -5,8 +5,8 @@ Source: DESIGN §7 (front end), CONTRACT (serve).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -36,6 +36,7 @@ from console.pages import (
     h5_open,
     h5_points,
     home,
+    join,
     knowledge,
     knowledge_do,
     knowledge_document,
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from console.desk import Desk
-    from console.outside import Outside
+    from console.outside import Neighbours, Outside
     from console.pushing import Pushing
     from engagement.clocks import Clock
     from engagement.kernel import Reply
@@ -93,6 +94,8 @@ class Console:
         wall: what a phone's clock shows, for codes of the second step; None: the same as ``clock``, which may be moved.
         door: where a private chat with the bot opens, as far as a channel has such an address; empty = none.
         outside: the platform that says who has opened a page inside its own browser; None: none does.
+        neighbours: channel → who somebody in one of its groups is, as its platform says; only where the platform can tell.
+        joined: tells the program that (person, group) came in by a page; None: nobody hears of it.
         tell: says something to a person in private, about a group or none; None: nobody is told.
         desk: runs what people do on a page; None: pages only show.
         works: where long work of the pages is kept; None: nothing of it can be begun.
@@ -116,6 +119,8 @@ class Console:
     wall: Clock | None = None
     door: Callable[[], str] = str
     outside: Outside | None = None
+    neighbours: Mapping[str, Neighbours] = field(default_factory=dict)
+    joined: Callable[[int, int], Awaitable[None]] | None = None
     tell: Callable[[int, int | None, Reply], Awaitable[None]] | None = None
 
 
@@ -134,7 +139,7 @@ def create_app(console: Console) -> FastAPI:
     if console.console:
         for room in (accounts, act, audit, door, enter, me, mine, scopes, knowledge, planning):
             app.include_router(room.router)
-        for room in (h5, h5_points, h5_month, h5_ask, h5_family, h5_mine, h5_open):
+        for room in (h5, h5_points, h5_month, h5_ask, h5_family, h5_mine, h5_open, join):
             app.include_router(room.router)
         for room in (today, groups, ledger, facts, activities, region):
             app.include_router(room.router)

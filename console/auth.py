@@ -19,6 +19,7 @@ from enum import StrEnum
 VISIT_COOKIE = "tt_visit"
 LARGE_COOKIE = "tt_large"
 KNOWN_COOKIE = "tt_known"
+GUEST_COOKIE = "tt_guest"
 _TOKEN_BYTES = hashlib.sha256().digest_size
 _MASKED = re.compile(rf"[0-9a-f]{{{4 * _TOKEN_BYTES}}}")
 

@@ -5,15 +5,28 @@ Source: ADR-0018; FAULTS E3, E4.
 
 from __future__ import annotations
 
-from datetime import datetime
+import hmac
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from fastapi import Request
+from fastapi.responses import Response
 
+from console import sessions
+from console.auth import GUEST_COOKIE, cookie_name
+from engagement.entry.joining import Account, Neighbour
 from engagement.errors import Refusal
 
 BACK = "/door/wechat"
 """Where the platform sends a browser back to."""
+DOOR = "/h5/in/"
+"""Below it stand the keys of groups: the way in for who is no member yet."""
+GUEST = timedelta(minutes=30)
+"""For so long somebody for whom the platform vouched may look at what he is asked, before he is asked to come again."""
+
+Neighbours = Callable[[str, str], Awaitable[Neighbour | None]]
+"""(group's chat, union id) → who that is in the chat, as the group's own platform says now; None when it does not."""
 
 
 class Outside(Protocol):
@@ -47,8 +60,8 @@ class Outside(Protocol):
         """
         ...
 
-    async def who(self, code: str) -> str:
-        """Return the channel's id of the person for whom a code was made.
+    async def who(self, code: str) -> Account:
+        """Return the account of the person for whom a code was made.
 
         Raises:
             Refusal: the platform vouches for nobody, or could not be asked.
@@ -67,3 +80,27 @@ def way_out(request: Request, target: str) -> str:
         return outside.start(f"{console.public_url}{BACK}", target, str(request.state.browser), console.clock.now())
     except Refusal:
         return ""
+
+
+def keep_guest(response: Response, request: Request, account: Account) -> None:
+    """Let a browser remember for whom the platform vouched, until he has said whether he comes in; no row is made of him."""
+    console = request.app.state.console
+    ends = int((console.clock.now() + GUEST).timestamp())
+    words = f"{account.channel}.{account.external_id}.{account.union_id}.{ends}"
+    sessions.keep_guest(response, request, f"{words}.{_mark(request, words)}", int(GUEST.total_seconds()))
+
+
+def guest_in(request: Request) -> Account | None:
+    """Return for whom the platform vouched in this browser a moment ago; None for nobody."""
+    console = request.app.state.console
+    given = request.cookies.get(cookie_name(GUEST_COOKIE, https=console.https), "")
+    words, _, mark = given.rpartition(".")
+    if not hmac.compare_digest(mark.encode("utf-8", "replace"), _mark(request, words).encode()):
+        return None
+    channel, external_id, union_id, ends = words.split(".")
+    return Account(channel, external_id, union_id) if console.clock.now().timestamp() < int(ends) else None
+
+
+def _mark(request: Request, words: str) -> str:
+    mark: str = request.app.state.signer.mac("guest", f"{request.state.browser}\0{words}")
+    return mark

@@ -106,6 +106,27 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A group whose leader has to confirm today's message.
+
+    Attributes:
+        asked: since when; ``until``: when it is taken back.
+        left: messages that the group may still have this month, this one not counted.
+        taken_back: the leader said that it is not to be sent, and it is being taken back.
+    """
+
+    group_id: int
+    group: str
+    leader: str
+    asked: datetime
+    until: datetime
+    reminders: int
+    left: int
+    taken_back: bool
+    making: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """All that was on its way within a day.
 
@@ -122,6 +143,25 @@ class Board:
     def moves(self) -> bool:
         """Whether something is going out, so that looking again says something new."""
         return bool(self.rest.ready) or any(one.waiting and one.state == "running" for one in self.campaigns)
+
+
+@dataclass(frozen=True, slots=True)
+class LongLine:
+    """How the connection stands to a platform that takes one alone.
+
+    Attributes:
+        holder: the process that has the right to it; empty: nobody has.
+        state: ``open``, ``connecting``, or why it ended last; ``since`` when.
+    """
+
+    holder: str = ""
+    state: str = ""
+    since: datetime | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Somebody is connected."""
+        return self.state == "open"
 
 
 MOST_LETTERS = 30
@@ -187,6 +227,14 @@ class Pushing(Protocol):
 
     async def board(self) -> Board:
         """Return what is on its way."""
+        ...
+
+    async def asked(self) -> tuple[Sequence[Asked], int]:
+        """Return whom delivery waits for, the longest first, some of them, and how many they are."""
+        ...
+
+    async def long_line(self) -> LongLine | None:
+        """Return how the one connection stands; None where there is no such platform."""
         ...
 
     async def rest(self, key: str) -> Rest:

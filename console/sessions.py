@@ -17,7 +17,7 @@ from sqlalchemy import update
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from console.auth import KNOWN_COOKIE, VISIT_COOKIE, Area, Role, Visitor, cookie_name, new_visit
+from console.auth import GUEST_COOKIE, KNOWN_COOKIE, VISIT_COOKIE, Area, Role, Visitor, cookie_name, new_visit
 from engagement.entry import rules, service
 from storage import entry
 from storage.engine import Session
@@ -194,6 +194,11 @@ def known_in(request: Request) -> str:
 def keep_known(response: Response, request: Request, value: str) -> None:
     """Put it into the browser."""
     _set(response, KNOWN_COOKIE, value, int(KNOWN.total_seconds()), https=request.app.state.console.https)
+
+
+def keep_guest(response: Response, request: Request, value: str, seconds: int) -> None:
+    """Put into the browser for whom a platform vouched who is not known yet (:mod:`console.outside`); none when empty."""
+    _set(response, GUEST_COOKIE, value, seconds if value else 0, https=request.app.state.console.https)
 
 
 def form_material(request: Request, visit: str) -> str:

@@ -168,9 +168,9 @@ class Works:
         return work if work is not None and work.person == person else None
 
     def of(self, person: int | None) -> list[Work]:
-        """A person's works, the newest first."""
+        """A person's works, what is under way and then the newest first: as many as are shown."""
         found = [work for work in self._all() if work.person == person]
-        return sorted(found, key=lambda work: (work.at, work.id), reverse=True)[:SHOWN]
+        return sorted(found, key=lambda work: (not work.over, work.at, work.id), reverse=True)[:SHOWN]
 
     def _all(self) -> Iterator[Work]:
         if self._folder.is_dir():

@@ -55,6 +55,7 @@ class Dispatcher:
         self.pace = guards.Pace()
         self.acts = guards.Acts()
         self.mutes = guards.Mutes()
+        self.nobodies = guards.Nobodies()
         self._subscribers: dict[type, list[tuple[Feature, Any]]] = {}
         for feature in self.features:
             for kind, subscriber in feature.events.items():
@@ -124,7 +125,7 @@ class Dispatcher:
         actor = ctx.actor
         typed = ctx.incoming.event in (Event.MESSAGE, Event.BUTTON)
         if actor.person_id == 0 and typed:
-            raise Refusal("guard.anonymous")
+            raise self._unknown(ctx)
         keeps = target.command.consent if target.command is not None else target.consent
         if actor.muted and typed and (keeps or ctx.incoming.place is Place.GROUP):
             # In private the rights over one's own data stay.
@@ -160,6 +161,12 @@ class Dispatcher:
             if until is not None and not self.mutes.tell(actor.member_id, until, ctx.chance):
                 return Hushed(guards.MUTED_STAMP)
         return Refusal("guard.muted")
+
+    def _unknown(self, ctx: Context) -> Refusal:
+        """Tell who cannot be known so, in words now and then: whoever speaks in the group's name goes on doing it."""
+        if ctx.group is None or self.nobodies.tell(ctx.group.id, ctx.now, ctx.chance):
+            return Refusal(guards.UNKNOWN)
+        return Hushed(guards.UNKNOWN_STAMP)
 
     @staticmethod
     def _withdrew(ctx: Context) -> bool:

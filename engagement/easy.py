@@ -14,8 +14,8 @@ from engagement.kernel import Reply
 from prompts.loader import texts
 
 MOST_ROWS = 3
-_WHOLE = ("members", "guard", "faq")
-"""Slices whose answers stay whole: rights over one's own data, refusals, and answers with their source."""
+_WHOLE = ("members", "guard", "faq", "bonds")
+"""Slices whose answers stay whole: rights over one's own data, refusals, answers with their source, what is confirmed."""
 
 
 def shortened(reply: Reply) -> Reply:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +201,14 @@ class PostWithdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Unidentified:
+    """Somebody whom the platform hides (an anonymous administrator, a channel) told the bot to do something, and it could not.
+
+    Told at most once an hour a group; the group is the context's.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """Somebody came to the bot in private over a link with words of ours in it (``/start i7KQ2M4XW``).
 
@@ -208,3 +216,58 @@ class Started:
     """
 
     payload: str
+
+
+@dataclass(slots=True)
+class Shared:
+    """A group in which two persons who become one, or are taken apart, both have a membership.
+
+    Attributes:
+        member_id: the membership that rests while they are one; ``into_id``: the one that acts for it.
+        account_id: where the resting one's points are when they are apart; 0 = it had none.
+        points: whole points that move with it; filled by whoever moves, or counts, them.
+        held: whole points that stay where they are until the two part, since the other one got the same today.
+    """
+
+    group_id: int
+    member_id: int
+    into_id: int
+    account_id: int
+    points: int = 0
+    held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bonded:
+    """Two persons are one from now on; subscribers bring together what both have in the same groups.
+
+    Attributes:
+        bond_id: names the bond in keys: what moves by it, moves once.
+    """
+
+    bond_id: int
+    survivor_id: int
+    absorbed_id: int
+    shared: tuple[Shared, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartingAsked:
+    """Somebody wants to know what two persons who are one would have apart: fills :attr:`Shared.points`, changes nothing."""
+
+    shared: tuple[Shared, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """Two persons who were one are two again; subscribers give back.
+
+    Attributes:
+        since: when they became one.
+    """
+
+    bond_id: int
+    survivor_id: int
+    absorbed_id: int
+    shared: tuple[Shared, ...]
+    since: datetime

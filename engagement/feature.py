@@ -60,6 +60,7 @@ class GroupView:
     Attributes:
         settings: per slice; see :class:`storage.groups.Group`.
         facts: structured facts, e.g. ``pickup_hours``.
+        hears, speaks: whether people's words reach the bot there, and whether it can speak there at once.
     """
 
     id: int
@@ -74,25 +75,14 @@ class GroupView:
     quiet_acks: bool
     settings: Mapping[str, Any]
     facts: Mapping[str, str]
+    hears: bool = True
+    speaks: bool = True
 
     @classmethod
     def of(cls, group: Group) -> GroupView:
         """Copy from the row."""
-        assert group.id is not None
-        return cls(
-            group.id,
-            group.channel,
-            group.account,
-            group.external_id,
-            group.name,
-            group.zone,
-            group.quiet_from,
-            group.quiet_to,
-            group.daily_budget,
-            group.quiet_acks,
-            group.settings or {},
-            group.facts or {},
-        )
+        row = {name: getattr(group, name) for name in cls.__slots__}
+        return cls(**row | {"settings": group.settings or {}, "facts": group.facts or {}})
 
 
 class Fetch(Protocol):

@@ -17,6 +17,7 @@ COMMANDS_A_MINUTE = 20
 """One person's commands a minute over all groups; a neighbour in a hurry sends 5, a script hundreds."""
 _REMEMBERED = 50_000
 MUTED_STAMP = "🙊"
+UNKNOWN, UNKNOWN_STAMP = "guard.anonymous", "🤷"
 """Under what a muted neighbour goes on to say in the group."""
 NOTICE, NOTICE_SHORT = "members.notice", "members.notice_short"
 _NOTICED = "noticed"
@@ -145,6 +146,26 @@ class Mutes:
         if told is not None and told[0] == until:
             return told[1] == reference
         self._told[member_id] = until, reference
+        if len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
+        return True
+
+
+class Nobodies:
+    """In which groups somebody who cannot be known was told so lately, in memory: once an hour, then a stamp is enough."""
+
+    def __init__(self, pause: timedelta = timedelta(hours=1)) -> None:
+        """Remember no group."""
+        self._pause = pause
+        self._told: OrderedDict[int, tuple[datetime, str]] = OrderedDict()
+
+    def tell(self, group_id: int, now: datetime, reference: str) -> bool:
+        """Say whether it is to be said in words; the same message, which may be tried twice, is told again."""
+        told = self._told.get(group_id)
+        if told is not None and now - told[0] < self._pause:
+            return told[1] == reference
+        self._told[group_id] = now, reference
+        self._told.move_to_end(group_id)
         if len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
         return True

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 MAX_TEXT = 2000
 """Longer messages are cut here at the edge; nobody types that much to a bot in a group."""
-MAX_NAME = 32
+MAX_NAME, RIGHTS = 32, "rights"
 
 
 class Event(StrEnum):
@@ -26,6 +26,8 @@ class Event(StrEnum):
     BOT_ADDED = "bot_added"
     BOT_REMOVED = "bot_removed"
     MIGRATED = "migrated"
+    TROUBLE = "trouble"
+    REACTION = "reaction"
 
 
 class Place(StrEnum):
@@ -46,7 +48,7 @@ class Incoming:
         conversation: the channel's id of the chat.
         sender: the channel's id of the person who acts; empty when nobody can be known (anonymous admins).
         sender_name: as the platform shows it; cleaned by :func:`one_line` when stored.
-        text: the words, the bot's mention removed; at most ``MAX_TEXT`` characters.
+        text: the words, the bot's mention removed; a TROUBLE's fixed word; ``RIGHTS`` of a BOT_ADDED that changes those.
         message_id, reply_to: the channel's ids of this message, quoted by the answer, and of the one it quotes, if any.
         addressed: the bot was mentioned, or one of its messages quoted; ``button``: key of a pressed button.
         subject, subject_name: who joined or left, when that is not the sender; ``invited_by``: who brought ``subject``.
@@ -97,9 +99,7 @@ class Incoming:
         """Encode for the inbox row."""
         # Not asdict(): it copies in depth and was the dearest part of receiving a message.
         data = {n: v for n in self.__slots__ if (v := getattr(self, n)) not in ("", None)}
-        if not self.addressed:
-            del data["addressed"]
-        for name in ("file_size", "desk_person", "desk_group"):
+        for name in ("addressed", "file_size", "desk_person", "desk_group"):
             if not data[name]:
                 del data[name]
         data["occurred_at"] = self.occurred_at.astimezone(UTC).isoformat()
@@ -138,8 +138,7 @@ class Document:
     """A small text file that goes with a message (an export of one's data).
 
     Attributes:
-        name: file name, chosen by us.
-        text: UTF-8, at most 1 MB.
+        name: file name, chosen by us; ``text``: UTF-8, at most 1 MB.
     """
 
     name: str
@@ -151,8 +150,7 @@ class Card:
     """A picture to be drawn when the message goes out, never in a transaction.
 
     Attributes:
-        name: template of prompts/cards.
-        values: for the template, JSON-able; somebody else's words stand in it escaped and on one line.
+        name: template of prompts/cards; ``values``: for it, JSON-able, somebody else's words escaped and on one line.
     """
 
     name: str
@@ -185,11 +183,10 @@ class Reply:
     Attributes:
         key: text of prompts/texts, ``slice.name``.
         values: for the placeholders, JSON-able. Strings are shown on one line; a list of strings is shown line by line;
-            ``{rows:slice.row}`` renders a list of mappings with another text.
-        tails: keys of further paragraphs, filled from the same values.
-        kind: REPLY quotes the message it answers; PUSH goes to the group unasked; DM goes to ``to`` in private; EDIT
-            replaces the words of our latest message about ``subject`` in the group, and is dropped when there is none.
-        to: person id for DM; also who is mentioned in a group when ``mention``.
+            ``{rows:slice.row}`` renders a list of mappings with another text. ``tails``: keys of further paragraphs.
+        kind: REPLY quotes what it answers; PUSH goes to the group unasked; DM goes to ``to`` in private; EDIT replaces the
+            words of our latest message about ``subject`` in the group, and is dropped when there is none.
+        to: person id for DM, or ``chat``: its (channel, account, id); also who is mentioned in a group when ``mention``.
         group_id: which group a PUSH goes to, or a DM is about; default the context's.
         subject: what a quote of this message is about, ``prefix:reference``.
         quotes: subject of our message in the group that a PUSH of a job quotes; without one it goes out unquoting.
@@ -203,6 +200,7 @@ class Reply:
     tails: Sequence[str] = ()
     kind: Kind = Kind.REPLY
     to: int | None = None
+    chat: tuple[str, str, str] | None = None
     mention: bool = False
     group_id: int | None = None
     buttons: Sequence[Button] = ()
@@ -310,10 +308,11 @@ class Receipt:
     """The platform's answer to one send.
 
     Attributes:
-        provider_id: the platform's id of the message, when SENT.
-        retry_after: seconds to wait, when RETRY.
+        provider_id: the platform's id of the message, when SENT; ``retry_after``: seconds to wait, when RETRY.
+        held_until: when RETRY: the platform has it and waits for somebody's yes until then, so the message waits as long.
+        unsaid: when SENT: parts that were left out after all (0 is the message itself, 1 the first of its ``more``).
         new_id: the chat's new id, when MIGRATED (nothing was sent).
-        reason: fixed word for REJECTED, GONE (the bot was removed, the chat is gone) and UNKNOWN.
+        reason: fixed word for REJECTED, GONE (the bot was removed, the chat is gone), UNKNOWN, and what is held or unsaid.
     """
 
     outcome: Outcome
@@ -321,6 +320,8 @@ class Receipt:
     retry_after: float = 0.0
     new_id: str = ""
     reason: str = ""
+    held_until: datetime | None = None
+    unsaid: Sequence[int] = ()
 
 
 class Sender(Protocol):
@@ -336,7 +337,6 @@ class Illustrator(Protocol):
 
     async def __call__(self, message: Outgoing, /) -> Outgoing:
         """Return the message with ``picture`` set, or as it was."""
-        ...
 
 
 async def in_words(message: Outgoing, /) -> Outgoing:
@@ -350,10 +350,10 @@ def row_id(reference: str) -> int:
 
 
 _TRADITIONAL = str.maketrans(  # zh: characters of what people type to the bot
-    "臺頁網帳沖衝務輩潛簡鄰裡裏誰樣結凍連雙兩綁離爲為緊報鏈碼覈審詞訴無壞賠類別後"
+    "臺頁網帳號沖衝務輩潛簡鄰裡裏誰樣結凍連雙兩綁離爲為緊報鏈碼覈審詞訴無壞賠類別後"
     "簽籤積點題話戰幫數據導劃說説頭換過寫復覆恢榮譽賬戶設時間區靜單錄邀請擁權訊聯絡統計開關啟預覽組員級餘額細贈給賞補領項節榜這個"
     "麼團隱記刪註銷羣擾長來曆詢週總發減動進問轉貨熱線電稱暫繼續識庫檔條併議試異佈滾負責複舉氣農課參練訓賽會終閉",
-    "台页网账冲冲务辈潜简邻里里谁样结冻连双两绑离为为紧报链码核审词诉无坏赔类别后"
+    "台页网账号冲冲务辈潜简邻里里谁样结冻连双两绑离为为紧报链码核审词诉无坏赔类别后"
     "签签积点题话战帮数据导划说说头换过写复复恢荣誉账户设时间区静单录邀请拥权讯联络统计开关启预览组员级余额细赠给赏补领项节榜这个"
     "么团隐记删注销群扰长来历询周总发减动进问转货热线电称暂继续识库档条并议试异布滚负责复举气农课参练训赛会终闭",
 )

@@ -28,7 +28,7 @@ def step_into(ctx: Context, group_id: int) -> None:
     found = None
     if ctx.incoming.place is Place.DM:
         mine = identities.memberships(ctx.session, ctx.actor.person_id)
-        found = next((one for one in mine if one[1].id == group_id and one[1].channel == ctx.incoming.channel), None)
+        found = next((one for one in mine if one[1].id == group_id), None)
     if found is None:
         raise Refusal("guard.old_button" if ctx.group is not None else "guard.no_group")
     member, group = found
@@ -65,12 +65,11 @@ def lead(ctx: Context, group_id: int = 0) -> GroupView:
 
 
 def led(ctx: Context) -> list[Group]:
-    """Return the groups of this channel that the actor leads: in a group chat that one alone, oldest first."""
+    """Return the groups that the actor leads, on whatever channel: in a group chat that one alone, oldest first."""
     return [
         group
         for member, group in identities.memberships(ctx.session, ctx.actor.person_id)
         if member.role == "leader"
-        and group.channel == ctx.incoming.channel
         and (ctx.incoming.place is Place.DM or (ctx.group is not None and group.id == ctx.group.id))
     ]
 

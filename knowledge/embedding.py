@@ -111,12 +111,17 @@ class EndpointEmbedder:
 
     def _client(self) -> Any:
         if self._model is None:
+            import openai
             from langchain_openai import OpenAIEmbeddings
             from pydantic import SecretStr
 
             arguments: dict[str, Any] = {
                 "model": self._settings.embedding_model,
                 "base_url": self._settings.embedding_base_url,
+                # A question goes to the host that the operator named, and to no other.
+                "http_client": openai.DefaultHttpxClient(
+                    base_url=self._settings.embedding_base_url, follow_redirects=False
+                ),
                 "api_key": self._settings.embedding_api_key or SecretStr("none"),
                 "timeout": self._settings.embedding_timeout,
                 "max_retries": 1,

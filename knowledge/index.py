@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from knowledge.embedding import Embedder
 
-for _name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"):  # nothing of ours is sent to a tracing service
-    os.environ[_name] = "false"
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 
 

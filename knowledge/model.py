@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -181,6 +181,7 @@ def arguments(settings: KnowledgeSettings, *, most_tokens: int) -> dict[str, Any
     return {
         "model": settings.model,
         "base_url": settings.base_url,
+        "http_async_client": _stays_where_it_is_sent(settings.base_url),
         "api_key": settings.api_key if settings.api_key.get_secret_value() else SecretStr("none"),
         "timeout": settings.deadline,
         "max_retries": settings.retries,
@@ -189,6 +190,17 @@ def arguments(settings: KnowledgeSettings, *, most_tokens: int) -> dict[str, Any
         "stream_usage": True,
         "extra_body": {"max_tokens": most_tokens},
     }
+
+
+@cache
+def _stays_where_it_is_sent(base_url: str) -> Any:
+    """A client that follows no redirect: a question goes to the host that the operator named, and to no other.
+
+    It is kept, as langchain keeps its own: connections are used again, and none is closed behind an event loop's back.
+    """
+    import openai
+
+    return openai.DefaultAsyncHttpxClient(base_url=base_url, follow_redirects=False)
 
 
 def inert(text: str) -> str:

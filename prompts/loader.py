@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 PROMPTS = Path(__file__).parent
-_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z]+\.[a-z0-9_]+))?\}")
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::([a-z][a-z_]*\.[a-z0-9_]+))?\}")
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200c\u200e-\u200f\u202a-\u202e\u2028-\u2029\u2066-\u2069\ufeff]"
 )

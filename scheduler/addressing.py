@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from engagement.feature import GroupView
 from engagement.kernel import Kind, Outgoing, Place, Reply
-from storage import identities, outbox
+from storage import bots, outbox
 from storage.engine import Session
+from storage.groups import thread_of
 
 
 def outgoing(session: Session, reply: Reply, group: GroupView) -> Outgoing | None:
@@ -14,9 +15,9 @@ def outgoing(session: Session, reply: Reply, group: GroupView) -> Outgoing | Non
     The slice that speaks is the first part of its text key.
 
     Returns:
-        None when the person meant cannot be reached on the group's channel, or there is no message of ours to edit.
+        None when the person meant cannot be reached, or there is no message of ours to edit.
     """
-    person = None
+    person, channel, account = None, group.channel, group.account
     earlier = reply.subject if reply.kind is Kind.EDIT else reply.quotes
     reply_to = ""
     if earlier:
@@ -26,17 +27,20 @@ def outgoing(session: Session, reply: Reply, group: GroupView) -> Outgoing | Non
     if reply.kind is Kind.EDIT and not reply_to:
         return None
     if reply.kind is Kind.DM:
-        person = identities.address(session, reply.to or 0, group.channel)
+        person = bots.reach(session, reply.to or 0, group.channel)
         if person is None:
             return None
+        account = person.account or (account if person.channel == channel else "")
+        channel = person.channel
     return Outgoing(
         kind=reply.kind if reply.kind in (Kind.DM, Kind.EDIT) else Kind.PUSH,
-        channel=group.channel,
-        account=group.account,
+        channel=channel,
+        account=account,
         place=Place.GROUP if person is None else Place.DM,
-        conversation=group.external_id if person is None else person[0],
-        to="" if person is None else person[0],
-        to_name="" if person is None else person[1],
+        conversation=group.external_id if person is None else person.external_id,
+        thread=thread_of(group.settings) if person is None else "",
+        to="" if person is None else person.external_id,
+        to_name="" if person is None else person.name,
         feature=reply.key.partition(".")[0],
         key=reply.key,
         values=reply.values,

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 
 from engagement.clocks import Clock
 from engagement.feature import JobSpec
 from engagement.kernel import Illustrator, Outcome, Place, Receipt, Sender, in_words
-from scheduler import rows
+from scheduler import holding, rows
 from scheduler.gate import Pause, RateGate, Turn
-from storage import outbox
+from storage import bots, outbox
 from storage.engine import Database, Session
 from storage.groups import Group
 from storage.statements import Prepared
@@ -41,18 +41,11 @@ SEND_SECONDS = 60.0
 COMMIT_TRIES = 6
 
 _G = Group.__table__  # type: ignore[attr-defined]
-_MOVED = Prepared(
-    "group.moved", update(_G).where(_G.c.id == bindparam("group_id")).values(external_id=bindparam("new_id"))
+# Another bot account may serve the group by now: that this one was taken out is nothing to it.
+_REMOVED = Prepared(
+    "group.removed",
+    update(_G).where(_G.c.id == bindparam("group_id"), _G.c.account == bindparam("bot")).values(state="removed"),
 )
-_TAKEN_ID = Prepared(
-    "group.taken_id",
-    select(_G.c.id).where(
-        _G.c.channel == bindparam("channel"),
-        _G.c.account == bindparam("account"),
-        _G.c.external_id == bindparam("new_id"),
-    ),
-)
-_REMOVED = Prepared("group.removed", update(_G).where(_G.c.id == bindparam("group_id")).values(state="removed"))
 
 
 def concurrency_for(rate: float, connections: int) -> int:
@@ -204,12 +197,16 @@ async def _through(work: _Round, due: rows.Due, sender: Sender, turn: Turn) -> t
         now = work.clock.now()
         await work.database.write(lambda session: _again(session, work, taken, now, "waiting"))
         return "waiting", ""
-    receipt = await _send(sender, taken)
+    # A private word goes by the channel on which its reader can be written to, whatever the group's is.
+    elsewhere = taken.message.channel != due.channel
+    receipt = await _send(work.senders.get(taken.message.channel) if elsewhere else sender, taken)
     turn.answered(work.clock)
     return await _settle(work, taken, receipt), receipt.new_id
 
 
-async def _send(sender: Sender, taken: rows.Taken) -> Receipt:
+async def _send(sender: Sender | None, taken: rows.Taken) -> Receipt:
+    if sender is None:
+        return Receipt(Outcome.REJECTED, reason="no_channel")
     try:
         async with asyncio.timeout(SEND_SECONDS):
             return await sender.send(taken.message)
@@ -251,20 +248,9 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
     now = work.clock.now()
     match receipt.outcome:
         case Outcome.SENT:
-            kept = [rows.sent(session, row, work.me, now, receipt.provider_id) for row in (taken.id, *taken.along)]
-            if taken.message.subject and receipt.provider_id:
-                outbox.remember(
-                    session,
-                    channel=taken.message.channel,
-                    account=taken.message.account,
-                    conversation=taken.message.conversation,
-                    provider_id=receipt.provider_id[:64],
-                    subject=taken.message.subject,
-                    sent_at=now,
-                )
-            return "sent" if kept[0] else "taken_over"
+            return _told(session, work, taken, receipt)
         case Outcome.RETRY:
-            return _again(session, work, taken, now + timedelta(seconds=max(receipt.retry_after, 0.2)), "retry")
+            return _later(session, work, taken, receipt)
         case Outcome.MIGRATED:
             if not _move(session, taken, receipt.new_id):
                 return _end(session, work, taken, "failed", "moved")
@@ -273,7 +259,7 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
             # A person who closed the private chat says nothing about the group.
             return _end(session, work, taken, "failed", "no_address")
         case Outcome.GONE:
-            session.run(_REMOVED, group_id=taken.group_id)
+            session.run(_REMOVED, group_id=taken.group_id, bot=taken.message.account)
             return _end(session, work, taken, "failed", "gone")
         case Outcome.REJECTED:
             return _end(session, work, taken, "failed", receipt.reason or "rejected")
@@ -281,10 +267,42 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
             return _ambiguous(session, work, taken, receipt)
 
 
+def _told(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
+    """Write down what was said, and what of it was left out; returns what became of the first one."""
+    now, message = work.clock.now(), taken.message
+    kept = []
+    for number, row in enumerate((taken.id, *taken.along)):
+        if number in receipt.unsaid:
+            rows.end(session, row, work.me, "failed", receipt.reason or "rejected")
+        else:
+            kept.append(rows.sent(session, row, work.me, now, receipt.provider_id))
+    if message.subject and receipt.provider_id:
+        outbox.remember(
+            session,
+            channel=message.channel,
+            account=message.account,
+            conversation=message.conversation,
+            provider_id=receipt.provider_id[:64],
+            subject=message.subject,
+            sent_at=now,
+        )
+    return "failed" if 0 in receipt.unsaid else "sent" if kept[0] else "taken_over"
+
+
 def _again(session: Session, work: _Round, taken: rows.Taken, not_before: datetime, outcome: str) -> str:
     for row in (taken.id, *taken.along):
         rows.again(session, row, work.me, not_before)
     return outcome
+
+
+def _later(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
+    """Try again when the platform says, or look again while it waits for somebody's yes."""
+    then = work.clock.now() + timedelta(seconds=max(receipt.retry_after, 0.2))
+    if receipt.held_until is None:
+        return _again(session, work, taken, then, "retry")
+    for row in (taken.id, *taken.along):
+        holding.hold(session, row, work.me, then, receipt.held_until, receipt.reason)
+    return "retry"
 
 
 def _end(session: Session, work: _Round, taken: rows.Taken, state: str, why: str) -> str:
@@ -305,7 +323,4 @@ def _move(session: Session, taken: rows.Taken, new_id: str) -> bool:
     message = taken.message
     if not new_id or taken.attempts >= AMBIGUOUS_ATTEMPTS:
         return False
-    if session.row(_TAKEN_ID, channel=message.channel, account=message.account, new_id=new_id) is not None:
-        return False
-    session.run(_MOVED, group_id=taken.group_id, new_id=new_id)
-    return True
+    return bots.follow(session, message.channel, message.account, message.conversation, new_id)

@@ -21,7 +21,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2s
 from pathlib import Path
@@ -49,8 +49,6 @@ SHARDS_AT_ONCE = 2
 """Times the sends in flight per shard: what one kill can double at most. Enough for 27 sends a second of 0.5 s each."""
 POLLING_SECONDS = 0.25
 HEARTBEAT_SECONDS = 5.0
-STALE_AFTER = heartbeats.DEAD_AFTER / 2
-"""Without a heartbeat for so long, a process sends nothing until it has given one: its rows may be another one's by now."""
 MEND_SECONDS = 10.0
 FRUITLESS_SECONDS = 30.0
 """How long a shard that could do nothing (its channel is not connected here) is left alone."""
@@ -107,7 +105,8 @@ class Engine:
         """Wire it; :meth:`start` begins."""
         self.parts = parts
         self.executor = parts.executor or executor_name(parts.directory)
-        self.me = f"{self.executor}/{secrets.token_hex(4)}"
+        self._pulse = heartbeats.Pulse(parts.database, parts.clock, self.executor, secrets.token_hex(4))
+        self.me = self._pulse.me
         self.ticker = Ticker(self.beat)
         self._stopping = False
         self._active: set[str] = set()
@@ -116,7 +115,6 @@ class Engine:
         self._fruitless: dict[str, float] = {}
         self._stalled: dict[str, float] = {}
         self._times = _Times()
-        self._beaten = datetime.min.replace(tzinfo=UTC)
         self._watch = Watch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dbos: Any = None
@@ -127,9 +125,8 @@ class Engine:
         What an earlier life of this process was sending is ambiguous from now on: its heartbeat goes.
         """
         self._loop = asyncio.get_running_loop()
-        now = self.parts.clock.now()
-        await self.parts.database.write(lambda session: heartbeats.stopped(session, self.executor, now))
-        await self._heartbeat(now)
+        await self._pulse.stop()
+        await self._heartbeat()
         await asyncio.to_thread(self._launch)
         await self.ticker.start()
         log.info("engine.started", executor=self.me)
@@ -145,8 +142,7 @@ class Engine:
             await asyncio.to_thread(self._dbos.destroy, destroy_registry=True, workflow_completion_timeout_sec=0)
             self._dbos = None
         if drained:
-            now = self.parts.clock.now()
-            await self.parts.database.write(lambda session: heartbeats.stopped(session, self.executor, now))
+            await self._pulse.stop()
         log.info("engine.stopped", drained=drained)
 
     async def beat(self) -> None:
@@ -171,20 +167,12 @@ class Engine:
             await self._see_to_shards(self.parts.clock.now())
 
     async def _keep_beating(self) -> None:
-        if time.monotonic() - self._times.beat >= HEARTBEAT_SECONDS or self._is_out_of_date():
-            await self._heartbeat(self.parts.clock.now())
+        if time.monotonic() - self._times.beat >= HEARTBEAT_SECONDS or self._pulse.is_faint:
+            await self._heartbeat()
 
-    async def _heartbeat(self, now: datetime) -> None:
-        await self.parts.database.write(lambda session: heartbeats.beat(session, self.me, now))
+    async def _heartbeat(self) -> None:
+        await self._pulse.beat()
         self._times.beat = time.monotonic()
-        self._beaten = now
-
-    def _is_out_of_date(self) -> bool:
-        """Say whether others may soon take this process for dead: it was frozen, or its machine slept.
-
-        By the wall clock, which goes on meanwhile; a clock that was set shows the same, and then one heartbeat mends it.
-        """
-        return not timedelta() <= self.parts.clock.now() - self._beaten < STALE_AFTER
 
     async def _see_to_shards(self, now: datetime) -> None:
         moment = self._times.seen = time.monotonic()
@@ -236,7 +224,7 @@ class Engine:
             conduct = Conduct(
                 self.me,
                 parts.concurrency,
-                stopping=lambda: self._stopping or self._is_out_of_date(),
+                stopping=lambda: self._stopping or self._pulse.is_faint,
                 illustrate=parts.illustrate,
             )
             result = await deliver(shard, parts.clock, parts.senders, parts.database, parts.gate, parts.jobs, conduct)

@@ -9,13 +9,19 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, or_, select
 
+from engagement.clocks import Clock
 from storage.campaigns import Heartbeat
 from storage.columns import micros
-from storage.engine import Session
+from storage.engine import Database, Session
 from storage.statements import Prepared
 
 DEAD_AFTER = timedelta(seconds=60)
 """A process whose heartbeat is older is taken for dead, and what it was sending for ambiguous."""
+
+STALE_AFTER = DEAD_AFTER / 2
+"""Without a heartbeat for so long, a process sends nothing until it has given one: its rows may be another one's by now."""
+ONE_CHANNEL = "one:"
+"""Begins the name of who sends on one channel only: what he took is his while he lives, but he plans and drives nothing else."""
 
 _H = Heartbeat.__table__  # type: ignore[attr-defined]
 ALIVE = select(_H.c.executor).where(_H.c.beat_at > bindparam("fresh"))
@@ -51,5 +57,42 @@ def stopped(session: Session, prefix: str, now: datetime) -> None:
 
 
 def alive(session: Session, now: datetime) -> set[str]:
-    """Return who has a fresh heartbeat."""
-    return {row[0] for row in session.rows(_FRESH, fresh=micros(now - DEAD_AFTER))}
+    """Return who has a fresh heartbeat and drives whatever is due."""
+    fresh = (str(row[0]) for row in session.rows(_FRESH, fresh=micros(now - DEAD_AFTER)))
+    return {who for who in fresh if not who.startswith(ONE_CHANNEL)}
+
+
+class Pulse:
+    """The heartbeat of one life of a process: it is given, and who gives it knows before others when it has failed."""
+
+    def __init__(self, database: Database, clock: Clock, prefix: str, life: str) -> None:
+        """Prepare; nothing is written yet.
+
+        Args:
+            prefix: the stable name; ``life`` is another one after each start.
+        """
+        self._database = database
+        self._clock = clock
+        self._prefix = prefix
+        self.me = f"{prefix}/{life}"
+        self._beaten: datetime | None = None
+
+    async def beat(self) -> None:
+        """Say that this process lives."""
+        now = self._clock.now()
+        await self._database.write(lambda session: beat(session, self.me, now))
+        self._beaten = now
+
+    @property
+    def is_faint(self) -> bool:
+        """Others may soon take this process for dead: it was frozen, or its machine slept.
+
+        By the wall clock, which goes on meanwhile; a clock that was set shows the same, and then one heartbeat mends it.
+        """
+        return self._beaten is None or not timedelta() <= self._clock.now() - self._beaten < STALE_AFTER
+
+    async def stop(self) -> None:
+        """Forget it, and those of earlier lives: what they were sending is ambiguous from now on."""
+        now = self._clock.now()
+        self._beaten = None
+        await self._database.write(lambda session: stopped(session, self._prefix, now))

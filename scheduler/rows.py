@@ -170,25 +170,34 @@ _ORPHAN_UNKNOWN = Prepared(
 )
 # Not the bare column: SQLite would walk the whole table in the order of the shard index instead of the few open rows.
 _SHARD: ColumnElement[str] = literal_column("delivery.shard || ''")
-_SHARDS = Prepared(
-    "delivery.shards",
-    select(_SHARD, func.max(_D.c.epoch))
-    .join(_C, _C.c.id == _D.c.campaign_id)
-    .join(_G, _G.c.id == _D.c.group_id)
-    .where(
-        _OPEN,
-        or_(
-            (_D.c.state == "pending")
-            & or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now"))
-            & (_D.c.expires_at >= bindparam("now"))
-            & (_C.c.state == "running")
-            & (_G.c.state == "active"),
-            (_D.c.state == "sending") & or_(_LEFT, _DEAD),
-        ),
+
+
+def _shards(name: str, *of: ColumnElement[bool]) -> Prepared:
+    return Prepared(
+        name,
+        select(_SHARD, func.max(_D.c.epoch))
+        .join(_C, _C.c.id == _D.c.campaign_id)
+        .join(_G, _G.c.id == _D.c.group_id)
+        .where(
+            _OPEN,
+            *of,
+            or_(
+                (_D.c.state == "pending")
+                & or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now"))
+                & (_D.c.expires_at >= bindparam("now"))
+                & (_C.c.state == "running")
+                & (_G.c.state == "active"),
+                (_D.c.state == "sending") & or_(_LEFT, _DEAD),
+            ),
+        )
+        .group_by(_SHARD)
+        .order_by(func.min(_D.c.id)),
     )
-    .group_by(_SHARD)
-    .order_by(func.min(_D.c.id)),
-)
+
+
+_SHARDS = _shards("delivery.shards")
+# Not the bare column here either: there are more groups of a channel than open rows.
+_SHARDS_OF = _shards("delivery.shards_of", literal_column("chat_group.channel || ''") == bindparam("channel"))
 _NEXT_EPOCH = Prepared(
     "delivery.next_epoch",
     update(_D)
@@ -251,6 +260,8 @@ def take(session: Session, due: Due, me: str, now: datetime, merging: Sequence[s
     moved = (message.channel, message.account, message.conversation) != (channel, account, external_id)
     if moved and message.place is Place.GROUP:
         # The group has become a supergroup, or changed its bot, since it was planned.
+        if message.conversation != external_id:
+            message = replace(message, reply_to="", thread="")  # there messages are numbered anew
         message = replace(message, channel=channel, account=account, conversation=external_id)
     along: list[int] = []
     if due.kind in merging and stands_alone(message):
@@ -343,9 +354,14 @@ def resolve_orphans(
     return again_count, unknown
 
 
-def due_shards(session: Session, me: str, now: datetime) -> list[tuple[str, int]]:
-    """Return (shard, epoch) of every shard with something to do now, oldest first."""
-    found = session.rows(_SHARDS, me=me, now=micros(now), fresh=micros(now - heartbeats.DEAD_AFTER))
+def due_shards(session: Session, me: str, now: datetime, channel: str = "") -> list[tuple[str, int]]:
+    """Return (shard, epoch) of every shard with something to do now, oldest first.
+
+    Args:
+        channel: only where something is to be done on that channel.
+    """
+    what: dict[str, object] = {"me": me, "now": micros(now), "fresh": micros(now - heartbeats.DEAD_AFTER)}
+    found = session.rows(_SHARDS_OF, **what, channel=channel) if channel else session.rows(_SHARDS, **what)
     return [(shard, int(epoch)) for shard, epoch in found]
 
 

@@ -86,10 +86,10 @@ def ref(target: str, *, index: bool = True, nullable: bool = False, primary_key:
     )
 
 
-def utc(*, nullable: bool = False, index: bool = False) -> Any:
+def utc(*, nullable: bool = False, index: bool = False, primary_key: bool = False) -> Any:
     """Aware UTC instant."""
     kwargs: dict[str, Any] = {"default": None} if nullable else {}
-    return Field(sa_type=UtcMicros, nullable=nullable, index=index, **kwargs)
+    return Field(sa_type=UtcMicros, nullable=nullable, index=index, primary_key=primary_key, **kwargs)
 
 
 def day(*, nullable: bool = False, index: bool = False, primary_key: bool = False) -> Any:

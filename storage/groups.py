@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false, text, true
 from sqlmodel import Field, SQLModel
 
 from storage.columns import BigInt, UtcMicros, day, document, pk, ref, utc
@@ -36,6 +38,9 @@ class Group(SQLModel, table=True):
         state: ``active`` or ``removed`` (the bot was taken out; everything is kept).
         settings: per slice, e.g. ``{"checkin": {"base": 2}}``; parsed by the slice.
         facts: pick-up place and hours and the like, quoted by answers, never generated.
+        hears: what people write in the chat reaches the bot; as its channel says. Where it does not, they act on pages and in
+            private chats, and no text may tell them to write there.
+        speaks: the bot can say something there by itself, at once; else only what is planned for the day reaches the chat.
     """
 
     __tablename__ = "chat_group"
@@ -60,7 +65,16 @@ class Group(SQLModel, table=True):
     state: str = Field(default="active", max_length=10)
     settings: dict[str, object] | None = document()
     facts: dict[str, str] | None = document()
+    hears: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    speaks: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
     created_at: datetime = utc()
+
+
+def thread_of(settings: Mapping[str, Any]) -> str:
+    """Read in a group's settings which topic is told what nobody asked for; empty = the general one."""
+    kept = settings.get("groups")
+    thread = kept.get("thread") if isinstance(kept, Mapping) else None
+    return thread if isinstance(thread, str) else ""
 
 
 class Person(SQLModel, table=True):
@@ -82,6 +96,7 @@ class Identity(SQLModel, table=True):
     Attributes:
         dm_open: the person has spoken to the bot in private, so that it may write first.
         elder: private answers are short and plain, because the person asked for it (the same on all channels).
+        account: the bot account that the person wrote to in private last, and which may therefore write first; empty = unknown.
     """
 
     __tablename__ = "identity"
@@ -93,6 +108,7 @@ class Identity(SQLModel, table=True):
     name: str = Field(default="", max_length=64)
     dm_open: bool = False
     elder: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    account: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
 
 
 class Household(SQLModel, table=True):
@@ -130,6 +146,7 @@ class Member(SQLModel, table=True):
         left_at: None while in the group.
         muted_until: the bot ignores the member's commands until then.
         steps: bits of a newcomer's first steps that are done (engagement.members); None for who is not on that path.
+        bonded_to: the member of this group who acts for this one while their two persons are bound (storage.bonds).
     """
 
     __tablename__ = "member"
@@ -143,6 +160,12 @@ class Member(SQLModel, table=True):
             sqlite_where=text("left_at IS NULL"),
             postgresql_where=text("left_at IS NULL"),
         ),
+        Index(
+            "ix_member_bonded_to",
+            "bonded_to",
+            sqlite_where=text("bonded_to IS NOT NULL"),
+            postgresql_where=text("bonded_to IS NOT NULL"),
+        ),
     )
     id: int | None = pk()
     group_id: int = ref("chat_group.id", index=False)
@@ -155,6 +178,7 @@ class Member(SQLModel, table=True):
     last_seen: date | None = day(nullable=True)
     muted_until: datetime | None = utc(nullable=True)
     steps: int | None = Field(default=None, nullable=True)
+    bonded_to: int | None = Field(default=None, nullable=True, sa_type=BigInt)
 
 
 class Consent(SQLModel, table=True):

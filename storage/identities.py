@@ -38,6 +38,7 @@ class Known:
     withdrawn: bool
     elder: bool = False
     steps: int | None = None
+    account: str = ""
 
 
 _G = Group.__table__  # type: ignore[attr-defined]
@@ -62,6 +63,8 @@ _GROUP_COLUMNS = (
     _G.c.settings,
     _G.c.facts,
     _G.c.state,
+    _G.c.hears,
+    _G.c.speaks,
 )
 _GROUP = Prepared(
     "group.find",
@@ -90,6 +93,7 @@ _KNOWN = Prepared(
         _C.c.withdrawn_at,
         _I.c.elder,
         _M.c.steps,
+        _I.c.account,
     )
     .select_from(
         _I.outerjoin(_M, (_M.c.person_id == _I.c.person_id) & (_M.c.group_id == bindparam("group_row"))).outerjoin(
@@ -117,7 +121,6 @@ _SEEN_IN = Prepared(
     )
     .values(last_seen=bindparam("seen")),
 )
-_OPEN = Prepared("identity.open", update(_I).where(_I.c.id == bindparam("row")).values(dm_open=bindparam("flag")))
 _CURRENT = Prepared(
     "person.current_group",
     select(_M.c.group_id)
@@ -126,9 +129,13 @@ _CURRENT = Prepared(
         _M.c.person_id == bindparam("person"),
         _M.c.left_at.is_(None),
         _G.c.state == "active",
-        _G.c.channel == bindparam("channel"),
     )
-    .order_by((_P.c.current_group_id == _M.c.group_id).desc().nulls_last(), _M.c.joined_at.desc(), _M.c.id.desc())
+    .order_by(
+        (_P.c.current_group_id == _M.c.group_id).desc().nulls_last(),
+        (_G.c.channel == bindparam("channel")).desc(),
+        _M.c.joined_at.desc(),
+        _M.c.id.desc(),
+    )
     .limit(1),
 )
 _BUDGET = Prepared(
@@ -154,7 +161,7 @@ def as_json(value: object) -> dict[str, object]:
 
 
 def group_row(session: Session, channel: str, account: str, external_id: str) -> tuple[object, ...] | None:
-    """Return the columns of :class:`engagement.feature.GroupView` and the state, or None."""
+    """Return the columns of :class:`engagement.feature.GroupView`, the state before its last two, or None."""
     found: tuple[object, ...] | None = session.row(_GROUP, channel=channel, account=account, external_id=external_id)
     return found
 
@@ -186,6 +193,7 @@ def known(session: Session, channel: str, external_id: str, group_id: int | None
         withdrawn=row[12] is not None,
         elder=bool(row[13]),
         steps=row[14],
+        account=row[15],
     )
 
 
@@ -267,8 +275,12 @@ def new_account(session: Session, group_id: int, now: datetime) -> int:
 
 
 def sharing(session: Session, account_id: int) -> list[Member]:
-    """Return the members of an account's household, also those who left the group, longest in the group first."""
-    return list(session.exec(pick(Member).where(Member.account_id == account_id).order_by(col(Member.id))))
+    """Return the members of an account's household, also those who left the group, longest in the group first.
+
+    A membership for which another one acts is no member of its own (:mod:`storage.bonds`).
+    """
+    here = (Member.account_id == account_id, col(Member.bonded_to).is_(None))
+    return list(session.exec(pick(Member).where(*here).order_by(col(Member.id))))
 
 
 def grant_consent(session: Session, person_id: int, now: datetime) -> None:
@@ -364,15 +376,13 @@ def leaders(session: Session, group_id: int) -> list[int]:
     )
 
 
-def open_private(session: Session, person: Known) -> None:
-    """Note that a person has spoken to the bot in private, so that it may write first."""
-    if not person.dm_open:
-        session.run(_OPEN, row=person.identity_id, flag=True)
-        person.dm_open = True
-
-
 def current_group(session: Session, person_id: int, channel: str) -> tuple[object, ...] | None:
-    """Return the columns of the group that a private message is about: the chosen one, else the latest joined."""
+    """Return the columns of the group that a private message is about, on whatever channel that is.
+
+    The chosen one, else one of the channel on which the message came, else any; of several the latest joined.
+
+    Source: ADR-0021.
+    """
     row = session.row(_CURRENT, person=person_id, channel=channel)
     return None if row is None else group_row_by_id(session, row[0])
 

@@ -77,6 +77,12 @@ _PENDING = Prepared(
     "inbox.pending",
     select(_T.c.id, _T.c.body).where(_T.c.state == literal_column("'pending'")).order_by(_T.c.id),
 )
+_PENDING_ON = Prepared(
+    "inbox.pending_on",
+    select(_T.c.id, _T.c.body)
+    .where(_T.c.state == literal_column("'pending'"), _T.c.channel == bindparam("channel"))
+    .order_by(_T.c.id),
+)
 _FAILED = Prepared(
     "inbox.failed",
     update(_T)
@@ -116,9 +122,10 @@ def claim(session: Session, inbox_id: int) -> bool:
     return session.row(_CLAIM, row=inbox_id) is not None
 
 
-def pending(session: Session) -> list[tuple[int, str]]:
-    """Return (id, body) of what was received and not handled, oldest first (after a crash)."""
-    return [(int(i), b) for i, b in session.rows(_PENDING)]
+def pending(session: Session, channel: str = "") -> list[tuple[int, str]]:
+    """Return (id, body) of what was received and not handled, oldest first (after a crash); empty ``channel``: on all."""
+    found = session.rows(_PENDING_ON, channel=channel) if channel else session.rows(_PENDING)
+    return [(int(i), b) for i, b in found]
 
 
 def failed(session: Session, inbox_id: int, *, give_up_after: int) -> bool:

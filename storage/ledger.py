@@ -324,8 +324,9 @@ def transfer(  # noqa: PLR0913
     local_date: date,
     occurred_at: datetime,
     kind: str = "transfer",
+    lasting: bool = False,
 ) -> tuple[Posted, Posted]:
-    """Move points by two entries of one transaction, ``{key}:out`` and ``{key}:in``; a second call changes nothing.
+    """Move points by two entries of one transaction, ``{key}:out`` and ``{key}:in``; returns both. A repeat changes nothing.
 
     Within one account only what each member has contributed moves: the balance stays as it is, and must still hold the
     amount. Points that expire keep their days (:func:`storage.lots.move`).
@@ -333,9 +334,7 @@ def transfer(  # noqa: PLR0913
     Args:
         amount: whole points, 1 … ``MAX_AMOUNT``.
         key: idempotency key without its ending.
-
-    Returns:
-        The taking and the giving.
+        lasting: beside the member's own lots, points that never expire go before other members' lots.
 
     Raises:
         ValueError: the amount is out of bounds.
@@ -351,7 +350,8 @@ def transfer(  # noqa: PLR0913
     taken = _write(session, out)
     given = _write(session, into)
     if not given.repeated:
-        lots.move(session, (source_account, source_member), (target_account, target_member), amount, given.entry_id)
+        source, target = (source_account, source_member), (target_account, target_member)
+        lots.move(session, source, target, amount, given.entry_id, taken.balance if lasting else None)
     if source_account == target_account:
         taken = replace(taken, balance=given.balance)
     return taken, given

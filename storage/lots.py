@@ -180,7 +180,14 @@ def of_entry(session: Session, entry_id: int) -> Lot | None:
     return session.get(Lot, entry_id, populate_existing=True)
 
 
-def move(session: Session, source: tuple[int, int], target: tuple[int, int], amount: int, entry_id: int) -> None:
+def move(
+    session: Session,
+    source: tuple[int, int],
+    target: tuple[int, int],
+    amount: int,
+    entry_id: int,
+    keeps: int | None = None,
+) -> None:
     """Move the lots of transferred points; every lot keeps its day.
 
     The source member's own lots go first, then whichever expires first. Within one account only the member's own lots change
@@ -189,9 +196,18 @@ def move(session: Session, source: tuple[int, int], target: tuple[int, int], amo
     Args:
         source, target: (account, member).
         entry_id: the giving half of the transfer.
+        keeps: whole points that the source holds afterwards: then its points that never expire go before other members' lots,
+            of which only those go that it could not hold. None = other members' lots go first.
     """
-    for lot, owner, last_day, part in _pieces(session, source[0], amount, 0, source[1]):
-        if source[0] == target[0] and owner != source[1]:
+    pieces = _pieces(session, source[0], amount, 0, source[1])
+    own = sum(part for _lot, owner, _last_day, part in pieces if owner == source[1])
+    others = amount if keeps is None else max(0, total(session, source[0]) - own - keeps)
+    for lot, owner, last_day, piece in pieces:
+        part = piece
+        if owner != source[1]:
+            part = 0 if source[0] == target[0] else min(piece, others)
+            others -= part
+        if not part:
             continue
         kept = of_entry(session, lot)
         assert kept is not None

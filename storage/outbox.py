@@ -17,6 +17,8 @@ from storage.statements import Prepared
 
 KEEP_DAYS = 14
 SUBJECT_DAYS = 60
+NOT_HERE = "not_here"
+"""The reason of a RETRY that no waiting helps: another process is connected to the platform, and the message is left to it."""
 
 
 class Outbox(SQLModel, table=True):
@@ -118,6 +120,16 @@ _PENDING = Prepared(
     "outbox.pending",
     select(_T.c.id, _T.c.channel, _T.c.body, _T.c.created_at)
     .where(_T.c.state.in_([literal_column("'pending'"), literal_column("'sending'")]))
+    .order_by(_T.c.id),
+)
+_LEFT = Prepared(
+    "outbox.left",
+    select(_T.c.id, _T.c.body, _T.c.created_at)
+    .where(
+        _T.c.state.in_([literal_column("'pending'"), literal_column("'sending'")]),
+        _T.c.channel == bindparam("channel"),
+        _T.c.created_at <= bindparam("before"),
+    )
     .order_by(_T.c.id),
 )
 _REMEMBER = Prepared(
@@ -229,6 +241,11 @@ def drop(session: Session, outbox_id: int, why: str) -> None:
 def pending(session: Session) -> list[tuple[int, str, str, int]]:
     """Return (id, channel, body, created_at in microseconds) of what is not sent yet, oldest first (after a crash)."""
     return [tuple(row) for row in session.rows(_PENDING)]
+
+
+def left(session: Session, channel: str, before: datetime) -> list[tuple[int, str, int]]:
+    """Return (id, body, created_at in microseconds) of a channel's messages of ``before`` and earlier that are not sent yet."""
+    return [tuple(row) for row in session.rows(_LEFT, channel=channel, before=micros(before))]
 
 
 def remember(

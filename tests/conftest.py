@@ -193,11 +193,18 @@ def data_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def started_dir(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def started_dir(data_dir: Path, started: Path) -> Path:
     """A data folder as a first start leaves it: the rows and vectors of the starter base. Made once a run and copied.
 
     For tests of a server that are about a chat program; how a server takes the base in is for the browser's tests.
     """
+    shutil.copytree(started, data_dir, dirs_exist_ok=True)
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What :func:`started_dir` copies; not to be opened."""
     from filelock import FileLock
 
     base = tmp_path_factory.getbasetemp()
@@ -211,8 +218,7 @@ def started_dir(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
             shutil.rmtree(making, ignore_errors=True)
             open_program(making, Settings(), seed=True, gated=False, drawn=False).close()
             making.rename(ready)
-    shutil.copytree(ready, data_dir, dirs_exist_ok=True)
-    return data_dir
+    return ready
 
 
 @pytest.fixture(scope="session")

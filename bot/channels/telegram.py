@@ -8,19 +8,21 @@ Source: F1, F6, F62; Telegram Bot API; CHANNELS (Telegram).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.channels.telegram_api import build_bot
+from bot.channels.telegram_account import CHANNEL, Me
+from bot.channels.telegram_api import build_bot, seconds_of
 from bot.channels.telegram_files import fetch
 from bot.channels.telegram_polling import Poller
 from bot.channels.telegram_sender import TelegramSender, Worded
 from bot.channels.telegram_settings import Mode, TelegramSettings
-from bot.channels.telegram_updates import ALLOWED_UPDATES, CHANNEL, Me, parse, parse_all
+from bot.channels.telegram_troubles import Troubles
+from bot.channels.telegram_updates import ALLOWED_UPDATES, parse, parse_all
 from bot.channels.telegram_webhook import Receiver, webhook_routes
 from engagement.clocks import Clock
 from engagement.errors import Refusal
@@ -46,6 +48,8 @@ __all__ = [
 log = structlog.get_logger("bot.channels.telegram")
 _PAUSES = (1.0, 2.0, 4.0)
 """Seconds between tries to reach Telegram at the start."""
+_PATIENCE = 30.0
+"""Seconds that Telegram may ask to wait at the start."""
 
 
 class TelegramChannel:
@@ -54,6 +58,7 @@ class TelegramChannel:
     Attributes:
         sender: implements :class:`engagement.kernel.Sender`.
         me: the account; None until :meth:`start` has asked Telegram.
+        also: names of the installation's other bot accounts; set before :meth:`start`.
     """
 
     name = CHANNEL
@@ -65,8 +70,12 @@ class TelegramChannel:
         render: Callable[[Outgoing], Worded],
         clock: Clock,
         pictures: Path | None = None,
+        siblings: frozenset[int] = frozenset(),
     ) -> None:
         """Wire the parts; nothing is sent yet.
+
+        Args:
+            siblings: ids of the installation's other bot accounts.
 
         Raises:
             Refusal: a setting is missing or wrong; the text says which and how to mend it.
@@ -78,8 +87,11 @@ class TelegramChannel:
         self._receive = receive
         self._clock = clock
         self._bot = build_bot(settings)
-        self.sender = TelegramSender(self._bot, render, pictures)
-        self._polling: asyncio.Task[None] | None = None
+        self.also: frozenset[str] = frozenset()
+        self._siblings = siblings
+        self._troubles = Troubles(receive, clock, CHANNEL)
+        self.sender = TelegramSender(self._bot, render, pictures, self._troubles.tell)
+        self._polling: Poller | None = None
 
     def routes(self) -> list[BaseRoute]:
         """Return the webhook's route; nothing when updates are polled."""
@@ -103,8 +115,8 @@ class TelegramChannel:
         await _announce(self._bot, self.settings)
         await _show(self._bot, commands)
         if self.settings.mode is Mode.POLLING:
-            poller = Poller(self._bot, self.me, self._receive, self._clock, self.sender.answer)
-            self._polling = asyncio.create_task(poller.run(), name="telegram polling")
+            self._polling = Poller(self._bot, self.me, self._receive, self._clock, self.sender.answer)
+            self._polling.begin()
         return self.me
 
     async def connect(self) -> Me:
@@ -113,21 +125,20 @@ class TelegramChannel:
         Raises:
             Refusal: the token is wrong, or Telegram cannot be reached.
         """
-        self.me = await connect(self._bot, self.settings)
+        self.me = replace(await connect(self._bot, self.settings), siblings=self._siblings, also=self.also)
         return self.me
 
     async def stop(self) -> None:
         """Take no more updates; the webhook stays set, so that Telegram keeps what comes meanwhile."""
         if self._polling is not None:
-            self._polling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._polling
+            await self._polling.end()
             self._polling = None
 
     async def close(self) -> None:
         """Close the connections, after the last answer went out."""
         await self.stop()
         await self.sender.drain()
+        await self._troubles.drain()
         await self._bot.shutdown()
 
     async def fetch(self, media_id: str, most: int) -> bytes:
@@ -147,7 +158,7 @@ async def connect(bot: Bot, settings: TelegramSettings) -> Me:
         try:
             await bot.initialize()
         except InvalidToken as error:
-            raise Refusal("telegram.bad_token") from error
+            raise Refusal("telegram.bad_token", bot=settings.bot_id) from error
         except TelegramError as error:
             log.warning("telegram.unreachable", kind=type(error).__name__, again_in=pause)
             if pause is None:
@@ -165,22 +176,30 @@ async def _announce(bot: Bot, settings: TelegramSettings) -> None:
     Raises:
         Refusal: ``telegram.webhook_refused`` or ``telegram.unreachable``.
     """
-    from telegram.error import BadRequest, TelegramError
+    from telegram.error import BadRequest, RetryAfter, TelegramError
 
-    try:
-        if settings.mode is Mode.WEBHOOK:
-            await bot.set_webhook(
-                settings.hook_url,
-                allowed_updates=ALLOWED_UPDATES,
-                secret_token=settings.secret.get_secret_value(),
-                max_connections=100,
-            )
+    for last in (False, False, True):
+        try:
+            if settings.mode is Mode.WEBHOOK:
+                await bot.set_webhook(
+                    settings.hook_url,
+                    allowed_updates=ALLOWED_UPDATES,
+                    secret_token=settings.secret.get_secret_value(),
+                    max_connections=100,
+                )
+            else:
+                await bot.delete_webhook()
+        except BadRequest as error:
+            raise Refusal("telegram.webhook_refused", reason=error.message) from error
+        except RetryAfter as error:
+            # Several processes start at once, or one a second time: Telegram takes one of these calls a second.
+            if last or seconds_of(error) > _PATIENCE:
+                raise Refusal("telegram.unreachable", address=settings.base_url) from error
+            await asyncio.sleep(seconds_of(error))
+        except TelegramError as error:
+            raise Refusal("telegram.unreachable", address=settings.base_url) from error
         else:
-            await bot.delete_webhook()
-    except BadRequest as error:
-        raise Refusal("telegram.webhook_refused", reason=error.message) from error
-    except TelegramError as error:
-        raise Refusal("telegram.unreachable", address=settings.base_url) from error
+            return
 
 
 async def _show(bot: Bot, commands: Sequence[tuple[str, str]]) -> None:

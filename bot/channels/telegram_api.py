@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _AGAIN_SOON = 2.0
 _TOKEN_REFUSED = 60.0
+NO_RIGHTS, NO_REACTIONS = "no_rights", "no_reactions"
+THREAD_GONE, THREAD_CLOSED = "thread_gone", "thread_closed"
 # Fragments of Telegram's descriptions, in the order in which they are looked for.
 _GONE = (
     ("bot was kicked", "removed"),
@@ -31,18 +33,27 @@ _GONE = (
     ("user is deactivated", "deactivated"),
     ("can't initiate conversation", "not_started"),
     ("peer_id_invalid", "not_started"),
+    ("user_is_blocked", "blocked"),
+    ("input_user_deactivated", "deactivated"),
+    ("channel_private", "removed"),
 )
 _REJECTED = (
-    ("not enough rights", "no_rights"),
-    ("have no rights", "no_rights"),
-    ("chat_write_forbidden", "no_rights"),
+    ("not enough rights", NO_RIGHTS),
+    ("have no rights", NO_RIGHTS),
+    ("chat_restricted", NO_RIGHTS),
+    ("chat_admin_required", NO_RIGHTS),
+    ("need administrator rights", NO_RIGHTS),
+    ("_forbidden", NO_RIGHTS),  # CHAT_WRITE_FORBIDDEN, CHAT_SEND_PHOTOS_FORBIDDEN …
     ("message is too long", "too_long"),
     ("caption is too long", "too_long"),
     ("can't parse entities", "markup"),
-    ("message thread not found", "thread_closed"),
-    ("topic_closed", "thread_closed"),
+    ("message thread not found", THREAD_GONE),
+    ("topic_deleted", THREAD_GONE),
+    ("topic_closed", THREAD_CLOSED),
     ("message to edit not found", "edit_gone"),
     ("message can't be edited", "edit_gone"),
+    ("message_id_invalid", "edit_gone"),
+    ("reaction_invalid", NO_REACTIONS),
     ("react", "reaction"),
     ("text must be non-empty", "empty"),
     ("message text is empty", "empty"),
@@ -100,11 +111,11 @@ def receipt_of(error: TelegramError, *, repeatable: bool) -> Receipt:
         case ChatMigrated():
             return Receipt(Outcome.MIGRATED, new_id=str(error.new_chat_id))
         case Forbidden():
-            return Receipt(Outcome.GONE, reason=_word(error.message, _GONE) or "forbidden")
+            return _of_no(error.message, Receipt(Outcome.GONE, reason="forbidden"))
         case InvalidToken():
             return Receipt(Outcome.RETRY, retry_after=_TOKEN_REFUSED, reason="token")
         case BadRequest():
-            return _of_bad_request(error.message)
+            return _of_no(error.message, Receipt(Outcome.REJECTED, reason="bad_request"))
         case Conflict():
             return Receipt(Outcome.RETRY, retry_after=_AGAIN_SOON, reason="conflict")
         case NetworkError() if repeatable or _nothing_sent(error):
@@ -113,11 +124,13 @@ def receipt_of(error: TelegramError, *, repeatable: bool) -> Receipt:
             return Receipt(Outcome.UNKNOWN, reason="cut_off")
 
 
-def _of_bad_request(message: str) -> Receipt:
+def _of_no(message: str, otherwise: Receipt) -> Receipt:
+    """Read a no, of whichever status: 403 too may only mean that the bot may not speak, and then the chat is not gone."""
     gone = _word(message, _GONE)
     if gone:
         return Receipt(Outcome.GONE, reason=gone)
-    return Receipt(Outcome.REJECTED, reason=_word(message, _REJECTED) or "bad_request")
+    rejected = _word(message, _REJECTED)
+    return Receipt(Outcome.REJECTED, reason=rejected) if rejected else otherwise
 
 
 def _word(message: str, table: tuple[tuple[str, str], ...]) -> str:

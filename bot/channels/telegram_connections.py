@@ -99,7 +99,7 @@ class Connections(BaseRequest):
                 return answer.status, await answer.read()
         except TimeoutError as error:
             raise TimedOut from error
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise NetworkError(type(error).__name__) from error
 
     def _open(self) -> aiohttp.ClientSession:
@@ -118,7 +118,7 @@ def was_never_sent(error: BaseException | None) -> bool | None:
 
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError):
         return True
-    return False if isinstance(error, aiohttp.ClientError | TimeoutError) else None
+    return False if isinstance(error, aiohttp.ClientError | OSError) else None
 
 
 def _form(request_data: RequestData) -> aiohttp.FormData:

@@ -15,6 +15,9 @@ from engagement.kernel import Place
 
 ANONYMOUS_ADMIN = 1087968824
 """Whoever administers a group anonymously arrives under this id: it is nobody."""
+NOBODY = frozenset({ANONYMOUS_ADMIN, 136817688, 777000})
+"""Ids behind which no person stands: anonymous administrators, people who speak as a channel, and Telegram itself, which
+forwards the posts of a linked channel. The last one is not marked as a bot."""
 LARGEST = 1 << 53
 _MANY = 20
 _LONGEST_FILE_ID = 256
@@ -58,7 +61,7 @@ def sender_of(message: dict[str, Any]) -> tuple[str | None, str]:
         return "", ""
     author = as_object(author)
     who, name = person_of(author)
-    if not who and author.get("id") != ANONYMOUS_ADMIN:
+    if not who and author.get("id") not in NOBODY:
         return None, name
     return who, name
 
@@ -71,9 +74,15 @@ def person_of(value: object) -> tuple[str, str]:
     last = person.get("last_name")
     if last:
         name = f"{name} {as_text(last, NAME)}"
-    if number == ANONYMOUS_ADMIN or person.get("is_bot") is True:
+    if number in NOBODY or person.get("is_bot") is True:
         return "", name
     return str(number), name
+
+
+def speaks_for(message: dict[str, Any], chat: Chat) -> bool:
+    """Say whether an administrator speaks in the group's own name; whoever speaks as a channel may be anybody."""
+    speaker = message.get("sender_chat")
+    return speaker is not None and str(as_integer(as_object(speaker).get("id"))) == chat.id
 
 
 def status_of(value: object) -> str:

@@ -14,6 +14,9 @@ from engagement.errors import TooLarge, Unfetchable
 if TYPE_CHECKING:
     from telegram import Bot
 
+_TOO_BIG = "file is too big"
+"""What Telegram says of a file above its 20 MB."""
+
 
 @lru_cache(maxsize=1)
 def _authorities() -> ssl.SSLContext:
@@ -37,6 +40,8 @@ async def fetch(bot: Bot, media_id: str, most: int, *, trust_env: bool = True) -
     try:
         found = await bot.get_file(media_id)
     except TelegramError as error:
+        if _TOO_BIG in error.message.lower():
+            raise TooLarge from None
         raise Unfetchable(type(error).__name__) from error
     if not found.file_path:
         raise Unfetchable("no_path")

@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 
 import structlog
 
+from bot.channels.telegram_account import Me
 from bot.channels.telegram_api import seconds_of
-from bot.channels.telegram_updates import ALLOWED_UPDATES, Me, callback_id, parse_all
+from bot.channels.telegram_updates import ALLOWED_UPDATES, callback_id, is_numbered, parse_all
 from bot.channels.telegram_webhook import Receiver
 from engagement.clocks import Clock
 
@@ -45,6 +46,31 @@ class Poller:
         self._clock = clock
         self._pressed = pressed
         self._offset = 0
+        self._task: asyncio.Task[None] | None = None
+        self._again: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Poll in the background until :meth:`end`, and begin again after whatever nobody thought of.
+
+        A bot that stands there and hears nothing any more would be worse than one that says so and goes on.
+        """
+        self._task = asyncio.create_task(self.run(), name="telegram polling")
+        self._task.add_done_callback(self._ended)
+
+    async def end(self) -> None:
+        """Poll no more."""
+        if self._again is not None:
+            self._again.cancel()
+        task, self._task = self._task, None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and self._task is task:
+            log.error("telegram.poll_broken", kind=type(error).__name__, again_in=LONGEST_PAUSE, exc_info=error)
+            self._again = asyncio.get_running_loop().call_later(LONGEST_PAUSE, self.begin)
 
     async def run(self) -> None:
         """Poll for ever; every failure of the network or the database is waited out and tried again."""
@@ -69,7 +95,7 @@ class Poller:
 
     async def _once(self) -> None:
         updates = await self._fetch()
-        known = [(update["update_id"], update) for update in updates if _numbered(update)]
+        known = [(update["update_id"], update) for update in updates if is_numbered(update)]
         if updates and not known:
             # Nothing of it can be confirmed, so it comes again at once.
             log.warning("telegram.malformed_update")
@@ -101,10 +127,6 @@ class Poller:
             f"{self._bot.base_url}/getUpdates?{urlencode(query)}", read_timeout=LONG_POLL + 10
         )
         return found if isinstance(found, list) else []
-
-
-def _numbered(update: object) -> bool:
-    return type(update) is dict and type(update.get("update_id")) is int and update["update_id"] >= 0
 
 
 class _NotPersisted(Exception):

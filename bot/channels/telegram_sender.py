@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from bot.channels.telegram_api import NOT_MODIFIED, receipt_of, seconds_of
+from bot.channels.telegram_api import (
+    NO_REACTIONS,
+    NO_RIGHTS,
+    NOT_MODIFIED,
+    THREAD_CLOSED,
+    THREAD_GONE,
+    receipt_of,
+    seconds_of,
+)
 from bot.channels.telegram_pictures import Uploads
-from engagement.kernel import Kind, Outcome, Outgoing, Receipt
+from bot.channels.telegram_troubles import Tell
+from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
 
 if TYPE_CHECKING:
     from telegram import Bot, InlineKeyboardMarkup
     from telegram.error import TelegramError
 
 log = structlog.get_logger("bot.channels.telegram")
-CAPTION = 1024
-"""UTF-16 units that fit under a picture, inclusive."""
 _PATIENCE = 10.0
 _NO_TEXT = "there is no text in the message"
 
@@ -57,6 +65,11 @@ class Worded(Protocol):
         """Rows of buttons under the last text."""
         ...
 
+    @property
+    def captioned(self) -> bool:
+        """The first text fits under a picture or a file."""
+        ...
+
 
 class TelegramSender:
     """Sends one message at a time per call; any number of calls may be under way.
@@ -64,13 +77,20 @@ class TelegramSender:
     Pace is not its business: the rate gate stands before it (DESIGN §5).
     """
 
-    def __init__(self, bot: Bot, render: Callable[[Outgoing], Worded], pictures: Path | None = None) -> None:
-        """Take the library's bot, what puts messages into words, and the folder of the cards."""
+    def __init__(
+        self,
+        bot: Bot,
+        render: Callable[[Outgoing], Worded],
+        pictures: Path | None = None,
+        tell: Tell = lambda _message, _word: None,
+    ) -> None:
+        """Take the library's bot, what puts messages into words, the folder of the cards, and who hears of troubles."""
         from telegram import LinkPreviewOptions
 
         self._bot = bot
         self._render = render
         self._pictures = pictures
+        self._tell = tell
         self._uploads = Uploads(bot)
         self._no_preview = LinkPreviewOptions(is_disabled=True)
         self._answers: set[asyncio.Task[None]] = set()
@@ -79,8 +99,27 @@ class TelegramSender:
         """Send one message.
 
         Returns:
-            What Telegram did; see :func:`bot.channels.telegram_api.receipt_of`.
+            What Telegram did; see :func:`bot.channels.telegram_api.receipt_of`. What a topic does not take goes to the
+                general one, and a stamp that the group does not allow is said in words.
         """
+        receipt = await self._try(message)
+        said = message.kind not in (Kind.EDIT, Kind.REACTION)
+        if receipt.outcome is Outcome.GONE and message.place is Place.DM:
+            self._tell(message, "shut")
+        elif receipt.reason in (THREAD_GONE, THREAD_CLOSED) and said:
+            if message.place is Place.GROUP:
+                self._tell(message, receipt.reason if message.thread else "general_closed")
+            # Without what it quotes: that stands in the same topic, and would take the answer there again.
+            return await self._try(replace(message, thread="", reply_to="")) if message.thread else receipt
+        elif receipt.reason == NO_RIGHTS and said:
+            self._tell(message, "cannot_write")
+        elif receipt.reason == NO_REACTIONS:
+            self._tell(message, NO_REACTIONS)
+            if message.key:
+                return await self._try(replace(message, kind=Kind.REPLY, emoji=""))
+        return receipt
+
+    async def _try(self, message: Outgoing) -> Receipt:
         from telegram.error import BadRequest, TelegramError
 
         repeatable = message.kind in (Kind.EDIT, Kind.REACTION)
@@ -97,7 +136,7 @@ class TelegramSender:
             log.info("telegram.not_sent", outcome=receipt.outcome.value, reason=receipt.reason, feature=message.feature)
             return receipt
 
-    async def draft(self, conversation: str, number: int, text: str) -> None:
+    async def draft(self, conversation: str, number: int, text: str, reply_to: str = "") -> None:
         """Show what is being written in a private chat; nobody minds when it does not work.
 
         Source: Telegram Bot API (sendMessageDraft: the same number animates from one text to the next).
@@ -167,7 +206,7 @@ class TelegramSender:
         parts = list(words.parts)
         attach = self._attachment(message)
         if attach is not None:
-            fits = _units(parts[0]) <= CAPTION
+            fits = words.captioned
             sent = await self._attached(
                 message,
                 partial(
@@ -194,8 +233,7 @@ class TelegramSender:
             first = first or str(sent.message_id)
         return Receipt(Outcome.SENT, provider_id=first)
 
-    @staticmethod
-    async def _attached(message: Outgoing, attach: Callable[[], Awaitable[Any]]) -> Any:
+    async def _attached(self, message: Outgoing, attach: Callable[[], Awaitable[Any]]) -> Any:
         """Send a message's file; None when it is a picture that this chat does not take, for then its words go alone."""
         from telegram.error import BadRequest
 
@@ -205,7 +243,10 @@ class TelegramSender:
             # Photos forbidden in the group, a file that Telegram cannot read. Any other no is said again to the words.
             if message.document is not None:
                 raise
-            log.info("telegram.picture_refused", reason=receipt_of(error, repeatable=False).reason)
+            reason = receipt_of(error, repeatable=False).reason
+            log.info("telegram.picture_refused", reason=reason)
+            if reason == NO_RIGHTS:
+                self._tell(message, "no_pictures")
             return None
 
     async def _text(
@@ -279,7 +320,3 @@ def _keyboard(rows: Sequence[Sequence[Labelled]]) -> InlineKeyboardMarkup | None
     return InlineKeyboardMarkup(
         [[InlineKeyboardButton(choice.label, callback_data=choice.key) for choice in row] for row in rows]
     )
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2

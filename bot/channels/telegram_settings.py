@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HOOK_PATH = "/telegram/webhook"
@@ -21,8 +21,15 @@ class Mode(StrEnum):
     WEBHOOK = "webhook"
 
 
+class BotAccount(BaseModel):
+    """One further bot account."""
+
+    token: SecretStr = SecretStr("")
+    secret: SecretStr = SecretStr("")
+
+
 class TelegramSettings(BaseSettings):
-    """The Telegram bot.
+    """The Telegram bot, or several that serve one installation.
 
     Environment: ``BOT_TELEGRAM__…`` (docs/settings.md). Instances are passed in; only bot.main reads the environment.
 
@@ -43,8 +50,49 @@ class TelegramSettings(BaseSettings):
     connections: int = Field(default=64, ge=1, le=512, description="Connections to the Bot API at a time")
     timeout: float = Field(default=15.0, gt=0, le=120, description="Seconds to wait for the answer to one message")
 
+    more: list[BotAccount] = Field(
+        default_factory=list, description='Further bot accounts: [{"token": "…", "secret": "…"}]; rates hold for each'
+    )
+
+    def accounts(self) -> list[TelegramSettings]:
+        """Return the settings of each bot account, this one first; each has a token, a webhook and a secret of its own."""
+        return [
+            self.model_copy(update={"more": []}),
+            *(
+                self.model_copy(
+                    update={
+                        "token": one.token,
+                        "secret": one.secret,
+                        "webhook_url": f"{self.hook_url}/{one.token.get_secret_value().partition(':')[0]}"
+                        if self.webhook_url
+                        else "",
+                        "more": [],
+                    }
+                )
+                for one in self.more
+            ),
+        ]
+
+    @property
+    def bot_id(self) -> int:
+        """Telegram's id of the bot, as the token tells it; 0 when it does not."""
+        number = self.token.get_secret_value().partition(":")[0]
+        return int(number) if number.isascii() and number.isdigit() and len(number) < 17 else 0
+
     def problems(self) -> list[str]:
-        """Return keys of texts that say what must be mended; empty when the bot can start."""
+        """Return keys of texts that say what must be mended; empty when every bot can start."""
+        if not self.more:
+            return self.own_problems()
+        accounts = self.accounts()
+        found = [problem for one in accounts for problem in one.own_problems()]
+        if len({one.bot_id for one in accounts}) < len(accounts):
+            found.append("telegram.same_bot")
+        if self.mode is Mode.WEBHOOK and len({one.secret.get_secret_value() for one in accounts}) < len(accounts):
+            found.append("telegram.same_secret")
+        return list(dict.fromkeys(found))
+
+    def own_problems(self) -> list[str]:
+        """Return keys of texts that say what must be mended of this one account."""
         found = [] if self.token.get_secret_value() else ["telegram.no_token"]
         if self.mode is not Mode.WEBHOOK:
             return found

@@ -7,11 +7,11 @@ Source: Telegram Bot API (Update); FAULTS A7, A11.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.channels.telegram_account import CHANNEL, Me
+from bot.channels.telegram_albums import album_key
 from bot.channels.telegram_fields import (
     LARGEST,
     Chat,
@@ -20,46 +20,17 @@ from bot.channels.telegram_fields import (
     as_text,
     file_of,
     media_of,
-    moment_of,
     person_of,
     possible,
     sender_of,
-    status_of,
+    speaks_for,
 )
+from bot.channels.telegram_members import bot_moved, member_moved, reacted
 from engagement.kernel import MAX_TEXT, Event, Incoming, Place
 
-CHANNEL = "telegram"
-ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member", "chat_member")
+ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member", "chat_member", "message_reaction")
 
 _MANY = 20
-_HERE = frozenset({"creator", "administrator", "member"})
-_GONE = frozenset({"left", "kicked"})
-
-
-@dataclass(frozen=True, slots=True)
-class Me:
-    """The bot account that receives.
-
-    Attributes:
-        id: Telegram's id of the bot.
-        username: without ``@``.
-        reads_all: privacy mode is off; None when unknown.
-        account: what stands in ``Incoming.account``.
-    """
-
-    id: int
-    username: str
-    reads_all: bool | None = None
-    account: str = ""
-    mention: re.Pattern[str] = field(init=False)
-    command: re.Pattern[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Prepare the patterns that find the bot's name."""
-        name = re.escape(self.username) if self.username else r"(?!)"
-        object.__setattr__(self, "account", self.account or str(self.id))
-        object.__setattr__(self, "mention", re.compile(rf"(?<![\w@])@{name}(?!\w)", re.IGNORECASE | re.ASCII))
-        object.__setattr__(self, "command", re.compile(r"^\s*/(\w{1,64})@(\w{1,64})", re.ASCII))
 
 
 def parse(
@@ -94,21 +65,26 @@ def parse_all(update: object, me: Me, received_at: datetime) -> tuple[Incoming, 
     Raises:
         ValueError: the shape is not Telegram's; nothing may come of it.
     """
-    if type(update) is not dict:
+    if type(update) is not dict or not is_numbered(update):
         raise ValueError("update")
-    number = update.get("update_id")
-    if type(number) is not int or not 0 <= number < LARGEST:
-        raise ValueError("update_id")
-    key = f"u{number}"
+    key = f"u{update['update_id']}"
     if "message" in update:
         return _message(as_object(update["message"]), me, received_at, key)
     if "callback_query" in update:
         return _button(as_object(update["callback_query"]), me, received_at, key)
     if "my_chat_member" in update:
-        return _bot_moved(as_object(update["my_chat_member"]), me, received_at, key)
+        return bot_moved(as_object(update["my_chat_member"]), me, received_at, key)
     if "chat_member" in update:
-        return _member_moved(as_object(update["chat_member"]), me, received_at, key)
+        return member_moved(as_object(update["chat_member"]), me, received_at, key)
+    if "message_reaction" in update:
+        return reacted(as_object(update["message_reaction"]), me, received_at, key)
     return ()
+
+
+def is_numbered(update: object) -> bool:
+    """Say whether something decoded is an update of Telegram, whatever it holds: it has an id that can be confirmed."""
+    number = update.get("update_id") if type(update) is dict else None
+    return type(number) is int and 0 <= number < LARGEST
 
 
 # ---------------------------------------------------------------- messages
@@ -146,7 +122,7 @@ def _message(message: dict[str, Any], me: Me, received_at: datetime, key: str) -
     reply_to, addressed = _quoted(message, me)
     other = me.command.match(text)
     if other:
-        if other.group(2).lower() != me.username.lower():
+        if other.group(2).lower() not in (me.username.lower(), *me.also):
             return ()
         addressed = True
         text = f"/{other.group(1)}{text[other.end() :]}"
@@ -155,6 +131,8 @@ def _message(message: dict[str, Any], me: Me, received_at: datetime, key: str) -
     if not media and chat.place is Place.DM:
         media, media_id, name, size = file_of(message)
         base |= {"file_name": name, "file_size": size}
+    if media != "file" and "media_group_id" in message:
+        base["dedupe_key"] = album_key(chat.id, message, text.strip())
     if chat.place is Place.DM and not text.strip() and media not in ("voice", "file") and not (media and reply_to):
         return ()
     return (
@@ -166,7 +144,7 @@ def _message(message: dict[str, Any], me: Me, received_at: datetime, key: str) -
             message_id=str(message_id),
             reply_to=reply_to,
             addressed=addressed or mentioned or chat.place is Place.DM,
-            sender_is_admin=True if message.get("sender_chat") is not None and not sender else None,
+            sender_is_admin=True if not sender and speaks_for(message, chat) else None,
             **base,
         ),
     )
@@ -222,6 +200,13 @@ _TYPED = frozenset(
         "animation",
         "video_note",
         "location",
+        "venue",
+        "contact",
+        "poll",
+        "dice",
+        "story",
+        "checklist",
+        "paid_media",
     }
 )
 """What somebody did with their hands counts as life in the group, also without words; a pinned message does not."""
@@ -237,14 +222,15 @@ def _quoted(message: dict[str, Any], me: Me) -> tuple[str, bool]:
     if "forum_topic_created" in quoted:
         return "", False
     author = quoted.get("from")
-    ours = type(author) is dict and author.get("id") == me.id
+    who = author.get("id") if type(author) is dict else None
+    ours = type(who) is int and (who == me.id or who in me.siblings)
     return str(as_integer(quoted.get("message_id"))), ours
 
 
 def _without_mention(text: str, message: dict[str, Any], me: Me) -> tuple[str, bool]:
     """Take the bot's name out of the words; tells whether it was there."""
     mentioned = False
-    entities = message.get("entities")
+    entities = message.get("entities", message.get("caption_entities"))
     if type(entities) is list and len(entities) <= 100:
         for entity in entities:
             if type(entity) is dict and entity.get("type") == "text_mention":
@@ -267,7 +253,7 @@ def _cut_utf16(text: str, offset: object, length: object) -> str:
     return (units[: offset * 2] + units[(offset + length) * 2 :]).decode("utf-16-le", "ignore")
 
 
-# ---------------------------------------------------------------- buttons, comings and goings
+# ---------------------------------------------------------------- buttons
 
 
 def _button(query: dict[str, Any], me: Me, received_at: datetime, key: str) -> tuple[Incoming, ...]:
@@ -308,70 +294,3 @@ def callback_id(update: dict[str, Any]) -> str:
     query = update.get("callback_query")
     found = query.get("id") if type(query) is dict else None
     return found if type(found) is str and len(found) <= 64 else ""
-
-
-def _bot_moved(change: dict[str, Any], me: Me, received_at: datetime, key: str) -> tuple[Incoming, ...]:
-    chat = Chat.of(change.get("chat"))
-    if chat is None or chat.place is Place.DM:
-        return ()
-    before, after = status_of(change.get("old_chat_member")), status_of(change.get("new_chat_member"))
-    if after in _GONE:
-        event = Event.BOT_REMOVED
-    elif after in _HERE and (before not in _HERE or (before != after and "administrator" in (before, after))):
-        # A bot that became an administrator, or is one no longer, reads more or less than before.
-        event = Event.BOT_ADDED
-    else:
-        return ()
-    can_read = True if after == "administrator" else me.reads_all
-    sender, name = person_of(change.get("from"))
-    return (
-        Incoming(
-            event=event,
-            channel=CHANNEL,
-            account=me.account,
-            dedupe_key=key,
-            place=Place.GROUP,
-            conversation=chat.id,
-            sender=sender,
-            sender_name=name,
-            occurred_at=moment_of(change.get("date"), received_at),
-            received_at=received_at,
-            group_name=chat.title,
-            can_read=can_read if event is Event.BOT_ADDED else None,
-        ),
-    )
-
-
-def _member_moved(change: dict[str, Any], me: Me, received_at: datetime, key: str) -> tuple[Incoming, ...]:
-    chat = Chat.of(change.get("chat"))
-    if chat is None or chat.place is Place.DM:
-        return ()
-    before, after = status_of(change.get("old_chat_member")), status_of(change.get("new_chat_member"))
-    if before not in _HERE and after in _HERE:
-        event = Event.JOIN
-    elif before in _HERE and after in _GONE:
-        event = Event.LEAVE
-    else:
-        return ()
-    subject, subject_name = person_of(as_object(change.get("new_chat_member")).get("user"))
-    sender, name = person_of(change.get("from"))
-    if not subject:
-        return ()
-    return (
-        Incoming(
-            event=event,
-            channel=CHANNEL,
-            account=me.account,
-            dedupe_key=key,
-            place=Place.GROUP,
-            conversation=chat.id,
-            sender=sender,
-            sender_name=name,
-            occurred_at=moment_of(change.get("date"), received_at),
-            received_at=received_at,
-            subject=subject,
-            subject_name=subject_name,
-            invited_by=sender if event is Event.JOIN and sender != subject else "",
-            group_name=chat.title,
-        ),
-    )

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.channels.telegram_account import Me
 from bot.channels.telegram_fields import decode
-from bot.channels.telegram_updates import Me, callback_id, parse_all
+from bot.channels.telegram_updates import callback_id, is_numbered, parse_all
 from engagement.clocks import Clock
 from engagement.kernel import Incoming
 
@@ -107,9 +108,16 @@ class _Hook:
             return 413
         try:
             update = decode(body)
-            events = parse_all(update, me, self._clock.now())
         except ValueError:
             return 400
+        try:
+            events = parse_all(update, me, self._clock.now())
+        except ValueError:
+            if not is_numbered(update):
+                return 400
+            # Telegram would send it again and again, and what comes after it would wait.
+            log.warning("telegram.malformed_update", update=update["update_id"])
+            events = ()
         for event in events:
             await self._receive(event)
         waiting = callback_id(update)

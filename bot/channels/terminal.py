@@ -74,7 +74,7 @@ class Terminal:
         words = self._render(message)
         self._choices[message.conversation] = tuple(words.numbered)
         text = message.emoji if message.kind is Kind.REACTION else words.text
-        whose = message.to_name or message.to
+        whose = message.to_name or message.to or message.conversation
         to = texts().fill("sim.terminal_to", {"name": whose}) if message.place is Place.DM and whose else ""
         self._write(texts().fill("sim.terminal_said", {"to": to, "text": ""}) + text)
         self._number += 1

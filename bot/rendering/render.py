@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bot.rendering.capabilities import Capabilities, Dialect, Unit
+from bot.rendering.capabilities import Capabilities, Dialect, Hears, Unit
 from bot.rendering.words import STAR, escape_html, nobody_at_all, shown, width
 from engagement.kernel import Citation, Kind, Outgoing, Place, one_line
 from prompts.loader import Texts, texts
@@ -15,6 +15,9 @@ _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _HANDLE = re.compile(r"@[A-Za-z]\w{3}", re.ASCII)
 _BRACKETS = re.compile("《[^《》]+》[^《》]*$")
 _KEPT_TOGETHER = re.compile("[\u0300-\u036f\u200d\ufe0e\ufe0f\u20d0-\u20ff\U0001f3fb-\U0001f3ff]")
+_NAMELESS = re.compile(r"(?m)(?:^|(?<=\s))，")
+"""The comma behind a name that is not known: no platform of WeChat's tells any."""
+_TAG = re.compile(r"<(?=[/@!a-zA-Z])")
 _DOCUMENTS = 3
 
 
@@ -31,16 +34,18 @@ class Rendered:
     """A message as a channel shows it.
 
     Attributes:
-        parts: one or more texts, each within the channel's limit; the first quotes, the last carries the buttons.
+        parts: texts, each within the channel's limit; the first quotes, the last carries the buttons. None: nothing is said.
         html: the parts are HTML (escaped); else they are plain.
         buttons: rows, from above; empty where the channel has none.
         numbered: keys of the numbered choices in the text, the first is number 1.
+        captioned: the first text fits under a picture.
     """
 
     parts: tuple[str, ...]
     html: bool = False
     buttons: tuple[tuple[Choice, ...], ...] = ()
     numbered: tuple[str, ...] = ()
+    captioned: bool = True
 
     @property
     def text(self) -> str:
@@ -65,42 +70,64 @@ def render(message: Outgoing, can: Capabilities) -> Rendered:
         can: what the channel can show.
 
     Returns:
-        Texts within the channel's limit, where every value is shown and none is obeyed.
+        Texts within the channel's limit, where every value is shown and none is obeyed; none where the channel has no way
+        to say it: a bare stamp without reactions, a group's message that is changed where none can be.
 
     Raises:
         prompts.loader.UnknownText, KeyError: a text or a value is missing: a bug of the slice.
     """
+    if not _can_be_said(message, can):
+        return Rendered(())
     words = texts()
     choices = tuple(_choices(message, words, can))
     body = _body(message, words)
+    if message.document is not None and not can.document:
+        body = f"{body}\n{words.raw('render.no_file')}"
+    if can.closing and message.kind is Kind.PUSH:
+        body = f"{body}\n{words.raw(can.closing)}"
     numbered: tuple[str, ...] = ()
-    if choices and not can.button_limit:
+    if choices and not can.button_limit and can.hears is not Hears.NOTHING:
         numbered = tuple(choice.key for choice in choices)
         lines = [
             words.fill("render.choice", {"number": n, "label": choice.label}, shown)
             for n, choice in enumerate(choices, start=1)
         ]
         body = "\n".join((body, words.raw("render.choose"), *lines))
-        choices = ()
     text, spans = _plain(body)
     if message.mention and message.to and message.place is Place.GROUP:
         text, spans = _mention(message, words, text, spans, can)
+    if can.dialect is Dialect.TAGGED:
+        # Its wide twin is shown alike and obeyed by nobody. Before lengths are counted: it has more bytes.
+        text = _TAG.sub("＜", text)
     html = can.dialect is Dialect.HTML and (bool(spans) or can.name == "web")
-    pieces = _pieces(text, can, words.raw("render.cut"))
+    pieces = list(_pieces(text, can, words.raw("render.cut")))
     parts = tuple((_html(text, start, end, spans) if html else text[start:end]) + tail for start, end, tail in pieces)
-    return Rendered(parts, html, tuple(_rows(choices, can)), numbered)
+    rows = tuple(_rows(choices, can)) if can.button_limit else ()
+    start, end, tail = pieces[0]
+    captioned = _LENGTHS[can.unit](text[start:end] + tail) <= can.caption_limit
+    return Rendered(parts, html, rows, numbered, captioned)
+
+
+def _can_be_said(message: Outgoing, can: Capabilities) -> bool:
+    if message.kind is Kind.REACTION and not message.key:
+        return can.reactions
+    return message.kind is not Kind.EDIT or message.place is not Place.GROUP or can.edit
 
 
 def _body(message: Outgoing, words: Texts) -> str:
     if message.kind is Kind.REACTION and not message.key:
         return message.emoji
     # The source belongs to the answer; what a tail adds (the notice for newcomers) comes behind it.
-    said = words.fill(message.key, message.values, shown)
-    tails = [words.fill(key, message.values, shown) for key in message.tails]
+    said, *tails = (_filled(message, key, words) for key in (message.key, *message.tails))
     heard = words.fill("render.heard", message.values, shown) if message.values.get("heard") else ""
     body = "\n".join(paragraph for paragraph in (heard, said, _source(message, words), *tails) if paragraph)
     further = ["\n".join(words.fill(key, one.values, shown) for key in (one.key, *one.tails)) for one in message.more]
     return "\n\n".join((body, *further))
+
+
+def _filled(message: Outgoing, key: str, words: Texts) -> str:
+    text = words.fill(key, message.values, shown)
+    return _NAMELESS.sub("", text) if message.values.get("name") == "" else text
 
 
 def _source(message: Outgoing, words: Texts) -> str:

@@ -12,12 +12,14 @@ from fastapi.responses import RedirectResponse, Response
 
 from console import signing_in
 from console.auth import Area, Role
-from console.outside import BACK, Outside
+from console.outside import BACK, DOOR, Outside, keep_guest
 from console.policy import Allow, visitor_of
 from console.views import Views
+from engagement.entry import joining
+from engagement.entry.joining import Account
 from engagement.errors import Refusal
 from prompts.loader import texts
-from storage import audit, entry, identities
+from storage import audit, entry
 from storage.engine import Session
 
 router = APIRouter()
@@ -38,16 +40,25 @@ async def back(request: Request, to: str = "", code: str = "", state: str = "") 
             # The way was taken already, and this browser has gone back in its history.
             return RedirectResponse("/h5", 303)
         return _closed(request, refusal)
-    if person is None:
-        views: Views = request.app.state.views
-        return views.page(request, "wechat_stranger.html", account=outside.name)
+    if isinstance(person, Account):
+        return _stranger(request, outside, person, to)
     response = RedirectResponse(to, 303)
     await signing_in.open_session(request, response, Area.H5, Role.RESIDENT, person)
     return response
 
 
-async def _vouched(request: Request, outside: Outside, to: str, code: str, state: str) -> int | None:
-    """Return the person for whom the platform vouches; None if he has never spoken with us.
+def _stranger(request: Request, outside: Outside, account: Account, to: str) -> Response:
+    """Tell somebody we do not know how to become known; who came by a group's link is asked whether he joins it."""
+    if to.startswith(DOOR):
+        response: Response = RedirectResponse(to, 303)
+        keep_guest(response, request, account)
+        return response
+    views: Views = request.app.state.views
+    return views.page(request, "wechat_stranger.html", account=outside.name)
+
+
+async def _vouched(request: Request, outside: Outside, to: str, code: str, state: str) -> int | Account:
+    """Return the person for whom the platform vouches; his account if he has never spoken with us.
 
     Raises:
         Refusal: the way back leads nowhere.
@@ -58,23 +69,16 @@ async def _vouched(request: Request, outside: Outside, to: str, code: str, state
     # Before the platform is asked: a code that was caught on the way back is of no use to a second one.
     if not await console.database.write(lambda session: entry.spend_state(session, state, until)):
         raise Refusal("wechat.oauth_again")
-    external_id = await outside.who(code)
+    account = await outside.who(code)
 
-    def look(session: Session) -> int | None:
-        known = identities.known(session, outside.channel, external_id, None)
-        if known is not None:
-            audit.record(
-                session,
-                at=now,
-                actor_id=known.person_id,
-                group_id=None,
-                action="entry.vouched",
-                to=Area.H5.value,
-            )
-        return None if known is None else known.person_id
+    def look(session: Session) -> int | Account:
+        person = joining.person_of(session, account)
+        if person:
+            audit.record(session, at=now, actor_id=person, group_id=None, action="entry.vouched", to=Area.H5.value)
+        return person or account
 
-    person: int | None = await console.database.write(look)
-    return person
+    found: int | Account = await console.database.write(look)
+    return found
 
 
 def _closed(request: Request, refusal: Refusal) -> Response:

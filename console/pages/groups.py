@@ -24,6 +24,7 @@ from engagement.leader import glance
 from engagement.members import rules as members_rules
 from engagement.points import service as points
 from engagement.theme import service as theme
+from storage import platform_days
 from storage.engine import Session
 from storage.groups import Consent, Group, GroupHour, Member
 
@@ -33,6 +34,8 @@ DAYS = 21
 BOARD = 10
 LISTED = 12
 LONGEST_QUERY = 40
+_MESSAGES = {"": "chart_messages", "one": "chart_messages_one", "several": "chart_messages_several"}
+"""Whose count of messages it is → what the line is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class Board:
     """Everything that a group's page shows.
 
     Attributes:
+        source: whose the count of messages is: empty = ours; ``one`` = the platform's of this group alone; ``several`` = the
+            platform's of all groups of its owner.
         silent_count: all of the silent, of whom the first are named.
         unknown: neighbours who never agreed to be recorded: counted, never named.
     """
@@ -79,6 +84,7 @@ class Board:
     day: glance.Day
     ring: charts.Ring
     chart: charts.Data
+    source: str
     heat: list[list[int]]
     seats: list[Seat]
     new: list[Neighbour]
@@ -161,6 +167,11 @@ def board_of(session: Session, group: Group, now: datetime) -> Board:
     days = [today - timedelta(days=back) for back in range(DAYS, 0, -1)]
     checkins = checkin.counts_since(session, group.id, days[0])
     heard, heat = _heard(session, group, days, now)
+    told = platform_days.of_groups(session, [group.id], days[0], days[-1]).get(group.id)
+    source = "" if told is None else "one" if all(one.of_one for one in told.values()) else "several"
+    if told is not None:
+        heard = [told[one].messages if one in told else 0 for one in days]
+    messages = say(_MESSAGES[source])
     members = groups.member_count(session, group.id)
     day = glance.days(session, [GroupView.of(group)], now)[group.id]
     week: dict[int, int] = {one.member_id: one.points for one in points.board(session, group.id, "week", today)}
@@ -174,9 +185,10 @@ def board_of(session: Session, group: Group, now: datetime) -> Board:
         charts.ring(day.checkins, members),
         charts.line(
             [month_day(one) for one in days],
-            {say("chart_messages"): heard, say("chart_checkins"): [checkins.get(one, 0) for one in days]},
-            area=say("chart_messages"),
+            {messages: heard, say("chart_checkins"): [checkins.get(one, 0) for one in days]},
+            area=messages,
         ),
+        source,
         charts.shades(heat),
         [Seat(one.rank, one.name, one.points, week.get(one.member_id, 0)) for one in month[:BOARD]],
         _new(session, group.id, today, now),

@@ -16,6 +16,8 @@ from console.auth import Area, Visitor
 from console.pages import h5_frame
 from console.pages.h5_frame import Mine
 from console.policy import RESIDENT, Allow
+from engagement import channels
+from engagement.bonds import service as bonds
 from engagement.members import birthdays, rules, service
 from engagement.registry import FEATURES
 from prompts.loader import texts
@@ -43,6 +45,7 @@ def _read(session: Session, me: Mine) -> Mapping[str, Any]:
     kept = service.kept(session, FEATURES, me.person_id)
     likes = preferences.chosen(session, me.person_id)
     off = preferences.switched_off(session, me.person_id)
+    own, bound = bonds.mine(session, me.person_id)
     return {
         "kept": [(texts().raw(purpose), count) for purpose, count in kept],
         "wishes": [
@@ -51,6 +54,8 @@ def _read(session: Session, me: Mine) -> Mapping[str, Any]:
         ],
         "birthday": next((str(one["birthday"]).split("-") for one in birthdays.export(session, me.person_id)), None),
         "notices": [(kind, _word(f"notice_{kind}"), kind not in off) for kind in preferences.NOTICES],
+        "own": channels.words(own),
+        "bound": [(one.bond_id, channels.words(one.channels)) for one in bound],
         "browsers": entry.sessions_of(session, [me.person_id], me.now),
     }
 

@@ -36,6 +36,12 @@ async def month(request: Request) -> Response:
 async def privacy(request: Request) -> Response:
     """Show the whole privacy notice, the same words as in the chat."""
     views: Views = request.app.state.views
-    # Its heading is the page's; how to act on it in a chat is said differently here.
-    notice = [line.removeprefix("· ") for line in texts().raw("members.privacy").splitlines()[1:-1]]
-    return views.page(request, "h5_privacy.html", lines=notice)
+    return views.page(request, "h5_privacy.html", lines=notice())
+
+
+def notice() -> list[str]:
+    """Return what is kept, what for and who sees it, line by line, in the words of the chat.
+
+    Its heading is the page's; how to act on it in a chat is said differently on a page.
+    """
+    return [line.removeprefix("· ") for line in texts().raw("members.privacy").splitlines()[1:-1]]

@@ -16,10 +16,11 @@ from console import exporting
 from console.auth import Area
 from console.policy import LEADERS, Allow
 from console.views import Views, say
-from engagement import calendar
+from engagement import calendar, channels
 from engagement.points import service as points
 from engagement.points.rules import Limits
 from prompts.loader import shown_day
+from storage import bonds, identities
 from storage.engine import Session
 from storage.groups import Group, Identity, Member
 from storage.ledger import Entry, EntryReason
@@ -129,10 +130,11 @@ async def page(request: Request, group_id: str) -> Response:  # noqa: ARG001 - t
     group: Group = request.state.group
     wanted = wanted_of(request)
 
-    def read(session: Session) -> tuple[list[Row], list[str]]:
-        return entries(session, group, wanted, PAGE + 1), _names(session, group.id or 0)
+    def read(session: Session) -> tuple[list[Row], list[str], str]:
+        rows = entries(session, group, wanted, PAGE + 1)
+        return rows, _names(session, group.id or 0), _bound(session, group.id or 0, wanted.q)
 
-    rows, names = await console.database.read(read)
+    rows, names, bound = await console.database.read(read)
     further = f"{rows[PAGE - 1].day.isoformat()}.{rows[PAGE - 1].id}" if len(rows) > PAGE else ""
     return views.page(
         request,
@@ -140,6 +142,7 @@ async def page(request: Request, group_id: str) -> Response:  # noqa: ARG001 - t
         group=group,
         rows=rows[:PAGE],
         names=names,
+        bound=bound,
         wanted=wanted,
         further=further,
         kinds=[(kind, points.what_of(kind)) for kind in KINDS],
@@ -252,6 +255,13 @@ def _givers(session: Session, group: Group, persons: set[int]) -> dict[int, str]
         )
     )
     return {one: found.get(one, "") or say("ledger.staff") for one in persons} | dict(members.all())
+
+
+def _bound(session: Session, group_id: int, name: str) -> str:
+    """Return on which channels somebody is one person who is searched for by the whole name; empty when on one alone."""
+    found = identities.named(session, group_id, name) if name else []
+    known = bonds.channels(session, found[0].person_id) if len(found) == 1 else []
+    return channels.words(known) if len(known) > 1 else ""
 
 
 def _names(session: Session, group_id: int) -> list[str]:

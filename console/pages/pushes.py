@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from console.auth import Area, Visitor
 from console.policy import STAFF, Allow, field
-from console.pushing import MOST_LETTERS, Board, Rest, Running, Unfit
+from console.pushing import MOST_LETTERS, Board, LongLine, Rest, Running, Unfit
 from console.views import Views, local_time, say
 from prompts.loader import texts
 
@@ -38,21 +38,28 @@ async def _page(
 ) -> Response:
     console, views = request.app.state.console, request.app.state.views
     assert isinstance(views, Views)
-    found, letters = Board(), ()
+    found, letters, asked = Board(), (), ((), 0)
+    line: LongLine | None = None
     if console.pushing is not None:
-        found, letters = await asyncio.gather(console.pushing.board(), console.pushing.letters(days))
+        found, letters, asked, line = await asyncio.gather(
+            console.pushing.board(), console.pushing.letters(days), console.pushing.asked(), console.pushing.long_line()
+        )
     return views.page(
         request,
         "pushes.html",
         status,
         active="pushes",
         letters=letters,
+        asked=asked[0],
+        asked_in_all=asked[1],
         first=MOST_LETTERS if len(letters) >= MOST_LETTERS else 0,
         days=days,
         many=MANY_DAYS,
         toast=toast,
         tone=tone,
         ready=console.pushing is not None,
+        line=line,
+        line_words=line_words(line) if line is not None else "",
         **_shown(request, found),
     )
 
@@ -93,6 +100,16 @@ def state_word(one: Running) -> str:
         if one.state == "running" and not one.waiting
         else texts().raw(f"push.campaign_{one.state}")
     )
+
+
+def line_words(line: LongLine) -> str:
+    """Say how the one connection stands, since when, why not, and who has it."""
+    if not line.holder:
+        return say("pushes.line_nobody")
+    since, holder = local_time(line.since), line.holder
+    if line.is_up:
+        return say("pushes.line_open", since=since, holder=holder)
+    return say("pushes.line_down", since=since, holder=holder, why=say(f"pushes.line_{line.state or 'connecting'}"))
 
 
 def rest_words(rest: Rest) -> list[str]:

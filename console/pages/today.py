@@ -31,8 +31,10 @@ from engagement.leader.words import pushes
 from engagement.members import rules as members_rules
 from engagement.moderation import waiting as moderation
 from engagement.points import requests as gifts
+from storage import mass_sends, platform_days
 from storage.engine import Session
 from storage.groups import Group, Member
+from storage.platform_days import PlatformDay
 
 router = APIRouter()
 LINES = 30
@@ -45,12 +47,13 @@ _KINDS = ("topic", "topic_summary", "theme", "challenge")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One group's day."""
+    """One group's day; ``told``: what the platform counted yesterday where nobody hears the bot."""
 
     id: int
     name: str
     day: glance.Day
     coming: str
+    told: PlatformDay | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,13 @@ def read(session: Session, visitor: Visitor, now: datetime) -> Today:
     shown = shown[:LINES]
     found.zones = {one.id or 0: one.zone for one in shown}
     days = glance.days(session, [GroupView.of(one) for one in shown], now, _KINDS)
-    found.lines = [Line(one.id or 0, one.name, days[one.id or 0], pushes(days[one.id or 0].coming)) for one in shown]
+    yesterday = calendar.local_day(now, mass_sends.ZONE) - timedelta(days=1)
+    told = platform_days.of_groups(session, list(found.zones), yesterday, yesterday)
+    found.lines = [
+        Line(number, one.name, days[number], pushes(days[number].coming), told.get(number, {}).get(yesterday))
+        for one in shown
+        if (number := one.id or 0)
+    ]
     planned: choices.Known = {}
     for group in shown[:LOOKED_INTO]:
         found.pushes.extend(_pushes(session, group, now, planned))

@@ -12,7 +12,7 @@ from engagement.events import Posted
 from engagement.feature import Context
 from engagement.kernel import Button, Card, Kind, Place, Reply, one_line
 from prompts.loader import texts
-from storage import identities
+from storage import bots
 
 _STAMP, _SPECIAL_STAMP = "👍", "🎉"
 PHOTO = "photo"
@@ -45,8 +45,7 @@ def _consoled(ctx: Context, done: service.Done) -> list[Reply]:
     """Say a kind word about a broken streak to the person alone, and never where the group reads it."""
     if not done.broken or ctx.incoming.place is Place.DM:
         return []
-    here = identities.address(ctx.session, ctx.actor.person_id, ctx.incoming.channel)
-    if here is None or not here[2]:
+    if not bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel):
         return []
     return [Reply("checkin.broken", {"broken": done.broken}, kind=Kind.DM, to=ctx.actor.person_id)]
 

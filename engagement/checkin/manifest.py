@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engagement.checkin import catchup, handlers, leading, mending, records, summary, words
+from engagement.checkin import bonding, catchup, handlers, leading, mending, records, summary, words
+from engagement.events import Bonded, Parted
 from engagement.feature import Command, Feature, FollowUp, JobSpec, OwnWords, PersonalData
 
 _LEADER = frozenset({"leader"})
@@ -112,6 +113,7 @@ FEATURE = Feature(
         "unfreeze": leading.unfreeze_button,
     },
     quotes={"checkin_photo": handlers.photo},
+    events={Bonded: bonding.on_bonded, Parted: bonding.on_parted},
     undos={"checkin_setting": leading.undo_setting, "checkin_freeze": leading.undo_freeze},
     own_words=OwnWords(
         words.topic_spellings, handlers.topic_check_in, others=words.UNKNOWN_TOPIC, is_meant=words.may_be_topic

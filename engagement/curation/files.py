@@ -85,7 +85,7 @@ def prepare(ctx: Context) -> Sent:
     if ctx.incoming.place is not Place.DM:
         raise Refusal("guard.private_only")
     name = words.cut(url, URL_SHOWN) if url else rules.file_name(ctx.incoming.file_name)
-    if not url:
+    if not url and ctx.incoming.media_id:
         _check(name, ctx.incoming.file_size)
     if ctx.answering is None or (not url and (ctx.fetch is None or not ctx.incoming.media_id)):
         raise Refusal("curation.file_unfetchable")

@@ -20,7 +20,7 @@ from engagement.curation.access import Curator
 from engagement.feature import Context, JobSpec, Occurrence, Planned
 from engagement.kernel import Button, Kind, Reply
 from knowledge import lifecycle
-from storage import identities
+from storage import bots, identities
 from storage.campaigns import Campaign, Schedule
 from storage.documents import Document, DocumentVersion
 from storage.engine import Session
@@ -53,8 +53,7 @@ def reached(ctx: Context, who: Curator, version: DocumentVersion, what: Literal[
     if author is None or author == who.person_id:
         return False
     group = _carrier(ctx, ctx.session.get_one(Document, version.document_id).scope)
-    address = identities.address(ctx.session, author, ctx.incoming.channel)
-    if group is None or address is None or not address[2]:
+    if group is None or not bots.is_open(ctx.session, author, ctx.incoming.channel):
         return False
     _begin(ctx, group, TOLD, f"{TOLD}:{version.id}:{who.person_id}:{what}", ctx.now)
     return True

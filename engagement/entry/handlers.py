@@ -1,14 +1,15 @@
-"""后台, 我的页面, 「不是我」: arguments → service → reply."""
+"""后台, 我的页面, 进群链接, 「不是我」: arguments → service → reply."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engagement import rooms
 from engagement.entry import rules, service
 from engagement.errors import Refusal
 from engagement.events import Started
 from engagement.feature import Context
-from engagement.kernel import Place, Reply
+from engagement.kernel import Button, Place, Reply, row_id
 from storage import entry
 
 
@@ -36,6 +37,32 @@ def page(ctx: Context) -> Sequence[Reply]:
 def on_started(ctx: Context, event: Started) -> Sequence[Reply]:
     """Answer who came into the private chat by the link of a group."""
     return page(ctx) if event.payload == rules.PREFIX else ()
+
+
+def join_link(ctx: Context) -> Sequence[Reply]:
+    """Answer 进群链接: the link of a group whose neighbours are on the pages, for its leader, and for nobody who reads along.
+
+    Raises:
+        Refusal: ``guard.private_only``.
+    """
+    if ctx.incoming.place is Place.GROUP:
+        raise Refusal("guard.private_only")
+    values = {"group": ctx.here.name, "link": service.join_link(ctx)}
+    return [Reply("entry.join_link", values, buttons=[Button(f"door:ask:{ctx.here.id}", "entry.button_renew")])]
+
+
+def renew(ctx: Context) -> Sequence[Reply]:
+    """「换一个链接」: asked first, since everybody's old one ends; only then it is done."""
+    step, _, reference = ctx.text.partition(":")
+    if not (group_id := row_id(reference)):
+        raise Refusal("guard.old_button")
+    here = rooms.lead(ctx, group_id)
+    if step == "ask":
+        sure = Button(f"door:sure:{here.id}", "entry.button_renew_sure")
+        return [Reply("entry.join_renew_ask", {"group": here.name}, buttons=[sure])]
+    if step != "sure":
+        raise Refusal("guard.old_button")
+    return [Reply("entry.join_renewed_now", {"group": here.name, "link": service.join_link(ctx, anew=True)})]
 
 
 def not_me(ctx: Context) -> Sequence[Reply]:

@@ -30,9 +30,18 @@ FEATURE = Feature(
             reads=True,
             help="entry.help_page",
         ),
+        Command(
+            "entry.join_link",
+            ("进群链接",),
+            handlers.join_link,
+            slash=("grouplink",),
+            roles=frozenset({"leader"}),
+            consent=False,
+            help="entry.help_join",
+        ),
     ),
-    buttons={"entry": handlers.not_me},
-    plain=frozenset({"entry"}),
+    buttons={"entry": handlers.not_me, "door": handlers.renew},
+    plain=frozenset({"entry", "door"}),
     events={Started: handlers.on_started},
     personal_data=(
         PersonalData(

@@ -11,7 +11,7 @@ from sqlmodel import select as pick
 from engagement.entry import rules
 from engagement.errors import Refusal
 from engagement.feature import Context
-from storage import audit, entry
+from storage import audit, entry, group_keys
 from storage.engine import Session
 from storage.groups import Group, Member
 
@@ -46,6 +46,27 @@ def link(ctx: Context, purpose: str, path: str) -> str:
         ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=group, action="entry.link_made", to=purpose
     )
     return rules.address(ctx.pages, f"/enter/{token}")
+
+
+def join_link(ctx: Context, *, anew: bool = False) -> str:
+    """Return the address by which neighbours come into the group; with ``anew`` the one that they had opens no more.
+
+    Raises:
+        Refusal: ``entry.join_not_needed``: the group's neighbours are heard in the chat; ``entry.no_pages``.
+
+    Source: ADR-0021.
+    """
+    here = ctx.here
+    if here.hears:
+        raise Refusal("entry.join_not_needed")
+    if not ctx.pages:
+        raise Refusal("entry.no_pages")
+    key = (group_keys.renew if anew else group_keys.current)(ctx.session, here.id, ctx.now)
+    if anew:
+        audit.record(
+            ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=here.id, action="entry.key_renewed"
+        )
+    return rules.address(ctx.pages, f"/h5/in/{key}")
 
 
 def shut(ctx: Context) -> int:

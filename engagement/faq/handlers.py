@@ -16,7 +16,7 @@ from engagement.feature import Context
 from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line
 from knowledge.proposals import offer_reply
 from prompts.loader import texts
-from storage import identities
+from storage import bots, identities
 
 if TYPE_CHECKING:
     from knowledge.answering import Answer
@@ -290,8 +290,7 @@ def answered(ctx: Context, question_id: int) -> Sequence[Reply]:
     offer_reply(ctx.session, done.asked)
     if not done.person_id:
         return [Reply("faq.asker_gone")]
-    known = identities.address(ctx.session, done.person_id, ctx.incoming.channel)
-    name = known[1] if known else ""
+    name = bots.name_of(ctx.session, done.person_id)
     subject = f"question:{question_id}"
     values = {"name": name, "question": done.question, "answer": done.answer.splitlines(), "leader": ctx.actor.name}
     key = "faq.relayed_more" if done.more else "faq.relayed"

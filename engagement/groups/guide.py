@@ -98,7 +98,7 @@ def summary(ctx: Context, way: str) -> Reply:
     buttons = [Button("ask:pickup.place", "groups.button_try")] if values["place"] else []
     if way == rules.FIRST and not service.has_checkins(ctx):
         # Whoever skips has come to the last step all the same.
-        tails.append("groups.start_checkin")
+        tails.append("groups.start_checkin" if ctx.here.hears else "groups.start_checkin_page")
         buttons.append(Button(f"start:{ctx.here.id}", "groups.button_checked_in"))
     return Reply(
         "groups.fill_done" if rows else "groups.fill_none",

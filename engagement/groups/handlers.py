@@ -9,11 +9,11 @@ from engagement import actions, guards, rooms
 from engagement.errors import Refusal
 from engagement.events import LeaderWrote
 from engagement.feature import Context
-from engagement.groups import guide, rules, service, start
+from engagement.groups import guide, moving, rules, service, start
 from engagement.groups.rules import Ask
 from engagement.kernel import Button, Kind, Place, Reply, row_id
 from prompts.loader import texts
-from storage import identities
+from storage import bots, identities
 
 ROLE = "group_leader"
 _FILLS = 3
@@ -33,6 +33,19 @@ def bot_added(ctx: Context) -> Sequence[Reply]:
     """
     opened = service.open_group(ctx)
     group, more, person = opened.group, opened.said, ctx.actor.person_id
+    if opened.moved:
+        values = {"group": group.name}
+        more = [*(Reply("groups.moved_bot", values, kind=Kind.DM, to=one) for one in _told(ctx)), *more]
+    if not ctx.here.speaks:
+        # Nothing can be said there by itself: only its leader hears of it.
+        return (
+            [start.arrival(ctx, "groups.leader_start_quiet", {"group": group.name}), *more]
+            if ctx.actor.leader
+            else more
+        )
+    if opened.known and opened.leads:
+        # Nobody was known to lead it: who brought it in was hidden.
+        return [start.arrival(ctx, "groups.leader_start", {"name": ctx.actor.name, "group": group.name}), *more]
     if opened.known:
         if not person or not (opened.reads or group.can_read is False):
             return more
@@ -41,9 +54,10 @@ def bot_added(ctx: Context) -> Sequence[Reply]:
         sees = "groups.can_read" if opened.reads else "groups.cannot_read"
         return [Reply(sees, {"group": group.name}, kind=Kind.DM, to=person), *more]
     identities.spend_unasked(ctx.session, ctx.here.id, ctx.today.isoformat(), ctx.here.daily_budget)
-    here = identities.address(ctx.session, person, ctx.incoming.channel) if person else None
-    alone = here is None or not here[2]
+    alone = not person or not bots.is_open(ctx.session, person, ctx.incoming.channel)
     tails = ["groups.hello_leader"] if alone and not opened.again else []
+    if not person and not identities.leaders(ctx.session, ctx.here.id):
+        tails = ["groups.hello_whose"]
     key = "groups.hello_again" if opened.again else "groups.hello"
     said = [Reply(key, {"group": group.name}, tails, kind=Kind.PUSH)]
     if person and not opened.again:
@@ -51,6 +65,11 @@ def bot_added(ctx: Context) -> Sequence[Reply]:
     elif person and group.can_read is False:
         said.append(Reply("groups.cannot_read", {"group": group.name}, kind=Kind.DM, to=person))
     return [*said, *more]
+
+
+def _told(ctx: Context) -> list[int]:
+    """Return who hears that another bot serves the group from now on: the leaders, or who brought it."""
+    return service.reachable_leaders(ctx) or ([ctx.actor.person_id] if ctx.actor.person_id else [])
 
 
 def bot_removed(ctx: Context) -> Sequence[Reply]:
@@ -61,7 +80,7 @@ def bot_removed(ctx: Context) -> Sequence[Reply]:
 
 def migrated(ctx: Context) -> Sequence[Reply]:
     """Follow the new id."""
-    service.move_group(ctx, ctx.incoming.new_id)
+    moving.move_group(ctx, ctx.incoming.new_id)
     return []
 
 

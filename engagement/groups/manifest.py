@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engagement.events import CheckedIn, FactMissing, Greeted
+from engagement.events import CheckedIn, FactMissing, Greeted, Unidentified
 from engagement.feature import Command, Feature
-from engagement.groups import guide, handlers, pause, rules, start
+from engagement.groups import guide, handlers, pause, rules, start, threads, troubles
 from engagement.kernel import Place
 
 _LEADER = frozenset({"leader"})
@@ -70,6 +70,14 @@ FEATURE = Feature(
             consent=False,
         ),
         Command(
+            "groups.thread",
+            ("推送发这里", "推送放这里", "推送发到这里", "推送发这个话题"),
+            threads.choose,
+            slash=("here",),
+            roles=_LEADER,
+            consent=False,
+        ),
+        Command(
             "groups.copy",
             ("照抄", "照抄设置", "照抄另一个群"),
             start.copy_typed,
@@ -123,14 +131,25 @@ FEATURE = Feature(
     asks=frozenset({"fill"}),
     plain=frozenset({"fill", "fill_as", "fill_skip", "fill_stop", "start", "copy", "quiet_acks", "filled", "pause"}),
     passes_on={"fill": rules.is_no_value, "filled": rules.is_no_value},
-    events={CheckedIn: start.on_checked_in, FactMissing: start.on_fact_missing, Greeted: start.greeted},
-    undos={pause.CHANGE: pause.undo, guide.CHANGE: handlers.undo_change, handlers.ROLE: handlers.undo_role},
+    events={
+        CheckedIn: start.on_checked_in,
+        FactMissing: start.on_fact_missing,
+        Greeted: start.greeted,
+        Unidentified: troubles.unidentified,
+    },
+    undos={
+        pause.CHANGE: pause.undo,
+        guide.CHANGE: handlers.undo_change,
+        handlers.ROLE: handlers.undo_role,
+        threads.CHANGE: threads.undo,
+    },
     lifecycle={
         "bot_added": handlers.bot_added,
         "bot_removed": handlers.bot_removed,
         "migrated": handlers.migrated,
         "join": handlers.join,
         "leave": handlers.leave,
+        "trouble": troubles.trouble,
     },
     help="groups.help",
 )

@@ -15,7 +15,7 @@ from engagement.events import GroupAdded, GroupClosed
 from engagement.feature import Context, GroupView
 from engagement.groups import rules
 from engagement.kernel import Reply, one_line
-from storage import audit, identities
+from storage import audit, bots, identities
 from storage.campaigns import Schedule
 from storage.engine import Session
 from storage.groups import Group, Member, Person
@@ -26,6 +26,11 @@ GREETED = "greeted"
 FRESH, BLIND, TOLD = "fresh", "blind", "told"
 """Marks in this slice's part of the settings: nobody has checked in yet; the bot cannot see plain words; which missing
 facts the leader was told of, and when."""
+THREAD, TROUBLES = "thread", "troubles"
+"""Marks in this slice's part of the settings: which topic gets what nobody asked for; of which troubles the leaders were told,
+and when."""
+MOVED = "bot_before"
+"""Mark in this slice's part of the settings: the bot account that served the group before (bot.people)."""
 BUDGET = "budget"
 """Mark in this slice's part of the settings: unasked messages a day before a pause."""
 MOST_PUSHES = 3
@@ -40,6 +45,8 @@ class Opened:
         again: it comes back after it was taken out.
         known: it has been here all the time and has greeted; nobody needs to hear that again.
         reads: it could not see all messages before and can now.
+        moved: another bot account served the group so far.
+        leads: nobody led the group, and who acts does now.
         said: what other slices want said.
     """
 
@@ -47,6 +54,8 @@ class Opened:
     again: bool
     known: bool
     reads: bool
+    moved: bool
+    leads: bool
     said: list[Reply]
 
 
@@ -63,6 +72,8 @@ def open_group(ctx: Context) -> Opened:
         mine[FRESH] = True
     if incoming.can_read is not None:
         mine[BLIND] = not incoming.can_read
+    mine.pop(TROUBLES, None)  # its rights have changed: what still does not work is worth a word
+    moved = mine.pop(MOVED, None) is not None
     group.settings = {**kept, GREETED: True, "groups": mine}
     if incoming.group_name:
         group.name = one_line(incoming.group_name, 60)
@@ -73,12 +84,14 @@ def open_group(ctx: Context) -> Opened:
         group.can_read = incoming.can_read
     group.state = "active"
     ctx.session.add(group)
+    made = False
     if ctx.actor.member_id is not None and (incoming.sender_is_admin is not False):
         member = ctx.session.get_one(Member, ctx.actor.member_id)
-        if not identities.leaders(ctx.session, ctx.here.id):
+        made = not identities.leaders(ctx.session, ctx.here.id)
+        if made:
             member.role = "leader"
             ctx.session.add(member)
-        if member.role == "leader" and not known:
+        if member.role == "leader" and (made or not known):
             # What the leader says in private from now on is about the group that is being set up.
             person = ctx.session.get_one(Person, member.person_id)
             person.current_group_id = group.id
@@ -86,7 +99,7 @@ def open_group(ctx: Context) -> Opened:
             ctx.actor = replace(ctx.actor, leader=True)
     ctx.session.flush()
     ctx.group = GroupView.of(group)
-    return Opened(group, again, known, reads, ctx.emit(GroupAdded(ctx.here.id, again)))
+    return Opened(group, again, known, reads, moved, made, ctx.emit(GroupAdded(ctx.here.id, again)))
 
 
 def close_group(ctx: Context) -> None:
@@ -96,24 +109,6 @@ def close_group(ctx: Context) -> None:
     ctx.session.add(group)
     ctx.session.flush()
     ctx.emit(GroupClosed(ctx.here.id))
-
-
-def move_group(ctx: Context, new_id: str) -> None:
-    """Follow a chat whose id changed; a row that the new id got meanwhile is put aside if nothing hangs on it."""
-    group = ctx.session.get_one(Group, ctx.here.id)
-    other = ctx.session.exec(
-        pick(Group).where(Group.channel == group.channel, Group.account == group.account, Group.external_id == new_id)
-    ).first()
-    if other is not None and other.id != group.id:
-        if ctx.session.exec(pick(Entry.id).where(Entry.group_id == other.id).limit(1)).first() is not None:
-            raise Refusal("groups.cannot_move")
-        other.external_id = f"moved:{group.id}:{other.id}"
-        other.state = "removed"
-        ctx.session.add(other)
-        ctx.session.flush()
-    group.external_id = new_id
-    ctx.session.add(group)
-    ctx.session.flush()
 
 
 def welcome(ctx: Context) -> tuple[str, bool]:
@@ -127,7 +122,7 @@ def welcome(ctx: Context) -> tuple[str, bool]:
     ).first()
     fresh = before is None or before.left_at is not None or before.joined_at == ctx.now
     identities.enter(ctx.session, group.id, person.person_id, name, ctx.now)
-    if not fresh:
+    if not fresh or not name:  # nobody is welcomed without a name: that must not cost the day one of its messages
         return name, False
     minute = calendar.local_minute(ctx.now, group.zone)
     if calendar.is_quiet(minute, group.quiet_from, group.quiet_to):
@@ -303,12 +298,8 @@ def has_checkins(ctx: Context) -> bool:
 
 def reachable_leaders(ctx: Context) -> list[int]:
     """Return the leaders' person ids whose private chat is open, longest-serving first."""
-    found = []
-    for person in identities.leaders(ctx.session, ctx.here.id):
-        address = identities.address(ctx.session, person, ctx.incoming.channel)
-        if address is not None and address[2]:
-            found.append(person)
-    return found
+    here = identities.leaders(ctx.session, ctx.here.id)
+    return [person for person in here if bots.is_open(ctx.session, person, ctx.incoming.channel)]
 
 
 def add_leader(ctx: Context, name: str) -> Member:

@@ -33,14 +33,16 @@ def next_step(ctx: Context) -> Reply:
         return replace(asked, buttons=[*_copies(ctx), *asked.buttons])
     if not service.has_checkins(ctx):
         return Reply(
-            "groups.start_checkin",
+            "groups.start_checkin" if group.hears else "groups.start_checkin_page",
             {"group": group.name},
             buttons=[Button(f"start:{group.id}", "groups.button_checked_in")],
         )
     buttons = [Button(f"do:topic:{group.id}", "groups.button_tomorrow")]
     if rules.next_key(group.facts, rules.MISSING):
         buttons.append(Button(f"fill:{Ask(group.id).reference()}", "groups.button_fill_rest"))
-    return Reply("groups.start_done", {"group": group.name}, buttons=buttons)
+    return Reply(
+        "groups.start_done" if group.hears else "groups.start_done_quiet", {"group": group.name}, buttons=buttons
+    )
 
 
 def _copies(ctx: Context) -> list[Button]:
@@ -61,7 +63,12 @@ def walk(ctx: Context) -> Reply:
     if all(stands):
         return then
     values = {**then.values, "group": ctx.here.name, "one": marks[0], "two": marks[1], "three": marks[2]}
-    return replace(then, key="groups.start", values=values, tails=(then.key, *then.tails))
+    return replace(
+        then,
+        key="groups.start" if ctx.here.hears else "groups.start_quiet",
+        values=values,
+        tails=(then.key, *then.tails),
+    )
 
 
 def greeted(ctx: Context, _event: Greeted) -> Sequence[Reply]:
@@ -155,7 +162,8 @@ def on_checked_in(ctx: Context, event: CheckedIn) -> Sequence[Reply]:
     if marks.get(service.FRESH) and event.group_id == ctx.here.id:
         service.mark(ctx, **{service.FRESH: None})
         ready = not rules.next_key(ctx.here.facts, rules.FIRST)
-        said += ["groups.first_checkin", "groups.first_ready" if ready else "groups.first_not_ready"]
+        first = "groups.first_checkin" if ctx.here.hears else "groups.first_checkin_quiet"
+        said += [first, "groups.first_ready" if ready else "groups.first_not_ready"]
     if not said:
         return ()
     values = {"group": ctx.here.name, "name": ctx.actor.name}

@@ -10,7 +10,7 @@ from engagement.feature import Context
 from engagement.households import requests, rules, service
 from engagement.kernel import Button, Kind, Place, Reply, row_id
 from prompts.loader import texts
-from storage import identities
+from storage import bots
 from storage.groups import Member
 
 _NAME = "family"
@@ -149,8 +149,7 @@ def told(ctx: Context, members: Iterable[Member], notice: Reply) -> list[Reply]:
 
 def can_hear(ctx: Context, member: Member) -> bool:
     """Say whether somebody can be written to in private."""
-    found = identities.address(ctx.session, member.person_id, ctx.incoming.channel)
-    return found is not None and found[2]
+    return bots.is_open(ctx.session, member.person_id, ctx.incoming.channel)
 
 
 def must_name(ctx: Context, how: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engagement.events import PostCleared, PostWithdrawn
+from engagement.events import Bonded, Parted, PartingAsked, PostCleared, PostWithdrawn
 from engagement.feature import Command, Feature, PersonalData
-from engagement.households import asking, handlers, rules, service
+from engagement.households import asking, bonding, handlers, records, rules
 
 FEATURE = Feature(
     name="households",
@@ -62,7 +62,13 @@ FEATURE = Feature(
             slash=("family_leave",),
         ),
     ),
-    events={PostCleared: handlers.on_cleared, PostWithdrawn: handlers.on_withdrawn},
+    events={
+        PostCleared: handlers.on_cleared,
+        PostWithdrawn: handlers.on_withdrawn,
+        Bonded: bonding.on_bonded,
+        PartingAsked: bonding.on_parting_asked,
+        Parted: bonding.on_parted,
+    },
     buttons={
         "family_yes": asking.yes_button,
         "family_no": asking.no_button,
@@ -78,15 +84,15 @@ FEATURE = Feature(
             "family_request",
             ("asker_id", "asked_id", "kind", "state", "asked_at"),
             "households.purpose_requests",
-            service.export_requests,
-            service.erase_requests,
+            records.export_requests,
+            records.erase_requests,
         ),
         PersonalData(
             "family",
             ("name", "named_by"),
             "households.purpose_names",
-            service.export_names,
-            service.erase_names,
+            records.export_names,
+            records.erase_names,
         ),
     ),
     help="households.help",

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import bindparam
 from sqlalchemy import select as core_select
-from sqlmodel import col, delete, func, or_, select
+from sqlmodel import col, delete, func, select
 
 from engagement import calendar
 from engagement.errors import Refusal
 from engagement.feature import Context, GroupView
 from engagement.households import rules
-from engagement.households.tables import Family, FamilyRequest
-from storage import audit, identities, ledger
+from engagement.households.tables import Family
+from storage import audit, bonds, identities, ledger
 from storage.engine import Session
-from storage.groups import Account, Group, Member
+from storage.groups import Account, Member
 from storage.ledger import Entry
 from storage.statements import Prepared
 
@@ -73,10 +73,18 @@ def view(session: Session, account_id: int) -> FamilyView:
     if len(members) == 1:
         shares = [Share(members[0], balance)]
     else:
-        rows = session.rows(_LINES, account=account_id)
-        points = rules.contributions(map(rules.Line._make, rows), [member.id or 0 for member in members])
+        points = apart(session, account_id)
+        for resting in bonds.resting(session, account_id):
+            points[resting.bonded_to or 0] += points.pop(resting.id or 0)
         shares = [Share(member, points[member.id or 0]) for member in members]
     return FamilyView(account_id, family_name(session, account_id), balance, shares)
+
+
+def apart(session: Session, account_id: int) -> dict[int, int]:
+    """Return member → whole points of everybody who shares an account, a resting membership for itself."""
+    everybody = [*identities.sharing(session, account_id), *bonds.resting(session, account_id)]
+    rows = session.rows(_LINES, account=account_id)
+    return rules.contributions(map(rules.Line._make, rows), [member.id or 0 for member in everybody])
 
 
 def family_name(session: Session, account_id: int) -> str:
@@ -119,20 +127,56 @@ def day_in(ctx: Context, group: GroupView) -> date:
 
 
 def move(ctx: Context, group: GroupView, what: str, source: int, target: int, member: Member, amount: int) -> None:
-    """Take a member's points along from one account to another."""
+    """Take a member's points along from one account to another; what rests on the member comes along."""
     assert member.id is not None
+    for payer, part in _payers(ctx.session, source, member.id, amount):
+        key = event_key(ctx, what if payer == member.id else f"{what}.{payer}")
+        carry(ctx, group, key, source, target, payer, part)
+    for one in bonds.resting(ctx.session, source):
+        if one.bonded_to == member.id:
+            one.account_id = target
+            ctx.session.add(one)
+    ctx.session.flush()
+
+
+def _payers(session: Session, account_id: int, member_id: int, amount: int) -> list[tuple[int, int]]:
+    """Return which membership gives how much of a member's points: what rests on him pays what he has not himself."""
+    resting = [one.id or 0 for one in bonds.resting(session, account_id) if one.bonded_to == member_id]
+    if not resting:
+        return [(member_id, amount)]
+    have, payers = apart(session, account_id), []
+    for one in (member_id, *resting):
+        part = min(amount, have[one])
+        amount -= part
+        payers.append((one, part))
+    return payers
+
+
+def carry(
+    ctx: Context,
+    group: GroupView,
+    key: str,
+    source: int,
+    target: int,
+    member_id: int,
+    amount: int,
+    *,
+    lasting: bool = False,
+) -> None:
+    """Move whole points (≥ 0) of one member between accounts, once for a key; see :func:`storage.ledger.transfer`."""
     for number, part in enumerate(rules.portions(amount, ledger.MAX_AMOUNT)):
         ledger.transfer(
             ctx.session,
             source_account=source,
             target_account=target,
             group_id=group.id,
-            source_member=member.id,
-            target_member=member.id,
+            source_member=member_id,
+            target_member=member_id,
             amount=part,
-            key=event_key(ctx, f"{what}{number or ''}"),
+            key=f"{key}{number or ''}",
             local_date=day_in(ctx, group),
             occurred_at=ctx.incoming.occurred_at,
+            lasting=lasting,
         )
 
 
@@ -243,18 +287,21 @@ def give(ctx: Context, name: str, amount: int) -> Given:
     if amount > min(have, ledger.MAX_AMOUNT):
         raise Refusal("households.give_too_much", points=have)
     assert ctx.actor.member_id is not None and target.id is not None
-    ledger.transfer(
-        ctx.session,
-        source_account=found.account_id,
-        target_account=found.account_id,
-        group_id=group.id,
-        source_member=ctx.actor.member_id,
-        target_member=target.id,
-        amount=amount,
-        key=event_key(ctx, "give"),
-        local_date=ctx.today,
-        occurred_at=ctx.incoming.occurred_at,
-    )
+    for payer, part in _payers(ctx.session, found.account_id, ctx.actor.member_id, amount):
+        if not part:
+            continue
+        ledger.transfer(
+            ctx.session,
+            source_account=found.account_id,
+            target_account=found.account_id,
+            group_id=group.id,
+            source_member=payer,
+            target_member=target.id,
+            amount=part,
+            key=event_key(ctx, "give" if payer == ctx.actor.member_id else f"give.{payer}"),
+            local_date=ctx.today,
+            occurred_at=ctx.incoming.occurred_at,
+        )
     _note(ctx, group.id, "household.gave", member=target.id, amount=amount)
     return Given(target, have - amount, found.balance)
 
@@ -263,78 +310,14 @@ def _note(ctx: Context, group_id: int, action: str, **details: int) -> None:
     audit.record(ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=group_id, action=action, **details)
 
 
-# ---------------------------------------------------------------- a person's data
-
-
-def _members_of(session: Session, person_id: int) -> list[Member]:
-    return list(session.exec(select(Member).where(Member.person_id == person_id).order_by(col(Member.id))))
-
-
-def export_names(session: Session, person_id: int) -> Sequence[dict[str, object]]:
-    """Return the family names that a person has given."""
-    mine_ = [member.id for member in _members_of(session, person_id)]
-    rows = session.exec(select(Family).where(col(Family.named_by).in_(mine_)).order_by(col(Family.household_id)))
-    return [{"family": row.name} for row in rows]
-
-
-def erase_names(session: Session, person_id: int, _now: datetime) -> None:
-    """Drop the family names that the person gave or is named in, and take him out of his families.
-
-    What he contributed stays with those who shared the account with him: the ledger cannot give it to nobody.
-    """
-    for member in _members_of(session, person_id):
-        for row in session.exec(
-            select(Family)
-            .join(Account, col(Account.household_id) == col(Family.household_id))
-            .where(Account.group_id == member.group_id)
-        ):
-            if row.named_by == member.id or (len(member.name) > 1 and member.name in row.name):
-                session.delete(row)
-        session.flush()
-        if member.account_id is None:
-            continue
-        others = [one for one in identities.sharing(session, member.account_id) if one.id != member.id]
-        if len(others) == 1:
-            forget_name(session, member.account_id)
-        if others:
-            member.account_id = None
-            session.add(member)
-    session.flush()
-
-
-def export_requests(session: Session, person_id: int) -> Sequence[dict[str, object]]:
-    """Return what a person asked and was asked; never whom and by whom."""
-    mine_ = [member.id for member in _members_of(session, person_id)]
-    rows = session.exec(
-        select(FamilyRequest, Group.name)
-        .join(Group, col(Group.id) == col(FamilyRequest.group_id))
-        .where(or_(col(FamilyRequest.asker_id).in_(mine_), col(FamilyRequest.asked_id).in_(mine_)))
-        .order_by(col(FamilyRequest.id))
-    )
-    return [
-        {
-            "group": name,
-            "kind": row.kind,
-            "asked_by_me": row.asker_id in mine_,
-            # Whoever asked must not read here that the other said no.
-            "state": "open" if row.state == "declined" and row.asker_id in mine_ else row.state,
-            "at": row.asked_at.isoformat(),
-        }
-        for row, name in rows
-    ]
-
-
-def erase_requests(session: Session, person_id: int, _now: datetime) -> None:
-    """Delete them."""
-    mine_ = [member.id for member in _members_of(session, person_id)]
-    session.execute(
-        delete(FamilyRequest).where(or_(col(FamilyRequest.asker_id).in_(mine_), col(FamilyRequest.asked_id).in_(mine_)))
-    )
-
-
 def wrong_households(session: Session) -> tuple[int, int]:
     """Count (families of several, what is wrong with households: one too large, or a member with another group's account)."""
-    sizes = select(Member.account_id, func.count().label("size")).group_by(col(Member.account_id)).subquery()
+    sizes = (
+        select(Member.account_id, func.count().label("size"))
+        .where(col(Member.bonded_to).is_(None))
+        .group_by(col(Member.account_id))
+        .subquery()
+    )
     foreign = (
         select(func.count())
         .select_from(Member)

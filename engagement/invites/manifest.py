@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engagement.events import CheckedIn, Started
+from engagement.events import Bonded, CheckedIn, Started
 from engagement.feature import Command, Feature, PersonalData
-from engagement.invites import handlers, records, service
+from engagement.invites import bonding, handlers, records, service
 
 FEATURE = Feature(
     name="invites",
@@ -43,7 +43,7 @@ FEATURE = Feature(
             help="invites.help_board",
         ),
     ),
-    events={CheckedIn: service.on_checked_in, Started: service.on_started},
+    events={CheckedIn: service.on_checked_in, Started: service.on_started, Bonded: bonding.on_bonded},
     undos={handlers.UNDO: handlers.undo_link},
     lifecycle={"join": service.on_join},
     personal_data=(

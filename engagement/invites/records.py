@@ -77,7 +77,7 @@ def export_invitations(session: Session, person_id: int) -> Sequence[dict[str, o
     return [
         {
             "as": "inviter" if one.inviter_id in groups else "newcomer",
-            "group": groups.get(one.invited_id) or groups[one.inviter_id or 0],
+            "group": next(groups[member] for member in (one.invited_id, one.inviter_id) if member in groups),
             "how": one.how,
             "at": one.at.isoformat(),
             "points": one.points if one.inviter_id in groups else 0,

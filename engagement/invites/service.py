@@ -22,7 +22,7 @@ from engagement.invites import rules
 from engagement.invites.tables import Invitation, InviteClaim, InviteCode
 from engagement.kernel import Kind, Reply
 from engagement.points.service import award
-from storage import audit, identities
+from storage import audit, bots, identities
 from storage.engine import Session
 from storage.groups import Consent, Group, Member
 from storage.ledger import Entry
@@ -358,8 +358,7 @@ def pay(ctx: Context, invitation: Invitation) -> Sequence[Reply]:
     if not points:
         return [Reply("invites.paid_newcomer", values)]
     said = [Reply("invites.paid", values)]
-    found = identities.address(ctx.session, inviter.person_id, ctx.incoming.channel)
-    if found is not None and found[2]:
+    if bots.is_open(ctx.session, inviter.person_id, ctx.incoming.channel):
         told = {**values, "group": ctx.here.name}
         said.append(Reply("invites.told_inviter", told, kind=Kind.DM, to=inviter.person_id))
     return said

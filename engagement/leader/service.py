@@ -15,7 +15,7 @@ from engagement.events import CheckedIn, Suspected
 from engagement.feature import Context
 from engagement.kernel import Kind, Reply
 from engagement.leader import rules
-from storage import actions, audit, identities
+from storage import actions, audit, bots, identities
 from storage.engine import Session
 from storage.groups import Group, Member
 
@@ -120,8 +120,7 @@ def muted(ctx: Context) -> list[Muted]:
 
 def told(ctx: Context, done: Muted, values: Mapping[str, object]) -> list[Reply]:
     """Tell the neighbour in private, if that chat is open."""
-    address = identities.address(ctx.session, done.member.person_id, ctx.incoming.channel)
-    if address is None or not address[2]:
+    if not bots.is_open(ctx.session, done.member.person_id, ctx.incoming.channel):
         return []
     key = "leader.you_may_again" if done.until is None else "leader.you_are_muted"
     why = ["leader.mute_reason"] if done.reason and done.until is not None else []

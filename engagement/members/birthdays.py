@@ -19,7 +19,7 @@ from engagement.kernel import Button, Kind, Place, Reply
 from engagement.members import rules
 from engagement.members.tables import Birthday
 from engagement.points.service import good_until
-from storage import identities, ledger, preferences
+from storage import bots, ledger, preferences
 from storage.engine import Session
 from storage.groups import Consent, Identity, Member
 from storage.ledger import Posting
@@ -74,8 +74,7 @@ def _reached(ctx: Context) -> bool:
     """Say whether the bot may write to the acting person in private."""
     if ctx.incoming.place is Place.DM:
         return True
-    found = identities.address(ctx.session, ctx.actor.person_id, ctx.incoming.channel)
-    return found is not None and found[2]
+    return bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel)
 
 
 def delete(ctx: Context) -> Sequence[Reply]:

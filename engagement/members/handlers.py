@@ -32,7 +32,7 @@ _COMMONEST = 3
 _HEADINGS: Mapping[str, tuple[frozenset[str], tuple[str, ...]]] = {
     name: (frozenset(slices.split()), tuple(first.split()))
     for name, slices, first in (
-        ("day", "leader topic theme campaigns", "leader.today topic.tomorrow leader.undo"),
+        ("day", "leader topic theme campaigns mass_sends", "leader.today topic.tomorrow leader.undo"),
         ("people", "faq members moderation invites", "faq.waiting members.newcomers moderation.waiting"),
         ("points", "points checkin households", "points.give checkin.double checkin.freeze"),
         ("group", "announcements groups", "announcements.announce groups.settings groups.pause"),
@@ -51,7 +51,8 @@ def help_(ctx: Context) -> Sequence[Reply]:
         *(["members.help_for_leader"] if ctx.actor.leader else []),
         *(["members.help_staff"] if ctx.actor.roles else []),
     ]
-    return [Reply("members.help_short", {"rows": rows}, tails=tails)]
+    key = "members.help_short" if ctx.incoming.place is Place.GROUP else "members.help_short_alone"
+    return [Reply(key, {"rows": rows}, tails=tails)]
 
 
 def everything(ctx: Context) -> Sequence[Reply]:

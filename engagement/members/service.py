@@ -11,7 +11,7 @@ from sqlmodel import select as pick
 
 from engagement.feature import Feature
 from engagement.members import rules
-from storage import audit, identities
+from storage import audit, bonds, identities
 from storage.engine import Session
 from storage.groups import Consent, Group, Identity, Member, Person, RoleGrant
 
@@ -25,9 +25,10 @@ def export_everything(session: Session, features: Sequence[Feature], person_id: 
     Source: PIPL 45, F120, FAULTS E9.
     """
     sections: dict[str, object] = {}
+    selves = _selves(session, person_id)
     for feature in features:
         for data in feature.personal_data:
-            rows = list(data.export(session, person_id))
+            rows = [row for one in selves for row in data.export(session, one)]
             if rows:
                 sections[data.table] = rows
     return json.dumps(sections, ensure_ascii=False, indent=2, default=str)
@@ -39,10 +40,13 @@ def kept(session: Session, features: Sequence[Feature], person_id: int) -> list[
     What grows with the days is counted up to ``MANY`` and is ``200+`` beyond.
     """
     found: dict[str, int] = {}
+    selves = _selves(session, person_id)
     for feature in features:
         for data in feature.personal_data:
             counted = data.count
-            rows = len(data.export(session, person_id)) if counted is None else counted(session, person_id, MANY + 1)
+            rows = sum(
+                len(data.export(session, one)) if counted is None else counted(session, one, MANY + 1) for one in selves
+            )
             if rows:
                 found[data.purpose] = found.get(data.purpose, 0) + rows
     return [(purpose, f"{MANY}+" if number > MANY else str(number)) for purpose, number in found.items()]
@@ -53,12 +57,18 @@ def erase_everything(session: Session, features: Sequence[Feature], person_id: i
 
     Source: PIPL 47, FAULTS E10.
     """
-    identities.withdraw_consent(session, person_id, now)
-    for feature in reversed(features):
-        for data in feature.personal_data:
-            data.erase(session, person_id, now)
-            session.flush()
+    for one in reversed(_selves(session, person_id)):
+        identities.withdraw_consent(session, one, now)
+        for feature in reversed(features):
+            for data in feature.personal_data:
+                data.erase(session, one, now)
+                session.flush()
     audit.record(session, at=now, actor_id=person_id, group_id=None, action="data.erased")
+
+
+def _selves(session: Session, person_id: int) -> list[int]:
+    """Return the person, and those for whom he goes on: what is kept about them is kept about him."""
+    return [person_id, *bonds.absorbed(session, person_id)]
 
 
 def export_identity(session: Session, person_id: int) -> Sequence[dict[str, object]]:

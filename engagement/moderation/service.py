@@ -5,6 +5,7 @@ Source: F121, F125.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ from engagement.kernel import Kind, Place, Reply
 from engagement.moderation import lists, rules
 from engagement.moderation.tables import ModerationCase
 from prompts.loader import texts
-from storage import audit, identities
+from storage import audit, bonds, bots, identities
 from storage.columns import instant, micros
 from storage.engine import Session
 from storage.groups import Group, Identity, Member
@@ -158,18 +159,22 @@ def warnings_of(session: Session, member_id: int, now: datetime) -> int:
 
 
 def all_warnings(session: Session, member_ids: Collection[int], now: datetime) -> Mapping[int, int]:
-    """Return member → :func:`warnings_of`, of those who were warned at all."""
+    """Return member → :func:`warnings_of`, of those who were warned at all; persons who are one are warned as one."""
+    acts = bonds.with_resting(session, member_ids)
     rows = session.exec(
         pick(ModerationCase.member_id, func.count())
         .where(
-            col(ModerationCase.member_id).in_(member_ids),
+            col(ModerationCase.member_id).in_(acts),
             col(ModerationCase.state).in_(WARNINGS),
             ModerationCase.appeal_state != "granted",
             col(ModerationCase.created_at) > now - rules.KEEP,
         )
         .group_by(col(ModerationCase.member_id))
     )
-    return dict(rows.all())
+    warned: Counter[int] = Counter()
+    for member, times in rows:
+        warned[acts[member]] += times
+    return {member: warned[acts[member]] for member in member_ids if warned[acts[member]]}
 
 
 # ---------------------------------------------------------------- the leader
@@ -208,8 +213,8 @@ def _leads(ctx: Context, group_id: int) -> bool:
 
 
 def author(session: Session, case: ModerationCase) -> Member:
-    """Return whose words a case is about."""
-    return session.get_one(Member, case.member_id)
+    """Return whose words a case is about; while a membership rests, the one that acts for it: that one can be muted."""
+    return bonds.acting(session, session.get_one(Member, case.member_id))
 
 
 def group_name(session: Session, case: ModerationCase) -> str:
@@ -301,8 +306,7 @@ def restore(ctx: Context, before: Mapping[str, object]) -> ModerationCase:
 
 def tell(ctx: Context, member: Member, key: str, values: Mapping[str, object]) -> Sequence[Reply]:
     """Say something to a neighbour in private; nothing when the private chat is not open."""
-    found = identities.address(ctx.session, member.person_id, ctx.here.channel)
-    if found is None or not found[2]:
+    if not bots.is_open(ctx.session, member.person_id, ctx.here.channel):
         return ()
     return [Reply(key, {**values, "group": ctx.here.name}, kind=Kind.DM, to=member.person_id)]
 
@@ -354,5 +358,4 @@ def in_private(ctx: Context) -> bool:
     """Say whether the actor can be told something that others do not see."""
     if ctx.incoming.place is Place.DM:
         return True
-    found = identities.address(ctx.session, ctx.actor.person_id, ctx.incoming.channel)
-    return found is not None and found[2]
+    return bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel)

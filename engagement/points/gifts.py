@@ -20,7 +20,7 @@ from engagement.feature import Context, GroupView
 from engagement.points import rules
 from engagement.points.service import award, good_until
 from engagement.points.tables import GiftRequest
-from storage import actions, audit, identities, ledger
+from storage import actions, audit, bots, identities, ledger
 from storage.engine import Session
 from storage.groups import Group, Member, RoleGrant
 from storage.ledger import Entry, EntryReason, Posting
@@ -181,8 +181,7 @@ def _ask(ctx: Context, member: Member, amount: int, reason: str, limits: rules.L
 
 
 def _is_open(ctx: Context, person_id: int) -> bool:
-    found = identities.address(ctx.session, person_id, ctx.incoming.channel)
-    return found is not None and found[2]
+    return bots.is_open(ctx.session, person_id, ctx.incoming.channel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engagement import channels
 from engagement.errors import Refusal
 from engagement.feature import Context, Handler
 from engagement.kernel import Button, Card, Document, Kind, Place, Reply
 from engagement.points import corrections, rules, service, statement
 from prompts.loader import shown_day, texts
-from storage import identities, ledger
+from storage import bonds, bots, ledger
 from storage.groups import Member
 from storage.lots import Expiring
 
@@ -110,7 +111,9 @@ def _history_of(ctx: Context, member: Member) -> Sequence[Reply]:
         Button(f"reverse:{row.entry_id}", "points.button_reverse", {"entry": row.entry_id})
         for row in may[:REVERSALS_SHOWN]
     ]
-    return [Reply("points.history_of", values, buttons=buttons)]
+    known = bonds.channels(ctx.session, member.person_id)
+    values["channels"] = channels.words(known)
+    return [Reply("points.history_of", values, tails=["points.bound"] if len(known) > 1 else [], buttons=buttons)]
 
 
 def bill(ctx: Context) -> Sequence[Reply]:
@@ -145,8 +148,7 @@ def bill(ctx: Context) -> Sequence[Reply]:
             Reply("points.statement", values, apart, card=drawn),
             Reply("points.statement_file", values, document=file),
         ]
-    address = identities.address(ctx.session, ctx.actor.person_id, ctx.incoming.channel)
-    if address is None or not address[2]:
+    if not bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel):
         return [Reply("points.statement_short", values, tails=(*apart, "points.statement_open"))]
     me = ctx.actor.person_id
     return [

@@ -15,7 +15,7 @@ from engagement.feature import Context
 from engagement.points import farming, rules
 from engagement.points.tables import AwardTrace
 from prompts.loader import UnknownText, texts
-from storage import identities, ledger, lots
+from storage import bonds, identities, ledger, lots
 from storage.engine import Session
 from storage.groups import Account, Group, Member
 from storage.ledger import Entry, EntryReason, Posting
@@ -319,9 +319,13 @@ def history(session: Session, account_id: int, limit: int = HISTORY_ROWS, before
         .limit(limit)
     )
     return [
-        HistoryRow(e.id or 0, e.local_date, e.kind, e.amount, r or "", e.reverses_id, e.member_id, name)
+        HistoryRow(e.id or 0, e.local_date, e.kind, e.amount, _why(e, r), e.reverses_id, e.member_id, name)
         for e, r, name in rows
     ]
+
+
+def _why(entry: Entry, reason: str | None) -> str:
+    return reason or (texts().raw("points.what_bond") if entry.idempotency_key.startswith(bonds.KEYS) else "")
 
 
 def export(session: Session, person_id: int) -> Sequence[dict[str, object]]:

@@ -93,12 +93,12 @@ def plan_notices(session: Session, occurrences: Sequence[Occurrence], _now: date
         ahead = [today + timedelta(days=number) for number in rules.NOTICE_DAYS]
         found = lots.expiring_on(session, sorted(by_group), ahead)
         people = _reachable(session, [notice.account_id for notice in found])
-        known = [person for some in people.values() for person, _, _ in some]
+        known = [person for some in people.values() for person, _ in some]
         wanted = preferences.wants(session, known, "points")
         for notice in found:
             one = by_group[notice.group_id]
-            for person, name, channel in people.get(notice.account_id, ()):
-                if channel == one.group.channel and person in wanted:
+            for person, name in people.get(notice.account_id, ()):
+                if person in wanted:
                     planned.append(Planned(one, _notice(one, notice, today, person, name)))
     # Whoever has two of the days before him on one day hears of the nearer one.
     nearest: dict[tuple[int, int | None], Planned] = {}
@@ -126,16 +126,19 @@ def _notice(one: Occurrence, notice: lots.Notice, today: date, person: int, name
     return Reply("points.expires_tomorrow" if left == 1 else "points.expires", values, kind=Kind.DM, to=person)
 
 
-def _reachable(session: Session, account_ids: Sequence[int]) -> dict[int, list[tuple[int, str, str]]]:
-    """Return account → (person, name, channel) of its present members whose private chat is open."""
-    found: dict[int, list[tuple[int, str, str]]] = {}
+def _reachable(session: Session, account_ids: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
+    """Return account → (person, name) of its present members who have a private chat open, on whatever channel."""
+    found: dict[int, list[tuple[int, str]]] = {}
     rows = session.exec(
-        pick(Member.account_id, Member.person_id, Member.name, Identity.channel)
-        .join(Identity, col(Identity.person_id) == col(Member.person_id))
-        .where(col(Member.account_id).in_(account_ids), col(Member.left_at).is_(None), col(Identity.dm_open))
+        pick(Member.account_id, Member.person_id, Member.name)
+        .where(
+            col(Member.account_id).in_(account_ids),
+            col(Member.left_at).is_(None),
+            pick(Identity.id).where(col(Identity.person_id) == col(Member.person_id), col(Identity.dm_open)).exists(),
+        )
         .order_by(col(Member.id))
     )
-    for account, person, name, channel in rows:
+    for account, person, name in rows:
         assert account is not None
-        found.setdefault(account, []).append((person, name, channel))
+        found.setdefault(account, []).append((person, name))
     return found

@@ -18,6 +18,8 @@ from sqlmodel import select as pick
 
 from engagement import calendar
 from engagement.region import rules
+from storage import platform_days
+from storage.customer_groups import CustomerGroup
 from storage.documents import Question
 from storage.engine import Session
 from storage.groups import Group, GroupHour, Member, Region
@@ -25,6 +27,8 @@ from storage.ledger import Entry
 from storage.weeks import CampaignWeek, GroupWeek, RegionWeek
 
 WEEK = timedelta(days=7)
+_TOLD_AFTER = timedelta(hours=12)
+"""What a platform counted about a day is fetched on the next morning."""
 CHUNK = 50
 _M = Member.__table__  # type: ignore[attr-defined]
 _E = Entry.__table__  # type: ignore[attr-defined]
@@ -63,12 +67,22 @@ def due(session: Session, now: datetime, limit: int = CHUNK) -> Due | None:
         zones = _zones(session, region, sealed[region], now)
         if not zones:
             continue
-        newest = min(calendar.week_start(calendar.local_day(now, zone)) for zone in zones) - WEEK
+        known = now - _TOLD_AFTER if _is_told(session, region) else now
+        newest = min(calendar.week_start(calendar.local_day(known, zone)) for zone in zones) - WEEK
         for back in range(rules.WEEKS):
             week = newest - back * WEEK
             if week not in sealed[region]:
                 return Due(region, week, _uncounted(session, region, week, zones, limit))
     return None
+
+
+def _is_told(session: Session, region: int) -> bool:
+    """Say whether a platform counts for groups of a region, which it does a night later."""
+    owned = (col(CustomerGroup.channel) == col(Group.channel)) & (col(CustomerGroup.account) == col(Group.account))
+    here = pick(CustomerGroup.conversation).join(
+        Group, owned & (col(CustomerGroup.conversation) == col(Group.external_id))
+    )
+    return session.exec(here.where(Group.region_id == region).limit(1)).first() is not None
 
 
 def _zones(session: Session, region: int, sealed: set[date], now: datetime) -> list[str]:
@@ -114,7 +128,21 @@ def count(session: Session, one: Due) -> list[GroupWeek]:
         for group, messages in session.execute(hours.group_by(col(GroupHour.group_id))):
             found[group].messages = int(messages)
     _present(session, found, one.week)
+    _told(session, found, one.week)
     return list(found.values())
+
+
+def _told(session: Session, found: Mapping[int, GroupWeek], week: date) -> None:
+    """Take the platform's count for groups in which nobody hears the bot, where it is one group's alone.
+
+    Behind the messages stand as many people as wrote on the liveliest day: over the week there were at least these.
+    """
+    days = platform_days.of_groups(session, list(found), week, week + WEEK - timedelta(days=1))
+    for group, told in days.items():
+        alone = [one for one in told.values() if one.of_one]
+        row = found[group]
+        row.messages = sum(one.messages for one in alone)
+        row.messages_behind = max([row.messages_behind, *(one.speakers for one in alone)])
 
 
 def bounds(week: date, zone: str) -> tuple[datetime, datetime]:

@@ -30,7 +30,8 @@ def plan_topic(session: Session, occurrences: Sequence[Occurrence], now: datetim
             planned.append(Planned(one, skip="leader_skipped"))
         else:
             values = {"question": row.question, "hint": row.hint, "points": rules.points_of(one.group.settings)}
-            tails = ["topic.push_hint", "topic.push_how"] if row.hint else ["topic.push_how"]
+            how = "topic.push_how" if one.group.hears else "topic.push_how_page"
+            tails = ["topic.push_hint", how] if row.hint else [how]
             special = _double(one)
             if special:
                 values["special"] = texts().raw(f"checkin.special_{special}")

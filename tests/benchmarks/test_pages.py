@@ -14,7 +14,7 @@ from tests.browser.pages import routes
 
 NOT_MEASURED = {
     *("/console", "/console/my/{room}", "/console/me/second", "/login/code"),  # ways to elsewhere
-    *("/enter/{token}", "/door/wechat"),  # doors
+    *("/enter/{token}", "/door/wechat", "/h5/in/{key}"),  # doors
     *("/sw.js", "/manifest.webmanifest"),  # files that are the same for all
     *("/console/audit/export", "/console/groups/{group_id}/ledger/export"),  # up to 20,000 rows in a file
     "/console/knowledge/works/{work}",  # nothing is being taken in

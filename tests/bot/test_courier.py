@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from structlog.testing import capture_logs
 
 from bot import courier as module
-from bot.courier import STALE_AFTER, TRIES, Courier
+from bot.courier import LEFT_AFTER, STALE_AFTER, TRIES, Courier
 from bot.queued import Queued
 from engagement.kernel import Card, Kind, Outcome, Outgoing, Place, Receipt
 from scheduler.gate import RateGate, Rates, no_gate, open_gate
@@ -252,3 +252,92 @@ def test_the_gate_holds_answers_back(house: House) -> None:
     assert (
         send(house, platform, message(house, 2, kind=Kind.REACTION, key="", emoji="👍"), gate).outcome is Outcome.SENT
     )
+
+
+class Line(Platform):
+    """A platform that takes one connection; this process may not have it."""
+
+    here = True
+
+    async def send(self, message: Outgoing) -> Receipt:
+        return await super().send(message) if self.here else Receipt(Outcome.RETRY, reason=outbox.NOT_HERE)
+
+
+def beside(house: House, platform: Platform | None) -> Courier:
+    senders: dict[str, Any] = {} if platform is None else {"play": platform}
+    return Courier(house.database, senders, no_gate(), house.clock, apart={"play"})
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_what_another_process_may_say_is_left_to_it_and_said_once(house: House, knows: bool) -> None:
+    """A page is used in a process that is not connected, or does not know the channel at all: who is connected says it."""
+    line = Line()
+    doubted: list[Outgoing] = []
+    away = Line() if knows else None
+    if away is not None:
+        away.here = False
+
+    async def main() -> None:
+        left, connected = beside(house, away), beside(house, line)
+        left.post(message(house, 1))
+        await left.drain()
+        assert rows(house)[0][0] == "pending" and rows(house)[0][3] == 0
+        assert await connected.take_over("play", doubted.append) == 0, (
+            "a moment ago: who wrote it may be about to say it"
+        )
+        house.clock.set(house.clock.now() + LEFT_AFTER)
+        assert await connected.take_over("play", doubted.append) == 1
+        assert await connected.take_over("play", doubted.append) == 0, "it is under way"
+        await connected.drain()
+        assert await connected.take_over("play", doubted.append) == 0
+
+    asyncio.run(main())
+    assert len(line.sent) == len(doubted) == 1 and rows(house)[0][0] == "sent"
+
+
+def test_who_left_something_and_becomes_connected_says_it(house: House) -> None:
+    line = Line()
+    line.here = False
+
+    async def main() -> None:
+        courier = beside(house, line)
+        courier.post(message(house, 1))
+        await courier.drain()
+        line.here = True
+        house.clock.set(house.clock.now() + LEFT_AFTER)
+        assert await courier.take_over("play", lambda _: None) == 1
+        await courier.drain()
+
+    asyncio.run(main())
+    assert len(line.sent) == 1 and rows(house)[0][0] == "sent"
+
+
+def test_a_start_leaves_alone_what_the_connected_process_may_be_saying(house: House) -> None:
+    line = Line()
+    message(house, 1)
+
+    async def main() -> None:
+        courier = beside(house, line)
+        assert await courier.resume() == 0
+        house.clock.set(house.clock.now() + STALE_AFTER + timedelta(seconds=1))
+        assert await courier.resume() == 0
+        await courier.drain()
+
+    asyncio.run(main())
+    assert not line.sent and rows(house) == [("dropped", "", "stale", 0)], "nobody needs it any more"
+
+
+def test_what_is_posted_twice_goes_out_once(house: House) -> None:
+    platform = Platform()
+
+    async def main() -> None:
+        courier = a_courier(house, platform)
+        one = message(house, 1)
+        courier.post(one)
+        courier.post(one)
+        await courier.drain()
+        courier.post(one)
+        await courier.drain()
+
+    asyncio.run(main())
+    assert len(platform.sent) == 1

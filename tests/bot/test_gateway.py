@@ -275,9 +275,13 @@ def test_a_slow_command_that_is_refused(house: House) -> None:
 
 def test_nobody_can_be_known(house: House) -> None:
     """An anonymous administrator gets no points and no rights; his chatter and his coming are no matter."""
-    for text in ("签到", "积分", "删除我的数据"):
-        assert house.keys(text, "") == ["guard.anonymous"]
-    assert house.keys("", "", button="points:") == ["guard.anonymous"]
+    assert house.keys("签到", "") == ["guard.anonymous"]
+    for text in ("积分", "删除我的数据"):
+        outcome, (stamp,) = house.tell(text, "")
+        assert (outcome, stamp.kind, stamp.emoji) == ("refused", Kind.REACTION, "🤷"), "told a moment ago"
+    assert house.keys("", "", button="points:") == []
+    house.clock.set(NOW + timedelta(hours=1))
+    assert house.keys("积分", "") == ["guard.anonymous"]
     assert house.count(Person) == 0
     outcome, said = house.tell("", "", event=Event.JOIN, subject="u5", subject_name="新邻居")
     assert (outcome, [m.key for m in said]) == ("done", ["groups.welcome"])
@@ -343,7 +347,7 @@ def test_one_person_in_two_groups(house: House) -> None:
 
 def test_in_private_without_a_group(house: House) -> None:
     assert house.keys("积分", "u7", private=True) == ["guard.no_group"]
-    assert house.keys("帮助", "u7", private=True) == ["members.help_short"]
+    assert house.keys("帮助", "u7", private=True) == ["members.help_short_alone"]
     assert house.keys("几点能提货", "u7", private=True) == ["faq.unknown_no_group"]
     assert house.count(Consent) == 0
 

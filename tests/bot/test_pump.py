@@ -18,7 +18,7 @@ from engagement.checkin.tables import Checkin
 from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Receipt
 from scheduler.gate import no_gate
 from storage import inbox
-from storage.groups import GroupHour
+from storage.groups import GroupHour, Member
 from storage.outbox import Outbox
 from tests.bot.house import NOW, House
 
@@ -267,3 +267,25 @@ def test_reactions_do_not_wait_in_line(house: House) -> None:
 
     asyncio.run(main())
     assert {m.kind for m in sender.sent} == {Kind.REACTION, Kind.REPLY}
+
+
+def test_who_only_ever_stamps_is_there_and_leaves_no_trace_of_what(house: House) -> None:
+    """
+    李阿姨：签到（周一）
+    李阿姨：给团团的话点了个 👍（周三）     → 周三还在；什么都没存
+    """
+    house.tell("签到")
+    house.clock.set(NOW + timedelta(days=2))
+    pump = a_pump(house)
+    rows = house.counts()
+
+    async def main() -> None:
+        assert not await pump.receive(house.incoming("", event=Event.REACTION))
+        assert not await pump.receive(house.incoming("", "u7", event=Event.REACTION))
+        await pump.keep_seen()
+        await pump.drain()
+
+    asyncio.run(main())
+    seen = house.database.read_now(lambda s: [member.last_seen for member in s.exec(select(Member))])
+    assert seen == [(NOW + timedelta(days=2)).date()]
+    assert house.counts() == rows, "no event, and nobody is made a member by it"

@@ -97,7 +97,16 @@ def test_the_program_says_it_in_one_line() -> None:
 # ---------------------------------------------------------------- what must not start
 
 PRODUCTION = {"BOT_MODE": "production", "BOT_WEB__SECRET": SECRET}
+NO_BASIS = "doctor.transfer_basis"
 TELEGRAM = {"BOT_TELEGRAM__TOKEN": "1:x"}
+WECOM = {
+    "BOT_WECOM__CORP_ID": "ww-sample",
+    "BOT_WECOM__AGENT_ID": "7",
+    "BOT_WECOM__SECRET": "s",
+    "BOT_WECOM__TOKEN": "t",
+    "BOT_WECOM__AES_KEY": "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
+}
+WECOM_BOT = {"BOT_WECOM_BOT__BOT_ID": "bot-1", "BOT_WECOM_BOT__SECRET": "s"}
 
 
 @pytest.mark.parametrize(
@@ -116,9 +125,16 @@ TELEGRAM = {"BOT_TELEGRAM__TOKEN": "1:x"}
         (PRODUCTION | TELEGRAM, ["telegram"], ["doctor.transfer_basis"]),
         (PRODUCTION | TELEGRAM | {BASIS: "  "}, ["telegram"], ["doctor.transfer_basis"]),
         (PRODUCTION | TELEGRAM | {BASIS: "contract of 2026"}, ["telegram"], []),
-        (PRODUCTION | TELEGRAM | {"BOT_TELEGRAM__BASE_URL": "http://127.0.0.1:8081"}, ["telegram"], []),
+        # A Bot API server on this machine passes everything on to Telegram.
+        (PRODUCTION | TELEGRAM | {"BOT_TELEGRAM__BASE_URL": "http://127.0.0.1:8081"}, ["telegram"], [NO_BASIS]),
         (PRODUCTION | {"BOT_LLM__BASE_URL": "https://model.example.org/v1"}, ["web"], ["doctor.transfer_basis"]),
         (PRODUCTION | {"BOT_LLM__BASE_URL": "http://localhost:8000/v1"}, ["web"], []),
+        (WECOM, ["wecom"], []),
+        (PRODUCTION | WECOM, ["web", "wecom"], []),
+        (WECOM | {"BOT_WECOM__WAIT_HOURS": "3"}, ["wecom"], ["wecom.reminders_too_late"]),
+        ({}, ["wecom_bot"], ["wecom_bot.no_bot_id", "wecom_bot.no_secret"]),
+        (PRODUCTION | WECOM_BOT, ["wecom_bot", "web"], []),
+        (WECOM_BOT | {"BOT_WECOM_BOT__URL": "ws://wecom.example"}, ["wecom_bot"], ["wecom_bot.bad_url"]),
         (TELEGRAM | {"BOT_TELEGRAM__MODE": "webhook"}, ["telegram"], ["telegram.no_webhook_url", "telegram.no_secret"]),
     ],
 )
@@ -142,6 +158,14 @@ def test_what_must_not_start(
         ("http://0.0.0.0/", False),
         ("", False),
         ("nonsense", False),
+        ("http://[::1", False),
+        ("http://localhost@example.org/", False),
+        ("http://localhost:80@example.org/", False),
+        ("http://localhost\\@example.org/", False),
+        ("http://[::ffff:8.8.8.8]/", False),
+        ("http://2130706433/", False),
+        ("http://0x7f.1/", False),
+        ("http://LOCALHOST/", True),
     ],
 )
 def test_this_machine(url: str, loopback: bool) -> None:
@@ -182,3 +206,24 @@ def test_a_telegram_bot_is_examined_when_there_is_a_token(tmp_path: Path, monkey
     monkeypatch.setenv("BOT_TELEGRAM__TOKEN", "1:x")
     monkeypatch.setenv("BOT_TELEGRAM__MODE", "webhook")
     assert len(examine(tmp_path, Settings())) == 2
+
+
+def test_a_company_is_examined_and_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offline: what is missing. Online: nobody is asked before that is mended, and then in plain words."""
+    assert doctor(tmp_path)[0] == 0
+    for name, value in WECOM.items():
+        monkeypatch.setenv(name, value)
+    code, said = doctor(tmp_path)
+    assert (code, len(said["findings"])) == (1, 1)
+    assert "BOT_WECOM__H5_URL" in said["findings"][0]
+    monkeypatch.setenv("BOT_WECOM__H5_URL", "https://tuan.example/h5")
+    assert doctor(tmp_path) == (0, {"ok": True, "findings": []})
+    monkeypatch.setenv("BOT_WECOM__BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("BOT_WECOM__TIMEOUT", "2")
+    result = CliRunner().invoke(app, ["doctor", "--online", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "http://127.0.0.1:9" in result.stdout
+    monkeypatch.setenv("BOT_WECOM__AES_KEY", "short")
+    result = CliRunner().invoke(app, ["doctor", "--online", "--data", str(tmp_path)])
+    assert "43" in result.stdout
+    assert "127.0.0.1" not in result.stdout

@@ -35,7 +35,7 @@ class Screen:
         self.shown: list[tuple[str, int, str]] = []
         self.pause = 0.0
 
-    async def draft(self, conversation: str, number: int, text: str) -> None:
+    async def draft(self, conversation: str, number: int, text: str, reply_to: str) -> None:
         """Keep it."""
         self.shown.append((conversation, number, text))
         await asyncio.sleep(self.pause)

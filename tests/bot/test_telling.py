@@ -92,3 +92,30 @@ def test_on_ones_own_machine_links_open_without_a_setting(data_dir: Path) -> Non
     finally:
         simulator.close()
         program.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "alone", "open_to_all"),
+    [
+        ("", True, True),
+        ("http://127.0.0.1:8080", True, True),
+        ("https://tuan.example", True, False),
+        ("", False, False),
+    ],
+)
+def test_nobody_outside_is_let_in_as_the_sample_s_administrator(
+    data_dir: Path, address: str, alone: bool, open_to_all: bool
+) -> None:
+    """A trial whose address is a public one, or that has a platform's people in it, has no doors for everybody."""
+    program, simulator = open_simulator(data_dir, SetClock(MORNING))
+    try:
+        program.settings.web.public_url = address
+        app: Any = Pages(program, sim=False, web=True, alone=alone).routes()[-1].app  # type: ignore[attr-defined]
+        with TestClient(app, address or "http://127.0.0.1") as client:
+            assert ("/demo/admin" in client.get("/login").text) is open_to_all
+            token = re.search(r'name="csrf" value="([0-9a-f]{128})"', client.get("/login").text)
+            sent = client.post("/demo/admin", data={"csrf": token.group(1) if token else ""}, follow_redirects=False)
+            assert (sent.status_code == 303) is open_to_all
+    finally:
+        simulator.close()
+        program.close()

@@ -36,6 +36,7 @@ PLANTED = {
         "PRAGMA foreign_keys=OFF; UPDATE account SET group_id = 999"
         " WHERE id = (SELECT min(account_id) FROM member WHERE account_id IS NOT NULL)"
     ),
+    "bonds": "UPDATE member SET bonded_to = (SELECT max(id) FROM member) WHERE id = (SELECT min(id) FROM member)",
     "lots": (
         "INSERT INTO ledger_lot (entry_id, account_id, member_id, expires_on, remaining)"
         " SELECT id, account_id, member_id, '2027-12-31', 999 FROM ledger_entry LIMIT 1"

@@ -227,14 +227,14 @@ def switches_an_account_off_and_on(page: Page) -> None:
     name = f"sample-{secrets.token_hex(3)}"
     page.locator("#f-name").fill(name)
     page.locator("form[action='/console/accounts'][method=post] button").click()
+    see(page.get_by_text("/enter/"))
     for act, sure in (("停用", "sure"), ("恢复使用", "")):
         page.goto(f"/console/accounts?q={name}")
         page.locator("main details", has_text="管理").last.locator("summary").click()
         press(page, act)
         if sure:
             page.get_by_role("dialog").get_by_role("button", name="确定").click()
-        page.wait_for_load_state("load")
-    see(page.get_by_role("status"))
+        see(page.get_by_role("status"))
 
 
 def reads_the_trail(page: Page) -> None:

@@ -117,6 +117,7 @@ SAMPLES: dict[str, tuple[Sample, ...]] = {
     "/console/moderation/words/export": _as("staff", "/console/moderation/words/export", kind="file"),
     "/console/words": _as("staff", *(f"/console/words?tab={tab}" for tab in ("topics", "theme", "changed"))),
     "/console/words/preview": _as("staff", "/console/words/preview?slot={slot}", kind="part"),
+    "/h5/in/{key}": (Sample("/h5/in/nothing-like-this", status=410),),
     "/open": (Sample("/open"),),
     "/open/privacy": (Sample("/open/privacy"),),
     "/h5": _as("resident", "/h5", large=True),

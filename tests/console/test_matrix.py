@@ -54,7 +54,7 @@ ROOMS: tuple[tuple[str, set[Role]], ...] = (
 )
 """Path's beginning → who may be let in there at most, the first that fits; written by hand."""
 PUBLIC = {"/", "/login", "/login/code", "/demo/{who}", "/logout", "/large", "/theme", "/manifest.webmanifest", "/offline",
-          "/sw.js", "/enter/{token}", "/door/wechat", "/open", "/open/privacy"}  # fmt: skip
+          "/sw.js", "/enter/{token}", "/door/wechat", "/h5/in/{key}", "/open", "/open/privacy"}  # fmt: skip
 """Everything that needs no session; written by hand."""
 
 LINKED = {room.path for room in ROOMS_OF_THE_MENU} | {"/console/me", "/h5"}

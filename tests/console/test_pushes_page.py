@@ -11,13 +11,16 @@ from httpx2 import Response
 from sqlmodel import col, select
 from starlette.testclient import TestClient
 
+from bot.channels.wecom_bot.connection import End
+from bot.channels.wecom_bot.lease import name_of
 from bot.main import Program
 from bot.pushing import ProgramPushing
-from console.pages.pushes import rest_words, span, state_word
-from console.pushing import Rest, Running
+from console.pages.pushes import line_words, rest_words, span, state_word
+from console.pushing import LongLine, Rest, Running
 from engagement.clocks import SetClock
 from engagement.kernel import Kind, Outgoing, Place
 from scheduler import board
+from storage import leases, mass_sends
 from storage.audit import AuditRow
 from storage.campaigns import Campaign, Delivery
 from storage.engine import Session
@@ -160,6 +163,33 @@ def test_an_empty_board_teaches(data_dir: Path) -> None:
     program.close()
 
 
+@pytest.mark.parametrize(
+    ("later", "state", "words"),
+    [
+        (0, "open", "企业微信智能机器人连着，11月19日 10:00 起，由 host:7 拿着。"),
+        (0, "kicked", "没连着（11月19日 10:00 起）：别处用同一个机器人连上了，把那一个停掉。轮到 host:7 去连。"),
+        (0, "", "没连着（11月19日 10:00 起）：正在连。轮到 host:7 去连。"),
+        (31, "open", "没有进程在连"),
+    ],
+)
+def test_how_the_one_connection_stands(
+    client: TestClient, program: Program, later: int, state: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(client, "staff")
+    assert "智能机器人" not in client.get("/console/pushes").text, "who has none reads nothing of it"
+    monkeypatch.setattr(program.settings.wecom_bot, "bot_id", "bot-1")
+    until, name = NOW + timedelta(seconds=30), name_of("bot-1")
+    program.database.write_now(lambda s: leases.take(s, name, "host:7/a1b2", now=NOW, until=until, state=state))
+    assert isinstance(program.clock, SetClock)
+    program.clock.set(NOW + timedelta(seconds=later))
+    assert words in client.get("/console/pushes").text
+
+
+@pytest.mark.parametrize("end", [*End, "connecting"])
+def test_each_end_of_the_connection_has_its_words(end: str) -> None:
+    assert line_words(LongLine("host:7", end, NOW))
+
+
 def test_a_day_is_found_by_halving(program: Program) -> None:
     """Rows of a week before are not counted, however many there are."""
 
@@ -203,3 +233,34 @@ def test_no_promise_where_there_is_no_figure() -> None:
         assert part in told
     assert "停着" in "".join(rest_words(Rest(held=4)))
     assert [span(0.2), span(59), span(3725)] == ["1 秒", "59 秒", "1 小时 2 分"]
+
+
+def test_who_has_to_confirm(client: TestClient, program: Program) -> None:
+    """等谁点、几点起、提醒几次、这个月还剩几次；说了今天不发的写明在收回；名字里的尖括号只是字。"""
+
+    def make(session: Session) -> None:
+        where = {"channel": "sim", "account": "", "local_date": date(2026, 11, 19), "parts": ("a",)}
+        asked = NOW - timedelta(hours=2)
+        mass_sends.begin(session, conversation="g1", leader="<b>zhou", now=asked, **where)  # type: ignore[arg-type]
+        mass_sends.begin(session, conversation="g2", leader="qian", now=NOW, **where)  # type: ignore[arg-type]
+        for day in (17, 18):
+            old = {**where, "local_date": date(2026, 11, day)}
+            mass_sends.begin(session, conversation="g1", leader="zhou", now=asked, **old)  # type: ignore[arg-type]
+            one = mass_sends.find(session, channel="sim", account="", conversation="g1", local_date=old["local_date"])  # type: ignore[arg-type]
+            assert one is not None
+            mass_sends.move(session, one, "sent", NOW)
+        for chat, reminders, why in (("g1", 2, ""), ("g2", 0, "declined")):
+            one = mass_sends.find(session, channel="sim", account="", conversation=chat, local_date=date(2026, 11, 19))
+            assert one is not None
+            mass_sends.move(session, one, "awaiting", NOW, reminders=reminders, why=why)
+
+    program.database.write_now(make)
+    sign_in(client, "staff")
+    page = client.get("/console/pushes").text
+    section = page[page.index('id="asked"') : page.index('id="letters"')]
+    assert "等团长点“发送”的 2 个群" in section
+    assert "&lt;b&gt;zhou" in section
+    assert section.index("1号群") < section.index("2号群")
+    assert ("提醒过 2 次" in section, "还没提醒" in section) == (True, True)
+    assert ("这个月还能发 27 次" in section, "这个月还能发 29 次" in section) == (True, True)
+    assert section.count("在收回") == 1

@@ -14,8 +14,12 @@ from starlette.testclient import TestClient
 
 from bot.main import Program
 from console import exporting
+from engagement.calendar import local_day
+from storage import mass_sends
 from storage.audit import AuditRow
+from storage.customer_groups import CustomerGroup
 from storage.documents import Question
+from storage.engine import Session
 from storage.groups import Group, Identity, Member
 from storage.ledger import Entry
 from tests.console.doors import token
@@ -187,6 +191,32 @@ def test_the_board_names_who_may_be_named(client: TestClient, program: Program) 
     for part in ("今天打卡", "一周活跃热力图", "本月积分榜", "新邻居", "沉默的邻居"):
         assert part in page
     assert "李阿姨" in page
+
+
+@pytest.mark.parametrize(("groups", "words"), [(1, "企业微信每天给的合计"), (3, "分不到这一个群")])
+def test_where_nobody_hears_the_platform_s_count_is_shown(
+    client: TestClient, program: Program, groups: int, words: str
+) -> None:
+    """客户群：页面上的消息数是企业微信的合计，写明是谁的合计；热力图没有，说清楚为什么。"""
+    group = group_of(program)
+    figures = {"msg_total": 4321, "member_has_msg": 65, "member_total": 200, "chat_total": groups}
+
+    def make(session: Session) -> None:
+        row = session.get_one(Group, group)
+        where = {"channel": row.channel, "account": row.account, "owner": "zhou"}
+        owned = CustomerGroup(channel=row.channel, account=row.account, conversation=row.external_id, owner="zhou")
+        session.merge(owned)
+        day = local_day(NOW, "Asia/Shanghai") - timedelta(days=1)
+        mass_sends.put_figures(session, **where, local_date=day, figures=figures)
+
+    program.database.write_now(make)
+    sign_in(client, "leader")
+    page = client.get(f"/console/groups/{group}").text
+    assert words in page
+    assert "4321" in page
+    assert "不说是几点说的" in page
+    today = client.get("/console/today").text
+    assert ("昨天群里 4321 条消息" if groups == 1 else "昨天群主的 3 个群一共 4321 条消息") in today
 
 
 def test_who_looked_stands_in_the_audit_trail(client: TestClient, program: Program) -> None:

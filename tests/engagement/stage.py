@@ -66,17 +66,18 @@ class Stage:
         dedupe_key: str = "",
         occurred: str = "",
         media: str = "",
+        channel: str = "play",
     ) -> list[Outgoing]:
-        """Somebody types or presses; returns what the bot says to it."""
+        """Somebody types or presses; returns what the bot says to it. Other channels than the group's are private."""
         if when:
             self.clock.set(at(when))
         number = dedupe_key or f"m{next(self._ids)}"
         incoming = Incoming(
             event=Event.BUTTON if button else Event.MESSAGE,
-            channel="play",
+            channel=channel,
             dedupe_key=number,
-            place=Place.DM if private else Place.GROUP,
-            conversation=who if private else "g1",
+            place=Place.DM if private or channel != "play" else Place.GROUP,
+            conversation=who if private or channel != "play" else "g1",
             sender=who,
             sender_name=who,
             occurred_at=at(occurred) if occurred else self.clock.now(),

@@ -13,14 +13,26 @@ from engagement.invites.tables import InviteCode
 from engagement.kernel import Event, Outgoing
 from engagement.members.tables import Lookalike
 from prompts import campaigns as campaign_packs
-from storage import entry, wordings
+from storage import entry, mass_sends, send_counts, wordings
 from storage.campaigns import Campaign, Delivery
+from storage.customer_groups import CustomerGroup
 from storage.documents import Chunk, Document, DocumentVersion
 from storage.engine import Session
 from storage.groups import Group, Member, RoleGrant
 from tests.engagement.stage import Stage, keys
 
 CANARY = "金丝雀"
+
+
+def _bind(stage: Stage) -> None:
+    """CANARY is on two channels."""
+    (code,) = stage.say(CANARY, "绑定", private=True)
+    (asked,) = stage.say(f"{CANARY}二号", f"绑定 {code.values['code']}", channel="wechat")
+    stage.say(f"{CANARY}二号", "", button=asked.buttons[0].key, channel="wechat")
+
+
+def _take_a_code(stage: Stage) -> None:
+    stage.say(CANARY, "绑定", private=True)
 
 
 def _ask(stage: Stage) -> None:
@@ -264,7 +276,23 @@ def _open_a_door(stage: Stage) -> None:
     stage.database.write_now(make)
 
 
+def _own_a_customer_group(stage: Stage) -> None:
+    """CANARY owns the group on the platform, was asked to confirm, and has been written to."""
+    now = stage.clock.now()
+    where = {"channel": "play", "account": ""}
+
+    def make(session: Session) -> None:
+        session.merge(CustomerGroup(**where, conversation="g1", owner=CANARY, stale=0, looked_at=now))
+        day = now.date()
+        mass_sends.begin(session, **where, conversation="g1", local_date=day, leader=CANARY, parts=("a",), now=now)
+        mass_sends.put_figures(session, **where, owner=CANARY, local_date=day, figures={"msg_total": 12})
+        send_counts.take(session, **where, name=CANARY, limits=((30, 60.0),), now=now, count=3)
+
+    stage.database.write_now(make)
+
+
 USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
+    "bond": (_bind, '"channels": ["wechat"]'),  # before CANARY is staff, who cannot
     "identity": (_nothing, CANARY),
     "role_grant": (_grant, "staff"),
     "member": (_nothing, CANARY),
@@ -303,6 +331,11 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "login": (_open_a_door, '"name": "canary"'),
     "web_session": (_open_a_door, '"browser": "Chrome"'),
     "entry_link": (_open_a_door, '"for": "h5"'),
+    "mass_send": (_own_a_customer_group, '"state": "making"'),
+    "owner_day": (_own_a_customer_group, '"msg_total": 12'),
+    "customer_group": (_own_a_customer_group, '"owns"'),
+    "send_count": (_own_a_customer_group, '"sent": 3'),
+    "bond_code": (_take_a_code, '"code_until": "2026-12-01'),
     "proposal": (_correct, f"到{CANARY}家门口的架子上拿"),
 }
 """Table → how a person named CANARY gets a row in it, and what the export must show then.

@@ -63,6 +63,7 @@ async def serving(
     role: str = "all",
     port: int = 0,
     seconds: float = 60.0,
+    module: str = "bot",
 ) -> AsyncIterator[Served]:
     """Run the program over a data folder until the block ends.
 
@@ -72,6 +73,7 @@ async def serving(
         channels, role: as on the command line.
         port: where it listens; 0 = any free one.
         seconds: how long it may take until it is ready.
+        module: what is run; ``tests.platforms.moved`` is the same program by a clock that the test moves.
 
     Raises:
         AssertionError: it ended, or was not ready in time; what it wrote is shown.
@@ -83,7 +85,7 @@ async def serving(
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "bot", "serve", "--channels", channels, "--role", role, "--data", str(data)),
+            *("-m", module, "serve", "--channels", channels, "--role", role, "--data", str(data)),
             cwd=ROOT,
             env=environment,
             stdout=output,

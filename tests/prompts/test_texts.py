@@ -35,6 +35,7 @@ LISTS = {
     "members.help_heading",
     "members.help_leader",
     "members.help_short",
+    "members.help_short_alone",
     "theme.next",
     "groups.leader_start",
 }
@@ -214,7 +215,7 @@ def test_every_text_is_used() -> None:
 
 
 def _rows(text: str) -> Iterator[re.Match[str]]:
-    return re.finditer(r"\{([a-z][a-z0-9_]*):([a-z]+\.[a-z0-9_]+)\}", text)
+    return re.finditer(r"\{([a-z][a-z0-9_]*):([a-z][a-z_]*\.[a-z0-9_]+)\}", text)
 
 
 def test_the_scan_can_fail() -> None:
@@ -263,7 +264,7 @@ def test_rows_of_lists_are_texts() -> None:
 
 def test_braces_are_placeholders() -> None:
     for key in texts().keys():  # noqa: SIM118
-        rest = re.sub(r"\{[a-z][a-z0-9_]*(:[a-z]+\.[a-z0-9_]+)?\}", "", texts().raw(key))
+        rest = re.sub(r"\{[a-z][a-z0-9_]*(:[a-z][a-z_]*\.[a-z0-9_]+)?\}", "", texts().raw(key))
         assert "{" not in rest, key
         assert "}" not in rest, key
 

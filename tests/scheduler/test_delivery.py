@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlmodel import select
 
 from engagement.feature import Occurrence, Planned
 from engagement.kernel import Card, Kind, Outcome, Outgoing, Receipt, Reply
@@ -18,6 +19,7 @@ from scheduler.clock import next_instant
 from scheduler.delivery import AMBIGUOUS_ATTEMPTS, Conduct, concurrency_for, deliver
 from scheduler.gate import RateGate, Rates
 from scheduler.slots import MemorySlots
+from storage.campaigns import Delivery
 from storage.engine import Database, Session
 from tests.scheduler.community import Phone, Town, job
 from tests.scheduler.test_planner import at
@@ -322,9 +324,9 @@ async def test_a_row_that_breaks_does_not_stop_the_shard(town: Callable[..., Tow
 
 def test_the_open_queries_use_the_partial_index(town: Callable[..., Town]) -> None:
     here = town()
-    for prepared in (rows._SHARDS, rows._EXPIRED, rows._NEXT):
+    for prepared in (rows._SHARDS, rows._SHARDS_OF, rows._EXPIRED, rows._NEXT):
         sql, fixed = prepared.sql("sqlite")
-        values = {**dict.fromkeys(["me", "now", "fresh", "most"], 1), **fixed}
+        values = {**dict.fromkeys(["me", "now", "fresh", "most", "channel"], 1), **fixed}
         raw = here.database.read_engine.raw_connection()
         plan = str(raw.cursor().execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
         raw.close()
@@ -355,3 +357,43 @@ async def test_a_private_push_reaches_its_person_and_is_none_of_the_group_s(town
     assert [(one.place, one.conversation) for one in here.phone.tried] == [(Place.DM, "u7")] * 2
     assert here.group(1).state == "active"
     assert here.unasked() == {}
+
+
+@pytest.mark.parametrize(("moved", "state"), [(False, "removed"), (True, "active")])
+async def test_that_a_bot_was_taken_out_says_nothing_about_the_one_that_serves_the_group_by_now(
+    town: Callable[..., Town], moved: bool, state: str
+) -> None:
+    here = await due(town, groups=1)
+
+    def answer(_message: Outgoing) -> Receipt:
+        if moved:
+            here.database.write_now(lambda s: s.execute(text("UPDATE chat_group SET account = 'b2'")))
+        return Receipt(Outcome.GONE, reason="removed")
+
+    here.phone.answer = answer
+    await here.run()
+    assert here.states() == [("failed", "gone")]
+    assert here.database.read_now(lambda s: s.execute(text("SELECT state FROM chat_group")).scalar_one()) == state
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_what_quotes_in_a_chat_that_has_moved_quotes_nothing_in_the_new_one(
+    early: bool, town: Callable[..., Town]
+) -> None:
+    """A supergroup counts its messages anew, whether the move is known before the push goes out or met by it."""
+    here = await due(town)
+
+    def quoting(session: Session) -> None:
+        for row in session.exec(select(Delivery)):
+            row.body = replace(Outgoing.load(row.body), reply_to="77").dump()
+            session.add(row)
+
+    here.database.write_now(quoting)
+    if early:
+        here.change_group(2, external_id="-100777")
+    else:
+        here.phone.answer = answers("g1", Receipt(Outcome.MIGRATED, new_id="-100777"))
+    await here.run()
+    assert {one.conversation: one.reply_to for one in here.phone.sent} == {"g0": "77", "-100777": "", "g2": "77"}
+    if not early:
+        assert here.group(2).settings == {"groups": {"was": "g1"}}, "late events still call it by that id"

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func
 from sqlmodel import SQLModel, select
 
-from storage import identities
+from storage import bots, identities
 from storage.engine import Database, Session
 from storage.groups import Consent, Group, GroupDay, Household, Identity, Member, Person, RoleGrant
 from tests.storage.worlds import NOW, a_group, a_member
@@ -83,7 +83,7 @@ def test_renamed_here_and_there(database: Database) -> None:
 
 def test_the_private_chat_opens_once(database: Database) -> None:
     for _ in range(2):
-        database.write_now(lambda s: identities.open_private(s, identities.meet(s, "play", "u1", "李阿姨", NOW)))
+        database.write_now(lambda s: bots.open_private(s, identities.meet(s, "play", "u1", "李阿姨", NOW), "b1"))
         assert known(database).dm_open
     person = known(database).person_id
     assert database.read_now(lambda s: identities.address(s, person, "play")) == ("u1", "李阿姨", True)

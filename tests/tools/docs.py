@@ -1,4 +1,4 @@
-"""Writes docs/commands.md, docs/settings.md and docs/roles.md from what the program declares; a test fails when they are behind.
+"""Writes the guides that follow from what the program declares (:data:`WRITTEN`); a test fails when they are behind.
 
 python -m tests.tools.docs
 """
@@ -19,7 +19,7 @@ from engagement.feature import Command, Feature
 from engagement.kernel import Place
 from engagement.registry import FEATURES
 from prompts.loader import texts
-from tests.tools import roles
+from tests.tools import channels, roles
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = {"leader": "团长", "staff": "运营", "manager": "区域经理", "admin": "管理员"}
@@ -35,8 +35,10 @@ TITLES = {
     "theme": "月度主题",
     "invites": "邀请邻居",
     "announcements": "公告",
+    "mass_sends": "客户群的群发",
     "moderation": "内容审核",
     "entry": "网页",
+    "bonds": "绑定账号",
     "curation": "知识维护",
     "faq": "问答",
 }
@@ -52,6 +54,7 @@ UNLISTED = {
     "leader.day": "团长看今日一览，邻居看今日话题",
     "groups.copy": "照抄自己带的另一个群的设置",
     "groups.unleader": "一位团长不再是团长",
+    "groups.thread": "群里分话题的，以后没人问也会说的话都发到这个话题里；在 General 里发就改回去",
     "groups.zone": "群的时区，一天从哪里算起",
     "leader.unmute": "提前放开一位被禁言的邻居",
     "leader.muted": "谁在禁言中，还有多久",
@@ -122,6 +125,7 @@ PUSHES = {
     "curation_waits": "私聊别的运营：有草稿等第二个人看（攒十分钟，一次说完）",
     "curation_told": "私聊交稿的人：草稿发布了，或者退回了",
     "leader_evening": "私聊要了的团长：今日一览",
+    "mass_send_evening": "私聊团长：她今天没点、没发出去的客户群",
 }
 SHOWN_WORDS = 6
 
@@ -233,6 +237,7 @@ WRITTEN: dict[str, Callable[[], str]] = {
     "docs/commands.md": commands,
     "docs/settings.md": settings,
     "docs/roles.md": roles.table,
+    "docs/channels.md": channels.table,
 }
 
 

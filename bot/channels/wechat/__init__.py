@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.channels.choices import InMemory, Kept
+from bot.channels.wechat import nonces
 from bot.channels.wechat.api import Api, ApiError
 from bot.channels.wechat.budget import Budget
 from bot.channels.wechat.callback import Receiver, Shared, callback_routes
-from bot.channels.wechat.choices import InMemory, Kept
 from bot.channels.wechat.events import CHANNEL
 from bot.channels.wechat.examine import wrong
 from bot.channels.wechat.menu import Item, set_menu
@@ -51,6 +52,7 @@ class WeChatChannel:
         clock: Clock,
         pictures: Path | None = None,
         database: Database | None = None,
+        page: str = "",
     ) -> None:
         """Wire the parts; nothing is sent yet.
 
@@ -58,6 +60,7 @@ class WeChatChannel:
             settings, receive, render, clock: of this account; persists an event; puts words to a message; the present.
             pictures: folder of the cards; None: words alone.
             database: where numbered choices are kept; None: in memory.
+            page: address that opens when somebody taps a notice; empty = nothing does.
 
         Raises:
             Refusal: a setting is missing or wrong; the text says which and how to mend it.
@@ -73,10 +76,14 @@ class WeChatChannel:
             Budget(
                 (settings.budget, timedelta(hours=settings.budget_hours)),
                 (settings.event_budget, timedelta(seconds=settings.event_seconds)),
+                alone=database is None or database.dialect == "sqlite",
             ),
-            InMemory() if database is None else Kept(database),
+            InMemory() if database is None else Kept(database, CHANNEL),
+            nonces.InMemory(settings.replay_window)
+            if database is None or settings.mode is Mode.AES
+            else nonces.Kept(database, settings.app_id),
         )
-        self.sender = WeChatSender(self.api, render, self._shared, clock, pictures)
+        self.sender = WeChatSender(self.api, render, self._shared, clock, pictures, settings.notices, page)
 
     def routes(self) -> list[BaseRoute]:
         """Return the callback's route."""

@@ -28,7 +28,7 @@ _FAILED_SECONDS = 2.0
 """For so long who waits for a token is told why the last try failed, instead of each waiting for a try of his own."""
 TOKEN_CODES = frozenset({40001, 40014, 42001})
 """The token is not, or no longer, good: another may be."""
-ACCOUNT_CODES = frozenset({40002, 40013, 40125, 40164, 41002, 41004, 61024, 89503})
+ACCOUNT_CODES = frozenset({40002, 40013, 40125, 40164, 40243, 41002, 41004, 61024, 89503})
 """Asked for a token: the account's settings are wrong, or this machine is not on its list."""
 _REFUSED_TOKEN = 40001
 _CUT_OFF = -2
@@ -49,6 +49,10 @@ _RECEIPTS: dict[int, tuple[Outcome, float, str]] = {
     48001: (Outcome.REJECTED, 0.0, "no_permission"),
     48002: (Outcome.REJECTED, 0.0, "refused_by_person"),
     50002: (Outcome.REJECTED, 0.0, "account_limited"),
+    43101: (Outcome.REJECTED, 0.0, "not_subscribed"),
+    40036: (Outcome.REJECTED, 0.0, "no_template"),
+    40037: (Outcome.REJECTED, 0.0, "no_template"),
+    47003: (Outcome.REJECTED, 0.0, "bad_fields"),
     45002: (Outcome.REJECTED, 0.0, "too_long"),
     44004: (Outcome.REJECTED, 0.0, "empty"),
     40003: (Outcome.GONE, 0.0, "not_found"),

@@ -1,6 +1,7 @@
 """How many messages may still be sent to a person who acted: counted here, so that none is tried in vain.
 
-In memory: after a restart a person is unknown, the message is tried, and the platform's own count decides.
+In memory: after a restart a person is unknown, the message is tried, and the platform's own count decides. Where several
+processes hear callbacks, another one may have heard later words, so nobody knows that nothing is left: the platform decides.
 
 Source: WeChat Official Account documents (customer-service messages, rules since 2023-06-12); CHANNELS (limits).
 """
@@ -26,8 +27,13 @@ class _Grant:
 class Budget:
     """What each person's last acts allow."""
 
-    def __init__(self, wrote: tuple[int, timedelta], acted: tuple[int, timedelta]) -> None:
-        """Take (messages, for how long) after words and after a follow, a scan, a click."""
+    def __init__(self, wrote: tuple[int, timedelta], acted: tuple[int, timedelta], *, alone: bool = True) -> None:
+        """Take (messages, for how long) after words and after a follow, a scan, a click.
+
+        Args:
+            alone: no other process hears this account's callbacks.
+        """
+        self._alone = alone
         self._wrote = wrote
         self._acted = acted
         self._known: OrderedDict[str, dict[bool, _Grant]] = OrderedDict()
@@ -55,9 +61,12 @@ class Budget:
         self._known[who] = {}
 
     def left(self, who: str, now: datetime) -> int | None:
-        """Return how many messages may be sent; None when the person's acts are not known here."""
+        """Return how many messages may be sent; None when the person's acts are not, or may not all be, known here."""
         grants = self._known.get(who)
-        return None if grants is None else sum(one.left for one in grants.values() if one.until > now)
+        if grants is None:
+            return None
+        left = sum(one.left for one in grants.values() if one.until > now)
+        return left if left or self._alone else None
 
     def spend(self, who: str, now: datetime) -> None:
         """Count one message; that which ends first is used first."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,10 @@ from urllib.parse import parse_qsl
 
 import structlog
 
+from bot.channels.choices import Choices, meant
 from bot.channels.wechat.budget import Budget
-from bot.channels.wechat.choices import Choices, meant
 from bot.channels.wechat.events import Heard, understand
+from bot.channels.wechat.nonces import Nonces
 from bot.channels.wechat.passive import Key, Window, Windows
 from bot.channels.wechat.settings import Mode, WeChatSettings
 from bot.channels.wechat.wire import LARGEST, Cipher, Forged, Malformed, is_signed, read, write
@@ -34,7 +34,6 @@ BODY_SECONDS = 4.0
 LATEST = 4.6
 """Seconds after a callback's arrival in which an answer may still go back with it; then the platform may have hung up."""
 SUCCESS = b"success"
-_MOST_NONCES = 200_000
 _LONGEST_ECHO = 256
 
 Receiver = Callable[[Incoming], Awaitable[object]]
@@ -48,6 +47,7 @@ class Shared:
     windows: Windows
     budget: Budget
     choices: Choices
+    nonces: Nonces
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ class _Line:
         self._began = began
 
     def seconds(self, patience: float) -> float:
-        """Return how long an answer may be waited for; at most 0 = not at all."""
-        return min(patience, self._began + LATEST - asyncio.get_running_loop().time())
+        """Return how long an answer may still be waited for, counted from the callback's arrival; below 0 = not at all."""
+        return self._began + min(patience, LATEST) - asyncio.get_running_loop().time()
 
     async def while_open(self, answer: Coroutine[Any, Any, str | None]) -> str | None:
         """Return the answer, or None as soon as the platform hangs up: it would go nowhere."""
@@ -133,7 +133,6 @@ class Callback:
         self._cipher: Cipher | None = None
         if settings.mode is Mode.AES:
             self._cipher = Cipher(self._token, settings.aes_key.get_secret_value(), settings.app_id)
-        self._nonces: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -180,7 +179,7 @@ class Callback:
             raise _Refused(400, str(error)) from error
         if self._settings.original_id and heard.us != self._settings.original_id:
             raise _Refused(403, "account")
-        self._only_once(signed, document)
+        await self._only_once(signed, document)
         return heard
 
     def _opened(self, signed: _Signed, body: bytes) -> bytes:
@@ -192,21 +191,11 @@ class Callback:
         encrypted = read(body, LARGEST).get("Encrypt", "")
         return self._cipher.open(encrypted, signed.msg_signature, signed.timestamp, signed.nonce)
 
-    def _only_once(self, signed: _Signed, document: bytes) -> None:
+    async def _only_once(self, signed: _Signed, document: bytes) -> None:
         """Refuse another document under the signature of an earlier one; the same again is the platform's next try."""
-        key = (signed.timestamp, signed.nonce)
-        digest = hashlib.sha256(document).digest()
-        known = self._nonces.get(key)
-        if known is not None and known[1] != digest:
+        digest = hashlib.sha256(document).hexdigest()
+        if not await self._shared.nonces.take(f"{signed.timestamp} {signed.nonce}", digest, self._clock.now()):
             raise _Refused(403, "replayed")
-        now = self._clock.now().timestamp()
-        self._nonces[key] = (now, digest)
-        while len(self._nonces) > _MOST_NONCES or next(iter(self._nonces.values()))[0] < now - 2 * self._window:
-            self._nonces.popitem(last=False)
-
-    @property
-    def _window(self) -> float:
-        return self._settings.replay_window
 
     # ---------------------------------------------------------------- what becomes of it
 

@@ -16,7 +16,7 @@ CHANNEL = "wechat"
 _OPEN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
 _INTEGER = re.compile(r"-?[0-9]{1,40}", re.ASCII)
-_EVENT = re.compile(r"[A-Za-z_]{1,64}")
+_EVENT = re.compile(r"[A-Za-z0-9_]{1,64}")
 _MEDIA_ID = re.compile(r"[A-Za-z0-9_.=+/-]{1,256}")
 _SCENE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EARLIEST, _LATEST = 1_293_840_000, 4_102_444_800  # 2011, before there were Official Accounts, and 2100

@@ -21,6 +21,7 @@ import structlog
 
 from bot.channels.wechat.api import Api, ApiError
 from bot.channels.wechat.events import CHANNEL
+from engagement.entry.joining import Account
 from engagement.errors import Refusal
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ class OAuth:
             raise Refusal("wechat.oauth_again")
         return datetime.fromtimestamp(ends + 1, UTC)
 
-    async def who(self, code: str) -> str:
-        """Exchange a code; returns the openid.
+    async def who(self, code: str) -> Account:
+        """Exchange a code; returns the openid, with the union id where the account has one.
 
         Raises:
             Refusal: ``wechat.oauth_again``: the platform does not know the code (any more), or it is another account's;
@@ -130,7 +131,8 @@ class OAuth:
         openid = answer.get("openid")
         if not isinstance(openid, str) or not _OPEN_ID.fullmatch(openid):
             raise Refusal("wechat.oauth_again")
-        return openid
+        union = answer.get("unionid")
+        return Account(CHANNEL, openid, union if isinstance(union, str) and _OPEN_ID.fullmatch(union) else "")
 
     async def _exchange(self, code: str) -> dict[str, Any]:
         async with asyncio.timeout(WAITS):

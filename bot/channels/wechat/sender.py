@@ -8,19 +8,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
 
+from bot.channels.choices import withdraw
 from bot.channels.wechat.api import Api, ApiError
 from bot.channels.wechat.callback import Shared
-from bot.channels.wechat.choices import withdraw
+from bot.channels.wechat.notices import Notice, notice_for, request, written
 from engagement.clocks import Clock
-from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
-from prompts.loader import texts
+from engagement.kernel import Outcome, Outgoing, Place, Receipt
 
 log = structlog.get_logger("bot.channels.wechat")
 SEND = "/cgi-bin/message/custom/send"
@@ -30,6 +30,8 @@ MEDIA_LASTS = timedelta(days=2, hours=12)
 MOST_MEDIA = 500
 LARGEST_PICTURE = 10 * 1024 * 1024
 _BAD_MEDIA = 40007
+_SHUT = frozenset({"window_closed", "window_used"})
+"""Why no message may be sent to somebody who may still be told by a notice."""
 
 
 class Worded(Protocol):
@@ -50,9 +52,20 @@ class WeChatSender:
     """Sends one message at a time per call; any number of calls may be under way."""
 
     def __init__(
-        self, api: Api, render: Callable[[Outgoing], Worded], shared: Shared, clock: Clock, pictures: Path | None = None
+        self,
+        api: Api,
+        render: Callable[[Outgoing], Worded],
+        shared: Shared,
+        clock: Clock,
+        pictures: Path | None = None,
+        notices: Mapping[str, Notice] | None = None,
+        page: str = "",
     ) -> None:
-        """Take the API, what puts messages into words, what the callback knows, and the folder of the cards."""
+        """Take the API, what puts messages into words, what the callback knows, and the folder of the cards.
+
+        Args:
+            notices: event → how it is told when no message may be sent; page: what opens when it is tapped.
+        """
         self._api = api
         self._render = render
         self._shared = shared
@@ -60,6 +73,8 @@ class WeChatSender:
         self._pictures = pictures
         self._media: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
         self._uploading: dict[str, asyncio.Lock] = {}
+        self._notices = notices or {}
+        self._page = page
 
     async def send(self, message: Outgoing) -> Receipt:
         """Send one message; implements :class:`engagement.kernel.Sender`.
@@ -70,22 +85,19 @@ class WeChatSender:
         at = (message.conversation, message.reply_to)
         if message.place is not Place.DM:
             return Receipt(Outcome.REJECTED, reason="no_groups")
-        if message.kind is Kind.REACTION:
-            # There are none here, and a message for it would cost one of five.
-            self._shared.windows.give_up(at)
-            return Receipt(Outcome.REJECTED, reason="no_reactions")
         words = self._render(message)
         parts = [part for part in words.parts if part]
-        if message.document is not None:
-            parts.append(texts().raw("wechat.no_file"))
         if not parts:
+            # Nothing will go back with the callback: a bare stamp, of which there are none here.
+            self._shared.windows.give_up(at)
             return Receipt(Outcome.REJECTED, reason="empty")
         # Before it is shown: the person may be quicker than our notes.
         await self._shared.choices.offer(message.conversation, words.numbered, self._clock.now())
         receipt = await self._say_all(at, parts, message.feature)
         if receipt.outcome is not Outcome.SENT:
             await withdraw(self._shared.choices, message.conversation, words.numbered, self._clock.now())
-            return receipt
+            notice = notice_for(self._notices, message.key) if receipt.reason in _SHUT else None
+            return receipt if notice is None else await self._notify(message, notice)
         picture = self._picture(message)
         # Behind the words, which matter more: whatever becomes of it, nothing is said twice.
         if picture is not None and self._left(message.conversation) != 0:
@@ -116,6 +128,18 @@ class WeChatSender:
                     break
                 return error.receipt
         return _sent()
+
+    async def _notify(self, message: Outgoing, notice: Notice) -> Receipt:
+        """Tell an event in the platform's own form; what was offered under the words is not in it."""
+        who, now = message.conversation, self._clock.now()
+        path, body = request(notice, who, written(notice, message.values, now), self._page)
+        try:
+            answer = await self._api.call("POST", path, json=body)
+        except ApiError as error:
+            log.info("wechat.notice_not_sent", reason=error.receipt.reason, feature=message.feature)
+            return error.receipt
+        log.info("wechat.notice_sent", feature=message.feature)
+        return Receipt(Outcome.SENT, provider_id=f"n{answer.get('msgid', '')}"[:64])
 
     def _left(self, who: str) -> int | None:
         return self._shared.budget.left(who, self._clock.now())

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.channels.wechat.notices import Notice
+
 _APP_ID = re.compile(r"wx[0-9a-zA-Z]{8,30}")
 _TOKEN = re.compile(r"[A-Za-z0-9]{3,32}")
 _AES_KEY = re.compile(r"[A-Za-z0-9]{43}")
@@ -56,6 +58,10 @@ class WeChatSettings(BaseSettings):
     event_budget: int = Field(default=3, ge=0, le=100, description="Messages that may follow a follow, a scan, a click")
     event_seconds: float = Field(default=60.0, gt=0, le=200_000, description="Seconds in which they may")
     menu: bool = Field(default=True, description="Set up the account's menu at the start")
+    notices: dict[str, Notice] = Field(
+        default_factory=dict,
+        description="Templates for what may be told when no message may be sent, as JSON: docs/wechat.md",
+    )
     connections: int = Field(default=32, ge=1, le=512, description="Connections to the API at a time")
     timeout: float = Field(default=10.0, gt=0, le=120, description="Seconds to wait for the API's answer")
 
@@ -72,9 +78,11 @@ class WeChatSettings(BaseSettings):
             found.append("wechat.bad_aes_key")
         if not _PATH.fullmatch(self.path):
             found.append("wechat.bad_path")
-        if not all(map(_is_safe, (self.base_url, self.open_url))):
+        if not all(map(is_safe, (self.base_url, self.open_url))):
             # The secret and people's codes go there.
             found.append("wechat.bad_url")
+        if not all(notice.is_sound(event) for event, notice in self.notices.items()):
+            found.append("wechat.bad_notices")
         return found
 
     def weaknesses(self) -> list[str]:
@@ -96,7 +104,8 @@ class WeChatSettings(BaseSettings):
         return _is_loopback(self.base_url)
 
 
-def _is_safe(url: str) -> bool:
+def is_safe(url: str) -> bool:
+    """Say whether a secret may be sent to an address: to ``https``, or on this machine."""
     try:
         parts = urlsplit(url)
     except ValueError:

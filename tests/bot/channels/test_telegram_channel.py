@@ -108,6 +108,7 @@ async def test_a_wrong_token(telegram: FakeTelegram) -> None:
     with pytest.raises(Refusal) as refusal:
         await bot.start()
     assert refusal.value.key == "telegram.bad_token"
+    assert " 1 " in texts().fill(refusal.value.key, refusal.value.values), "of several bots, it says which"
     await bot.close()
 
 
@@ -123,6 +124,31 @@ async def test_nobody_there_for_a_while_and_for_ever(telegram: FakeTelegram) -> 
     assert refusal.value.key == "telegram.unreachable"
     assert "127.0.0.1" in texts().fill(refusal.value.key, refusal.value.values)
     await gone.close()
+
+
+@pytest.mark.parametrize(("mode", "method"), [("webhook", "setWebhook"), ("polling", "deleteWebhook")])
+async def test_two_processes_start_at_once(
+    telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch, mode: str, method: str
+) -> None:
+    """Telegram takes a change of the webhook once a second: that is waited out, hours are not."""
+    waited: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("bot.channels.telegram.asyncio.sleep", wait)
+    more = {"mode": mode, "webhook_url": "https://bot.example", "secret": SECRET}
+    telegram.fail(method, too_many(1), times=2)
+    bot = channel(telegram, Inbox(), **more)
+    await bot.start()
+    await bot.close()
+    assert waited == [1, 1]
+    telegram.fail(method, too_many(3600))
+    late = channel(telegram, Inbox(), **more)
+    with pytest.raises(Refusal, match="unreachable"):
+        await late.start()
+    await late.close()
+    assert waited == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -254,4 +280,25 @@ async def test_a_pressed_button_is_answered(telegram: FakeTelegram) -> None:
     await telegram.press(GROUP, 7, 1, "faq:1")
     await telegram.wait_for(lambda: [d for d in telegram.log if d.method == "answerCallbackQuery"])
     assert inbox.events[0].button == "faq:1"
+    await bot.close()
+
+
+@pytest.mark.usefixtures("no_waiting")
+async def test_polling_survives_what_nobody_thought_of(telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bot that stands there and hears nothing is worse than one that says so and goes on."""
+    odd: list[Exception] = [OSError("the network card"), RuntimeError("nobody knows")]
+    inbox = Inbox()
+    bot = channel(telegram, inbox)
+
+    def broken(update: object) -> str:
+        if odd:
+            raise odd.pop()
+        return ""
+
+    monkeypatch.setattr("bot.channels.telegram_polling.callback_id", broken)
+    monkeypatch.setattr("bot.channels.telegram_polling.LONGEST_PAUSE", 0.01)
+    await bot.start()
+    await telegram.say(GROUP, 7, "签到")
+    await telegram.wait_for(lambda: not telegram.pending)
+    assert inbox.words == ["签到"] * 3, "not confirmed, so it comes again; the inbox knows it"
     await bot.close()

@@ -16,7 +16,7 @@ from bot.rendering.capabilities import TELEGRAM
 from bot.rendering.render import render
 from bot.voice import TooLarge, Unfetchable
 from engagement.clocks import SetClock
-from tests.platforms.telegram.faults import Drop
+from tests.platforms.telegram.faults import Drop, answer
 from tests.platforms.telegram.server import FakeTelegram
 
 
@@ -53,6 +53,15 @@ async def test_a_large_one_is_not(telegram: FakeTelegram, channel: TelegramChann
     telegram.unsized.add("v1")
     with pytest.raises(TooLarge):
         await channel.fetch("v1", 100)
+
+
+async def test_what_telegram_itself_finds_too_large_is_too_large(
+    telegram: FakeTelegram, channel: TelegramChannel
+) -> None:
+    """Above its 20 MB it does not even say where the file is: that is no failure, and to try again would not help."""
+    telegram.fail("getFile", answer(400, "Bad Request: file is too big"))
+    with pytest.raises(TooLarge):
+        await channel.fetch("v1", 1000)
 
 
 async def test_what_cannot_be_had(

@@ -15,7 +15,7 @@ from bot.rendering import TELEGRAM, Choice, Rendered, render
 from engagement.kernel import Document, Kind, Outcome, Outgoing, Place, Receipt
 from prompts.cards import draw
 from tests.platforms.telegram import FakeTelegram, Limits, answer, delay, drop, too_many
-from tests.platforms.telegram.server import Upload
+from tests.platforms.telegram.bodies import Upload
 
 GROUP = -1001
 
@@ -85,6 +85,7 @@ async def test_words_without_markup_are_sent_as_they_are(telegram: FakeTelegram,
 
 
 async def test_a_topic_thread_and_a_private_message(telegram: FakeTelegram, bench: Bench) -> None:
+    telegram.chat(GROUP).topics = {77: True}
     await bench.send(message(Kind.PUSH, thread="77"))
     await bench.send(message(Kind.DM, 7))
     assert [(d.chat, d.params.get("message_thread_id")) for d in telegram.sent()] == [(GROUP, 77), (7, None)]
@@ -260,6 +261,11 @@ async def test_a_long_message_that_is_interrupted_is_not_said_twice(telegram: Fa
         (answer(403, "Forbidden: something new"), Receipt(Outcome.GONE, reason="forbidden")),
         (answer(400, "Bad Request: chat not found"), Receipt(Outcome.GONE, reason="chat_not_found")),
         (answer(400, "Bad Request: not enough rights to send"), Receipt(Outcome.REJECTED, reason="no_rights")),
+        (answer(403, "Forbidden: CHAT_WRITE_FORBIDDEN"), Receipt(Outcome.REJECTED, reason="no_rights")),
+        (answer(403, "Forbidden: not enough rights to send"), Receipt(Outcome.REJECTED, reason="no_rights")),
+        (answer(400, "Bad Request: CHAT_SEND_PLAIN_FORBIDDEN"), Receipt(Outcome.REJECTED, reason="no_rights")),
+        (answer(400, "Bad Request: CHAT_ADMIN_REQUIRED"), Receipt(Outcome.REJECTED, reason="no_rights")),
+        (answer(400, "Bad Request: USER_IS_BLOCKED"), Receipt(Outcome.GONE, reason="blocked")),
         (answer(400, "Bad Request: TOPIC_CLOSED"), Receipt(Outcome.REJECTED, reason="thread_closed")),
         (answer(400, "Bad Request: whatever"), Receipt(Outcome.REJECTED, reason="bad_request")),
         (answer(401, "Unauthorized"), Receipt(Outcome.RETRY, retry_after=60.0, reason="token")),
@@ -367,7 +373,7 @@ async def test_what_is_being_written_is_shown_and_a_no_is_of_no_consequence(
     telegram: FakeTelegram, bench: Bench
 ) -> None:
     sender = TelegramSender(bench.bot, worded(), bench.pictures)
-    await sender.draft("7", 12, "提货后拍照。")
-    await sender.draft(str(GROUP), 12, "在群里不显示")
+    await sender.draft("7", 12, "提货后拍照。", "5")
+    await sender.draft(str(GROUP), 12, "在群里不显示", "6")
     assert [entry.method for entry in telegram.log] == ["sendMessageDraft", "sendMessageDraft"]
     assert telegram.log[0].chat == 7

@@ -63,7 +63,7 @@ async def test_a_morning_in_a_group_by_webhook(started_dir: Path) -> None:
         assert telegram.webhook == f"http://127.0.0.1:{port}/telegram/webhook"
         assert (telegram.secret, set(telegram.allowed)) == (
             SECRET,
-            {"message", "callback_query", "my_chat_member", "chat_member"},
+            {"message", "callback_query", "my_chat_member", "chat_member", "message_reaction"},
         )
         assert "checkin" in {command["command"] for command in telegram.commands}
         telegram.chat(TUAN)

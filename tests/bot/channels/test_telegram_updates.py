@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot.channels.telegram import Me, parse, parse_all
 from bot.channels.telegram_fields import decode
 from bot.channels.telegram_updates import callback_id
-from engagement.kernel import MAX_TEXT, Event, Incoming, Place
+from engagement.kernel import MAX_TEXT, RIGHTS, Event, Incoming, Place
 from tests.platforms.telegram.chats import Chat, member_update, message_update, person, press_update
 
 NOW = datetime(2026, 9, 1, 0, 0, tzinfo=UTC)
@@ -240,6 +240,26 @@ def test_the_bot_comes_and_goes(
     raw = update(**member_update(GROUP, person(42, bot=True), person(7, "周团长"), before, after, "my_chat_member"))
     got = one(raw, Me(42, "tuantuan_bot", reads_all))
     assert (got.event, got.can_read, got.sender, got.sender_name) == (event, can_read, "7", "周团长")
+    changed = event is Event.BOT_ADDED and before != "left"
+    assert got.text == (RIGHTS if changed else ""), "who was here before does not come"
+
+
+def test_who_lets_somebody_in_has_not_brought_him() -> None:
+    """An administrator who says yes to those who ask to join would else be thanked for inviting them all."""
+    raw = update(**member_update(GROUP, person(8, "王姐"), person(7, "周团长"), "left", "member"))
+    assert one(raw).invited_by == "7"
+    raw["chat_member"]["via_join_request"] = True
+    assert (one(raw).subject, one(raw).invited_by) == ("8", "")
+
+
+@pytest.mark.parametrize(("before", "after"), [("restricted", "member"), ("member", "restricted")])
+def test_the_bot_may_speak_again_or_no_more(before: str, after: str) -> None:
+    """What the leader was told of it is looked at anew."""
+    raw = update(**member_update(GROUP, person(42, bot=True), person(7, "周团长"), before, after, "my_chat_member"))
+    for side in ("old_chat_member", "new_chat_member"):
+        raw["my_chat_member"][side]["is_member"] = True
+    got = one(raw, Me(42, "tuantuan_bot", True))
+    assert (got.event, got.text, got.can_read) == (Event.BOT_ADDED, RIGHTS, True)
 
 
 def test_a_restricted_member_is_here_or_gone() -> None:

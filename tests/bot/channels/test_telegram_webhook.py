@@ -180,6 +180,15 @@ async def test_what_is_not_an_update_is_refused(client: httpx.AsyncClient, inbox
     assert inbox.events == []
 
 
+@pytest.mark.parametrize(
+    "odd", [{"message": {"odd": True}}, {"message": None}, {"callback_query": {"id": "q1", "message": 5, "data": "a"}}]
+)
+async def test_an_update_that_cannot_be_read_is_taken_once(client: httpx.AsyncClient, inbox: Inbox, odd: Any) -> None:
+    """A no would bring it again and again, for hours, before whatever comes after it; polling leaves it behind as well."""
+    assert await post(client, json.dumps({"update_id": 9} | odd).encode()) == 200
+    assert inbox.events == []
+
+
 async def test_every_row_of_the_json_collection(client: httpx.AsyncClient, inbox: Inbox, shared: Path) -> None:
     """As the body, and inside a message: never 500; as the body never an event."""
     lines = (shared / "data/abuse/wire/json_parsing_dev.jsonl").read_text("utf-8").strip().split("\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.rendering import PLAY, TELEGRAM, TERMINAL, WEB, Capabilities, Dialect, Unit, render
+from bot.rendering import PLAY, TELEGRAM, TERMINAL, WEB, Capabilities, Dialect, Hears, Unit, render
 from bot.rendering.words import nobody_at_all, shown
-from engagement.kernel import Button, Citation, Kind, Outgoing, Place
+from engagement.kernel import Button, Citation, Document, Kind, Outgoing, Place
 from prompts.loader import Texts, texts
 from tests.platforms.telegram.markup import read, units
 
@@ -25,6 +26,7 @@ TEXTS = {
     "demo.list": "今日打卡：\n{rows:demo.row}",
     "demo.row": "· {name} {points} 分",
     "demo.label": "{label}",
+    "demo.bold": "**满 20 个送一盒**，今天",
     "demo.handle": "请找 @{name} 帮忙",
 }
 
@@ -224,3 +226,38 @@ def test_every_nasty_name_in_every_text_on_every_channel(shared: Path) -> None:
 def test_shown_leaves_ordinary_words_alone() -> None:
     for word in ("李阿姨", "Anna", "301 张哥", "👨‍👩‍👧‍👦", "élan", "7*24"):
         assert shown(word).replace("\x01", "*") == word
+
+
+def test_who_has_no_name_is_called_by_none() -> None:
+    """Neither Official Account nor WeCom tells names: no sentence of ours begins with a comma."""
+    assert render(balance("", tails=("demo.tail",)), PLAY).text.startswith("你家现在有 1280 积分，这周 +45。\n看明细")
+    assert render(balance("，"), PLAY).text.startswith("，，你家"), "what somebody is called is shown"
+
+
+def test_what_a_channel_has_not_is_said_otherwise_or_not_at_all() -> None:
+    """A file is on the page; a bare stamp and a group's changed message are nothing; where nobody is heard none may choose."""
+    small = Capabilities("small", 200, button_limit=0)
+    copy = said("demo.tail", document=Document("my-data.json", "{}"), place=Place.DM)
+    assert render(copy, small).text == f"看明细发「积分明细」。\n{texts().raw('render.no_file')}"
+    assert "\n" not in render(copy, replace(small, document=True)).text
+    assert render(said("", Kind.REACTION, emoji="🙊"), small).parts == ()
+    assert render(said("", Kind.REACTION, emoji="🙊"), replace(small, reactions=True)).text == "🙊"
+    assert render(said("demo.tail", Kind.REACTION, emoji="👍"), small).text == "看明细发「积分明细」。"
+    changed = said("demo.tail", Kind.EDIT)
+    assert (render(changed, small).parts, render(changed, replace(small, edit=True)).text) == (
+        (),
+        "看明细发「积分明细」。",
+    )
+    assert render(replace(changed, place=Place.DM), small).text, "somebody waits for it"
+    choices = said("demo.tail", buttons=(Button("a:1", "demo.label", {"label": "要"}),))
+    assert render(choices, small).numbered == ("a:1",)
+    deaf = render(choices, replace(small, hears=Hears.NOTHING))
+    assert (deaf.text, deaf.numbered, deaf.buttons) == ("看明细发「积分明细」。", (), ())
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(0, False), (11, False), (12, True)])
+def test_what_fits_under_a_picture(limit: int, fits: bool) -> None:
+    """Counted as people see it: the marks of markup are none of the words."""
+    can = Capabilities("x", 100, Unit.UTF16, dialect=Dialect.HTML, picture=True, caption_limit=limit)
+    rendered = render(said("demo.bold"), can)
+    assert (rendered.text, rendered.captioned) == ("<b>满 20 个送一盒</b>，今天", fits)

@@ -336,7 +336,7 @@ class Drafts:
     def __init__(self) -> None:
         self.shown: list[str] = []
 
-    async def draft(self, conversation: str, number: int, text: str) -> None:
+    async def draft(self, conversation: str, number: int, text: str, reply_to: str) -> None:
         self.shown.append(text)
 
 

@@ -410,3 +410,13 @@ def test_codes_are_not_guessed_from_the_message(stage: Stage) -> None:
 
     assert draw("play") == draw("play")
     assert draw("telegram") != draw("telegram")
+
+
+def test_a_newcomer_of_a_group_without_a_name_sees_what_is_kept(stage: Stage) -> None:
+    """平台没说群名；赵姐进群，没人说是谁请的。赵姐：我的数据 → 看得到，不出错"""
+    stage.database.write_now(lambda s: setattr(s.get_one(Group, 1), "name", ""))
+    joins(stage, "赵姐")
+    stage.say("赵姐", "签到")
+    assert keys(stage.say("赵姐", "我的数据", private=True)) == ["members.mine"]
+    (exported,) = [one for one in stage.say("赵姐", "导出", private=True) if one.document is not None]
+    assert exported.document is not None and '"newcomer"' in exported.document.text

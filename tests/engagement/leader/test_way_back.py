@@ -49,6 +49,7 @@ READS = {
     "theme.words",  # asks for the words; tests/engagement/theme/test_words_in_chat.py takes them back
     "faq.waiting",
     "invites.board",
+    "mass_sends.today",  # of groups that a leader confirms for; tests/engagement/mass_sends
     "moderation.waiting",
     "announcements.progress",
     "announcements.running",
@@ -62,6 +63,7 @@ READS = {
     "curation.offers",
     "curation.try",
     "entry.console",
+    "entry.join_link",  # its button asks first; tests/engagement/entry/test_join_link.py
 }
 """Shows, and changes nothing."""
 ASKS = {
@@ -71,6 +73,8 @@ ASKS = {
     "announcements.end",
     "announcements.withdraw",
     "groups.copy",
+    "mass_sends.decline",  # in private; tests/engagement/mass_sends
+    "groups.thread",  # needs a forum's topic; tests/bot/test_troubles.py takes it back
     "groups.pause",
     "groups.resume",  # of a pause that a button began; tests/engagement/groups/test_pause.py takes it back
     "points.caps",

@@ -10,13 +10,15 @@ import pytest
 from sqlalchemy.exc import ObjectNotExecutableError
 
 from engagement.feature import GroupView, Occurrence, Planned
+from engagement.kernel import Outgoing
 from engagement.points import validity
 from engagement.registry import FEATURES
+from scheduler.addressing import outgoing
 from scheduler.clock import run_due
 from scheduler.gate import no_gate
 from storage import expiry, ledger
 from storage.engine import Session
-from storage.groups import Group
+from storage.groups import Group, Identity
 from tests.engagement.stage import Stage, at, day, keys, open_stage, placeholders_match, shown
 
 
@@ -88,6 +90,31 @@ def test_who_has_a_private_chat_is_told_before(stage: Stage) -> None:
     assert run(stage, "points_notice", "2027-03-29T09:30") == []
     stage.say("周团长", "扣分 李阿姨 5 换了东西")
     assert run(stage, "points_notice", "2027-03-30T09:30") == []
+
+
+def test_who_writes_to_us_elsewhere_is_told_there(stage: Stage) -> None:
+    """王姐's group says nothing in private; the Official Account does, and she is told once, there."""
+    stage.say("周团长", "积分有效期 3个月")
+    stage.say("王姐", "签到")
+    who = stage.person("王姐")
+
+    def follow(session: Session) -> None:
+        for channel in ("wechat", "wecom_bot"):
+            session.add(
+                Identity(person_id=who, channel=channel, external_id=f"{channel}-wang", name="王姐", dm_open=True)
+            )
+
+    stage.database.write_now(follow)
+    (planned,) = run(stage, "points_notice", "2027-03-01T09:30")
+    reply = planned.reply
+    assert reply is not None and reply.to == who
+
+    def sent(session: Session) -> Outgoing | None:
+        return outgoing(session, reply, GroupView.of(session.get_one(Group, stage.group_id)))
+
+    message = stage.database.read_now(sent)
+    assert message is not None
+    assert (message.channel, message.conversation, message.key) == ("wechat", "wechat-wang", "points.expires")
 
 
 def beat(stage: Stage, when: str, seconds: int = 0) -> None:

@@ -14,10 +14,12 @@ from bot import weekly
 from engagement.campaigns.tables import Echo, Plan
 from engagement.region import service
 from storage import identities, ledger
+from storage.customer_groups import CustomerGroup
 from storage.documents import Question
 from storage.engine import Database, Session, open_database
 from storage.groups import Group, GroupHour, Member, Region
 from storage.ledger import Posting
+from storage.mass_sends import OwnerDay
 from storage.migrate import upgrade
 from storage.weeks import CampaignWeek, GroupWeek, RegionWeek
 
@@ -230,3 +232,27 @@ def test_participants_count_in_the_week_of_their_first_answer(database: Database
     rows = database.read_now(lambda s: [(r.group_id, r.joined, r.joined_behind) for r in s.exec(select(CampaignWeek))])
     assert sorted(rows) == [(1, 12, 12), (2, 3, 3)]
     assert database.read_now(lambda s: service.sealed(s, 1)[0].campaigns) == {"1": [12, 1]}
+
+
+def test_what_the_platform_counted_stands_for_a_group_nobody_hears(database: Database) -> None:
+    """客户群：一周的消息数是企业微信的合计；群主有几个群的，分不到一个群，不算。周一早上还没有周日的数，中午以后才结账。"""
+
+    def make(session: Session) -> tuple[int, int]:
+        made = [group(session, number, list(range(100 * number, 100 * number + 20))) for number in (1, 2)]
+        for chat, owner, groups in (("1", "zhou", 1), ("2", "qian", 2)):
+            session.add(CustomerGroup(channel="sim", account="", conversation=chat, owner=owner, stale=0))
+            for number in range(-1, 8):
+                figures = {"msg_total": 10, "member_has_msg": 12 + number, "chat_total": groups}
+                day = MONDAY + timedelta(days=number)
+                session.add(OwnerDay(channel="sim", account="", owner=owner, local_date=day, figures=figures))
+        return made[0], made[1]
+
+    first, second = database.write_now(make)
+    run(database)
+    assert week(database, first) is None
+    run(database, NOW + timedelta(hours=4))
+    found, shared = week(database, first), week(database, second)
+    assert found is not None
+    assert shared is not None
+    assert (found.messages, found.messages_behind) == (70, 18)
+    assert (shared.messages, shared.messages_behind) == (0, 0)

@@ -15,6 +15,9 @@ class Chat:
         bot: the bot's status here: member, administrator or left.
         moved_to: the new id, once a group has become a supergroup.
         messages: what the bot sent and people wrote, by message id.
+        topics: of a forum: thread id → whether it is open; one that was deleted is not there. None: no forum. 0 is the
+            general one.
+        denied: what the bot may not do here: ``messages``, ``photos``, ``reactions``.
     """
 
     id: int
@@ -25,6 +28,8 @@ class Chat:
     blocked: bool = False
     last: int = 0
     messages: dict[int, dict[str, Any]] = field(default_factory=dict)
+    topics: dict[int, bool] | None = None
+    denied: set[str] = field(default_factory=set)
 
     def next_id(self) -> int:
         """Return the next message id of this chat."""
@@ -33,7 +38,32 @@ class Chat:
 
     def json(self) -> dict[str, Any]:
         """Return it as Telegram shows it."""
-        return {"id": self.id, "type": self.kind} | ({"title": self.title} if self.kind != "private" else {})
+        forum = {"is_forum": True} if self.topics is not None else {}
+        return {"id": self.id, "type": self.kind} | ({"title": self.title} if self.kind != "private" else {}) | forum
+
+
+ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+"""Whoever administers a group anonymously, as Telegram shows it."""
+AS_CHANNEL = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
+"""Whoever speaks as a channel."""
+SERVICE = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
+"""Telegram itself: it forwards the posts of a linked channel."""
+
+
+def refusal(chat: Chat, method: str, params: dict[str, Any]) -> str:
+    """Return Telegram's description of why it does not do this here; empty = it does."""
+    if method == "setMessageReaction":
+        return "REACTION_INVALID" if "reactions" in chat.denied else ""
+    if "messages" in chat.denied:
+        return "not enough rights to send text messages to the chat"
+    if method == "sendPhoto" and "photos" in chat.denied:
+        return "not enough rights to send photos to the chat"
+    thread = params.get("message_thread_id", 0)
+    if chat.topics is None:
+        return "message thread not found" if thread and chat.kind != "private" else ""
+    if thread and thread not in chat.topics:
+        return "message thread not found"
+    return "" if chat.topics.get(thread, True) or chat.bot == "administrator" else "TOPIC_CLOSED"
 
 
 def person(user: int, name: str = "", *, bot: bool = False) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.platforms.telegram.chats import Chat, member_update, message_update, person, press_update
+from tests.platforms.telegram.bodies import Unusable, Upload, picture_of, read_call
+from tests.platforms.telegram.chats import Chat, member_update, message_update, person, press_update, refusal
 from tests.platforms.telegram.faults import Answer, Delay, Drop, Fault, fault_of
 from tests.platforms.telegram.limits import Limits
 from tests.platforms.telegram.markup import CannotParse, read, units
@@ -21,7 +22,6 @@ from tests.platforms.telegram.wire import Connection, Poster, Request, Response
 USUAL = ("message", "edited_message", "callback_query", "my_chat_member", "channel_post")
 """What arrives when nobody says what is wanted: chat_member is not among it."""
 SENDING = {"sendMessage", "sendPhoto", "sendDocument"}
-_JSON_FIELDS = ("reply_markup", "reply_parameters", "reaction", "commands", "allowed_updates", "link_preview_options")
 
 
 class Refused(Exception):
@@ -42,6 +42,7 @@ class Delivery:
         status: 200 when it was done; else the error. 0 when the connection was cut before anything was done.
         cut: it was done, but the bot was not told (its connection was cut).
         text: what people see, without markup.
+        thread: the topic that it was said in; 0 = the general one, or no forum.
         entities: (kind, words): bold, text_mention, mention, url …
         buttons: keys, row by row.
     """
@@ -55,6 +56,7 @@ class Delivery:
     message_id: int = 0
     text: str = ""
     reply_to: int = 0
+    thread: int = 0
     entities: list[tuple[str, str]] = field(default_factory=list)
     buttons: list[list[str]] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
@@ -115,6 +117,18 @@ class FakeTelegram:
         self._server: asyncio.Server | None = None
         self._poster: Poster | None = None
         self.url = ""
+        self.webhook_info: dict[str, Any] = {"pending_update_count": 0}
+        self.can_join = True
+        self.met: set[int] = set()
+        """Who spoke in a group: known, but not to be written to before they write."""
+        self._twins: list[FakeTelegram] = []
+
+    def twin(self, token: str, username: str, *, privacy: bool = True) -> FakeTelegram:
+        """Make a second bot on the same platform: its own token, webhook, secret, updates and log; people and limits apart."""
+        other = FakeTelegram(token, username=username, limits=self.limits, privacy=privacy)
+        other.url = self.url
+        self._twins.append(other)
+        return other
 
     # ---------------------------------------------------------------- life
 
@@ -127,8 +141,9 @@ class FakeTelegram:
 
     async def stop(self) -> None:
         """Close every connection."""
-        if self._poster is not None:
-            self._poster.close()
+        for poster in (self._poster, *(twin._poster for twin in self._twins)):
+            if poster is not None:
+                poster.close()
         for connection in list(self._connections):
             if connection.transport is not None:
                 connection.transport.abort()
@@ -185,9 +200,15 @@ class FakeTelegram:
             self.names[user] = name
         return person(user, self.names.get(user, ""))
 
-    async def say(self, chat: int, user: int, text: str, *, name: str = "", reply_to: int = 0, **more: Any) -> int:
-        """Somebody writes; the bot is told if it may read it. Returns the message id."""
+    async def say(
+        self, chat: int, user: int, text: str, *, name: str = "", reply_to: int = 0, thread: int = 0, **more: Any
+    ) -> int:
+        """Somebody writes, in a forum in a topic; the bot is told if it may read it. Returns the message id."""
         room = self.chat(chat)
+        if chat < 0:
+            self.met.add(user)
+        if thread:
+            more = {"message_thread_id": thread, "is_topic_message": True} | more
         update = message_update(room, self.person(user, name), text, reply_to, **more)
         number: int = update["message"]["message_id"]
         if self.readable(room, update["message"]):
@@ -203,6 +224,12 @@ class FakeTelegram:
         return room.bot != "left" and (
             text.startswith("/") or f"@{self.bot['username']}" in text or quoted == self.bot["id"]
         )
+
+    async def block(self, user: int) -> None:
+        """Somebody shuts the bot out of the private chat."""
+        room = self.chat(user)
+        room.blocked = True
+        await self.deliver(member_update(room, self.bot, self.person(user), "member", "kicked", "my_chat_member"))
 
     async def press(self, chat: int, user: int, message_id: int, key: str, *, name: str = "") -> None:
         """Somebody presses a button."""
@@ -307,6 +334,9 @@ class FakeTelegram:
     def _serve(self, request: Request) -> Any:
         if request.path.startswith("/_/"):
             return self._control(request)
+        for twin in self._twins:
+            if request.path.startswith((f"/bot{twin.token}/", f"/file/bot{twin.token}/")):
+                return twin._serve(request)
         prefix = f"/bot{self.token}/"
         files = f"/file{prefix}"
         if request.path.startswith(files):
@@ -316,7 +346,7 @@ class FakeTelegram:
             return _no(Answer(401 if request.path.startswith("/bot") else 404, "Unauthorized"))
         method = request.path[len(prefix) :]
         try:
-            params = _read(request)
+            params = read_call(request)
         except (ValueError, UnicodeError) as error:
             return _no(Answer(400, f"Bad Request: {type(error).__name__}"))
         if method == "getUpdates":
@@ -369,11 +399,13 @@ class FakeTelegram:
     def _run(self, method: str, params: dict[str, Any], entry: Delivery) -> Any:  # noqa: PLR0911, C901  (one arm a method)
         match method:
             case "getMe":
-                return self.bot | {"can_join_groups": True, "can_read_all_group_messages": not self.privacy}
+                return self.bot | {"can_join_groups": self.can_join, "can_read_all_group_messages": not self.privacy}
             case "setWebhook":
                 self.webhook, self.secret = params.get("url", ""), params.get("secret_token", "")
                 self.allowed = tuple(params.get("allowed_updates") or USUAL)
                 return True
+            case "getWebhookInfo":
+                return {"url": self.webhook, "has_custom_certificate": False} | self.webhook_info
             case "deleteWebhook":
                 self.webhook = self.secret = ""
                 return True
@@ -396,6 +428,9 @@ class FakeTelegram:
             case "setMessageReaction":
                 if params["message_id"] not in self._room(entry.chat).messages:
                     raise Refused(400, "Bad Request: message to react not found")
+                no = refusal(self.chats[entry.chat], method, params)
+                if no:
+                    raise Refused(400, f"Bad Request: {no}")
                 entry.text = "".join(reaction.get("emoji", "") for reaction in params.get("reaction", []))
                 return True
         raise Refused(404, "Not Found")
@@ -410,7 +445,10 @@ class FakeTelegram:
         """Return the id and the size of a picture that is uploaded, or was before."""
         if isinstance(photo, Upload) or not isinstance(photo, str):
             name = f"photo{next(self._numbers)}"
-            self.photos[name] = _picture(photo)
+            try:
+                self.photos[name] = picture_of(photo)
+            except Unusable as error:
+                raise Refused(400, f"Bad Request: {error}") from error
             return name, self.photos[name]
         if photo not in self.photos:
             raise Refused(400, "Bad Request: wrong file identifier/HTTP URL specified")
@@ -418,6 +456,8 @@ class FakeTelegram:
 
     def _room(self, chat: int) -> Chat:
         room = self.chats.get(chat)
+        if room is None and chat in self.met:
+            raise Refused(403, "Forbidden: bot can't initiate conversation with a user")
         if room is None:
             raise Refused(400, "Bad Request: chat not found")
         if room.moved_to:
@@ -431,10 +471,17 @@ class FakeTelegram:
 
     def _send(self, room: Chat, method: str, params: dict[str, Any], entry: Delivery) -> dict[str, Any]:
         self._words(params, entry, "text" if method == "sendMessage" else "caption", 4096 if "text" in params else 1024)
+        quoted = (params.get("reply_parameters") or {}).get("message_id", 0)
+        topic = room.messages.get(quoted, {}).get("message_thread_id", 0)
+        if topic and not params.get("message_thread_id"):
+            params = params | {"message_thread_id": topic}  # a quote goes where the quoted words are
+        no = refusal(room, method, params)
+        if no:
+            raise Refused(400, f"Bad Request: {no}")
+        entry.thread = params.get("message_thread_id", 0)
         wait = self.limits.admit(room.id, asyncio.get_running_loop().time())
         if wait:
             raise Refused(429, f"Too Many Requests: retry after {wait}", retry_after=wait)
-        quoted = (params.get("reply_parameters") or {}).get("message_id", 0)
         if quoted and quoted not in room.messages:
             if not params["reply_parameters"].get("allow_sending_without_reply"):
                 raise Refused(400, "Bad Request: message to be replied not found")
@@ -542,48 +589,3 @@ def _no(answer: Answer) -> Response:
     if answer.parameters:
         body["parameters"] = answer.parameters
     return Response(answer.status, json.dumps(body).encode())
-
-
-class Upload(str):
-    """An uploaded file, shown by its size."""
-
-    __slots__ = ("content",)
-    content: bytes
-
-    def __new__(cls, content: bytes) -> Self:
-        """Hold the bytes."""
-        found = super().__new__(cls, f"<{len(content)} bytes>")
-        found.content = content
-        return found
-
-    def __deepcopy__(self, _memo: object) -> Self:
-        """Stay the same in the log."""
-        return self
-
-
-def _picture(photo: object) -> tuple[int, int]:
-    """Return an uploaded PNG's width and height, if Telegram would take it as a photo."""
-    photo = photo.content if isinstance(photo, Upload) else b""
-    if photo[:8] != b"\x89PNG\r\n\x1a\n" or photo[12:16] != b"IHDR":
-        raise Refused(400, "Bad Request: IMAGE_PROCESS_FAILED")
-    if len(photo) > 10 * 1024 * 1024:
-        raise Refused(400, "Bad Request: file is too big")
-    width, height = int.from_bytes(photo[16:20]), int.from_bytes(photo[20:24])
-    if width + height > 10_000 or not 1 / 20 <= width / max(height, 1) <= 20:
-        raise Refused(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
-    return width, height
-
-
-def _read(request: Request) -> dict[str, Any]:
-    """Read a call's parameters, whichever of the four ways they came."""
-    if request.headers.get("content-type", "").startswith("application/json"):
-        found: dict[str, Any] = json.loads(request.body or b"{}")
-        return found
-    params: dict[str, Any] = dict(request.fields())
-    for name in ("chat_id", "message_id", "message_thread_id"):
-        if name in params and str(params[name]).lstrip("-").isdecimal():
-            params[name] = int(params[name])
-    for name in _JSON_FIELDS:
-        if isinstance(params.get(name), str):
-            params[name] = json.loads(params[name])
-    return {name: Upload(value) if isinstance(value, bytes) else value for name, value in params.items()}

@@ -162,3 +162,71 @@ async def test_it_runs_as_a_process_of_its_own(tmp_path: Path) -> None:
         await process.wait()
     with log.open(encoding="utf-8") as lines:
         assert [json.loads(line)["status"] for line in lines] == [429, 200]
+
+
+async def test_a_forum_takes_what_belongs_into_it() -> None:
+    async with FakeTelegram() as telegram:
+        room = telegram.add_group(-1)
+        refused = await call(telegram, "sendMessage", chat_id=-1, text="x", message_thread_id=5)
+        assert refused.json()["description"] == "Bad Request: message thread not found", "no forum"
+        room.topics = {5: True, 6: False, 0: False}
+        said = [
+            await call(telegram, "sendMessage", chat_id=-1, text="x", **({"message_thread_id": n} if n else {}))
+            for n in (5, 6, 7, 0)
+        ]
+        assert [one.json().get("description", "") for one in said] == [
+            "",
+            "Bad Request: TOPIC_CLOSED",
+            "Bad Request: message thread not found",
+            "Bad Request: TOPIC_CLOSED",
+        ]
+        assert [d.thread for d in telegram.sent(-1)] == [5]
+        room.bot = "administrator"
+        closed = await call(telegram, "sendMessage", chat_id=-1, text="x", message_thread_id=6)
+        assert closed.status_code == 200, "an administrator writes into a closed topic"
+        await telegram.say(-1, 7, "/x", thread=5)
+        message = telegram.pending[-1]["message"]
+        assert (message["message_thread_id"], message["is_topic_message"], message["chat"]["is_forum"]) == (
+            5,
+            True,
+            True,
+        )
+
+
+async def test_rights_that_are_missing_are_said_as_telegram_says_them() -> None:
+    async with FakeTelegram() as telegram:
+        room = telegram.add_group(-1)
+        number = await telegram.say(-1, 7, "/x")
+        room.denied = {"messages", "reactions"}
+        text = await call(telegram, "sendMessage", chat_id=-1, text="x")
+        assert text.json()["description"] == "Bad Request: not enough rights to send text messages to the chat"
+        stamp = await call(telegram, "setMessageReaction", chat_id=-1, message_id=number, reaction=[{"emoji": "👍"}])
+        assert stamp.json()["description"] == "Bad Request: REACTION_INVALID"
+        room.denied = {"photos"}
+        assert (await call(telegram, "sendMessage", chat_id=-1, text="x")).status_code == 200
+        photo = await call(telegram, "sendPhoto", chat_id=-1, photo="p")
+        assert photo.json()["description"] == "Bad Request: not enough rights to send photos to the chat"
+
+
+async def test_who_was_only_met_in_a_group_is_not_written_to() -> None:
+    async with FakeTelegram(privacy=False) as telegram:
+        telegram.add_group(-1)
+        await telegram.say(-1, 7, "早")
+        refused = await call(telegram, "sendMessage", chat_id=7, text="x")
+        assert refused.json()["description"] == "Forbidden: bot can't initiate conversation with a user"
+        await telegram.say(7, 7, "/start")
+        assert (await call(telegram, "sendMessage", chat_id=7, text="x")).status_code == 200
+        await telegram.block(7)
+        assert telegram.pending[-1]["my_chat_member"]["new_chat_member"]["status"] == "kicked"
+        refused = await call(telegram, "sendMessage", chat_id=7, text="x")
+        assert refused.json()["description"] == "Forbidden: bot was blocked by the user"
+
+
+async def test_two_bots_on_one_platform() -> None:
+    async with FakeTelegram("1:one", username="one_bot") as telegram:
+        other = telegram.twin("2:two", "two_bot")
+        other.add_group(-1)
+        assert (await call(telegram, "sendMessage", chat_id=-1, text="x")).status_code == 400
+        assert (await call(other, "sendMessage", chat_id=-1, text="x")).status_code == 200
+        assert (await call(other, "getMe")).json()["result"]["username"] == "two_bot"
+        assert [len(one.sent()) for one in (telegram, other)] == [0, 1]

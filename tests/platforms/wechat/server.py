@@ -13,6 +13,7 @@ from typing import Any, Self
 import httpx
 
 from tests.platforms.telegram.wire import Connection, Request, Response
+from tests.platforms.wechat.notices import Notices
 from tests.platforms.wechat.signin import WHO, Browser, SignIn
 from tests.platforms.wechat.signing import APP_ID, ORIGINAL_ID, SECRET, Post, document, opened, signed
 
@@ -21,6 +22,7 @@ _LONGEST_TEXT = 2048
 _LARGEST_IMAGE = 10 * 1024 * 1024
 _MEDIA_LASTS = 3 * 86_400.0
 _GRANTS = {"message": (5, 172_800.0), "subscribe": (3, 60.0), "scan": (3, 60.0), "click": (3, 60.0)}
+TEMPLATE, SUBSCRIPTION = "/cgi-bin/message/template/send", "/cgi-bin/message/subscribe/bizsend"
 _PLACEHOLDER = "该公众号提供的服务出现故障，请稍后再试"
 
 
@@ -81,6 +83,7 @@ class FakeWeChat:
         self.left = 500_000
         self.media: dict[str, tuple[bytes, float]] = {}
         self.menu: dict[str, Any] = {}
+        self.notices = Notices()
         self.web = SignIn()
         self.url = ""
         self._people: dict[str, _Person] = {}
@@ -239,13 +242,21 @@ class FakeWeChat:
                 no = 48001 if not self.verified else 46003 if not self.menu else 0
                 return {"errcode": no, "errmsg": "no"} if no else {"menu": self.menu}
             case "POST", "/cgi-bin/openapi/quota/get":
-                if json.loads(request.body).get("cgi_path") != "/cgi-bin/message/custom/send" or not self.verified:
-                    return {"errcode": 48001 if not self.verified else 76021, "errmsg": "no"}
-                return {
-                    "errcode": 0,
-                    "quota": {"daily_limit": 500_000, "used": 500_000 - self.left, "remain": self.left},
-                }
+                return self._quota(json.loads(request.body).get("cgi_path"))
+            case "GET", ("/cgi-bin/template/get_all_private_template" | "/wxaapi/newtmpl/gettemplate"):
+                return self.notices.listed(request.path) if self.verified else {"errcode": 48001, "errmsg": "no"}
+            case "POST", ("/cgi-bin/message/template/send" | "/cgi-bin/message/subscribe/bizsend"):
+                asked = json.loads(request.body)
+                known = self._people.get(str(asked.get("touser")))
+                follows = None if known is None else known.follows
+                return self.notices.send(asked, follows=follows, subscription=request.path == SUBSCRIPTION)
         return {"errcode": 40066, "errmsg": "invalid url"}
+
+    def _quota(self, path: str) -> dict[str, Any]:
+        left = {"/cgi-bin/message/custom/send": self.left, TEMPLATE: self.notices.left, SUBSCRIPTION: self.notices.left}
+        if path not in left or not self.verified:
+            return {"errcode": 48001 if not self.verified else 76021, "errmsg": "no"}
+        return {"errcode": 0, "quota": {"daily_limit": 500_000, "used": 0, "remain": left[path]}}
 
     def _stable_token(self, asked: dict[str, Any]) -> dict[str, Any]:
         if asked.get("appid") != APP_ID:

@@ -45,6 +45,7 @@ class SignIn:
         domain: host (with port) that the account has registered for its pages; empty = any.
         preview: it vouches for nobody, as in a preview of a page.
         issued: the codes that were given out, in order.
+        unions: openid → union id, of who the platform account knows on several accounts.
     """
 
     def __init__(self) -> None:
@@ -52,6 +53,7 @@ class SignIn:
         self.preview = False
         self.shift = 0.0
         self.issued: list[str] = []
+        self.unions: dict[str, str] = {}
         self._codes: dict[str, _Code] = {}
 
     def code(self, openid: str, app_id: str = APP_ID) -> str:
@@ -94,6 +96,8 @@ class SignIn:
             return {"errcode": 42003, "errmsg": "code expired"}
         found.is_used = True
         answer = {"access_token": "unused", "expires_in": 7200, "openid": found.openid, "scope": "snsapi_base"}
+        if found.openid in self.unions:
+            answer["unionid"] = self.unions[found.openid]
         return answer | ({"is_snapshotuser": 1} if self.preview else {})
 
     def _now(self) -> float:

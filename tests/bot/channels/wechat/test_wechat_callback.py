@@ -14,8 +14,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from bot.channels.choices import meant
 from bot.channels.wechat import WeChatChannel, WeChatSettings
-from bot.channels.wechat.choices import meant
 from bot.channels.wechat.wire import LARGEST
 from bot.rendering.render import Rendered
 from engagement.clocks import ShiftedClock

@@ -67,6 +67,7 @@ async def test_a_day_that_is_used_up(wechat: FakeWeChat) -> None:
         (40013, "wrong_app_id"),
         (40125, "wrong_secret"),
         (40001, "wrong_secret"),
+        (40243, "frozen_secret"),
         (40164, "wrong_ip"),
         (89503, "bad_account"),
         (99999, "bad_account"),

@@ -13,6 +13,7 @@ from bot.channels.wechat import oauth
 from bot.channels.wechat.api import Api
 from bot.channels.wechat.oauth import LASTS, OAuth
 from bot.channels.wechat.settings import WeChatSettings
+from engagement.entry.joining import Account
 from engagement.errors import Refusal
 from tests.platforms.wechat import FakeWeChat
 from tests.platforms.wechat.signin import AGENT
@@ -104,7 +105,7 @@ def test_which_states_hold(door: OAuth, wechat: FakeWeChat) -> None:
 
 async def test_codes(door: OAuth, wechat: FakeWeChat) -> None:
     code = wechat.web.code("o-li")
-    assert await door.who(code) == "o-li"
+    assert (await door.who(code)).external_id == "o-li"
     assert await no_of(door, code) == "wechat.oauth_again", "a second time"
     assert await no_of(door, wechat.web.code("o-li", "wx0000000000000000")) == "wechat.oauth_again", "another account's"
     late = wechat.web.code("o-li")
@@ -124,7 +125,7 @@ async def test_what_is_ours_to_mend_is_not_the_persons_fault(
 ) -> None:
     wechat.fail(EXCHANGE, how)
     assert await no_of(door, wechat.web.code("o-li")) == "wechat.oauth_later"
-    assert await door.who(wechat.web.code("o-li")) == "o-li", "and the next one comes in"
+    assert (await door.who(wechat.web.code("o-li"))).external_id == "o-li", "and the next one comes in"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,9 @@ async def test_a_crowd_at_the_door_leaves_room_for_messages(
     wechat.fail(EXCHANGE, 0.4, times=99)
     codes = [wechat.web.code(f"o-{number}") for number in range(oauth.AT_ONCE + 5)]
     came = await asyncio.gather(*(door.who(code) for code in codes), return_exceptions=True)
-    assert [one for one in came if isinstance(one, str)] == [f"o-{number}" for number in range(oauth.AT_ONCE)]
+    assert [one.external_id for one in came if isinstance(one, Account)] == [
+        f"o-{number}" for number in range(oauth.AT_ONCE)
+    ]
     assert {one.key for one in came if isinstance(one, Refusal)} == {"wechat.oauth_later"}
 
 

@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
+from bot.channels.choices import meant
 from bot.channels.wechat import Item, WeChatChannel, WeChatSettings
 from bot.channels.wechat.api import ApiError
-from bot.channels.wechat.choices import meant
 from bot.channels.wechat.menu import menu_of, set_menu, usual
 from bot.rendering.render import Rendered
 from engagement.clocks import ShiftedClock
 from engagement.errors import Refusal, TooLarge, Unfetchable
-from engagement.kernel import Document, Incoming, Kind, Outcome, Outgoing, Place, Receipt
+from engagement.kernel import Incoming, Kind, Outcome, Outgoing, Place, Receipt
 from tests.platforms.wechat import FakeWeChat
 from tests.platforms.wechat.server import PNG
 from tests.platforms.wechat.signing import AES_KEY, APP_ID, SECRET, TOKEN
@@ -163,11 +163,9 @@ async def test_after_a_restart_the_platform_counts(wechat: FakeWeChat, bench: Be
 async def test_what_this_channel_has_not(wechat: FakeWeChat, bench: Bench) -> None:
     await wechat.say("o-li", "你好")
     assert (await bench.send(place=Place.GROUP)).reason == "no_groups"
-    assert (await bench.send(kind=Kind.REACTION, emoji="👍")).reason == "no_reactions"
+    bench.words = Rendered(())
+    assert (await bench.send(kind=Kind.REACTION, emoji="👍")).reason == "empty"
     assert wechat.log == []
-    bench.words = Rendered(("给你",))
-    await bench.send(document=Document("data.txt", "x"))
-    assert len(wechat.shown("o-li")) == 2 and wechat.shown("o-li")[0] == "给你"
 
 
 async def test_an_edit_is_a_new_message(wechat: FakeWeChat, bench: Bench) -> None:

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from bot.channels.wechat.events import CHANNEL
-
 if TYPE_CHECKING:
     from storage.engine import Database
 
@@ -52,9 +50,10 @@ class InMemory:
 class Kept:
     """In rows. Most messages offer nothing: that somebody has no row is remembered, so that they need no write."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the database."""
+    def __init__(self, database: Database, channel: str) -> None:
+        """Take the database, and the name of the channel."""
         self._database = database
+        self._channel = channel
         self._without: OrderedDict[str, None] = OrderedDict()
 
     async def offer(self, who: str, keys: Sequence[str], now: datetime) -> None:
@@ -64,7 +63,7 @@ class Kept:
         if not keys and who in self._without:
             return
         self._without.pop(who, None)
-        await self._database.write(lambda session: offers.put(session, CHANNEL, who, tuple(keys), now))
+        await self._database.write(lambda session: offers.put(session, self._channel, who, tuple(keys), now))
         if not keys:
             self._without[who] = None
             while len(self._without) > MOST_KNOWN:
@@ -74,7 +73,7 @@ class Kept:
         """See :class:`Choices`."""
         from storage import offers
 
-        return await self._database.read(lambda session: offers.get(session, CHANNEL, who))
+        return await self._database.read(lambda session: offers.get(session, self._channel, who))
 
 
 async def withdraw(choices: Choices, who: str, keys: Sequence[str], now: datetime) -> None:

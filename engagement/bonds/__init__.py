@@ -1,0 +1,1 @@
+"""绑定: one person on several channels, bound and taken apart by the person alone."""

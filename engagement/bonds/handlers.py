@@ -1,0 +1,129 @@
+"""绑定, 我的账号, and their buttons: arguments → service → reply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engagement import calendar, channels
+from engagement.bonds import rules, service
+from engagement.feature import Context
+from engagement.kernel import Button, Kind, Place, Reply, row_id
+from prompts.loader import shown_day, texts
+
+HOME_ZONE = "Asia/Shanghai"
+_LINES = 6
+"""Groups that are named before something is confirmed."""
+
+
+def bind(ctx: Context) -> Sequence[Reply]:
+    """绑定 gives a code, 绑定 346-79A-CDE says what it would bring together; in a group neither."""
+    if ctx.incoming.place is not Place.DM:
+        burnt = bool(ctx.argument) and service.void_code(ctx.session, ctx.argument)
+        return [Reply("bonds.code_burnt" if burnt else "bonds.in_private")]
+    minutes = int(rules.LIVES.total_seconds() // 60)
+    if not ctx.argument:
+        return [Reply("bonds.code", {"code": service.make_code(ctx), "minutes": minutes, "group": None})]
+    offer = service.enter_code(ctx, ctx.argument)
+    if offer is None:
+        return [Reply("bonds.wrong_code", {"minutes": minutes, "group": None})]
+    values = {
+        "theirs": channels.words(offer.theirs),
+        "mine": channels.words(offer.mine),
+        "name": offer.name,
+        "rows": [{"what": _line(one)} for one in offer.lines[:_LINES]],
+        "more": len(offer.lines) - _LINES,
+        "group": None,
+    }
+    tails = ["bonds.offer_more", "bonds.offer_sure"] if len(offer.lines) > _LINES else ["bonds.offer_sure"]
+    buttons = [
+        Button(f"bond_yes:{offer.bond_id}", "bonds.button_yes"),
+        Button(f"bond_no:{offer.bond_id}", "bonds.button_no"),
+    ]
+    return [
+        Reply(
+            "bonds.offer" if offer.lines else "bonds.offer_empty",
+            values,
+            tails=tails,
+            buttons=buttons,
+        )
+    ]
+
+
+def _line(one: service.Line) -> str:
+    both = one.mine is not None and one.theirs is not None
+    key = "bonds.line_both" if both else "bonds.line_mine" if one.mine is not None else "bonds.line_theirs"
+    mine, theirs = one.mine or 0, one.theirs or 0
+    line = texts().fill(key, {"in_group": one.group, "mine": mine, "theirs": theirs, "points": mine + theirs})
+    return line + (texts().raw("bonds.line_leads") if one.leads else "")
+
+
+def yes_button(ctx: Context) -> Sequence[Reply]:
+    """It is confirmed."""
+    done = service.confirm(ctx, row_id(ctx.text))
+    values = {
+        "channels": channels.words(done.channels),
+        "count": done.groups,
+        "points": done.points,
+        "held": done.held,
+        "group": None,
+    }
+    # Who took the code hears of it in his own chats: the code may have been seen by somebody else.
+    told = {"channels": channels.words(done.came), "group": None}
+    return [
+        Reply("bonds.bound", values, tails=["bonds.bound_held"] if done.held else []),
+        *(Reply("bonds.told", told, kind=Kind.DM, chat=chat) for chat in done.chats),
+    ]
+
+
+def no_button(ctx: Context) -> Sequence[Reply]:
+    """The other button."""
+    service.cancel(ctx, row_id(ctx.text))
+    return [Reply("bonds.cancelled", {"group": None})]
+
+
+def show(ctx: Context) -> Sequence[Reply]:
+    """Answer 我的账号: what is bound, and how to take it apart; in private."""
+    if ctx.incoming.place is not Place.DM:
+        return [Reply("bonds.list_in_private")]
+    own, parts = service.mine(ctx.session, ctx.actor.person_id)
+    if not parts:
+        return [Reply("bonds.alone", {"channels": channels.words(own), "group": None})]
+    rows = [{"channels": channels.words(one.channels), "day": _day(ctx, one)} for one in parts]
+    buttons = [
+        Button(f"bond_part:{one.bond_id}", "bonds.button_part", {"channels": channels.words(one.channels)})
+        for one in parts
+    ]
+    return [Reply("bonds.list", {"own": channels.words(own), "rows": rows, "group": None}, buttons=buttons)]
+
+
+def part_button(ctx: Context) -> Sequence[Reply]:
+    """Take one off: asks first."""
+    part = service.ask_to_part(ctx, row_id(ctx.text))
+    values = {
+        "channels": channels.words(part.channels),
+        "count": len(part.groups),
+        "points": part.points,
+        "days": rules.AGAIN_IN.days,
+        "group": None,
+    }
+    buttons = [
+        Button(f"bond_part_yes:{part.bond_id}", "bonds.button_part_yes"),
+        Button("bond_keep:", "bonds.button_keep"),
+    ]
+    return [Reply("bonds.part_sure", values, buttons=buttons)]
+
+
+def part_yes_button(ctx: Context) -> Sequence[Reply]:
+    """It is confirmed."""
+    part = service.part(ctx, row_id(ctx.text))
+    return [Reply("bonds.parted", {"channels": channels.words(part.channels), "points": part.points, "group": None})]
+
+
+def keep_button(_ctx: Context) -> Sequence[Reply]:
+    """The other button."""
+    return [Reply("bonds.kept", {"group": None})]
+
+
+def _day(ctx: Context, part: service.Part) -> str:
+    zone = ctx.group.zone if ctx.group is not None else HOME_ZONE
+    return shown_day(calendar.local_day(part.bound_at, zone))

@@ -1,0 +1,1 @@
+"""群发: the one message a day that a leader confirms."""

@@ -1,0 +1,21 @@
+"""Bindings at full size: 400 walks of people who bind and part, with every point counted after each step."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from tests.engagement.bonds.machine import run
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1500)]
+WALKS = 400 if os.environ.get("TUANTUAN_CHAOS") == "full" else 20
+
+
+def test_many_walks() -> None:
+    steps, seen = run(WALKS, 50)
+    sys.stderr.write(f"bonds: {steps} steps of {WALKS} walks; codes came to {sorted(seen)}\n")
+    assert "bonds.bound" in seen
+    if WALKS > 100:  # twenty walks need not meet everything
+        assert {"bonds.again", "bonds.same_channel", "bonds.other_way", "households.joined"} <= seen
