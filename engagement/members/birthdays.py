@@ -127,7 +127,10 @@ def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> 
         first = _first_groups(born)
         speaking = {one.group.id for one in todays if one.group.speaks}
         aloud = {
-            one.member.person_id for group in speaking for one in born.get(group, ()) if one.in_group and one.member.name
+            one.member.person_id
+            for group in speaking
+            for one in born.get(group, ())
+            if one.in_group and one.member.name
         }
         for one in todays:
             said: list[Planned] = []

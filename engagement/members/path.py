@@ -115,7 +115,10 @@ def show(ctx: Context) -> Sequence[Reply]:
     gift = rules.Gifts.of(ctx.here.settings).onboarding_points
     done = rules.done_steps(member.steps)
     rows = [
-        {"mark": texts().raw("members.step_mark" if step in done else "members.step_open"), "step": texts().raw(_worded(ctx, "step_name", step))}
+        {
+            "mark": texts().raw("members.step_mark" if step in done else "members.step_open"),
+            "step": texts().raw(_worded(ctx, "step_name", step)),
+        }
         for step in rules.STEPS
     ]
     values = {
