@@ -17,7 +17,7 @@ from sqlmodel import col, select, update
 
 from engagement.events import Bonded, Parted, PartingAsked, Shared
 from engagement.feature import Context
-from storage import entry, identities, ledger, preferences
+from storage import entry, identities, ledger, mutes, preferences
 from storage.bonds import Bond, Meeting, Moved
 from storage.columns import instant, micros
 from storage.engine import Session
@@ -112,8 +112,11 @@ def _rest(member: Member, into: Member, now: datetime) -> Meeting:
         member.account_id or 0,
         _when(member.left_at),
         _when(into.left_at),
+        _when(member.muted_until),
+        _when(into.muted_until),
     )
-    into.muted_until = _later(into.muted_until, member.muted_until)
+    if into.role != "leader":  # who leads a group is not muted in it
+        into.muted_until = mutes.later(into.muted_until, member.muted_until)
     if member.left_at is None:
         into.left_at = None
         member.left_at = now
@@ -129,7 +132,8 @@ def _rise(session: Session, met: Meeting) -> None:
     member.left_at = into.left_at if met.left is None else instant(met.left)
     if met.into_left is not None:
         into.left_at = instant(met.into_left)
-    member.muted_until = into.muted_until  # the later end since they met, unless somebody has lifted it
+    if into.role != "leader":
+        member.muted_until = into.muted_until  # the later end since they met, unless somebody has lifted it
     if met.left is None and into.role != "leader":
         member.role = "member"  # it was taken from the one person meanwhile
     session.add(member)
@@ -138,10 +142,6 @@ def _rise(session: Session, met: Meeting) -> None:
 
 def _when(moment: datetime | None) -> int | None:
     return None if moment is None else micros(moment)
-
-
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max((moment for moment in (one, other) if moment is not None), default=None)
 
 
 def _part_names(session: Session, survivor: int, moved: Moved) -> None:

@@ -11,9 +11,9 @@ from sqlmodel import col, select
 
 from bot.verification import checks
 from engagement.kernel import Event, Outgoing, Place
-from storage import ledger
+from storage import identities, ledger
 from storage.engine import Session
-from storage.groups import Group, Identity, Member
+from storage.groups import Group, Identity, Member, Person
 from storage.ledger import Posting
 from tests.engagement.stage import Stage
 
@@ -138,6 +138,21 @@ def another_group(stage: Stage, *, channel: str = "play") -> int:
         return group.id or 0
 
     return stage.database.write_now(make)
+
+
+def elsewhere(stage: Stage, *who: str) -> None:
+    """Somebody is in a second group, which his private chat is about: a mute in the first one does not keep him from binding."""
+    other, now = another_group(stage), stage.clock.now()
+    persons = {name: stage.person(name) for name in who}
+
+    def choose(session: Session) -> None:
+        for name, person in persons.items():
+            identities.enter(session, other, person, f"{name}二", now)
+            row = session.get_one(Person, person)
+            row.current_group_id = other
+            session.add(row)
+
+    stage.database.write_now(choose)
 
 
 def on_page(stage: Stage, who: str, text: str = "", *, button: str = "", key: str = "") -> list[Outgoing]:

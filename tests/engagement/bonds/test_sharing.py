@@ -27,6 +27,7 @@ from tests.engagement.bonds.neighbours import (
     balance,
     bind,
     change,
+    elsewhere,
     enter,
     identities_of,
     member,
@@ -252,19 +253,6 @@ def test_leading_another_group_comes_along_and_is_said(stage: Stage) -> None:
     part(stage)
     assert member(stage, THERE, other).person_id == stage.person(THERE)
     sound(stage)
-
-
-def elsewhere(stage: Stage, who: str) -> None:
-    """Somebody is in a second group, which his private chat is about."""
-    other, person, now = another_group(stage), stage.person(who), stage.clock.now()
-
-    def choose(session: Session) -> None:
-        identities.enter(session, other, person, f"{who}二", now)
-        row = session.get_one(Person, person)
-        row.current_group_id = other
-        session.add(row)
-
-    stage.database.write_now(choose)
 
 
 def identities_of_session(session: Session, who: str) -> int:
