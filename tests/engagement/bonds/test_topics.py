@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,7 @@ def test_answered_while_they_are_one(stage: Stage) -> None:
 def test_what_each_answered_stays_his(stage: Stage) -> None:
     """小满 answers, they become one and part: 满满 has not answered."""
     answer(stage, MINE, "我家最爱清蒸鱼")
+    stage.clock.set(stage.clock.now() + timedelta(minutes=1))
     bind(stage)
     part(stage)
     assert answer(stage, THERE, "我家最爱红烧肉") != ["topic.again"]
