@@ -58,7 +58,9 @@ def part(stage: Stage, who: str = THERE, channel: str = "wechat", which: int = -
     (mine,) = stage.say(who, "我的账号", private=True, channel=channel)
     (sure,) = stage.say(who, "", button=mine.buttons[which].key, private=True, channel=channel)
     assert sure.key == "bonds.part_sure", sure.key
-    (done,) = stage.say(who, "", button=sure.buttons[0].key, private=True, channel=channel)
+    done, *told = stage.say(who, "", button=sure.buttons[0].key, private=True, channel=channel)
+    assert {one.key for one in told} <= {"bonds.told_went", "bonds.told_stayed"}
+    assert (channel, who) not in {(one.channel, one.to) for one in told}, "not where it was pressed"
     assert (sure.values["points"], sure.values["channels"]) == (done.values["points"], done.values["channels"])
     return done
 
