@@ -23,7 +23,7 @@ import pytest
 import structlog
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from tests import postgresql
+from tests import postgresql, run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Prepare the process: no settings from outside, a foreign zone, one PostgreSQL folder for all workers."""
+    """Prepare the process: no settings from outside, a foreign zone, folders that all workers share."""
+    gc.disable()  # until everything is collected: nearly all that is made until then stays to the end
     for name in [name for name in os.environ if name.startswith("BOT_")]:
         del os.environ[name]
     # What is compiled is kept: for the other worker, for the many processes that tests start, and for the next run.
@@ -58,10 +59,11 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     hypothesis.settings.load_profile("tuantuan")
     _plain_logs()
-    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
-        _made_once()
     if not hasattr(config, "workerinput"):
         postgresql.name_folder()
+        run_folder.name()
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        _made_once()
 
 
 def _made_once() -> None:
@@ -115,6 +117,7 @@ def pytest_collection_finish() -> None:
     """Take what was imported and collected, which stays to the end, out of the garbage collector's rounds."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _plain_logs() -> None:
@@ -129,9 +132,10 @@ def _plain_logs() -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop the server that the tests may have started; only the process that named its folder does."""
+    """Stop the server that the tests may have started; only the process that named the folders does."""
     if not hasattr(config, "workerinput"):
         postgresql.stop()
+        run_folder.remove()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
