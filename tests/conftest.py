@@ -97,7 +97,7 @@ def _group(module: str) -> str:
 
 
 LONGEST = ("browser", "starter", "console")
-"""Groups that take minutes each, the longest first. Two of them are `browser` and what reads the starter base."""
+"""Groups that take minutes each, the longest first: a worker begins with each of them."""
 
 
 @pytest.hookimpl(trylast=True)
