@@ -77,17 +77,22 @@ def _made_once() -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling | None:
-    """Keep the modules of a group (`pytestmark = pytest.mark.xdist_group(…)`) on one worker: they share what is dear.
+    """Keep a module, or the modules of a group (`pytestmark = pytest.mark.xdist_group(…)`), on one worker.
 
+    They share what is dear; and where tests are handed out one by one, a worker waits for the next after each of them.
     xdist 3.8 notes the group in a field that pytest 9.2 no longer reads; its groups fell apart without a word.
     """
     from xdist.scheduler import LoadGroupScheduling
 
     class ByModule(LoadGroupScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            return _group(nodeid.partition("::")[0]) or nodeid
+            return _group(_module(nodeid)) or _module(nodeid)
 
     return ByModule(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def _module(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 @cache
@@ -102,13 +107,16 @@ LONGEST = ("browser", "starter", "console")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that no worker is left alone with it at the end; single tests fill the gaps last."""
+    """Begin with what takes long, so that no worker is left alone with it at the end; single modules fill the gaps last."""
+    allowed: dict[str, float] = {}
+    for item in items:
+        module, mark = _module(item.nodeid), item.get_closest_marker("timeout")
+        allowed[module] = max(allowed.get(module, 0.0), float(mark.args[0]) if mark is not None and mark.args else 0.0)
 
     def place(item: pytest.Item) -> tuple[int, float]:
-        group = _group(item.nodeid.partition("::")[0])
-        mark = item.get_closest_marker("timeout")
-        allowed = float(mark.args[0]) if mark is not None and mark.args else 0.0
-        return (LONGEST.index(group) if group in LONGEST else len(LONGEST) + (not group)), -allowed
+        module = _module(item.nodeid)
+        group = _group(module)
+        return (LONGEST.index(group) if group in LONGEST else len(LONGEST) + (not group)), -allowed[module]
 
     items.sort(key=place)
 
