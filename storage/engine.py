@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import sqlmodel
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from sqlalchemy import Engine, event
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -27,6 +27,8 @@ NAME = "tuantuan.db"
 """The SQLite file in a data directory."""
 SAVEPOINT = "one"
 """Stands at the beginning of every function of the writer."""
+IDLE_SECONDS = 30.0
+"""A process that is frozen within a transaction on PostgreSQL loses it after so long: others wait for rows that it has locked."""
 
 
 class DatabaseSettings(BaseModel):
@@ -141,6 +143,19 @@ def _sqlite_engine(path: Path, *, writer: bool) -> Engine:
     return engine
 
 
+def _postgres_engine(url: URL, isolation: Literal["SERIALIZABLE", "REPEATABLE READ"], pool: int, more: int) -> Engine:
+    engine = sqlmodel.create_engine(
+        url, isolation_level=isolation, pool_size=pool, max_overflow=more, pool_pre_ping=True
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(raw: Any, _record: Any) -> None:
+        raw.execute(f"SET idle_in_transaction_session_timeout = {round(IDLE_SECONDS * 1000)}")
+        raw.commit()
+
+    return engine
+
+
 class Database:
     """One installation's rows, on SQLite (a file with one writer thread) or on PostgreSQL (a pool)."""
 
@@ -216,10 +231,6 @@ def open_database(directory: Path, settings: DatabaseSettings | None = None) -> 
         path = directory / NAME
         return _opened(_sqlite_engine(path, writer=True), _sqlite_engine(path, writer=False), 1)
     parsed = make_url(url).set(drivername="postgresql+psycopg")
-    serializable = sqlmodel.create_engine(
-        parsed, isolation_level="SERIALIZABLE", pool_size=settings.pool, max_overflow=0, pool_pre_ping=True
-    )
-    reading = sqlmodel.create_engine(
-        parsed, isolation_level="REPEATABLE READ", pool_size=4, max_overflow=4, pool_pre_ping=True
-    )
-    return _opened(serializable, reading, settings.pool)
+    writing = _postgres_engine(parsed, "SERIALIZABLE", settings.pool, 0)
+    reading = _postgres_engine(parsed, "REPEATABLE READ", 4, 4)
+    return _opened(writing, reading, settings.pool)
