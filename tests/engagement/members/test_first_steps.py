@@ -57,6 +57,22 @@ def test_a_newcomer_is_led_from_step_to_step(stage: Stage) -> None:
     assert stage.points("王姐", "onboarding") == 10
 
 
+def test_alone_with_the_bot_nobody_is_sent_into_a_chat(stage: Stage) -> None:
+    """
+    王姐在公众号里: 签到 → 发「今日话题」；今日话题 → 发「话题」加上你的话，不叫她回复哪一条
+    话题 … → 下一步：问我一句，不用 @
+    """
+    join(stage, "王姐")
+    stage.change(hears=False, speaks=False)
+    words = [shown(one) for text in ("签到", "积分", "今日话题") for one in stage.say("王姐", text, private=True)]
+    assert "发「话题」加上你的话" in words[-1]
+    (answered,) = stage.say("王姐", "话题 我家腌了两坛泡菜", private=True)
+    assert "members.step_ask_alone" in answered.tails
+    words += [shown(one) for one in (answered, *stage.say("王姐", "新手任务", private=True))]
+    assert not [one for one in words if "回复" in one or "@我" in one or "群里发" in one]
+    assert "· 问我一个问题" in words[-1]
+
+
 def test_nothing_is_said_unasked(stage: Stage) -> None:
     """Every line of the path stands under an answer to the newcomer's own message."""
     join(stage, "王姐")
