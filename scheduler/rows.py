@@ -41,7 +41,9 @@ class Due:
     """A row that may be sent now, as far as the row says.
 
     Attributes:
-        conversation: the chat's id on the platform at the moment.
+        channel: on which it goes out: the group's, or another one on which its reader can be written to in private.
+        account: by which bot account there.
+        conversation: the group's id on its platform at the moment.
     """
 
     id: int
@@ -70,7 +72,13 @@ class Taken:
 
 _DUE = Prepared(
     "delivery.due",
-    select(_D.c.id, _C.c.kind, _G.c.channel, _G.c.account, _G.c.external_id)
+    select(
+        _D.c.id,
+        _C.c.kind,
+        case((_D.c.channel == "", _G.c.channel), else_=_D.c.channel),
+        case((_D.c.channel == "", _G.c.account), else_=_D.c.account),
+        _G.c.external_id,
+    )
     .join(_C, _C.c.id == _D.c.campaign_id)
     .join(_G, _G.c.id == _D.c.group_id)
     .where(
@@ -197,7 +205,8 @@ def _shards(name: str, *of: ColumnElement[bool]) -> Prepared:
 
 _SHARDS = _shards("delivery.shards")
 # Not the bare column here either: there are more groups of a channel than open rows.
-_SHARDS_OF = _shards("delivery.shards_of", literal_column("chat_group.channel || ''") == bindparam("channel"))
+_GOES_BY = case((_D.c.channel == "", literal_column("chat_group.channel || ''")), else_=_D.c.channel)
+_SHARDS_OF = _shards("delivery.shards_of", _GOES_BY == bindparam("channel"))
 _NEXT_EPOCH = Prepared(
     "delivery.next_epoch",
     update(_D)

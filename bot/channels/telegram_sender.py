@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -22,6 +22,7 @@ from bot.channels.telegram_api import (
 )
 from bot.channels.telegram_pictures import Uploads
 from bot.channels.telegram_troubles import Tell
+from bot.channels.worded import Labelled, Worded
 from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
 
 if TYPE_CHECKING:
@@ -31,44 +32,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("bot.channels.telegram")
 _PATIENCE = 10.0
 _NO_TEXT = "there is no text in the message"
-
-
-class Labelled(Protocol):
-    """A button."""
-
-    @property
-    def key(self) -> str:
-        """What it sends back."""
-        ...
-
-    @property
-    def label(self) -> str:
-        """What it shows."""
-        ...
-
-
-class Worded(Protocol):
-    """A rendered message (bot.rendering.Rendered), as far as sending needs it."""
-
-    @property
-    def parts(self) -> Sequence[str]:
-        """Texts within the limit."""
-        ...
-
-    @property
-    def html(self) -> bool:
-        """The texts are HTML."""
-        ...
-
-    @property
-    def buttons(self) -> Sequence[Sequence[Labelled]]:
-        """Rows of buttons under the last text."""
-        ...
-
-    @property
-    def captioned(self) -> bool:
-        """The first text fits under a picture or a file."""
-        ...
 
 
 class TelegramSender:

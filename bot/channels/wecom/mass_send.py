@@ -20,10 +20,11 @@ import structlog
 from bot.channels.wecom import CHANNEL
 from bot.channels.wecom.api import CutOff, Refused, receipt_of
 from bot.channels.wecom.day import Day, parts_of, told
-from bot.channels.wecom.pace import Worded, within
+from bot.channels.wecom.pace import within
 from bot.channels.wecom.settings import WecomSettings
 from bot.channels.wecom.tasks import TEXT_BYTES, Recall, Tasks
 from bot.channels.wecom.waits import Waits
+from bot.channels.worded import Worded
 from engagement.calendar import local_minute, month_end, month_start
 from engagement.clocks import Clock
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt

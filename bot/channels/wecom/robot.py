@@ -14,8 +14,9 @@ from typing import Any
 import structlog
 
 from bot.channels.wecom.api import CutOff, Refused, WecomApi, receipt_of
-from bot.channels.wecom.pace import Counts, Worded, harmless, within
+from bot.channels.wecom.pace import Counts, harmless, within
 from bot.channels.wecom.settings import WecomSettings
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt
 from storage.engine import Database

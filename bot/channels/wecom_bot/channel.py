@@ -18,8 +18,9 @@ from bot.channels.wecom_bot.connection import Connection
 from bot.channels.wecom_bot.files import Files
 from bot.channels.wecom_bot.lease import Lease
 from bot.channels.wecom_bot.receive import CHANNEL, Intake, Receiver
-from bot.channels.wecom_bot.sender import WecomBotSender, Worded
+from bot.channels.wecom_bot.sender import WecomBotSender
 from bot.channels.wecom_bot.settings import WecomBotSettings
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.errors import Refusal
 from engagement.kernel import Outgoing

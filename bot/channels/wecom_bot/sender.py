@@ -14,10 +14,10 @@ import hashlib
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -25,7 +25,8 @@ from bot.channels.wecom_bot import frames, words
 from bot.channels.wecom_bot.budget import Budget
 from bot.channels.wecom_bot.connection import Connection, CutOff, NotSent
 from bot.channels.wecom_bot.media import Attachment, Refused, Uploads, attached
-from bot.channels.wecom_bot.words import CARD_BUTTONS, THUMBS, Labelled
+from bot.channels.wecom_bot.words import CARD_BUTTONS, THUMBS
+from bot.channels.worded import Worded
 from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
 from storage.outbox import NOT_HERE
 
@@ -69,20 +70,6 @@ class _Words:
 
 Step = _Words | Attachment | Mapping[str, Any]
 """Words, a picture or file, a card."""
-
-
-class Worded(Protocol):
-    """A rendered message (bot.rendering.Rendered), as far as sending needs it."""
-
-    @property
-    def parts(self) -> Sequence[str]:
-        """Texts within the limit."""
-        ...
-
-    @property
-    def buttons(self) -> Sequence[Sequence[Labelled]]:
-        """Rows of buttons under the last text."""
-        ...
 
 
 @dataclass(slots=True)
