@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from bot import diagnosis, logs, transfer, weekly
+from bot.courier import LEFT_AFTER
 from bot.listening import announce, channels_are_local, drained_server, listen
 from bot.main import Busy, Program, open_program
 from bot.moved import MovedClock
@@ -127,10 +128,13 @@ class Server:
     async def start(self) -> None:
         """Begin: what an earlier process left, the channels, the beat."""
         program = self.program
+        await program.fence.begin()
         if self.receives:
             await program.pump.resume()
             await program.courier.resume()
+            program.fence.keep(partial(program.courier.resume, LEFT_AFTER))
         else:
+            program.fence.keep()
             program.live.forget()
         for line in self._lines.values():
             await line.start(self.role)
@@ -249,6 +253,7 @@ class Server:
             await asyncio.wait_for(self.program.pump.drain(), DRAIN_SECONDS)
         for line in self._lines.values():
             await line.channel.close()
+        await self.program.fence.end()
         if isinstance(self.program.clock, MovedClock):
             self.program.clock.keep()
 

@@ -59,6 +59,11 @@ class Session(sqlmodel.Session):
         self._cursor: Any = None
 
     @property
+    def process(self) -> str:
+        """The name of the process that writes; empty where it has none."""
+        return str(self._outer.get_execution_options().get("process", ""))
+
+    @property
     def dialect_name(self) -> str:
         """``sqlite`` or ``postgresql``."""
         return self._dialect_name
@@ -103,13 +108,14 @@ class Session(sqlmodel.Session):
         return found
 
 
-def _sqlite_engine(path: Path, *, writer: bool) -> Engine:
+def _sqlite_engine(path: Path, *, writer: bool, process: str = "") -> Engine:
     engine = sqlmodel.create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
         pool_size=4,
         max_overflow=8,
         connect_args={"check_same_thread": False, "timeout": 30},
+        execution_options={"process": process},
     )
 
     @event.listens_for(engine, "connect")
@@ -151,6 +157,7 @@ class Database:
         self.write_engine = write_engine
         self.read_engine = read_engine
         self.dialect = write_engine.dialect.name
+        self.process = str(write_engine.get_execution_options().get("process", ""))
         self._writer: Writer
         if self.dialect == "sqlite":
             self._writer = ThreadWriter(write_engine)
@@ -199,12 +206,13 @@ def _opened(write_engine: Engine, read_engine: Engine, pool: int) -> Database:
         raise Unreadable(str(error.orig).strip().splitlines()[0]) from error
 
 
-def open_database(directory: Path, settings: DatabaseSettings | None = None) -> Database:
+def open_database(directory: Path, settings: DatabaseSettings | None = None, process: str = "") -> Database:
     """Open the database of a data directory; tables are made by :func:`storage.migrate.upgrade`.
 
     Args:
         directory: the data directory; made if absent (SQLite).
         settings: where the rows live; default SQLite in ``directory``.
+        process: the name of who writes, where several processes do and each has to know its own rows.
 
     Raises:
         Unreadable: the file is damaged or no database, or the server does not let us in.
@@ -214,10 +222,16 @@ def open_database(directory: Path, settings: DatabaseSettings | None = None) -> 
     if not url:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / NAME
-        return _opened(_sqlite_engine(path, writer=True), _sqlite_engine(path, writer=False), 1)
+        writing = _sqlite_engine(path, writer=True, process=process)
+        return _opened(writing, _sqlite_engine(path, writer=False), 1)
     parsed = make_url(url).set(drivername="postgresql+psycopg")
     serializable = sqlmodel.create_engine(
-        parsed, isolation_level="SERIALIZABLE", pool_size=settings.pool, max_overflow=0, pool_pre_ping=True
+        parsed,
+        isolation_level="SERIALIZABLE",
+        pool_size=settings.pool,
+        max_overflow=0,
+        pool_pre_ping=True,
+        execution_options={"process": process},
     )
     reading = sqlmodel.create_engine(
         parsed, isolation_level="REPEATABLE READ", pool_size=4, max_overflow=4, pool_pre_ping=True
