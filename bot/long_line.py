@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("bot.long_line")
 LOOK_SECONDS = 1.0
-BEAT_SECONDS = 5.0
 DRAIN_SECONDS = 10.0
 LEFT_SECONDS = 2.0
 """Between two looks for what others received and left to whoever is connected."""
@@ -108,7 +107,9 @@ class LongLine:
         await self.channel.start()
         self._tasks = [
             asyncio.create_task(self._over_and_over(self.turn, LOOK_SECONDS), name="wecom bot pushes"),
-            asyncio.create_task(self._over_and_over(self._pulse.beat, BEAT_SECONDS), name="wecom bot heartbeat"),
+            asyncio.create_task(
+                self._over_and_over(self._pulse.beat, heartbeats.BEAT_AFTER.total_seconds()), name="wecom bot heartbeat"
+            ),
             asyncio.create_task(self._over_and_over(self.take_over, LEFT_SECONDS), name="wecom bot answers of others"),
         ]
 

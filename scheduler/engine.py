@@ -48,7 +48,6 @@ QUEUE = "shards"
 SHARDS_AT_ONCE = 2
 """Times the sends in flight per shard: what one kill can double at most. Enough for 27 sends a second of 0.5 s each."""
 POLLING_SECONDS = 0.25
-HEARTBEAT_SECONDS = 5.0
 MEND_SECONDS = 10.0
 FRUITLESS_SECONDS = 30.0
 """How long a shard that could do nothing (its channel is not connected here) is left alone."""
@@ -92,7 +91,6 @@ class Parts:
 class _Times:
     """Monotonic instants of what is not done on every tick."""
 
-    beat: float = float("-inf")
     mend: float = float("-inf")
     seen: float = float("-inf")
     prune: float = field(default_factory=time.monotonic)
@@ -117,6 +115,7 @@ class Engine:
         self._times = _Times()
         self._watch = Watch()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._beating: asyncio.Task[None] | None = None
         self._dbos: Any = None
 
     async def start(self) -> None:
@@ -126,7 +125,8 @@ class Engine:
         """
         self._loop = asyncio.get_running_loop()
         await self._pulse.stop()
-        await self._heartbeat()
+        await self._pulse.beat()
+        self._beating = asyncio.create_task(self._pulse.keep(), name="heartbeat")
         await asyncio.to_thread(self._launch)
         await self.ticker.start()
         log.info("engine.started", executor=self.me)
@@ -141,15 +141,19 @@ class Engine:
         if self._dbos is not None:
             await asyncio.to_thread(self._dbos.destroy, destroy_registry=True, workflow_completion_timeout_sec=0)
             self._dbos = None
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.wait({self._beating})
         if drained:
             await self._pulse.stop()
         log.info("engine.stopped", drained=drained)
 
     async def beat(self) -> None:
-        """One tick: heartbeat, plan, and see that every shard with something due is being driven."""
+        """One tick: plan, and see that every shard with something due is being driven."""
         if self._stopping:
             return
-        await self._keep_beating()
+        if self._pulse.is_faint:
+            await self._pulse.beat()
         mend = time.monotonic() - self._times.mend >= MEND_SECONDS
         if mend:
             self._times.mend = time.monotonic()
@@ -161,18 +165,9 @@ class Engine:
             await asyncio.to_thread(self._prune, now)
 
     async def _meanwhile(self) -> None:
-        """While much is being planned: say that we live, and let go out what is planned already."""
+        """While much is being planned: let go out what is planned already."""
         if not self._stopping and time.monotonic() - self._times.seen >= POLLING_SECONDS:
-            await self._keep_beating()
             await self._see_to_shards(self.parts.clock.now())
-
-    async def _keep_beating(self) -> None:
-        if time.monotonic() - self._times.beat >= HEARTBEAT_SECONDS or self._pulse.is_faint:
-            await self._heartbeat()
-
-    async def _heartbeat(self) -> None:
-        await self._pulse.beat()
-        self._times.beat = time.monotonic()
 
     async def _see_to_shards(self, now: datetime) -> None:
         moment = self._times.seen = time.monotonic()

@@ -5,8 +5,10 @@ Source: ADR-0004.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import bindparam, delete, or_, select
 
 from engagement.clocks import Clock
@@ -15,11 +17,19 @@ from storage.columns import micros
 from storage.engine import Database, Session
 from storage.statements import Prepared
 
-DEAD_AFTER = timedelta(seconds=60)
-"""A process whose heartbeat is older is taken for dead, and what it was sending for ambiguous."""
+log = structlog.get_logger("scheduler.heartbeats")
 
-STALE_AFTER = DEAD_AFTER / 2
-"""Without a heartbeat for so long, a process sends nothing until it has given one: its rows may be another one's by now."""
+DEAD_AFTER = timedelta(seconds=120)
+"""A process whose heartbeat is older is taken for dead, and what it was sending for ambiguous."""
+STALE_AFTER = DEAD_AFTER / 4
+"""Without a heartbeat for so long, a process begins no send until it has given one: its rows may be another one's by now.
+
+What it began just before has the rest of the time to end and to be written down.
+"""
+BEAT_AFTER = DEAD_AFTER / 24
+"""Between two heartbeats."""
+AGAIN_AFTER = BEAT_AFTER / 5
+"""Before a heartbeat that could not be written is tried again."""
 ONE_CHANNEL = "one:"
 """Begins the name of who sends on one channel only: what he took is his while he lives, but he plans and drives nothing else."""
 
@@ -83,6 +93,26 @@ class Pulse:
         await self._database.write(lambda session: beat(session, self.me, now))
         self._beaten = now
 
+    async def keep(self) -> None:
+        """Give it again and again, until cancelled.
+
+        In a task of its own: planning may wait for a row that a frozen process has locked, and who waits is alive.
+        """
+        while True:
+            try:
+                await self._tried()
+            except _Missed as error:
+                log.warning("heartbeat.missed", kind=type(error.__cause__).__name__)
+                await asyncio.sleep(AGAIN_AFTER.total_seconds())
+            else:
+                await asyncio.sleep(BEAT_AFTER.total_seconds())
+
+    async def _tried(self) -> None:
+        try:
+            await self.beat()
+        except Exception as error:
+            raise _Missed from error
+
     @property
     def is_faint(self) -> bool:
         """Others may soon take this process for dead: it was frozen, or its machine slept.
@@ -96,3 +126,7 @@ class Pulse:
         now = self._clock.now()
         self._beaten = None
         await self._database.write(lambda session: stopped(session, self._prefix, now))
+
+
+class _Missed(Exception):
+    """A heartbeat was not written; the cause says why."""

@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import sqlmodel
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from sqlalchemy import Engine, event
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -27,6 +27,8 @@ NAME = "tuantuan.db"
 """The SQLite file in a data directory."""
 SAVEPOINT = "one"
 """Stands at the beginning of every function of the writer."""
+IDLE_SECONDS = 30.0
+"""A process that is frozen within a transaction on PostgreSQL loses it after so long: others wait for rows that it has locked."""
 
 
 class DatabaseSettings(BaseModel):
@@ -108,14 +110,13 @@ class Session(sqlmodel.Session):
         return found
 
 
-def _sqlite_engine(path: Path, *, writer: bool, process: str = "") -> Engine:
+def _sqlite_engine(path: Path, *, writer: bool) -> Engine:
     engine = sqlmodel.create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
         pool_size=4,
         max_overflow=8,
         connect_args={"check_same_thread": False, "timeout": 30},
-        execution_options={"process": process},
     )
 
     @event.listens_for(engine, "connect")
@@ -143,6 +144,19 @@ def _sqlite_engine(path: Path, *, writer: bool, process: str = "") -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: URL, isolation: Literal["SERIALIZABLE", "REPEATABLE READ"], pool: int, more: int) -> Engine:
+    engine = sqlmodel.create_engine(
+        url, isolation_level=isolation, pool_size=pool, max_overflow=more, pool_pre_ping=True
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(raw: Any, _record: Any) -> None:
+        raw.execute(f"SET idle_in_transaction_session_timeout = {round(IDLE_SECONDS * 1000)}")
+        raw.commit()
 
     return engine
 
@@ -222,18 +236,11 @@ def open_database(directory: Path, settings: DatabaseSettings | None = None, pro
     if not url:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / NAME
-        writing = _sqlite_engine(path, writer=True, process=process)
+        writing = _sqlite_engine(path, writer=True)
+        writing.update_execution_options(process=process)
         return _opened(writing, _sqlite_engine(path, writer=False), 1)
     parsed = make_url(url).set(drivername="postgresql+psycopg")
-    serializable = sqlmodel.create_engine(
-        parsed,
-        isolation_level="SERIALIZABLE",
-        pool_size=settings.pool,
-        max_overflow=0,
-        pool_pre_ping=True,
-        execution_options={"process": process},
-    )
-    reading = sqlmodel.create_engine(
-        parsed, isolation_level="REPEATABLE READ", pool_size=4, max_overflow=4, pool_pre_ping=True
-    )
-    return _opened(serializable, reading, settings.pool)
+    writing = _postgres_engine(parsed, "SERIALIZABLE", settings.pool, 0)
+    writing.update_execution_options(process=process)
+    reading = _postgres_engine(parsed, "REPEATABLE READ", 4, 4)
+    return _opened(writing, reading, settings.pool)

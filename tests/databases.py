@@ -63,8 +63,8 @@ def _dialect() -> Dialect:
         return made.dialect
 
 
-def _hasty(path: Path, *, writer: bool, process: str = "") -> Engine:
-    made = _durable(path, writer=writer, process=process)
+def _hasty(path: Path, *, writer: bool) -> Engine:
+    made = _durable(path, writer=writer)
     made.dialect = _dialect()
     made._compiled_cache = _compiled
 

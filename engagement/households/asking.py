@@ -25,7 +25,10 @@ def invite(ctx: Context) -> Sequence[Reply]:
 
 
 def _ask(ctx: Context, name: str, kind: str) -> Sequence[Reply]:
-    """In the group the request stands under the asker's words and calls the other; in private it goes to him alone."""
+    """In the group the request stands under the asker's words and calls the other; in private it goes to him alone.
+
+    Who cannot be written to is asked in the group, or, where nobody is heard there, finds it under his own 我的家庭.
+    """
     came = requests.ask(ctx, name, kind)
     if isinstance(came, Joined):
         return _joined(ctx, came)
@@ -36,7 +39,9 @@ def _ask(ctx: Context, name: str, kind: str) -> Sequence[Reply]:
         to = came.member.person_id
         return [Reply(f"households.asked_{kind}", values, to=to, mention=True, buttons=buttons, subject=subject)]
     if not handlers.can_hear(ctx, came.member):
-        raise Refusal("households.ask_in_group", name=came.member.name)
+        if ctx.here.hears:
+            raise Refusal("households.ask_in_group", name=came.member.name)
+        return [Reply("households.waits_quietly", values)]
     request = Reply(f"households.asked_{kind}_privately", values, buttons=buttons)
     return [Reply("households.waits", values), *handlers.told(ctx, [came.member], request)]
 

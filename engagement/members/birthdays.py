@@ -15,11 +15,11 @@ from sqlmodel import select as pick
 
 from engagement.errors import Refusal
 from engagement.feature import Context, Occurrence, Planned
-from engagement.kernel import Button, Kind, Place, Reply
+from engagement.kernel import Button, Kind, Reply
 from engagement.members import rules
 from engagement.members.tables import Birthday
 from engagement.points.service import good_until
-from storage import bots, ledger, preferences
+from storage import bots, identities, ledger, preferences
 from storage.engine import Session
 from storage.groups import Consent, Identity, Member
 from storage.ledger import Posting
@@ -37,10 +37,18 @@ def ask(ctx: Context) -> Sequence[Reply]:
         if kept is None:
             raise Refusal("members.birthday_how")
         values = {"month": kept.month, "day": kept.day}
+        if not _can_be_aloud(ctx):
+            return [Reply("members.birthday_in_private", values)]
         key = "members.birthday_in_group" if kept.in_group else "members.birthday_in_private"
         return [Reply(key, values, buttons=_choices(ctx, kept.month, kept.day, "p" if kept.in_group else "g"))]
     month, day = rules.read_birthday(ctx.argument)
-    return [Reply("members.birthday_sure", {"month": month, "day": day}, buttons=_choices(ctx, month, day, "gpn"))]
+    key, ways = ("birthday_sure", "gpn") if _can_be_aloud(ctx) else ("birthday_sure_private", "pn")
+    return [Reply(f"members.{key}", {"month": month, "day": day}, buttons=_choices(ctx, month, day, ways))]
+
+
+def _can_be_aloud(ctx: Context) -> bool:
+    """Say whether the bot can greet the acting person in a group: it speaks in one of his."""
+    return any(group.speaks for _, group in identities.memberships(ctx.session, ctx.actor.person_id))
 
 
 def _choices(ctx: Context, month: int, day: int, ways: str) -> list[Button]:
@@ -61,7 +69,8 @@ def choose(ctx: Context) -> Sequence[Reply]:
     row = ctx.session.get(Birthday, ctx.actor.person_id)
     if row is None:
         row = Birthday(person_id=ctx.actor.person_id, month=month, day=day, agreed_at=ctx.now)
-    row.month, row.day, row.in_group, row.agreed_at = month, day, way == "g", ctx.now
+    row.month, row.day, row.agreed_at = month, day, ctx.now
+    row.in_group = way == "g" and _can_be_aloud(ctx)
     ctx.session.add(row)
     ctx.session.flush()
     values = {"month": month, "day": day}
@@ -71,9 +80,7 @@ def choose(ctx: Context) -> Sequence[Reply]:
 
 
 def _reached(ctx: Context) -> bool:
-    """Say whether the bot may write to the acting person in private."""
-    if ctx.incoming.place is Place.DM:
-        return True
+    """Say whether the bot may write to the acting person in private: who only uses pages has never let it."""
     return bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel)
 
 
@@ -94,17 +101,19 @@ class _Born:
     """A present member whose birthday it is.
 
     Attributes:
-        reached_on: channels on which the bot may write to the person.
+        reached: the bot may write to the person in private, on some channel.
     """
 
     member: Member
     account_id: int
     in_group: bool
-    reached_on: frozenset[str]
+    reached: bool
 
 
 def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
     """Greet who agreed to it: one line for the group, a private message to the others; the gift comes once a year.
+
+    Where the bot does not speak by itself, who wanted it in the group gets it in private.
 
     Skips: ``nothing``.
     """
@@ -116,6 +125,13 @@ def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> 
             session, {one.member.person_id for some in born.values() for one in some}, "birthday"
         )
         first = _first_groups(born)
+        speaking = {one.group.id for one in todays if one.group.speaks}
+        aloud = {
+            one.member.person_id
+            for group in speaking
+            for one in born.get(group, ())
+            if one.in_group and one.member.name
+        }
         for one in todays:
             said: list[Planned] = []
             gift = rules.Gifts.of(one.group.settings).birthday_points
@@ -126,14 +142,11 @@ def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> 
                 got = _give(session, one, somebody, gift, now)
                 if member.person_id not in wanted:
                     continue
-                if somebody.in_group and member.name:
-                    names.append(member.name)
-                    given = max(given, got)
-                elif (
-                    not somebody.in_group
-                    and one.group.channel in somebody.reached_on
-                    and first[member.person_id] == one.group.id
-                ):
+                if member.person_id in aloud:
+                    if one.group.speaks and member.name:
+                        names.append(member.name)
+                        given = max(given, got)
+                elif somebody.reached and first[member.person_id] == one.group.id:
                     values = {"name": member.name, "points": got, "group": one.group.name}
                     key = "members.birthday_dm" if got else "members.birthday_dm_plain"
                     said.append(Planned(one, Reply(key, values, kind=Kind.DM, to=member.person_id)))
@@ -170,9 +183,7 @@ def _born(session: Session, group_ids: Sequence[int], days: Sequence[tuple[int, 
         assert member.id is not None and member.account_id is not None
         mine = found.setdefault(member.group_id, {})
         before = mine.get(member.id)
-        reached = (before.reached_on if before is not None else frozenset()) | (
-            {identity.channel} if identity.dm_open else frozenset()
-        )
+        reached = identity.dm_open or (before is not None and before.reached)
         mine[member.id] = _Born(member, member.account_id, birthday.in_group, reached)
     return {group: list(some.values()) for group, some in found.items()}
 

@@ -12,9 +12,9 @@ from sqlalchemy import bindparam, update
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from engagement.events import CheckedIn, TopicAnswered, Used
+from engagement.events import Bonded, CheckedIn, Parted, TopicAnswered, Used
 from engagement.feature import Context
-from engagement.kernel import Reply, one_line
+from engagement.kernel import Place, Reply, one_line
 from engagement.members import rules
 from engagement.points.service import award
 from prompts.loader import texts
@@ -87,7 +87,7 @@ def _did(ctx: Context, step: str, member_id: int | None) -> Sequence[Reply]:
     ahead = rules.next_step(done)
     values: dict[str, object] = {"steps_done": len(rules.done_steps(done)), "steps_all": len(rules.STEPS)}
     if ahead:
-        ctx.closing.append((f"members.step_{ahead}", values))
+        ctx.closing.append((_worded(ctx, "step", ahead), values))
         return ()
     gift = rules.Gifts.of(ctx.here.settings).onboarding_points
     if gift:
@@ -95,6 +95,25 @@ def _did(ctx: Context, step: str, member_id: int | None) -> Sequence[Reply]:
     values["steps_points"] = gift
     ctx.closing.append(("members.steps_gift" if gift else "members.steps_thanks", values))
     return ()
+
+
+def on_bonded(ctx: Context, event: Bonded) -> Sequence[Reply]:
+    """Whoever was led to the end as the one is no newcomer as the other: the gift comes once."""
+    for one in event.shared:
+        _finish(ctx, one.member_id, one.into_id)
+    return ()
+
+
+def on_parted(ctx: Context, event: Parted) -> Sequence[Reply]:
+    """Nor is he one after they have parted."""
+    for one in event.shared:
+        _finish(ctx, one.into_id, one.member_id)
+    return ()
+
+
+def _finish(ctx: Context, done: int, other: int) -> None:
+    if ctx.session.get_one(Member, done, populate_existing=True).steps == rules.ALL_STEPS:
+        ctx.session.run(_KEEP, row=other, done=rules.ALL_STEPS)
 
 
 def show(ctx: Context) -> Sequence[Reply]:
@@ -115,7 +134,10 @@ def show(ctx: Context) -> Sequence[Reply]:
     gift = rules.Gifts.of(ctx.here.settings).onboarding_points
     done = rules.done_steps(member.steps)
     rows = [
-        {"mark": texts().raw("members.step_mark" if step in done else "members.step_open"), "step": _name(step)}
+        {
+            "mark": texts().raw("members.step_mark" if step in done else "members.step_open"),
+            "step": texts().raw(_worded(ctx, "step_name", step)),
+        }
         for step in rules.STEPS
     ]
     values = {
@@ -130,5 +152,7 @@ def show(ctx: Context) -> Sequence[Reply]:
     return [Reply("members.steps", values, tails=("members.steps_promise",) if gift else ())]
 
 
-def _name(step: str) -> str:
-    return texts().raw(f"members.step_name_{step}")
+def _worded(ctx: Context, what: str, step: str) -> str:
+    """Return the text key of a step; alone with the bot nobody has to call it by its name."""
+    alone = step == "ask" and ctx.incoming.place is Place.DM
+    return f"members.{what}_{step}_alone" if alone else f"members.{what}_{step}"

@@ -30,7 +30,9 @@ def show_today(ctx: Context) -> Sequence[Reply]:
     values |= {"question": row.question, "hint": row.hint, "answers": now.answers}
     values["points"] = rules.points_of(ctx.here.settings)
     tails = ["topic.today_hint"] if row.hint else []
-    tails += ["topic.today_mine" if now.mine else "topic.today_how" if ctx.here.hears else "topic.today_how_page"]
+    # Not every private chat can quote.
+    quoted = ctx.here.hears and ctx.incoming.place is Place.GROUP
+    tails += ["topic.today_mine" if now.mine else "topic.today_how" if quoted else "topic.today_how_page"]
     tails += ["topic.today_answers"] if now.answers else []
     return [Reply("topic.today", values, tails, subject=f"topic:{row.id}")]
 

@@ -230,7 +230,7 @@ async def test_the_heartbeat_goes_on_and_looks(town: Town, monkeypatch: pytest.M
 
 
 async def test_what_bears_no_name_was_written_by_an_earlier_version(town: Town) -> None:
-    """On SQLite it is no more; on PostgreSQL it may be running beside this one for a minute."""
+    """On SQLite it is no more; on PostgreSQL it may still run beside this one."""
     one = town.process("one")
     old = open_database(town.folder, town.settings)
     with closing(old):

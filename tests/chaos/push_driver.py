@@ -2,7 +2,7 @@
 
     python -m tests.chaos.push_driver DIRECTORY PORT PUSHES [DATABASE_URL]
 
-``TUANTUAN_DEAD_AFTER`` shortens the seconds after which a silent process is taken for dead.
+``TUANTUAN_DEAD_AFTER`` shortens the seconds after which a silent process is taken for dead, and all that hangs on them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt, Reply
 from engagement.rhythm import Moment, Rhythm
 from scheduler import heartbeats
+from storage import engine as databases
 from storage.campaigns import Campaign, Delivery
 from storage.engine import DatabaseSettings, Session, open_database
 
@@ -123,5 +124,8 @@ async def main(directory: Path, port: int, pushes: int, url: str) -> None:
 
 if __name__ == "__main__":
     if seconds := os.environ.get("TUANTUAN_DEAD_AFTER"):
-        heartbeats.DEAD_AFTER = timedelta(seconds=float(seconds))
+        part = timedelta(seconds=float(seconds)) / heartbeats.DEAD_AFTER
+        for name in ("DEAD_AFTER", "STALE_AFTER", "BEAT_AFTER", "AGAIN_AFTER"):
+            setattr(heartbeats, name, getattr(heartbeats, name) * part)
+        databases.IDLE_SECONDS *= part
     asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] if len(sys.argv) > 4 else ""))

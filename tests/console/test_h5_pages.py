@@ -251,6 +251,21 @@ def test_a_household_is_asked_for_and_taken_back(wang: TestClient, program: Prog
     assert "没找到" in said(send(wang, "/h5/family", "f-join", say=["加入家庭", "没有这个人"]))
 
 
+def test_where_nobody_is_heard_no_page_sends_into_the_chat(wang: TestClient, program: Program) -> None:
+    def hear(session: Session, *, heard: bool) -> None:
+        group = session.exec(select(Group).where(Group.name == GROUP)).one()
+        group.hears = group.speaks = heard
+        session.add(group)
+
+    program.database.write_now(partial(hear, heard=False))
+    try:
+        pages = [wang.get(room).text for room in ROOMS]
+    finally:
+        program.database.write_now(partial(hear, heard=True))
+    assert "点群里的「打卡」链接" in pages[ROOMS.index("/h5/family")]
+    assert not [room for room, page in zip(ROOMS, pages, strict=True) if "群里发" in page or "群里 @" in page]
+
+
 def open_private(program: Program, name: str) -> None:
     def write(session: Session) -> None:
         row = session.exec(select(Identity).where(Identity.external_id == name)).one()

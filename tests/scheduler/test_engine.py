@@ -125,6 +125,36 @@ async def test_an_earlier_life_s_half_sent_rows_are_decided_at_once(town: Callab
     await engine.stop()
 
 
+async def test_who_waits_for_a_row_is_not_taken_for_dead(
+    town: Callable[..., Town], data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frozen process may hold a row that planning needs; what the waiting one is sending must not be sent again by others."""
+    from sqlalchemy import text
+
+    here = due_now(town, 1)
+    waiting, done = asyncio.Event(), asyncio.Event()
+
+    async def plan_due(*_: object, **__: object) -> None:
+        waiting.set()
+        await done.wait()
+
+    def beaten() -> int:
+        return int(here.database.read_now(lambda s: s.execute(text("SELECT max(beat_at) FROM heartbeat")).scalar_one()))
+
+    monkeypatch.setattr(engines, "plan_due", plan_due)
+    monkeypatch.setattr(heartbeats, "BEAT_AFTER", timedelta(seconds=0.05))
+    engine = engine_of(here, data_dir)
+    await engine.start()
+    await waiting.wait()
+    for _ in range(3):
+        last = beaten()
+        await until(lambda last=last: beaten() > last, 5)  # type: ignore[misc]
+    done.set()
+    await engine.stop()
+    stopped = here.database.read_now(lambda s: s.execute(text("SELECT count(*) FROM heartbeat")).scalar_one())
+    assert stopped == 0, "a heartbeat after the end"
+
+
 @pytest.mark.postgres
 async def test_on_postgresql_its_tables_have_a_schema_of_their_own(tmp_path: Path, postgres_url: str) -> None:
     from sqlalchemy import text

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import func, select, text
+from pydantic import SecretStr
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from structlog.testing import capture_logs
 
+from storage import engine as databases
 from storage import writer as writing
-from storage.engine import Database, Session, open_database
+from storage.engine import Database, DatabaseSettings, Session, open_database
 from storage.groups import Region
 from storage.writer import PooledWriter, ThreadWriter
 
@@ -410,6 +413,36 @@ def test_two_increments_of_one_row(postgres: Database) -> None:
         future.result(30)
     assert postgres.read_now(lambda s: ledger.balance(s, who.account_id)) == 120
     assert postgres.read_now(ledger.check).wrong_balances == 0
+
+
+def test_who_is_frozen_in_a_transaction_lets_go_of_its_rows(
+    tmp_path: Path, postgres: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others wait for them only so long; what it had begun is not kept, and it goes on when it wakes."""
+    postgres.write_now(add("one"))
+    monkeypatch.setattr(databases, "IDLE_SECONDS", 0.3)
+    url = SecretStr(postgres.write_engine.url.render_as_string(hide_password=False))
+    other = open_database(tmp_path / "other", DatabaseSettings(url=url))
+    locked, awake = threading.Event(), threading.Event()
+
+    def rename(name: str) -> Callable[[Session], object]:
+        return lambda session: session.execute(update(Region).values(name=name))
+
+    def freeze(session: Session) -> None:
+        rename("frozen")(session)
+        locked.set()
+        awake.wait(30)
+
+    frozen = other._writer.submit(freeze)
+    assert locked.wait(10)
+    postgres._writer.submit(rename("two")).result(20)
+    awake.set()
+    with pytest.raises((DBAPIError, psycopg.Error)):
+        frozen.result(10)
+    assert names(postgres) == ["two"]
+    other.write_now(rename("three"))
+    assert names(postgres) == ["three"]
+    other.close()
 
 
 def test_it_gives_up_after_so_many_tries(postgres: Database, monkeypatch: pytest.MonkeyPatch) -> None:

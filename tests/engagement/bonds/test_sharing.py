@@ -363,6 +363,20 @@ def test_nobody_is_his_own_inviter(stage: Stage) -> None:
     assert stage.database.read_now(lambda s: s.exec(select(Invitation)).all()) == []
 
 
+@pytest.mark.parametrize(("mine", "theirs"), [(7, 15), (15, 3), (None, 15), (15, None)])
+def test_a_newcomers_gift_comes_once(stage: Stage, mine: int | None, theirs: int | None) -> None:
+    """One of them has been led to the end: neither is led again, as one or apart."""
+    change(stage, MINE, lambda one: setattr(one, "steps", mine))
+    change(stage, THERE, lambda one: setattr(one, "steps", theirs))
+    bind(stage)
+    for text in ("积分", "话题 我家腌了两坛泡菜", "请问 几点提货"):
+        assert not any("step" in key for one in stage.say(MINE, text) for key in one.tails)
+    assert member(stage, MINE).steps == 15
+    part(stage)
+    assert member(stage, THERE).steps == 15
+    assert stage.points(MINE, "onboarding") + stage.points(THERE, "onboarding") == 0
+
+
 def test_pages_follow(stage: Stage) -> None:
     """A browser that is in stays in, as the one who goes on; a link opens nothing any more; parting ends them all."""
     there, now = stage.person(THERE), stage.clock.now()

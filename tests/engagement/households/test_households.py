@@ -468,6 +468,21 @@ def test_in_private_the_other_one_must_have_spoken_to_us(stage: Stage) -> None:
     assert (balance(stage, "王姐"), balance(stage, "李阿姨")) == (35, 65)
 
 
+def test_where_nobody_is_heard_the_request_waits_for_him(stage: Stage) -> None:
+    """
+    客户群，王姐在公众号里: 加入家庭 李阿姨（没私聊过）→ 记下了，请跟 TA 说一声；没有一句叫她到群里发
+    李阿姨: 我的家庭 → 等你答复：王姐 → 点同意，一家了
+    """
+    stage.change(hears=False, speaks=False)
+    (waits,) = stage.say("王姐", "加入家庭 李阿姨", private=True)
+    assert waits.key == "households.waits_quietly" and "群里" not in shown(waits).replace("点群里的「打卡」链接", "")
+    (again,) = stage.say("王姐", "加入家庭 李阿姨", private=True)
+    assert again.key == "households.asked_already"
+    (hers,) = stage.say("李阿姨", "我的家庭", private=True)
+    assert "等你答复：王姐" in shown(hers)
+    assert keys(press(stage, "李阿姨", hers, private=True))[0] == "households.joined_privately"
+
+
 def test_a_no_in_private_is_confirmed(stage: Stage) -> None:
     stage.say("李阿姨", "积分", private=True)
     (_, asked) = stage.say("王姐", "邀请家人 李阿姨", private=True)

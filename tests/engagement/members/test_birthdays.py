@@ -203,3 +203,26 @@ def test_in_two_groups_one_private_greeting(stage: Stage) -> None:
     said = stage.database.write_now(plan)
     assert lines(said) == [("members.birthday_dm", Kind.DM, stage.person("李阿姨"))]
     assert said[1].skip == "nothing"
+
+
+def test_where_the_bot_does_not_speak_only_a_private_word_is_offered(stage: Stage) -> None:
+    """
+    客户群，李阿姨在公众号里: 我的生日 12-5 → 记下吗？[只私聊祝我][先不记]，不提群里
+    以前选了群里的、旧消息上的「在群里祝我」→ 也是私聊；到那天，群里什么也不说
+    """
+    for who in ("李阿姨", "王姐"):
+        stage.say(who, "签到")
+    assert give(stage, "王姐", "12-5", 0) == "members.birthday_kept_group"
+    stage.change(hears=False, speaks=False)
+    (sure,) = stage.say("李阿姨", "我的生日 12-5", private=True)
+    assert sure.key == "members.birthday_sure_private" and "群" not in shown(sure)
+    assert [one.label for one in sure.buttons] == ["members.button_in_private", "members.button_no_birthday"]
+    old = sure.buttons[0].key.replace("birthday:p", "birthday:g")
+    (kept,) = stage.say("李阿姨", "", button=old, private=True)
+    assert (kept.key, kept.tails) == ("members.birthday_kept_private", ())
+    (mine,) = stage.say("王姐", "我的生日", private=True)
+    assert (mine.key, mine.buttons) == ("members.birthday_in_private", ())
+    assert sorted(lines(morning(stage, "2026-12-05T08:40"))) == sorted(
+        ("members.birthday_dm", Kind.DM, stage.person(who)) for who in ("李阿姨", "王姐")
+    )
+    assert stage.points("王姐", "birthday") == 10
