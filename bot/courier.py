@@ -165,7 +165,7 @@ class Courier:
                 return self._leave(queued, receipt)
             pause = max(receipt.retry_after, _BACKOFF_SECONDS[attempt])
             if self._clock.now() + timedelta(seconds=pause) - since > STALE_AFTER:
-                receipt = Receipt(Outcome.REJECTED, reason="stale")
+                receipt = _given_up(receipt, "stale")
                 break
             until = self._clock.now() + timedelta(seconds=pause)
             await self._database.write(partial(outbox.postpone, outbox_id=queued.outbox_id, not_before=until))
@@ -173,7 +173,7 @@ class Courier:
             await asyncio.sleep(pause)
         else:
             if receipt.outcome is Outcome.RETRY:
-                receipt = Receipt(Outcome.REJECTED, reason="too_many_tries")
+                receipt = _given_up(receipt, "too_many_tries")
         await self._record(queued, message, receipt)
         return receipt
 
@@ -256,6 +256,13 @@ class Courier:
             return True
         await self._database.write(partial(outbox.drop, outbox_id=one.id, why="stale"))
         return False
+
+
+def _given_up(receipt: Receipt, why: str) -> Receipt:
+    """Say what becomes of a message that is tried no more: of a long one the beginning may be out, and can be quoted."""
+    if receipt.provider_id:
+        return Receipt(Outcome.SENT, provider_id=receipt.provider_id, reason="cut_short")
+    return Receipt(Outcome.REJECTED, reason=why)
 
 
 def record(session: Session, outbox_id: int, message: Outgoing, receipt: Receipt, now: datetime) -> None:

@@ -123,5 +123,5 @@ async def _beaten(postgres_url: str) -> None:
 
 def _value(postgres_url: str, query: str) -> Any:
     with psycopg.connect(postgres_url) as line:
-        row = line.execute(query).fetchone()  # type: ignore[call-overload]
+        row = line.execute(query).fetchone()
     return row[0] if row is not None else None

@@ -21,6 +21,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from bot.channels.begun import Begun
+from bot.channels.begun import digest as digest_of
 from bot.channels.wecom_bot import frames, words
 from bot.channels.wecom_bot.budget import Budget
 from bot.channels.wecom_bot.connection import Connection, CutOff, NotSent
@@ -38,8 +40,6 @@ LATER_SECONDS = 50.0
 """Before the next try then: with the courier's five tries an answer outlives a break of eight minutes, and no more would help."""
 DRAFT_SECONDS = 1.0
 """Between two frames of words that are being written."""
-DONE_SECONDS = 900.0
-"""How long it is remembered which steps of a message are done; the courier gives up earlier."""
 _AGAIN_SOON = 5.0
 _MOST_STREAMS = 4096
 _SURE = 0.5
@@ -135,7 +135,7 @@ class WecomBotSender:
         self._uploads = Uploads(connection, timer)
         self._budget = budget
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
-        self._done: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._begun = Begun(timer)
 
     async def send(self, message: Outgoing) -> Receipt:
         """Send one message. What would change an earlier one is said anew in private, where somebody waits for it.
@@ -147,18 +147,17 @@ class WecomBotSender:
             if message.place is not Place.DM:
                 return Receipt(Outcome.REJECTED, reason="no_edit")
             message = replace(message, reply_to="")
-        # The picture is only drawn, or not, on the way here.
-        digest = hashlib.sha256(replace(message, picture="").dump().encode()).hexdigest()[:32]
+        digest = digest_of(message)
         steps = self._steps(message, digest)
         if not steps:
             return Receipt(Outcome.REJECTED, reason="empty")
-        begun = self._begun(digest)
+        begun, _ = self._begun.pop(digest)
         for number, step in enumerate(steps):
             if number < begun:
                 continue
             receipt = await self._step(message, step, digest, first=number == 0)
             if receipt.outcome in (Outcome.RETRY, Outcome.UNKNOWN) and number:
-                self._remember(digest, number)
+                self._begun.keep(digest, number)
             if receipt.outcome is not Outcome.SENT:
                 log.info(
                     "wecom_bot.not_sent", outcome=receipt.outcome.value, reason=receipt.reason, feature=message.feature
@@ -324,15 +323,6 @@ class WecomBotSender:
             while len(self._streams) > _MOST_STREAMS:
                 self._streams.popitem(last=False)
         return stream
-
-    def _begun(self, digest: str) -> int:
-        done, at = self._done.pop(digest, (0, 0.0))
-        return done if self._timer() - at < DONE_SECONDS else 0
-
-    def _remember(self, digest: str, done: int) -> None:
-        self._done[digest] = done, self._timer()
-        while len(self._done) > _MOST_STREAMS:
-            self._done.popitem(last=False)
 
 
 def _req_id(reply_to: str) -> str:
