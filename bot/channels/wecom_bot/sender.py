@@ -25,6 +25,7 @@ from bot.channels.begun import Begun
 from bot.channels.begun import digest as digest_of
 from bot.channels.wecom_bot import frames, words
 from bot.channels.wecom_bot.budget import Budget
+from bot.channels.wecom_bot.cards import Cards
 from bot.channels.wecom_bot.connection import Connection, CutOff, NotSent
 from bot.channels.wecom_bot.media import Attachment, Refused, Uploads, attached
 from bot.channels.wecom_bot.words import CARD_BUTTONS, THUMBS, Labelled
@@ -120,6 +121,7 @@ class WecomBotSender:
         budget: Budget,
         timer: Callable[[], float] = time.monotonic,
         pictures: Path | None = None,
+        cards: Cards | None = None,
     ) -> None:
         """Wire the parts.
 
@@ -127,6 +129,7 @@ class WecomBotSender:
             budget: how much may go into each conversation.
             timer: seconds that only go forward.
             pictures: the folder of drawn cards.
+            cards: is told what stands on those with buttons.
         """
         self._connection = connection
         self._render = render
@@ -134,6 +137,7 @@ class WecomBotSender:
         self._pictures = pictures
         self._uploads = Uploads(connection, timer)
         self._budget = budget
+        self._cards = cards or Cards(connection)
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
         self._begun = Begun(timer)
 
@@ -216,10 +220,10 @@ class WecomBotSender:
             steps.append(attachment)
         # An answer's card bears the same number at every try; what is pushed may say the same again another day.
         task = digest if message.reply_to else uuid.uuid4().hex
-        steps.extend(
-            words.card(buttons[start : start + CARD_BUTTONS], f"{task}-{start}")
-            for start in range(0, len(buttons), CARD_BUTTONS)
-        )
+        for start in range(0, len(buttons), CARD_BUTTONS):
+            step = words.card(buttons[start : start + CARD_BUTTONS], f"{task}-{start}")
+            self._cards.note(step["template_card"])
+            steps.append(step)
         return steps
 
     async def _step(self, message: Outgoing, step: Step, digest: str, *, first: bool) -> Receipt:
