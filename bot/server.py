@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -220,25 +220,20 @@ class Server:
     async def _flush(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            try:
-                await self.program.pump.flush()
-                await self.program.attend()
-                await self.program.prune()
-                await self.program.plan_year()
-                await weekly.turn(self.program.database, self.program.clock.now())
-            except OSError as error:
-                log.warning("flush.failed", kind=type(error).__name__)
+            await _again_and_again(self._turn, "flush.failed")
+
+    async def _turn(self) -> None:
+        await self.program.pump.flush()
+        await self.program.attend()
+        await self.program.prune()
+        await self.program.plan_year()
+        await weekly.turn(self.program.database, self.program.clock.now())
 
     async def _paint(self) -> None:
         """Have the brush ready; where pushes are sent, draw before their hour what they go out with."""
-        from sqlalchemy.exc import SQLAlchemyError
-
         await self.program.pictures.warm()
         while self.role != "web":
-            try:
-                await self.program.draw_early()
-            except (OSError, SQLAlchemyError) as error:
-                log.warning("pictures.not_early", kind=type(error).__name__)
+            await _again_and_again(self.program.draw_early, "pictures.not_early")
             await asyncio.sleep(EARLY_SECONDS)
 
     async def stop(self) -> None:
@@ -256,6 +251,25 @@ class Server:
         await self.program.fence.end()
         if isinstance(self.program.clock, MovedClock):
             self.program.clock.keep()
+
+
+async def _again_and_again(act: Callable[[], Awaitable[object]], otherwise: str) -> None:
+    """Do what comes round again: whatever goes wrong, the next time is not given up for it."""
+    try:
+        await _tried(act)
+    except _Failed as error:
+        log.warning(otherwise, kind=type(error.__cause__).__name__)
+
+
+async def _tried(act: Callable[[], Awaitable[object]]) -> None:
+    try:
+        await act()
+    except Exception as error:
+        raise _Failed from error
+
+
+class _Failed(Exception):
+    """A turn did not work; the cause says why."""
 
 
 def run(directory: Path, channels: list[str], role: str) -> int:
