@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from bot.channels.begun import Begun, digest
 from bot.channels.telegram_api import (
     NO_REACTIONS,
     NO_RIGHTS,
@@ -57,13 +58,15 @@ class TelegramSender:
         self._uploads = Uploads(bot)
         self._no_preview = LinkPreviewOptions(is_disabled=True)
         self._answers: set[asyncio.Task[None]] = set()
+        self._begun = Begun()
 
     async def send(self, message: Outgoing) -> Receipt:
         """Send one message.
 
         Returns:
             What Telegram did; see :func:`bot.channels.telegram_api.receipt_of`. What a topic does not take goes to the
-                general one, and a stamp that the group does not allow is said in words.
+                general one, and a stamp that the group does not allow is said in words. RETRY with an id: its beginning is
+                out, and the same message said again is its rest.
         """
         receipt = await self._try(message)
         said = message.kind not in (Kind.EDIT, Kind.REACTION)
@@ -165,10 +168,12 @@ class TelegramSender:
         common: dict[str, Any] = {"parse_mode": "HTML"} if words.html else {}
         if message.thread.isdecimal():
             common["message_thread_id"] = int(message.thread)
-        first = ""
-        parts = list(words.parts)
+        name, parts = digest(message), list(words.parts)
+        left, first = self._begun.pop(name)
         attach = self._attachment(message)
-        if attach is not None:
+        if first:
+            parts = parts[-left:]
+        elif attach is not None:
             fits = words.captioned
             sent = await self._attached(
                 message,
@@ -190,6 +195,10 @@ class TelegramSender:
             except self._error() as error:
                 if not first:
                     raise
+                receipt = receipt_of(error, repeatable=False)
+                if receipt.outcome is Outcome.RETRY:
+                    self._begun.keep(name, len(parts) - number + 1, first, receipt.retry_after)
+                    return replace(receipt, provider_id=first)
                 # The message is out; sending it again would say its beginning twice.
                 log.warning("telegram.cut_short", kind=type(error).__name__, feature=message.feature)
                 break
