@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Text, bindparam, cast, func, select, update
+from sqlalchemy import ColumnElement, SQLColumnExpression, Text, bindparam, cast, exists, func, select, update
 from sqlmodel import select as pick
 
 from storage.engine import Session
@@ -128,6 +128,15 @@ def is_open(session: Session, person_id: int, channel: str) -> bool:
     """Say whether a person has a private chat in which the bot may write, on ``channel`` or on any other."""
     found = reach(session, person_id, channel)
     return found is not None and found.is_open
+
+
+def can_be_told(person: SQLColumnExpression[int]) -> ColumnElement[bool]:
+    """Return the condition that somebody has a private chat in which the bot may write, on whatever channel.
+
+    Args:
+        person: the column with the person's id.
+    """
+    return exists().where(_I.c.person_id == person, _I.c.dm_open)
 
 
 def elsewhere(session: Session, channel: str, account: str, external_id: str) -> tuple[int, str] | None:
