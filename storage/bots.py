@@ -17,6 +17,8 @@ from storage.identities import Known
 from storage.outbox import SentMessage
 from storage.statements import Prepared
 
+LAPSING = "wechat"
+"""The channel on which a chat closes by itself, a day or two after the person's last words there: the last choice of several."""
 WAS = "was"
 """Mark in a group's settings: the id that its chat had before it became a supergroup."""
 _G = Group.__table__  # type: ignore[attr-defined]
@@ -30,7 +32,12 @@ _REACH = Prepared(
     "identity.reach",
     select(_I.c.channel, _I.c.external_id, _I.c.name, _I.c.dm_open, _I.c.account)
     .where(_I.c.person_id == bindparam("person"))
-    .order_by(_I.c.dm_open.desc(), (_I.c.channel == bindparam("in_channel")).desc(), _I.c.id)
+    .order_by(
+        _I.c.dm_open.desc(),
+        _I.c.dm_open & (_I.c.channel == LAPSING),
+        (_I.c.channel == bindparam("in_channel")).desc(),
+        _I.c.id,
+    )
     .limit(1),
 )
 _BOT_OF = Prepared(
@@ -108,7 +115,8 @@ class Reach:
 def reach(session: Session, person_id: int, channel: str) -> Reach | None:
     """Return how a person is reached in private: on ``channel`` if he has written there, else where he has.
 
-    Who has written nowhere is tried on ``channel`` if he is known on it; None = not at all.
+    Where a chat closes by itself comes last: nobody here can be sure that it has not. Who has written nowhere is tried on
+    ``channel`` if he is known on it; None = not at all.
 
     Source: ADR-0021.
     """
