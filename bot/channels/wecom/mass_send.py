@@ -43,7 +43,6 @@ _DAY = timedelta(hours=24)
 _LEADER_AWAY = frozenset({"no_user", "not_visible"})
 _NOT_DELIVERED = dict(enumerate(NOT_DELIVERED, start=2))
 """WeCom's word for it → why."""
-
 _ANOTHER_OWNS_IT = frozenset({"no_leader", "nobody", "no_contact"})
 """What WeCom says when somebody is to confirm who does not own the group any more."""
 
