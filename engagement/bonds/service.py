@@ -25,17 +25,17 @@ from storage.groups import Consent, Group, Identity, Member, RoleGrant
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a group holds of the two.
+    """What a group holds of who entered the code.
 
     Attributes:
-        mine: whole points of who entered the code, None = is not in it; ``theirs``: of who made it.
-        leads: the group is led by who entered the code.
+        points: whole ones.
+        shared: who made the code is in it as well; ``leads``: who entered it leads it.
     """
 
     group: str
-    mine: int | None
-    theirs: int | None
-    leads: bool = False
+    points: int
+    shared: bool
+    leads: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Offer:
 
     Attributes:
         theirs: channels of who made the code; ``mine``: of who entered it.
-        name: of who made it, masked.
+        name: of who made it, masked; ``others``: how many groups he alone is in. Whoever found the code learns no more of him.
     """
 
     bond_id: int
@@ -52,6 +52,7 @@ class Offer:
     mine: Sequence[str]
     name: str
     lines: Sequence[Line]
+    others: int
 
 
 # ---------------------------------------------------------------- codes
@@ -146,33 +147,25 @@ def _offer(ctx: Context, survivor: int, until: datetime) -> Offer:
     ctx.session.add(bond)
     ctx.session.flush()
     assert bond.id is not None
+    mine = sorted(identities.memberships(ctx.session, me), key=lambda one: one[1].id or 0)
+    theirs = {group.id for _, group in identities.memberships(ctx.session, survivor)}
     named = ctx.session.exec(select(Identity.name).where(Identity.person_id == survivor).order_by(col(Identity.id)))
     return Offer(
         bond.id,
         bonds.channels(ctx.session, survivor),
         bonds.channels(ctx.session, me),
         rules.masked(named.first() or ""),
-        lines(ctx.session, survivor, me),
+        [
+            Line(
+                group.name,
+                ledger.balance(ctx.session, member.account_id or 0),
+                shared=group.id in theirs,
+                leads=member.role == "leader",
+            )
+            for member, group in mine
+        ],
+        len(theirs - {group.id for _, group in mine}),
     )
-
-
-def lines(session: Session, survivor: int, absorbed: int) -> list[Line]:
-    """Return what each group holds of two persons."""
-    theirs = {member.group_id: (member, group) for member, group in identities.memberships(session, survivor)}
-    mine = {member.group_id: (member, group) for member, group in identities.memberships(session, absorbed)}
-
-    def points(found: tuple[Member, Group] | None) -> int | None:
-        return None if found is None else ledger.balance(session, found[0].account_id or 0)
-
-    return [
-        Line(
-            (mine.get(group) or theirs[group])[1].name,
-            points(mine.get(group)),
-            points(theirs.get(group)),
-            leads=group in mine and mine[group][0].role == "leader",
-        )
-        for group in sorted({*theirs, *mine})
-    ]
 
 
 # ---------------------------------------------------------------- whether
