@@ -16,8 +16,9 @@ from sqlmodel import col, delete, or_, select, update
 from engagement import channels
 from engagement.bonds import joining, rules
 from engagement.errors import Refusal
+from engagement.events import Share
 from engagement.feature import Context
-from storage import audit, bonds, entry, identities, ledger
+from storage import audit, bonds, entry, identities
 from storage.bonds import Bond, BondCode
 from storage.engine import Session
 from storage.groups import Consent, Group, Identity, Member, RoleGrant
@@ -30,12 +31,14 @@ class Line:
     Attributes:
         points: whole ones.
         shared: who made the code is in it as well; ``leads``: who entered it leads it.
+        family: whole points of the family with whom these are shared, None = with nobody.
     """
 
     group: str
     points: int
     shared: bool
     leads: bool
+    family: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def make_code(ctx: Context) -> str:
     row.digest, row.until, row.used_by = _digest(code), ctx.now + rules.LIVES, None
     ctx.session.add(row)
     ctx.session.flush()
-    _note(ctx, "bond.code_made")
+    note(ctx, "bond.code_made")
     return rules.in_threes(code)
 
 
@@ -128,7 +131,7 @@ def enter_code(ctx: Context, typed: str) -> Offer | None:
         mine.tries, mine.tries_since = tried + 1, mine.tries_since if tried else ctx.now
         ctx.session.add(mine)
         ctx.session.flush()
-        _note(ctx, "bond.wrong_code", tries=mine.tries)
+        note(ctx, "bond.wrong_code", tries=mine.tries)
         return None
     check(ctx, found.person_id, me)
     found.used_by = me
@@ -149,23 +152,21 @@ def _offer(ctx: Context, survivor: int, until: datetime) -> Offer:
     assert bond.id is not None
     mine = sorted(identities.memberships(ctx.session, me), key=lambda one: one[1].id or 0)
     theirs = {group.id for _, group in identities.memberships(ctx.session, survivor)}
+    shares = {one.member_id: one for _, one in joining.shares(ctx, [member.id or 0 for member, _ in mine])}
     named = ctx.session.exec(select(Identity.name).where(Identity.person_id == survivor).order_by(col(Identity.id)))
     return Offer(
         bond.id,
         bonds.channels(ctx.session, survivor),
         bonds.channels(ctx.session, me),
         rules.masked(named.first() or ""),
-        [
-            Line(
-                group.name,
-                ledger.balance(ctx.session, member.account_id or 0),
-                shared=group.id in theirs,
-                leads=member.role == "leader",
-            )
-            for member, group in mine
-        ],
+        [_line(member, group, shares.get(member.id or 0), shared=group.id in theirs) for member, group in mine],
         len(theirs - {group.id for _, group in mine}),
     )
+
+
+def _line(member: Member, group: Group, share: Share | None, *, shared: bool) -> Line:
+    points, family = (share.points, share.family) if share is not None else (0, None)
+    return Line(group.name, points, shared, member.role == "leader", family)
 
 
 # ---------------------------------------------------------------- whether
@@ -265,17 +266,17 @@ def confirm(ctx: Context, bond_id: int) -> Bound:
     if bonds.is_absorbed(ctx.session, bond.survivor_id) or not bonds.channels(ctx.session, bond.survivor_id):
         raise Refusal("guard.old_button")
     check(ctx, bond.survivor_id, bond.absorbed_id)
-    _claim(ctx, bond, "offered", "bound")
+    claim(ctx, bond, "offered", "bound")
     bond.bound_at = ctx.now
     came = bonds.channels(ctx.session, bond.absorbed_id)
     chats = bonds.open_chats(ctx.session, bond.survivor_id)
     held = joining.join(ctx, bond)
     forget_codes(ctx.session, bond)
     survivor = bond.survivor_id
-    _note(ctx, "bond.bound", bond=bond_id, survivor=survivor)
+    note(ctx, "bond.bound", bond=bond_id, survivor=survivor)
     ctx.actor = replace(ctx.actor, person_id=survivor, member_id=None, account_id=None, steps=None)
-    mine = identities.memberships(ctx.session, survivor)
-    points = sum(ledger.balance(ctx.session, member.account_id or 0) for member, _ in mine)
+    mine = [member.id or 0 for member, _ in identities.memberships(ctx.session, survivor)]
+    points = sum(share.points for _, share in joining.shares(ctx, mine))
     return Bound(came, chats, bonds.channels(ctx.session, survivor), len(mine), points, held)
 
 
@@ -288,77 +289,15 @@ def cancel(ctx: Context, bond_id: int) -> None:
     bond = ctx.session.get(Bond, bond_id)
     if bond is None or bond.absorbed_id != ctx.actor.person_id:
         raise Refusal("guard.old_button")
-    _claim(ctx, bond, "offered", "refused")
+    claim(ctx, bond, "offered", "refused")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What two would have apart.
-
-    Attributes:
-        channels: that go.
-        groups: names of the groups that go along; ``points``: whole points in all groups that go along.
-    """
-
-    bond_id: int
-    channels: Sequence[str]
-    bound_at: datetime
-    groups: Sequence[str] = ()
-    points: int = 0
-
-
-def mine(session: Session, person_id: int) -> tuple[list[str], list[Part]]:
-    """Return the channels that are a person's own, and what is bound to him, oldest first."""
-    parts = [_part(session, bond) for bond in bonds.of_survivor(session, person_id)]
-    gone = {channel for part in parts for channel in part.channels}
-    return [one for one in bonds.channels(session, person_id) if one not in gone], parts
-
-
-def _part(session: Session, bond: Bond) -> Part:
-    moved = bonds.Moved.of(bond)
-    rows = session.exec(
-        select(Identity.channel).where(col(Identity.id).in_(moved.identities)).order_by(col(Identity.id))
-    )
-    return Part(bond.id or 0, list(dict.fromkeys(rows)), bond.bound_at or bond.until)
-
-
-def ask_to_part(ctx: Context, bond_id: int) -> Part:
-    """Say what parting would bring; changes nothing.
+def claim(ctx: Context, bond: Bond, before: str, after: str) -> None:
+    """Bring a bond from one state to another, once.
 
     Raises:
-        Refusal: not the actor's, parted already, or another one hangs on it.
+        Refusal: somebody was quicker.
     """
-    bond = _living_bond(ctx, bond_id)
-    groups, points = joining.look_at_parting(ctx, bond)
-    return replace(_part(ctx.session, bond), groups=groups, points=points)
-
-
-def part(ctx: Context, bond_id: int) -> Part:
-    """Take the two apart again, once, as they came together.
-
-    Raises:
-        Refusal: as :func:`ask_to_part`.
-    """
-    bond = _living_bond(ctx, bond_id)
-    told = _part(ctx.session, bond)
-    _claim(ctx, bond, "bound", "parted")
-    bond.parted_at = ctx.now
-    points = joining.part(ctx, bond)
-    forget_codes(ctx.session, bond)
-    _note(ctx, "bond.parted", bond=bond_id, absorbed=bond.absorbed_id)
-    return replace(told, points=points)
-
-
-def _living_bond(ctx: Context, bond_id: int) -> Bond:
-    bond = ctx.session.get(Bond, bond_id)
-    if bond is None or bond.survivor_id != ctx.actor.person_id or bond.state != "bound":
-        raise Refusal("guard.old_button")
-    if bonds.rests_on(ctx.session, bonds.Moved.of(bond).members):
-        raise Refusal("bonds.other_first")
-    return bond
-
-
-def _claim(ctx: Context, bond: Bond, before: str, after: str) -> None:
     done = ctx.session.execute(
         update(Bond)
         .where(col(Bond.id) == bond.id, col(Bond.state) == before)
@@ -383,5 +322,6 @@ def forget_codes(session: Session, bond: Bond) -> None:
     )
 
 
-def _note(ctx: Context, action: str, **details: int) -> None:
+def note(ctx: Context, action: str, **details: int) -> None:
+    """Put on record what somebody did with his accounts."""
     audit.record(ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=None, action=action, **details)
