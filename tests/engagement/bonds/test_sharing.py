@@ -60,7 +60,7 @@ def test_points_meet_and_part(stage: Stage) -> None:
     """5 and 25 are 30; 12 of them are spent, of which each has paid his part; 满满 takes 15 along."""
     post(stage, THERE, 20, "a")
     asked = enter(stage, take_code(stage))
-    assert "阳光花园一期：25 + 5 = 30 积分" in shown(asked)
+    assert "阳光花园一期：你这边 25 积分，那边也在这个群，合到一起" in shown(asked)
     done, _told = stage.say(THERE, "", button=asked.buttons[0].key, channel="wechat")
     assert (done.values["points"], done.values["count"]) == (30, 1)
     assert balance(stage, MINE) == 30
