@@ -331,6 +331,18 @@ class OwnWords:
 
 
 @dataclass(frozen=True, slots=True)
+class Urgent:
+    """What must not wait for a look at anything else; it makes no record.
+
+    Attributes:
+        is_meant: pure test of a text; ``handler``: says it.
+    """
+
+    is_meant: Callable[[str], bool]
+    handler: Handler
+
+
+@dataclass(frozen=True, slots=True)
 class FollowUp:
     """What a slice says some seconds after events, when more of them may have come meanwhile (an edited summary).
 
@@ -355,6 +367,9 @@ class Feature:
         plain: prefixes of buttons and quotes that neither need nor make the consent record.
         passes_on: subject prefix → pure test of a quoting text: True = not for this slice, it goes on as a question.
         asks: subject prefixes of questions to a leader: in private his next words need not quote one, if it came last.
+        ends: subject prefixes of questions for words that a 「算了」 ends with the common word for it; of other ``asks`` the
+            slice hears it.
+        urgent: words that have an answer of their own before anything else but a command (one slice only).
         events: event type → subscriber ``(ctx, event) → replies``; same transaction.
         lifecycle: platform event → handler (join, leave, bot added …).
         fallback: the handler of addressed words that are no command (one slice only).
@@ -376,6 +391,8 @@ class Feature:
     plain: frozenset[str] = frozenset()
     passes_on: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
     asks: frozenset[str] = frozenset()
+    ends: frozenset[str] = frozenset()
+    urgent: Urgent | None = None
     events: Mapping[type, Callable[[Context, Any], Sequence[Reply]]] = field(default_factory=dict)
     lifecycle: Mapping[str, Handler] = field(default_factory=dict)
     fallback: Handler | Slow | None = None

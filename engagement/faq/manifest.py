@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engagement.events import PostCleared
-from engagement.faq import asking, corrections, handlers, jobs, offers, service, thumbs, turns
-from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow
+from engagement.faq import asking, corrections, handlers, jobs, offers, rules, service, thumbs, turns
+from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow, Urgent
 
 _ASK = Slow(service.prepare, asking.work, handlers.reply)
 _QUOTED = Slow(service.prepare_quoted, asking.work, handlers.quoted)
@@ -46,8 +46,10 @@ FEATURE = Feature(
         "tell": handlers.tell_leader,
     },
     quotes={"question": _QUOTED, "faq": _ASK, "again": handlers.said_again, "waiting": handlers.which_waiting},
+    ends=frozenset({"again"}),
     plain=frozenset({"question", "waiting", "handover", "up", "down"}),
     fallback=_ASK,
+    urgent=Urgent(lambda text: bool(rules.danger(text)), handlers.comfort),
     offers=offers.offer,
     events={PostCleared: handlers.on_cleared},
     jobs=(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from knowledge.normalise import canonical
+from prompts.asking import distress
+
 COURTESY_MOST = 20
 """Longer words are never only a greeting."""
 SHORT_ANSWER = 90
@@ -14,6 +17,9 @@ BRIEF_ANSWER = 45
 MOST_OPEN = 5
 """Questions of one neighbour that may wait for the leader at once."""
 
+DISTRESS_MOST = 200
+"""Characters of a text that are looked at for somebody's distress."""
+_BREAKS = re.compile(r"[^\w ]+|\n")
 _CALLED = re.compile(r"团团|小助手|机器人")
 _ENDINGS = r"(?:你|您|啊|呀|哦|哈|了|吧|嘞|啦|各位|大家|邻居们?|团长|闺女|姑娘|小伙子?|妹子|大姐|亲)*"
 _NODS = r"嗯|恩|哦|噢|喔|好的|好吧|好嘞|好滴|好|行|成|中|得嘞|知道了?|明白了?|懂了?|晓得了?|要得|收到|可以|没问题|ok|那|我?等着"
@@ -58,6 +64,7 @@ _SAID = (
             r"|(?:今天|明天|后天|现在|外面|这两天|最近|的)*天气(?:怎么样|怎样|咋样|如何|好吗|好不好|预报)?"
         ),
     ),
+    ("nothing_open", re.compile(r"(?:那|还是)?(?:取消|不要|不填|不写|不改|不弄)(?:了|吧|啊|呀)*")),
     ("yes", re.compile(r"(?:是|是的|对|对的|没错|确定|确认|同意|愿意)+" + _ENDINGS)),
     (
         "bye",
@@ -124,8 +131,8 @@ def courtesy(text: str) -> str:
 
     Returns:
         ``hello``, ``there``, ``wish``, ``caring``, ``thanks``, ``noted`` (heard it), ``yes`` (a nod to something), ``bye``,
-        ``small_talk`` (a joke, the weather: nothing for the leader), ``rude``, ``empty`` (somebody begins to ask); an empty
-        text otherwise.
+        ``nothing_open`` (a 取消 of nothing), ``small_talk`` (a joke, the weather: nothing for the leader), ``rude``,
+        ``empty`` (somebody begins to ask); an empty text otherwise.
     """
     bare = folded(text)
     if not bare or len(bare) > COURTESY_MOST:
@@ -149,6 +156,16 @@ def _in_a_row(bare: str) -> str:
         kinds.add(longest[1])
         bare = bare[longest[0] :]
     return next(kind for kind in _SOCIAL if kind in kinds)
+
+
+def danger(text: str) -> str:
+    """Say whether somebody is in danger: ``self_harm`` or ``violence`` (at home); an empty text otherwise.
+
+    Each clause is looked at, and the whole without its marks (「我 不 想 活 了」).
+    """
+    plain = canonical(text[:DISTRESS_MOST])
+    clauses = {folded(one) for one in (plain, *_BREAKS.split(plain), *plain.split())}
+    return next((kind for kind, words in distress().items() if any(map(words.fullmatch, clauses))), "")
 
 
 def clock(text: str) -> str:
