@@ -62,6 +62,13 @@ _SAID = (
             r"你?(?:会不会|能不能|可以|会|能)?(?:给|帮|跟|和)?(?:我们?|咱们?|大家)?"
             r"(?:来|讲|说|唱|背|写|跳)[一两]?[个首段支点]?(?:笑话|故事|儿?歌|诗|舞)(?:吗|么|不|听听?|吧|呗)*"
             r"|(?:今天|明天|后天|现在|外面|这两天|最近|的)*天气(?:怎么样|怎样|咋样|如何|好吗|好不好|预报)?"
+            r"|(?:今天|今晚|明天|后天|现在|外面|这两天|周末|那边|会不会|会|还|要)*(?:下雨|下雪|刮风|降温|出太阳)(?:了|吗|么|没有?|不)*"
+        ),
+    ),
+    (
+        "unclear",
+        re.compile(
+            r"(?:我|都|也|还是|你说的?|这|什么|完全|有点|真)*(?:看不(?:太)?懂|没看懂|听不懂|没听懂|看不明白|没明白|不明白|搞不懂)(?:了|啊|呀|你|说的?|啥|什么)*"
         ),
     ),
     ("nothing_open", re.compile(r"(?:那|还是)?(?:取消|不要|不填|不写|不改|不弄)(?:了|吧|啊|呀)*")),
@@ -78,6 +85,14 @@ _SOCIAL = ("bye", "thanks", "caring", "wish", "hello", "noted")
 _RUDE = re.compile(
     r"(?:你|机器人|助手|团团)[^，。,]{0,4}(?:破|垃圾|废物|智障|傻|笨|蠢|没用|有没有用|有什么用|烦)"
     r"|破机器|什么破|什么玩意|^\W*(?:滚|滚蛋|闭嘴|垃圾|废物|傻\w|智障|烦死了?|无语)\W*$"
+    r"|(?:傻[逼比币]|煞笔|死|臭|烂|蠢|笨|破|垃圾|废物)(?:机器人|小?助手|团团)"
+    r"|^\W*(?:sb|s\.b\.?|煞笔|沙[比币雕]|尼玛|他?妈的|tmd|nmd)\W*$",
+    re.IGNORECASE,
+)
+_UPSET = re.compile(
+    r"(?:你们?家?|这|这个|什么|啥|团长|咱们?)*(?:平台|群|团|店|卖家|商家)?(?:都|就)?(?:就是|真是|简直是?|真的?|太|也太|是|好|够|尽)*"
+    r"(?:坑人?|坑爹|垃圾|黑心|骗人|恶心人|差劲|离谱|过分|欺负人|不要脸|没良心|不讲理)(?:死了|透了|到家|的|了|啊|呀|吧|你们|平台|商家|店家)*"
+    r"|(?:真是?|可|要|快|被你们)*(?:气死|烦死|恶心死|坑死|坑惨|气炸|气疯)(?:我|人|老子|老娘|个人)?(?:了|啦|啊|你们)*"
 )
 _CLOCK = (
     (
@@ -132,7 +147,8 @@ def courtesy(text: str) -> str:
     Returns:
         ``hello``, ``there``, ``wish``, ``caring``, ``thanks``, ``noted`` (heard it), ``yes`` (a nod to something), ``bye``,
         ``nothing_open`` (a 取消 of nothing), ``small_talk`` (a joke, the weather: nothing for the leader), ``rude``,
-        ``empty`` (somebody begins to ask); an empty text otherwise.
+        ``upset`` (angry, and not a word about what), ``unclear`` (did not understand), ``empty`` (begins to ask); an empty
+        text otherwise.
     """
     bare = folded(text)
     if not bare or len(bare) > COURTESY_MOST:
@@ -140,7 +156,9 @@ def courtesy(text: str) -> str:
     for kind, words in _SAID:
         if words.fullmatch(bare):
             return kind
-    return _in_a_row(bare) or ("rude" if _RUDE.search(text) and not _GOODS.search(bare) else "")
+    if _RUDE.search(text) and not _GOODS.search(bare):
+        return _in_a_row(bare) or "rude"
+    return _in_a_row(bare) or ("upset" if _UPSET.fullmatch(bare) else "")
 
 
 def _in_a_row(bare: str) -> str:
