@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from engagement import rooms
 from engagement.dispatch import Target
-from engagement.feature import Command, Context, Feature, Urgent
+from engagement.feature import Command, Context, Feature
 from engagement.kernel import Event, Incoming, Place, simplified
 from knowledge import understanding
 
@@ -76,14 +76,14 @@ class Routes:
         self._own: dict[Where, _Own] = {}
         self._asked: dict[str, _Entry] = {}
         self._offers: Target | None = None
-        self._urgent: tuple[Urgent, Target] | None = None
+        self._urgent: tuple[Callable[[str], bool], Target] | None = None
         for feature in features:
             if feature.fallback is not None:
                 self._fallback = Target(feature, feature.fallback)
             if feature.offers is not None:
                 self._offers = Target(feature, feature.offers, consent=False)
             if feature.urgent is not None:
-                self._urgent = feature.urgent, Target(feature, feature.urgent.handler, consent=False)
+                self._urgent = feature.urgent[0], Target(feature, feature.urgent[1], consent=False)
             for command in feature.commands:
                 self._add(feature, command)
         self._prefix.sort(key=lambda item: -len(item[0]))
@@ -235,7 +235,7 @@ class Routes:
 
     def urgent(self, text: str) -> Target | None:
         """Return who answers words that must not wait for anything else."""
-        return self._urgent[1] if self._urgent is not None and self._urgent[0].is_meant(text) else None
+        return self._urgent[1] if self._urgent is not None and self._urgent[0](text) else None
 
     def fallback(self) -> Target | None:
         """Return who answers addressed words that are no command."""

@@ -20,7 +20,7 @@ from storage.engine import Session
 
 ASKED_FOR = timedelta(minutes=30)
 """How long a question to a leader in private waits for his next words; after that he quotes it."""
-FILE = "file"
+FILE, PHOTO = "file", "photo"
 
 
 class Targets:
@@ -31,6 +31,7 @@ class Targets:
         self.features = features
         self.routes = routes
         self._asks = frozenset(prefix for feature in features for prefix in feature.asks)
+        self._pictures = frozenset(prefix for feature in features for prefix in feature.pictures)
         self._ends = frozenset(prefix for feature in features for prefix in feature.ends)
 
     def of(self, session: Session, ctx: Context) -> list[Target]:
@@ -65,8 +66,10 @@ class Targets:
         target = self.routes.urgent(incoming.text) if called else None
         if target is not None:
             return [target]
-        if not incoming.reply_to and incoming.place is Place.DM and self._is_asked(session, ctx.actor):
-            ctx.subject = self._asked(session, ctx, self._asks)
+        if not incoming.reply_to and incoming.place is Place.DM:
+            shows = incoming.media == PHOTO and not ctx.text
+            if shows or self._is_asked(session, ctx.actor):
+                ctx.subject = self._asked(session, ctx, self._pictures if shows else self._asks)
         ctx.subject = incoming.desk_about or ctx.subject
         fallback = self.routes.fallback()
         if ctx.subject:

@@ -331,18 +331,6 @@ class OwnWords:
 
 
 @dataclass(frozen=True, slots=True)
-class Urgent:
-    """What must not wait for a look at anything else; it makes no record.
-
-    Attributes:
-        is_meant: pure test of a text; ``handler``: says it.
-    """
-
-    is_meant: Callable[[str], bool]
-    handler: Handler
-
-
-@dataclass(frozen=True, slots=True)
 class FollowUp:
     """What a slice says some seconds after events, when more of them may have come meanwhile (an edited summary).
 
@@ -369,7 +357,8 @@ class Feature:
         asks: subject prefixes of questions to a leader: in private his next words need not quote one, if it came last.
         ends: subject prefixes of questions for words that a 「算了」 ends with the common word for it; of other ``asks`` the
             slice hears it.
-        urgent: words that have an answer of their own before anything else but a command (one slice only).
+        urgent: pure test of words whose answer waits for nothing but a command, and who says it (one slice only).
+        pictures: subject prefixes of questions for a picture: in private the next bare one need not quote it, if it came last.
         events: event type → subscriber ``(ctx, event) → replies``; same transaction.
         lifecycle: platform event → handler (join, leave, bot added …).
         fallback: the handler of addressed words that are no command (one slice only).
@@ -392,7 +381,8 @@ class Feature:
     passes_on: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
     asks: frozenset[str] = frozenset()
     ends: frozenset[str] = frozenset()
-    urgent: Urgent | None = None
+    urgent: tuple[Callable[[str], bool], Handler] | None = None
+    pictures: frozenset[str] = frozenset()
     events: Mapping[type, Callable[[Context, Any], Sequence[Reply]]] = field(default_factory=dict)
     lifecycle: Mapping[str, Handler] = field(default_factory=dict)
     fallback: Handler | Slow | None = None

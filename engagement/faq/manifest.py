@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engagement.events import PostCleared
 from engagement.faq import asking, corrections, handlers, jobs, offers, rules, service, thumbs, turns
-from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow, Urgent
+from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow
 
 _ASK = Slow(service.prepare, asking.work, handlers.reply)
 _QUOTED = Slow(service.prepare_quoted, asking.work, handlers.quoted)
@@ -44,12 +44,20 @@ FEATURE = Feature(
         "up": thumbs.up,
         "down": Slow(thumbs.prepare_down, thumbs.work_down, thumbs.down),
         "tell": handlers.tell_leader,
+        "answer": handlers.asked_to_answer,
     },
-    quotes={"question": _QUOTED, "faq": _ASK, "again": handlers.said_again, "waiting": handlers.which_waiting},
-    ends=frozenset({"again"}),
-    plain=frozenset({"question", "waiting", "handover", "up", "down"}),
+    quotes={
+        "question": _QUOTED,
+        "faq": _ASK,
+        "again": handlers.said_again,
+        "waiting": handlers.which_waiting,
+        "answering": handlers.said_in_answer,
+    },
+    ends=frozenset({"again", "answering"}),
+    plain=frozenset({"question", "waiting", "answer", "answering", "handover", "up", "down"}),
+    asks=frozenset({"answering"}),
     fallback=_ASK,
-    urgent=Urgent(lambda text: bool(rules.danger(text)), handlers.comfort),
+    urgent=(lambda text: bool(rules.danger(text)), handlers.comfort),
     offers=offers.offer,
     events={PostCleared: handlers.on_cleared},
     jobs=(
