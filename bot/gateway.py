@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
@@ -16,31 +15,28 @@ from bot.addressing import address, at_desk
 from bot.queued import Queued, queue
 from bot.routing import Routes
 from bot.showing import Drafts
-from bot.voice import HEARD, UNHEARD, Ear, with_heard
-from engagement import dispatch as use_cases
+from bot.targets import Targets
+from bot.voice import Ear, with_heard
 from engagement.clocks import Clock
 from engagement.dispatch import Dispatcher, Said, Target
 from engagement.errors import Fault, Hushed, Refusal
 from engagement.events import Named, Unidentified
 from engagement.feature import Actor, Context, GroupView, Slow
 from engagement.guards import UNKNOWN
-from engagement.kernel import Event, Incoming, Kind, Place, Reply
-from storage import identities, inbox, outbox
+from engagement.kernel import Event, Incoming, Kind, Reply
+from storage import inbox, outbox
 from storage.engine import Database, Session
 from storage.gathering import Gathering
 from storage.groups import Group
 
 T = TypeVar("T")
 log = structlog.get_logger("bot.gateway")
-ASKED_FOR = timedelta(minutes=30)
-"""How long a question to a leader in private waits for his next words; after that he quotes it."""
 TRIES = 3
 """How often a message is tried before it is dead-lettered (FAULTS F14)."""
 _PAUSES = (0.0, 0.1, 0.4)
 """Seconds before each try."""
 EARLY_SECONDS = 5.0
 """How long an answer waits for what was said before it."""
-FILE, PHOTO = "file", "photo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +61,23 @@ class _Stage:
     new_name: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Half:
+    """What the first transaction of a slow handler leaves for the second.
+
+    Attributes:
+        subject: what was asked when the words came; something else may have been said during the wait.
+        early: what is said at once.
+    """
+
+    target: Target
+    slow: Slow
+    state: Any
+    subject: str
+    new_name: bool
+    early: Sequence[Queued]
+
+
 class Gateway:
     """Receives events, handles them one at a time per conversation (the pump orders them)."""
 
@@ -77,6 +90,7 @@ class Gateway:
         self.database = database
         self.dispatcher = dispatcher
         self.routes = Routes(dispatcher.features)
+        self.targets = Targets(dispatcher.features, self.routes)
         self.clock = clock
         self._paced = paced
         self.ear: Ear | None = None
@@ -151,14 +165,14 @@ class Gateway:
         )
         if isinstance(result, Handled):
             return result
-        slow, state, new_name, early = result
-        sending = [self.post(queued) for queued in early if not queued.is_shown] if self.post is not None else []
-        found = await slow.work(state)
+        half = result
+        sending = [self.post(queued) for queued in half.early if not queued.is_shown] if self.post is not None else []
+        found = await half.slow.work(half.state)
         if sending:
             # So that the answer can take its place; when the platform is slow, it comes behind it.
             await asyncio.wait(sending, timeout=EARLY_SECONDS)
         return await self.database.write(
-            lambda s: self._or_no(s, inbox_id, incoming, lambda: self._second(s, inbox_id, incoming, found, new_name))
+            lambda s: self._or_no(s, inbox_id, incoming, lambda: self._second(s, inbox_id, incoming, half, found))
         )
 
     def _or_no(self, session: Session, inbox_id: int, incoming: Incoming, bring_about: Callable[[], T]) -> T | Handled:
@@ -208,9 +222,7 @@ class Gateway:
             said += [Said(more.key.partition(".")[0], more) for more in ctx.emit(Unidentified())]
         return self._queue(ctx, inbox_id, said)
 
-    def _first(
-        self, session: Session, inbox_id: int, incoming: Incoming
-    ) -> Handled | tuple[Slow, Any, bool, Sequence[Queued]]:
+    def _first(self, session: Session, inbox_id: int, incoming: Incoming) -> Handled | _Half:
         stage = self._stage(session, incoming)
         if stage.targets and incoming.channel in self._paced:
             self.dispatcher.keep_pace(stage.ctx)
@@ -222,7 +234,7 @@ class Gateway:
                 ctx.show = showing.shown_by(drafts, incoming, inbox_id)
                 state = target.handler.prepare(ctx)
                 early = self._early(ctx, target, inbox_id, state)
-                return target.handler, state, stage.new_name, early
+                return _Half(target, target.handler, state, ctx.subject, stage.new_name, early)
         if not inbox.claim(session, inbox_id):
             return Handled("repeated")
         said: list[Said] = []
@@ -240,19 +252,16 @@ class Gateway:
         said = [Said(target.feature.name, reply) for reply in target.handler.begin(state)]
         return self._queue(ctx, inbox_id, said, "b")
 
-    def _second(
-        self, session: Session, inbox_id: int, incoming: Incoming, found: Any, new_name: bool = False
-    ) -> Handled:
+    def _second(self, session: Session, inbox_id: int, incoming: Incoming, half: _Half, found: Any) -> Handled:
+        """Let the slice that waited finish: what its words were an answer to was settled when they came."""
         if not inbox.claim(session, inbox_id):
             return Handled("repeated")
         stage = self._stage(session, incoming)
-        # Only one slice waits for anything; the others have no say in its second half.
-        target = next(one for one in stage.targets if isinstance(one.handler, Slow))
-        assert isinstance(target.handler, Slow)
-        ctx = self.dispatcher.admit(stage.ctx, target)
-        ctx.argument = target.argument
-        said = self.dispatcher.said(ctx, target, target.handler.finish(ctx, found))
-        said.extend(self._named(ctx, new_name))
+        stage.ctx.subject = half.subject
+        ctx = self.dispatcher.admit(stage.ctx, half.target)
+        ctx.argument = half.target.argument
+        said = self.dispatcher.said(ctx, half.target, half.slow.finish(ctx, found))
+        said.extend(self._named(ctx, half.new_name))
         return Handled("done", self._queue(stage.ctx, inbox_id, said))
 
     @staticmethod
@@ -271,7 +280,7 @@ class Gateway:
         actor, group, new_name = people.acting(session, incoming, now, running)
         self._learn(group)
         ctx = self.dispatcher.context(session, incoming, actor, group, now)
-        return _Stage(ctx, self._targets(session, ctx), new_name)
+        return _Stage(ctx, self.targets.of(session, ctx), new_name)
 
     def _learn(self, group: GroupView | None) -> None:
         """Note the group's own words: before its message is looked up, and after it was handled for the next ones."""
@@ -285,106 +294,8 @@ class Gateway:
         ):
             self.routes.learn((channel, account, external_id), settings or {})
 
-    def _targets(self, session: Session, ctx: Context) -> list[Target]:
-        incoming = ctx.incoming
-        features = self.dispatcher.features
-        if incoming.event is Event.BUTTON:
-            return [self._pressed(session, ctx)]
-        if incoming.event is not Event.MESSAGE:
-            # In private it was about the chat alone (bot.people), and not about the group that the chat is about.
-            private = incoming.place is Place.DM
-            return [] if private else use_cases.lifecycle_targets(features, incoming.event.value)
-        if incoming.media in UNHEARD and not incoming.text:
-            raise Refusal(UNHEARD[incoming.media])
-        if incoming.reply_to:
-            about = outbox.subject_of(
-                session,
-                channel=incoming.channel,
-                account=incoming.account,
-                conversation=incoming.conversation,
-                provider_id=incoming.reply_to,
-            )
-            ctx.subject = about or ""
-        target = self.routes.rather(ctx, self._command(session, ctx))
-        if target is not None:
-            return [target]
-        if not incoming.reply_to and incoming.place is Place.DM:
-            ctx.subject = self._asked(session, ctx)
-        ctx.subject = incoming.desk_about or ctx.subject
-        fallback = self.routes.fallback()
-        if ctx.subject:
-            target = use_cases.quote_target(features, ctx.subject, incoming.text)
-            if target is not None and (fallback is None or target.handler is not fallback.handler):
-                return [target]
-        if incoming.addressed or incoming.place is Place.DM:
-            wanted = self.routes.meant(incoming.text) or self._link(session, ctx) or fallback
-            return [] if wanted is None else [wanted]
-        return []
-
-    def _pressed(self, session: Session, ctx: Context) -> Target:
-        words = hidden.typed(ctx.incoming)
-        if words is not None:
-            ctx.incoming, ctx.text = words, words.text
-            target = self.routes.rather(ctx, self._command(session, ctx))
-            if target is not None:
-                return target
-        found = use_cases.button_target(self.dispatcher.features, ctx.incoming.button)
-        if found is None:
-            raise Refusal("guard.old_button")
-        ctx.text = found[1]
-        return found[0]
-
-    def _command(self, session: Session, ctx: Context) -> Target | None:
-        """Find the command that was typed, or who takes the file that was sent in private."""
-        incoming, group = ctx.incoming, ctx.group
-        where = None if group is None else (group.channel, group.account, group.external_id)
-        target = self.routes.command(incoming.text, where, incoming.place)
-        sent = target is None and incoming.media == FILE and incoming.place is Place.DM
-        # What a neighbour writes beside a file is a question as always.
-        if sent and (not incoming.text or self._is_asked(session, ctx.actor)):
-            target = use_cases.file_target(self.dispatcher.features)
-        needed = target.command.roles - {"leader"} if target is not None and target.command is not None else None
-        if needed and ctx.actor.person_id:
-            ctx.actor = replace(ctx.actor, roles=identities.roles(session, ctx.actor.person_id))
-        return target
-
-    def _link(self, session: Session, ctx: Context) -> Target | None:
-        """Find who takes a web address that staff or a leader sent alone in private."""
-        found = use_cases.link_target(self.dispatcher.features, ctx.incoming)
-        return found if found is not None and self._is_asked(session, ctx.actor) else None
-
-    @staticmethod
-    def _is_asked(session: Session, actor: Actor) -> bool:
-        """Say whether the bot asks somebody things in private: leaders, and who has a role over groups."""
-        return actor.leader or (actor.person_id != 0 and bool(identities.roles(session, actor.person_id)))
-
-    def _asked(self, session: Session, ctx: Context) -> str:
-        """Return what the bot asked a leader in private just now, or anybody for a picture: what comes next is meant for it.
-
-        Something else in between (a neighbour's question) makes it doubtful; small talk with the fallback does not.
-        """
-        incoming, fallback = ctx.incoming, self.routes.fallback()
-        shows = incoming.media == PHOTO and not ctx.text
-        if not shows and not self._is_asked(session, ctx.actor):
-            return ""
-        asks = {prefix for one in self.dispatcher.features for prefix in (one.pictures if shows else one.asks)}
-        for subject in outbox.last_subjects(
-            session,
-            channel=incoming.channel,
-            account=incoming.account,
-            conversation=incoming.conversation,
-            since=ctx.now - ASKED_FOR,
-            # Listening takes a while: what was asked after somebody spoke is not what he answered.
-            until=incoming.received_at if incoming.media == HEARD else ctx.now,
-        ):
-            prefix = subject.partition(":")[0]
-            if prefix in asks:
-                return subject
-            if fallback is None or prefix != fallback.feature.name:
-                break
-        return ""
-
     # ---------------------------------------------------------------- what goes out
+
     def _queue(self, ctx: Context, inbox_id: int, said: Sequence[Said], mark: str = "") -> list[Queued]:
         queued: list[Queued] = []
         for number, one in enumerate(with_heard(ctx.incoming, said)):

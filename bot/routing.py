@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -76,11 +76,14 @@ class Routes:
         self._own: dict[Where, _Own] = {}
         self._asked: dict[str, _Entry] = {}
         self._offers: Target | None = None
+        self._urgent: tuple[Callable[[str], bool], Target] | None = None
         for feature in features:
             if feature.fallback is not None:
                 self._fallback = Target(feature, feature.fallback)
             if feature.offers is not None:
                 self._offers = Target(feature, feature.offers, consent=False)
+            if feature.urgent is not None:
+                self._urgent = feature.urgent[0], Target(feature, feature.urgent[1], consent=False)
             for command in feature.commands:
                 self._add(feature, command)
         self._prefix.sort(key=lambda item: -len(item[0]))
@@ -229,6 +232,10 @@ class Routes:
         if entry.command.asked == "shown":
             return Target(entry.feature, entry.command.handler, entry.command)
         return None if self._offers is None else replace(self._offers, argument=entry.command.name)
+
+    def urgent(self, text: str) -> Target | None:
+        """Return who answers words that must not wait for anything else."""
+        return self._urgent[1] if self._urgent is not None and self._urgent[0](text) else None
 
     def fallback(self) -> Target | None:
         """Return who answers addressed words that are no command."""

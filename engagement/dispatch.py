@@ -293,6 +293,21 @@ def quote_target(features: Sequence[Feature], subject: str, text: str = "") -> T
     return None
 
 
+def ended_target(features: Sequence[Feature], subject: str) -> Target | None:
+    """Find who hears that somebody will not answer a question for words about ``prefix:reference``; None when it was none."""
+    prefix = subject.partition(":")[0]
+    for feature in features:
+        if prefix in feature.ends:
+            return Target(feature, _ended, consent=False)
+        if prefix in feature.asks:
+            return Target(feature, feature.quotes[prefix], consent=prefix not in feature.plain, quoted=True)
+    return None
+
+
+def _ended(_ctx: Context) -> Sequence[Reply]:
+    return [Reply("guard.given_up", {"group": None}, subject="over:")]
+
+
 def lifecycle_targets(features: Sequence[Feature], event: str) -> list[Target]:
     """Find who wants to know of a platform event, in the registry's order."""
     return [

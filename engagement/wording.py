@@ -19,13 +19,24 @@ from prompts.loader import texts
 MOST_LINES = 8
 _NAMED = re.compile(r"\{([^{}]*)\}")
 _RESETS = re.compile(r"恢复原文|原文|用原来的|还原")
-_STOPS = re.compile(r"不改了?|算了|先不改|取消|停|不用了")
+_STOPS = re.compile(r"不改|停")
+_GIVES_UP = re.compile(
+    r"(?:那|那就|还是|先)*(?:取消|算了|祘了|不要了|不用了|先不(?:填|写|改|弄|发|问|说)|不(?:填|写|改|弄|发|问|说|想填|想写)了|退出)"
+    r"(?:了|吧|啦|啊|呀|哈|谢谢)*"
+)
 
 
 def steers(text: str) -> str:
     """Say whether an answer is no wording but steers: ``reset``, ``stop``, or nothing."""
     bare = simplified(unicodedata.normalize("NFKC", text)).strip(" 。.!！「」")
-    return "reset" if _RESETS.fullmatch(bare) else "stop" if _STOPS.fullmatch(bare) else ""
+    if _RESETS.fullmatch(bare):
+        return "reset"
+    return "stop" if _STOPS.fullmatch(bare) or gives_up(text) else ""
+
+
+def gives_up(text: str) -> bool:
+    """Say whether somebody who was asked for words will not say any: 「取消」, 「算了」, 「先不填了」."""
+    return bool(_GIVES_UP.fullmatch(simplified(unicodedata.normalize("NFKC", text[:20])).strip(" 。.!！,，~～「」")))
 
 
 def read(text: str, most: int, known: Mapping[str, str]) -> str:

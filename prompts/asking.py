@@ -79,3 +79,16 @@ def intents() -> Mapping[str, re.Pattern[str]]:
             whole = whole.replace(f"<{part}>", words)
         found[name] = re.compile(whole)
     return found
+
+
+@lru_cache(maxsize=1)
+def distress() -> Mapping[str, re.Pattern[str]]:
+    """Return, by kind (``self_harm``, ``violence``), the clauses of somebody who is in danger."""
+    read = tomllib.loads((FOLDER / "distress.toml").read_text(encoding="utf-8"))
+    found: dict[str, re.Pattern[str]] = {}
+    for kind, patterns in read["distress"].items():
+        whole = "|".join(f"(?:{one})" for one in patterns)
+        for part, words in read["shared"].items():
+            whole = whole.replace(f"<{part}>", words)
+        found[kind] = re.compile(whole)
+    return found

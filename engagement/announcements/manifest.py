@@ -91,6 +91,7 @@ FEATURE = Feature(
         "announce_end": handlers.end_button,
     },
     quotes={"announce_form": handlers.form_answered},
+    ends=frozenset({"announce_form"}),
     plain=frozenset(
         {
             *("announce_form", "announce_go", "announce_out", "announce_to"),

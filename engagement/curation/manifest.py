@@ -160,6 +160,7 @@ _FEATURE = Feature(
         "kb_offer": offers.said,
     },
     asks=frozenset({"kb_gap", "kb_new", "kb_ask", "kb_entry", "kb_offer"}),
+    ends=frozenset({"kb_gap", "kb_new", "kb_ask", "kb_entry", "kb_offer"}),
     plain=frozenset(
         {
             *("kb_list", "kb_show", "kb_diff", "kb_publish", "kb_go", "kb_stay", "kb_drop", "kb_pass", "kb_back"),

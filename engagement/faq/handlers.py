@@ -51,6 +51,8 @@ def _known(ctx: Context, question: str) -> Sequence[Reply] | None:
     polite, clock = rules.courtesy(question), rules.clock(question)
     if not question.strip():
         return [Reply("faq.empty", _NO_GROUP)]
+    if rules.danger(question):
+        return [_comfort(ctx, question)]
     if polite:
         return [Reply(f"faq.{polite}", _NO_GROUP, subject="faq:talk")]
     if corrections.meant(ctx):
@@ -62,6 +64,19 @@ def _known(ctx: Context, question: str) -> Sequence[Reply] | None:
     if rules.is_talk(question) and not ctx.argument and ctx.incoming.place is Place.GROUP:
         return _hand_over(ctx, question, 0.0) if rules.is_angry(question) else []
     return None
+
+
+def comfort(ctx: Context) -> Sequence[Reply]:
+    """Somebody is in danger: the same words each time, from nowhere but here, and whom to call."""
+    return [_comfort(ctx, ctx.text)]
+
+
+def _comfort(ctx: Context, text: str) -> Reply:
+    """Say it where only he reads it, if he can be written to there; in the group nobody is called by name."""
+    key = "faq.self_harm" if rules.danger(text) == "self_harm" else "faq.violence"
+    if ctx.incoming.place is Place.GROUP and bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel):
+        return Reply(key, _NO_GROUP, kind=Kind.DM, to=ctx.actor.person_id, subject="faq:talk")
+    return Reply(key, _NO_GROUP, subject="faq:talk")
 
 
 def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
@@ -207,7 +222,8 @@ def hand_over(ctx: Context) -> Sequence[Reply]:
     """问团长 …: straight to the leader."""
     if not ctx.argument.strip():
         return [Reply("faq.hand_over_how", _NO_GROUP, subject="again:")]
-    return _hand_over(ctx, ctx.argument, 0.0, asked=True)
+    first = [_comfort(ctx, ctx.argument)] if rules.danger(ctx.argument) else []
+    return [*first, *_hand_over(ctx, ctx.argument, 0.0, asked=True)]
 
 
 def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False) -> Sequence[Reply]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engagement.events import PostCleared
-from engagement.faq import asking, corrections, handlers, jobs, offers, service, thumbs, turns
+from engagement.faq import asking, corrections, handlers, jobs, offers, rules, service, thumbs, turns
 from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow
 
 _ASK = Slow(service.prepare, asking.work, handlers.reply)
@@ -53,9 +53,11 @@ FEATURE = Feature(
         "waiting": handlers.which_waiting,
         "answering": handlers.said_in_answer,
     },
+    ends=frozenset({"again", "answering"}),
     plain=frozenset({"question", "waiting", "answer", "answering", "handover", "up", "down"}),
     asks=frozenset({"answering"}),
     fallback=_ASK,
+    urgent=(lambda text: bool(rules.danger(text)), handlers.comfort),
     offers=offers.offer,
     events={PostCleared: handlers.on_cleared},
     jobs=(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from knowledge.normalise import canonical
+from prompts.asking import distress
+
 COURTESY_MOST = 20
 """Longer words are never only a greeting."""
 SHORT_ANSWER = 90
@@ -14,6 +17,9 @@ BRIEF_ANSWER = 45
 MOST_OPEN = 5
 """Questions of one neighbour that may wait for the leader at once."""
 
+DISTRESS_MOST = 200
+"""Characters of a text that are looked at for somebody's distress."""
+_BREAKS = re.compile(r"[^\w ]+|\n")
 _CALLED = re.compile(r"团团|小助手|机器人")
 _ENDINGS = r"(?:你|您|啊|呀|哦|哈|了|吧|嘞|啦|各位|大家|邻居们?|团长|闺女|姑娘|小伙子?|妹子|大姐|亲)*"
 _NODS = r"嗯|恩|哦|噢|喔|好的|好吧|好嘞|好滴|好|行|成|中|得嘞|知道了?|明白了?|懂了?|晓得了?|要得|收到|可以|没问题|ok|那|我?等着"
@@ -56,8 +62,16 @@ _SAID = (
             r"你?(?:会不会|能不能|可以|会|能)?(?:给|帮|跟|和)?(?:我们?|咱们?|大家)?"
             r"(?:来|讲|说|唱|背|写|跳)[一两]?[个首段支点]?(?:笑话|故事|儿?歌|诗|舞)(?:吗|么|不|听听?|吧|呗)*"
             r"|(?:今天|明天|后天|现在|外面|这两天|最近|的)*天气(?:怎么样|怎样|咋样|如何|好吗|好不好|预报)?"
+            r"|(?:今天|今晚|明天|后天|现在|外面|这两天|周末|那边|会不会|会|还|要)*(?:下雨|下雪|刮风|降温|出太阳)(?:了|吗|么|没有?|不)*"
         ),
     ),
+    (
+        "unclear",
+        re.compile(
+            r"(?:我|都|也|还是|你说的?|这|什么|完全|有点|真)*(?:看不(?:太)?懂|没看懂|听不懂|没听懂|看不明白|没明白|不明白|搞不懂)(?:了|啊|呀|你|说的?|啥|什么)*"
+        ),
+    ),
+    ("nothing_open", re.compile(r"(?:那|还是)?(?:取消|不要|不填|不写|不改|不弄)(?:了|吧|啊|呀)*")),
     ("yes", re.compile(r"(?:是|是的|对|对的|没错|确定|确认|同意|愿意)+" + _ENDINGS)),
     (
         "bye",
@@ -71,6 +85,14 @@ _SOCIAL = ("bye", "thanks", "caring", "wish", "hello", "noted")
 _RUDE = re.compile(
     r"(?:你|机器人|助手|团团)[^，。,]{0,4}(?:破|垃圾|废物|智障|傻|笨|蠢|没用|有没有用|有什么用|烦)"
     r"|破机器|什么破|什么玩意|^\W*(?:滚|滚蛋|闭嘴|垃圾|废物|傻\w|智障|烦死了?|无语)\W*$"
+    r"|(?:傻[逼比币]|煞笔|死|臭|烂|蠢|笨|破|垃圾|废物)(?:机器人|小?助手|团团)"
+    r"|^\W*(?:sb|s\.b\.?|煞笔|沙[比币雕]|尼玛|他?妈的|tmd|nmd)\W*$",
+    re.IGNORECASE,
+)
+_UPSET = re.compile(
+    r"(?:你们?家?|这|这个|什么|啥|团长|咱们?)*(?:平台|群|团|店|卖家|商家)?(?:都|就)?(?:就是|真是|简直是?|真的?|太|也太|是|好|够|尽)*"
+    r"(?:坑人?|坑爹|垃圾|黑心|骗人|恶心人|差劲|离谱|过分|欺负人|不要脸|没良心|不讲理)(?:死了|透了|到家|的|了|啊|呀|吧|你们|平台|商家|店家)*"
+    r"|(?:真是?|可|要|快|被你们)*(?:气死|烦死|恶心死|坑死|坑惨|气炸|气疯)(?:我|人|老子|老娘|个人)?(?:了|啦|啊|你们)*"
 )
 _CLOCK = (
     (
@@ -124,7 +146,8 @@ def courtesy(text: str) -> str:
 
     Returns:
         ``hello``, ``there``, ``wish``, ``caring``, ``thanks``, ``noted`` (heard it), ``yes`` (a nod to something), ``bye``,
-        ``small_talk`` (a joke, the weather: nothing for the leader), ``rude``, ``empty`` (somebody begins to ask); an empty
+        ``nothing_open`` (a 取消 of nothing), ``small_talk`` (a joke, the weather: nothing for the leader), ``rude``,
+        ``upset`` (angry, and not a word about what), ``unclear`` (did not understand), ``empty`` (begins to ask); an empty
         text otherwise.
     """
     bare = folded(text)
@@ -133,7 +156,9 @@ def courtesy(text: str) -> str:
     for kind, words in _SAID:
         if words.fullmatch(bare):
             return kind
-    return _in_a_row(bare) or ("rude" if _RUDE.search(text) and not _GOODS.search(bare) else "")
+    if _RUDE.search(text) and not _GOODS.search(bare):
+        return _in_a_row(bare) or "rude"
+    return _in_a_row(bare) or ("upset" if _UPSET.fullmatch(bare) else "")
 
 
 def _in_a_row(bare: str) -> str:
@@ -149,6 +174,16 @@ def _in_a_row(bare: str) -> str:
         kinds.add(longest[1])
         bare = bare[longest[0] :]
     return next(kind for kind in _SOCIAL if kind in kinds)
+
+
+def danger(text: str) -> str:
+    """Say whether somebody is in danger: ``self_harm`` or ``violence`` (at home); an empty text otherwise.
+
+    Each clause is looked at, and the whole without its marks (「我 不 想 活 了」).
+    """
+    plain = canonical(text[:DISTRESS_MOST])
+    clauses = {folded(one) for one in (plain, *_BREAKS.split(plain), *plain.split())}
+    return next((kind for kind, words in distress().items() if any(map(words.fullmatch, clauses))), "")
 
 
 def clock(text: str) -> str:

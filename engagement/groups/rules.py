@@ -10,6 +10,7 @@ from typing import Any
 
 from engagement.errors import Refusal
 from engagement.kernel import one_line, row_id, simplified
+from engagement.wording import gives_up
 
 FACTS = {  # zh: what leaders type
     "提货点": "pickup_place",
@@ -183,7 +184,7 @@ def clock_time(minute: int) -> str:
 ALL, MISSING, FIRST, ONE = "all", "missing", "first", "one"
 """Ways through the questions: every one, those without an answer, what a new group needs first, and only this one."""
 _SKIPS = re.compile(r"跳过|下一个|下一项|下一步|略过|不用填|过")
-_STOPS = re.compile(r"停|停止|先停|先到这里?|不填了|以后再说|等会儿?|算了|结束|够了|回头再填")
+_STOPS = re.compile(r"停|停止|先停|先到这里?|以后再说|等会儿?|结束|够了|回头再填")
 _CLEARS = re.compile(r"无|没有|暂无|清空|删除|删掉|去掉|不填")
 _ASKS = re.compile(r"[?\uff1f]\s*$|[吗么呢谁]\W*$|干嘛|干啥|怎么|为什么|请问|什么意思|啥意思")
 _COURTESY = re.compile(
@@ -234,6 +235,8 @@ def next_key(facts: Mapping[str, str], way: str, after: str = "") -> str:
 def control(text: str) -> str:
     """Say whether an answer steers the dialogue: ``skip``, ``stop``, ``clear``, or nothing (it is a value)."""
     bare = simplified(unicodedata.normalize("NFKC", text)).strip(" 。.!,，！")
+    if gives_up(text):
+        return "stop"
     for word, pattern in (("skip", _SKIPS), ("stop", _STOPS), ("clear", _CLEARS)):
         if pattern.fullmatch(bare):
             return word

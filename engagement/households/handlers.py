@@ -83,15 +83,17 @@ def leave(ctx: Context) -> Sequence[Reply]:
     points = family.share_of(ctx.actor.member_id)
     values = {"name": ctx.actor.name, "points": points, "rest": family.balance - points}
     buttons = [
-        Button(f"family_leave:{family.account_id}", "households.button_leave"),
-        Button("family_stay:", "households.button_stay"),
+        Button(f"family_leave:{family.account_id}:{ctx.actor.member_id}", "households.button_leave"),
+        Button(f"family_stay:{ctx.actor.member_id}", "households.button_stay"),
     ]
     return [Reply("households.leave_sure", values, buttons=buttons)]
 
 
 def leave_button(ctx: Context) -> Sequence[Reply]:
-    """The confirmation; whoever presses it speaks for himself only."""
-    done = service.leave(ctx, row_id(ctx.text))
+    """The confirmation (``account:member``); in a group everybody sees it, and only who asked for it may press."""
+    account, _, member = ctx.text.partition(":")
+    _check_owner(ctx, member)
+    done = service.leave(ctx, row_id(account))
     here = [one for one in done.others if one.left_at is None]
     values = {"name": ctx.actor.name, "points": done.points, "rest": done.rest, "other": here[0].name if here else ""}
     said = [Reply("households.left" if here else "households.left_nobody", values)]
@@ -100,7 +102,13 @@ def leave_button(ctx: Context) -> Sequence[Reply]:
 
 def stay_button(ctx: Context) -> Sequence[Reply]:
     """The other button."""
+    _check_owner(ctx, ctx.text)
     return [Reply("households.stayed")]
+
+
+def _check_owner(ctx: Context, member: str) -> None:
+    if member != str(ctx.actor.member_id):
+        raise Refusal("households.not_yours")
 
 
 def give(ctx: Context) -> Sequence[Reply]:

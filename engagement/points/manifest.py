@@ -116,6 +116,7 @@ FEATURE = Feature(
         "caps": caps.confirm,
     },
     quotes={"reverse": leading.reverse_quoted},
+    ends=frozenset({"reverse"}),
     plain=frozenset({"gift_yes", "gift_no", "reverse", "caps"}),
     undos={
         "points_expiry": leading.undo_expiry,

@@ -86,6 +86,7 @@ FEATURE = Feature(
     },
     quotes={"topic": handlers.quote, "topic_write": handlers.write_quoted},
     passes_on={"topic": rules.asks_service},
+    ends=frozenset({"topic_write"}),
     events={
         DayLookedAt: handlers.glance,
         PostCleared: held.on_cleared,

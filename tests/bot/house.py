@@ -74,7 +74,8 @@ class Probe:
                 Command("probe.staff", ("运营探针",), self.run, roles=frozenset({"staff"}), consent=False),
             ),
             buttons={"probe": self.run},
-            quotes={"probe": self.run},
+            quotes={"probe": self.run, "probe_ask": slow},
+            asks=frozenset({"probe_ask"}),
             lifecycle={"leave": self.run},
         )
 

@@ -251,6 +251,26 @@ def test_nothing_is_open_while_a_slow_command_waits(house: House) -> None:
     assert house.count(Checkin) == 1
 
 
+def test_what_is_said_during_a_wait_leaves_an_answer_with_who_asked(house: House) -> None:
+    """新问答's question is looked up while 积分 is answered: it is still the answer to 新问答, and nobody else's."""
+    ids = iter(range(9))
+
+    def asked(subject: str) -> None:
+        number, when = f"b{next(ids)}", house.clock.now()
+        house.database.write_now(
+            lambda s: outbox.remember(
+                s, channel="play", account="", conversation="u1", provider_id=number, subject=subject, sent_at=when
+            )
+        )
+
+    house.tell("签到")
+    house.database.write_now(lambda s: s.add(RoleGrant(person_id=1, role="staff", granted_at=NOW)))
+    asked("probe_ask:1")
+    house.probe.meanwhile = lambda: asked("over:")
+    assert house.keys("周末能提货吗", private=True) == ["members.kept"]
+    assert house.keys("周末能提货吗", private=True) != ["members.kept"], "after it the words are a question again"
+
+
 def test_a_slow_command_that_somebody_else_finished(house: House) -> None:
     house.probe.meanwhile = lambda: house.database._writer.submit(lambda s: inbox.claim(s, 1)).result(5)
     assert house.tell("慢探针") == ("repeated", [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -83,6 +84,13 @@ def test_the_samples_golden_cases_name_entries_that_ship() -> None:
     shipped = {one["id"] for path in (PROMPTS / "knowledge").rglob("*.jsonl") for one in _lines(path)}
     for case in evaluation.read_cases(PROMPTS / "sample" / "golden.jsonl"):
         assert case.relevant <= shipped, case.query
+
+
+def test_an_answer_stands_without_its_question() -> None:
+    """「到货了吗」 is answered by what happens when goods come, and not by 「会。」 to another question."""
+    bare = re.compile(r"(?:不?(?:会|能|可以|行|算|用|要|一定|对|是)|没?有)[\u3002\uff0c\uff1a]|能补|一律")
+    shipped = [one for path in (PROMPTS / "knowledge" / "faq").glob("*.jsonl") for one in _lines(path)]
+    assert [one["id"] for one in shipped if bare.match(one["answer"])] == []
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

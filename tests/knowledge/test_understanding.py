@@ -29,6 +29,13 @@ def test_what_a_sentence_means(row: dict[str, str]) -> None:
         assert COMMANDS[row["command"]].asked == row["how"]
 
 
+def test_who_asks_whether_he_has_checked_in_means_himself() -> None:
+    for text in ("签到了吗", "签上了吗", "今天签了没", "打卡成功了没有", "昨天打了没"):
+        assert understanding.meant(text) == "checkin.calendar", text
+    for text in ("签到了没加分", "签到有用吗", "他签到了吗", "签了吗", "我昨天签到了没给分"):
+        assert understanding.meant(text) == "", text
+
+
 def test_every_command_that_sentences_mean_has_sentences() -> None:
     assert {name for name, command in COMMANDS.items() if command.asked} == set(intents())
     assert all(not command.roles for command in COMMANDS.values() if command.asked)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from bot.gateway import Handled
 from bot.queued import Queued
 from engagement.kernel import Incoming, Kind
 from knowledge import ingest
@@ -242,11 +243,10 @@ def test_a_kill_between_the_draft_and_its_answer_is_one_draft(office: Office) ->
     asyncio.run(office.stage.gateway.accept(incoming))
     row, body = office.stage.database.read_now(inbox.pending)[0]
     first = asyncio.run(office.stage.gateway.database.write(lambda s: office.stage.gateway._first(s, row, incoming)))
-    assert isinstance(first, tuple)
-    slow, state = first[0], first[1]
+    assert not isinstance(first, Handled)
 
     async def work() -> None:
-        await slow.work(state)
+        await first.slow.work(first.state)
 
     asyncio.run(work())
     handled = asyncio.run(office.stage.gateway.handle(row, Incoming.load(body)))

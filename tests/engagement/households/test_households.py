@@ -245,10 +245,21 @@ def test_the_board_does_not_see_a_move(stage: Stage) -> None:
     before = [stage.say("小满", f"排行榜 {period}")[0].values["rows"] for period in ("日", "周", "月", "总")]
     unite(stage, "王姐", "小满")
     stage.say("王姐", "转给家人 小满 30")
-    stage.say("王姐", "退出家庭")
-    stage.say("王姐", "", button=f"family_leave:{member(stage, '王姐').account_id}")
+    (sure,) = stage.say("王姐", "退出家庭")
+    stage.say("王姐", "", button=sure.buttons[0].key)
     after = [stage.say("小满", f"排行榜 {period}")[0].values["rows"] for period in ("日", "周", "月", "总")]
     assert before == after
+
+
+def test_nobody_leaves_by_another_s_button(stage: Stage) -> None:
+    """王姐: 退出家庭, in the group; 小满 presses [确定退出] → 「这个按钮不是给你的…」, and stays."""
+    unite(stage, "王姐", "小满")
+    (sure,) = stage.say("王姐", "退出家庭")
+    for which in (0, 1):
+        assert keys(press(stage, "小满", sure, which)) == ["households.not_yours"]
+    assert set(shares(stage, "小满")) == {"李阿姨", "王姐", "小满"}
+    assert keys(press(stage, "王姐", sure, 1)) == ["households.stayed"]
+    assert keys(press(stage, "王姐", sure)) == ["households.left"]
 
 
 def test_giving_inside_the_family(stage: Stage) -> None:
@@ -270,7 +281,7 @@ def test_leaving_takes_one_s_own_along(stage: Stage) -> None:
     earn(stage, "李阿姨", -50, "exchange")
     (sure,) = stage.say("王姐", "退出家庭")
     assert (sure.values["points"], sure.values["rest"]) == (20, 30)
-    assert keys(press(stage, "小满", sure)) == ["guard.old_button"], "somebody else's press is no leave"
+    assert keys(press(stage, "小满", sure)) == ["households.not_yours"], "somebody else's press is no leave"
     assert keys(press(stage, "王姐", sure, 1)) == ["households.stayed"]
     (left,) = press(stage, "王姐", sure)
     assert (left.key, left.values["other"]) == ("households.left", "李阿姨")
