@@ -1,6 +1,6 @@
 """进群: by the link in a group's message of the day into its pages, for who is vouched for by another platform than the group's.
 
-Source: ADR-0021.
+Source: ADR-0021, F13.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def join(
 ) -> int:
     """Let somebody into a group: he is a member, has agreed, and his private words are about it from now on.
 
-    Doing it again changes nothing but the name.
+    Doing it again changes nothing but the name. Who was never there before begins a newcomer's first steps.
 
     Args:
         account: who came by another platform; unknown so far, or ``person_id``'s.
@@ -137,6 +137,9 @@ def join(
         raise Refusal("entry.join_full")
     member = identities.enter(session, group.id, person, name, now)
     assert member.id is not None
+    if member.joined_at == now and member.steps is None:
+        member.steps = 0
+        session.add(member)
     identities.grant_consent(session, person, now)
     identities.open_account(session, member.id, now)
     row = session.get_one(Person, person)

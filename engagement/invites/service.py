@@ -261,11 +261,12 @@ def _is_new(ctx: Context, row: Member, mine: Invitation | None) -> bool:
     """Say whether a member is new in the group.
 
     Where the platform tells of joinings only a seen one counts: an old neighbour who says his first word is not new. Where
-    it does not, whoever is first seen by a bot that has long been there is taken to be new.
+    it does not, or neighbours come in by a link of ours and not by the chat, whoever is first seen by a bot that has long
+    been there is taken to be new.
     """
     if mine is not None:
         return rules.is_fresh(mine.at, ctx.now)
-    if _is_on(ctx, _JOINS) or not rules.is_fresh(row.joined_at, ctx.now):
+    if (_is_on(ctx, _JOINS) and ctx.here.hears) or not rules.is_fresh(row.joined_at, ctx.now):
         return False
     group = ctx.session.get_one(Group, ctx.here.id)
     return row.joined_at - group.created_at > rules.FRESH

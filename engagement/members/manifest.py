@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engagement.events import CheckedIn, Named, TopicAnswered, Used
+from engagement.events import Bonded, CheckedIn, Named, Parted, TopicAnswered, Used
 from engagement.feature import Command, Feature, JobSpec, PersonalData
 from engagement.members import birthdays, ease, handlers, neighbours, path, service, wishes
 
@@ -180,6 +180,8 @@ FEATURE = Feature(
         TopicAnswered: path.on_answered,
         Used: path.on_used,
         Named: neighbours.on_named,
+        Bonded: path.on_bonded,
+        Parted: path.on_parted,
     },
     lifecycle={"join": handlers.joined},
     jobs=(JobSpec("birthday", birthdays.MINUTE, birthdays.plan, grace_minutes=180),),

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, update
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from engagement.events import CheckedIn, TopicAnswered, Used
+from engagement.events import Bonded, CheckedIn, Parted, TopicAnswered, Used
 from engagement.feature import Context
 from engagement.kernel import Place, Reply, one_line
 from engagement.members import rules
@@ -95,6 +95,25 @@ def _did(ctx: Context, step: str, member_id: int | None) -> Sequence[Reply]:
     values["steps_points"] = gift
     ctx.closing.append(("members.steps_gift" if gift else "members.steps_thanks", values))
     return ()
+
+
+def on_bonded(ctx: Context, event: Bonded) -> Sequence[Reply]:
+    """Whoever was led to the end as the one is no newcomer as the other: the gift comes once."""
+    for one in event.shared:
+        _finish(ctx, one.member_id, one.into_id)
+    return ()
+
+
+def on_parted(ctx: Context, event: Parted) -> Sequence[Reply]:
+    """Nor is he one after they have parted."""
+    for one in event.shared:
+        _finish(ctx, one.into_id, one.member_id)
+    return ()
+
+
+def _finish(ctx: Context, done: int, other: int) -> None:
+    if ctx.session.get_one(Member, done, populate_existing=True).steps == rules.ALL_STEPS:
+        ctx.session.run(_KEEP, row=other, done=rules.ALL_STEPS)
 
 
 def show(ctx: Context) -> Sequence[Reply]:

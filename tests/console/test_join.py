@@ -136,7 +136,7 @@ async def test_a_resident_comes_in_by_the_message_of_the_day(world: Community) -
     [identity] = [one for one in world.rows(Identity) if one.channel == "wechat"]
     assert (member.name, member.role, member.person_id) == ("李阿姨", "member", identity.person_id)
     assert (identity.external_id, identity.name, identity.dm_open) == (LI, "李阿姨", False)
-    assert member.account_id is not None and member.left_at is None
+    assert member.account_id is not None and member.left_at is None and member.steps == 0
     assert [one.person_id for one in world.rows(Consent)] == [member.person_id]
     person = next(one for one in world.rows(Person) if one.id == member.person_id)
     assert person.current_group_id == world.group and world.joined == [(member.person_id, world.group)]
@@ -274,6 +274,7 @@ async def test_the_platforms_say_who_she_is(world: Community) -> None:
     assert answer.status_code == 303
     [member] = world.members()
     assert (member.person_id, member.name, member.joined_at) == (person, "李阿姨", now)
+    assert member.steps is None, "she was there before: she is no newcomer"
     assert {(one.channel, one.external_id) for one in world.rows(Identity) if one.person_id == person} == {
         ("wecom", "wm-li"),
         ("wechat", LI),

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from engagement.entry import joining
+from engagement.entry.joining import Account
 from engagement.kernel import Event, Kind
 from engagement.registry import FEATURES
+from storage.engine import Session
 from storage.groups import Group, Member
-from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
+from tests.engagement.stage import Stage, at, keys, open_stage, placeholders_match, shown
 
 
 @pytest.fixture
@@ -181,3 +184,70 @@ def test_a_path_in_one_group_is_no_path_in_another(stage: Stage) -> None:
         stage.database.read_now(lambda s: s.exec(select(Member.steps).where(Member.group_id != stage.group_id)).all())
         == []
     )
+
+
+def came_by_link(stage: Stage, who: str, when: str) -> None:
+    """Somebody for whom WeChat vouches presses the button behind the link of a customer group."""
+    stage.clock.set(at(when))
+
+    def come(session: Session) -> None:
+        group = session.get_one(Group, stage.group_id)
+        joining.join(session, group, who, stage.clock.now(), account=Account("wechat", who))
+
+    stage.database.write_now(come)
+
+
+def test_who_comes_by_the_groups_link_is_led_like_any_newcomer_once(stage: Stage) -> None:
+    """
+    客户群，王姐点链接进来（公众号）: 签到 → 新手任务 1/4 …… 做完 +10
+    她退了群又点一次链接：不从头来，也没有第二份
+    """
+    stage.change(hears=False, speaks=False)
+    came_by_link(stage, "王姐", "2026-12-01T09:00")
+    assert steps(stage, "王姐") == 0
+    (first,) = stage.say("王姐", "签到", channel="wechat")
+    assert "新手任务 1/4，下一步：发「今日话题」" in shown(first)
+    for text in ("积分", "话题 我家腌了两坛泡菜", "几点能提货"):
+        said = stage.say("王姐", text, channel="wechat")
+    assert "members.steps_gift" in said[0].tails
+    assert stage.points("王姐", "onboarding") == 10
+
+    def leave(session: Session) -> None:
+        member = session.exec(select(Member).where(Member.name == "王姐")).one()
+        member.left_at = stage.clock.now()
+        session.add(member)
+
+    stage.database.write_now(leave)
+    came_by_link(stage, "王姐", "2026-12-02T09:00")
+    (again,) = stage.say("王姐", "签到", channel="wechat")
+    assert not any("step" in key for key in again.tails) and steps(stage, "王姐") == 15
+    assert stage.points("王姐", "onboarding") == 10
+
+
+def test_by_the_link_in_a_group_that_is_known_it_begins_nothing_for_who_was_there(stage: Stage) -> None:
+    stage.say("李阿姨", "签到", channel="play")
+    stage.change(hears=False, speaks=False)
+    person = stage.person("李阿姨")
+
+    def come(session: Session) -> None:
+        joining.join(session, session.get_one(Group, stage.group_id), "李阿姨", stage.clock.now(), person_id=person)
+
+    stage.clock.set(at("2026-12-02T09:00"))
+    stage.database.write_now(come)
+    assert steps(stage, "李阿姨") is None
+
+
+def test_who_was_brought_says_so_by_a_code(stage: Stage) -> None:
+    """客户群里有人进群是平台说的；点链接进来的平台不说，一样填得了邀请码；七天以后不行。"""
+    stage.say("李阿姨", "签到")
+    join(stage, "赵哥")
+    stage.change(hears=False, speaks=False)
+    (poster,) = stage.say("李阿姨", "邀请海报", private=True)
+    code = poster.values["code"]
+    assert "私聊我发「邀请码" in shown(poster)
+    came_by_link(stage, "早来的", "2026-12-02T09:00")
+    assert keys(stage.say("早来的", f"邀请码 {code}", channel="wechat")) == ["invites.not_new"], "the group is young"
+    for who in ("王姐", "小张"):
+        came_by_link(stage, who, "2026-12-20T09:00")
+    assert keys(stage.say("王姐", f"邀请码 {code}", channel="wechat")) == ["invites.code_kept"]
+    assert keys(stage.say("小张", f"邀请码 {code}", "2026-12-27T09:01", channel="wechat")) == ["invites.not_new"]
