@@ -40,7 +40,7 @@ _PAUSES = (0.0, 0.1, 0.4)
 """Seconds before each try."""
 EARLY_SECONDS = 5.0
 """How long an answer waits for what was said before it."""
-FILE = "file"
+FILE, PHOTO = "file", "photo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +308,7 @@ class Gateway:
         target = self.routes.rather(ctx, self._command(session, ctx))
         if target is not None:
             return [target]
-        if not incoming.reply_to and incoming.place is Place.DM and self._is_asked(session, ctx.actor):
+        if not incoming.reply_to and incoming.place is Place.DM:
             ctx.subject = self._asked(session, ctx)
         ctx.subject = incoming.desk_about or ctx.subject
         fallback = self.routes.fallback()
@@ -359,11 +359,15 @@ class Gateway:
         return actor.leader or (actor.person_id != 0 and bool(identities.roles(session, actor.person_id)))
 
     def _asked(self, session: Session, ctx: Context) -> str:
-        """Return what the bot asked a leader in private just now: what he says next is meant for it.
+        """Return what the bot asked a leader in private just now, or anybody for a picture: what comes next is meant for it.
 
         Something else in between (a neighbour's question) makes it doubtful; small talk with the fallback does not.
         """
         incoming, fallback = ctx.incoming, self.routes.fallback()
+        shows = incoming.media == PHOTO and not ctx.text
+        if not shows and not self._is_asked(session, ctx.actor):
+            return ""
+        asks = {prefix for one in self.dispatcher.features for prefix in (one.pictures if shows else one.asks)}
         for subject in outbox.last_subjects(
             session,
             channel=incoming.channel,
@@ -374,14 +378,13 @@ class Gateway:
             until=incoming.received_at if incoming.media == HEARD else ctx.now,
         ):
             prefix = subject.partition(":")[0]
-            if any(prefix in feature.asks for feature in self.dispatcher.features):
+            if prefix in asks:
                 return subject
             if fallback is None or prefix != fallback.feature.name:
                 break
         return ""
 
     # ---------------------------------------------------------------- what goes out
-
     def _queue(self, ctx: Context, inbox_id: int, said: Sequence[Said], mark: str = "") -> list[Queued]:
         queued: list[Queued] = []
         for number, one in enumerate(with_heard(ctx.incoming, said)):

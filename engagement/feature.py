@@ -355,6 +355,7 @@ class Feature:
         plain: prefixes of buttons and quotes that neither need nor make the consent record.
         passes_on: subject prefix → pure test of a quoting text: True = not for this slice, it goes on as a question.
         asks: subject prefixes of questions to a leader: in private his next words need not quote one, if it came last.
+        pictures: subject prefixes of questions for a picture: in private the next bare one need not quote it, if it came last.
         events: event type → subscriber ``(ctx, event) → replies``; same transaction.
         lifecycle: platform event → handler (join, leave, bot added …).
         fallback: the handler of addressed words that are no command (one slice only).
@@ -376,6 +377,7 @@ class Feature:
     plain: frozenset[str] = frozenset()
     passes_on: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
     asks: frozenset[str] = frozenset()
+    pictures: frozenset[str] = frozenset()
     events: Mapping[type, Callable[[Context, Any], Sequence[Reply]]] = field(default_factory=dict)
     lifecycle: Mapping[str, Handler] = field(default_factory=dict)
     fallback: Handler | Slow | None = None

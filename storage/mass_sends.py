@@ -18,6 +18,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    or_,
     select,
     text,
     update,
@@ -35,6 +36,10 @@ AWAITING = "awaiting_leader"
 """Reason of a delivery row whose leader has been asked: it goes out when she taps, and at no hour that can be told."""
 DECLINED = "declined"
 """Reason of a row whose leader does not want it said; an open one is being taken back."""
+CALLED_BACK = "called_back"
+"""Reason of a row that is not to be said any more: there is room for another one."""
+NOT_DELIVERED = ("not_in_group", "month_full")
+"""Reasons of a row that was confirmed and that the platform did not deliver all the same."""
 
 
 class MassSend(SQLModel, table=True):
@@ -112,6 +117,12 @@ class Asked:
 
 
 _M = MassSend.__table__  # type: ignore[attr-defined]
+TAKES_THE_DAY = or_(
+    _M.c.state.in_((*sorted(OPEN), "sent")),
+    (_M.c.state == "recalled") & (_M.c.reason != CALLED_BACK),
+    _M.c.reason.in_((DECLINED, *NOT_DELIVERED)),
+)
+"""Condition on a row after which its group gets no other message that day; of any other one a new one is made."""
 _O = OwnerDay.__table__  # type: ignore[attr-defined]
 _COLUMNS = (
     _M.c.id,

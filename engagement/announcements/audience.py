@@ -15,15 +15,17 @@ from sqlmodel import select as pick
 from engagement import calendar
 from engagement.announcements import rules
 from engagement.announcements.tables import Announcement, AnnouncementDay, AnnouncementRound
-from storage import identities
+from storage import identities, mass_sends
 from storage.campaigns import Schedule
 from storage.engine import Session
 from storage.groups import Group, Region, RoleGrant
+from storage.mass_sends import MassSend
 
 _G = Group.__table__  # type: ignore[attr-defined]
 _S = Schedule.__table__  # type: ignore[attr-defined]
 _R = AnnouncementRound.__table__  # type: ignore[attr-defined]
 _AD = AnnouncementDay.__table__  # type: ignore[attr-defined]
+_M = MassSend.__table__  # type: ignore[attr-defined]
 MOST_RUNNING = 20
 """Each is counted in every group that it reached."""
 _ACTIVE = _G.c.state == "active"
@@ -167,6 +169,31 @@ def full(session: Session, where: ColumnElement[bool], now: datetime, most: int 
         )
     )
     return sum(calendar.local_day(now, zone) == day for zone, day in rows)
+
+
+def asks_its_leader() -> ColumnElement[bool]:
+    """Return the condition on groups into which nothing goes but what the leader there confirms, once a day."""
+    return and_(~_G.c.speaks)
+
+
+def shut(now: datetime) -> ColumnElement[bool]:
+    """Return the condition on groups that had, or wait for, the one message that they get today: nothing else goes in.
+
+    Source: ADR-0019.
+    """
+    today = select(_M.c.id).where(
+        _M.c.channel == _G.c.channel,
+        _M.c.account == _G.c.account,
+        _M.c.conversation == _G.c.external_id,
+        _M.c.local_date == calendar.local_day(now, mass_sends.ZONE),
+        mass_sends.TAKES_THE_DAY,
+    )
+    return and_(asks_its_leader(), today.exists())
+
+
+def ids(session: Session, where: ColumnElement[bool]) -> set[int]:
+    """Return the ids of groups."""
+    return set(session.execute(select(_G.c.id).where(where)).scalars())
 
 
 def first_campaigns(session: Session, announcements: Collection[int]) -> dict[int, int]:

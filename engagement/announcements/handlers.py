@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement
 
 from engagement.announcements import audience, progress, rules, running, sending, service
 from engagement.errors import Refusal
@@ -99,44 +102,84 @@ def _written(ctx: Context, draft: service.Draft, words: str) -> Sequence[Reply]:
 
 def _shown(ctx: Context, draft: service.Draft) -> Sequence[Reply]:
     """Show what the groups will read, which groups, and the buttons; nothing is sent by this."""
+    found = _outlook(ctx, draft)
+    values: dict[str, object] = {"shown": service.preview(ctx, draft), "group": None, **found.values}
+    reference = f"{draft.round.id}.{draft.round.changes}"
+    buttons = [Button(f"announce_go:{reference}", "announcements.button_go", values)] if found.reached else []
+    every = audience.count(ctx.session, service.where(ctx, draft))
+    names = audience.names(ctx.session, service.where(ctx, draft), _NAMED)
+    buttons += _choices(ctx, draft, reference, names if every <= _NAMED else [])
+    buttons.append(Button(f"announce_drop:{reference}", "announcements.button_drop"))
+    key = "draft" if found.reached else "draft_full" if found.full else "draft_shut" if every else "draft_nobody"
+    return [Reply(f"announcements.{key}", values, found.tails(draft), buttons=buttons)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outlook:
+    """What becomes of a draft now.
+
+    Attributes:
+        open: groups into which something can be said today; asleep: of these, how many sleep.
+        full: how many of these have had too many announcements; over: how many hear one more for its urgency.
+        reached: groups that get it.
+        asked: whether some of these get it only when their leader confirms; shut: whether others get nothing any more today.
+        values: for the texts.
+    """
+
+    open: int
+    asleep: int
+    full: int
+    over: int
+    reached: int
+    asked: bool
+    shut: bool
+    values: Mapping[str, object]
+
+    def tails(self, draft: service.Draft) -> list[str]:
+        """Say which groups get it, when, and which do not, and why."""
+        tails = ["announcements.names" if self.open <= _NAMED else "announcements.names_more"] if self.reached else []
+        if self.asleep and self.reached:
+            tails.append("announcements.rings" if draft.rings_at_night else "announcements.waits")
+        if self.full and self.reached:
+            tails.append("announcements.some_full" if draft.is_first else "announcements.some_edited")
+        if self.over:
+            tails.append("announcements.some_over")
+        return [*tails, *self.limits()]
+
+    def limits(self) -> list[str]:
+        """Say in which groups a leader has to confirm it, and which get nothing more today."""
+        tails = ["announcements.some_asked"] if self.asked else []
+        return [*tails, "announcements.some_shut"] if self.shut else tails
+
+
+def _outlook(ctx: Context, draft: service.Draft) -> _Outlook:
     where = service.where(ctx, draft)
-    groups = audience.count(ctx.session, where)
-    names = audience.names(ctx.session, where, _NAMED)
-    asleep, full, over = _limits(ctx, draft)
+    shut = where & audience.shut(ctx.now)
+    where &= ~audience.shut(ctx.now)
+    asked = where & audience.asks_its_leader()
+    most = service.most(draft.announcement, draft.round.step)
+    groups, full = audience.count(ctx.session, where), audience.full(ctx.session, where, ctx.now, most)
+    over = audience.full(ctx.session, where, ctx.now) - full if most > rules.MOST_A_DAY else 0
+    asleep = audience.asleep(ctx.session, where, ctx.now)
     reached = groups - (full if draft.is_first else 0)
-    values = {
-        "shown": service.preview(ctx, draft),
+    values: dict[str, object] = {
         "groups": reached,
-        "names": "、".join(name for _id, name in names),
+        "names": "、".join(name for _id, name in audience.names(ctx.session, where, _NAMED)),
         "asleep": asleep,
         "full": full,
         "over": over,
-        "group": None,
+        "asked": _named(ctx, asked),
+        "shut": _named(ctx, shut),
     }
-    tails = ["announcements.names" if groups <= _NAMED else "announcements.names_more"] if groups else []
-    if asleep:
-        tails.append("announcements.rings" if draft.rings_at_night else "announcements.waits")
-    if full:
-        tails.append("announcements.some_full" if draft.is_first else "announcements.some_edited")
-    if over:
-        tails.append("announcements.some_over")
-    if groups and not reached:
-        tails = []  # nothing goes out: who sleeps, and who has had enough, is of no interest any more
-    reference = f"{draft.round.id}.{draft.round.changes}"
-    buttons = [Button(f"announce_go:{reference}", "announcements.button_go", values)] if reached else []
-    buttons += _choices(ctx, draft, reference, names if groups <= _NAMED else [])
-    buttons.append(Button(f"announce_drop:{reference}", "announcements.button_drop"))
-    key = "draft" if reached else "draft_full" if groups else "draft_nobody"
-    return [Reply(f"announcements.{key}", values, tails, buttons=buttons)]
+    return _Outlook(groups, asleep, full, over, reached, bool(values["asked"]), bool(values["shut"]), values)
 
 
-def _limits(ctx: Context, draft: service.Draft) -> tuple[int, int, int]:
-    """Return how many groups sleep, how many have had too many announcements, and how many hear one more for its urgency."""
-    where = service.where(ctx, draft)
-    most = service.most(draft.announcement, draft.round.step)
-    full = audience.full(ctx.session, where, ctx.now, most)
-    over = audience.full(ctx.session, where, ctx.now) - full if most > rules.MOST_A_DAY else 0
-    return audience.asleep(ctx.session, where, ctx.now), full, over
+def _named(ctx: Context, where: ColumnElement[bool]) -> str:
+    """Name some groups, a few of many; empty for none."""
+    count = audience.count(ctx.session, where)
+    names = "、".join(name for _id, name in audience.names(ctx.session, where, _NAMED))
+    more = {"names": names, "count": count}
+    return texts().fill("announcements.groups_named", more) if count > _NAMED else names
 
 
 def _choices(ctx: Context, draft: service.Draft, reference: str, names: Sequence[tuple[int, str]]) -> list[Button]:
@@ -203,20 +246,22 @@ def _drop(ctx: Context, draft: service.Draft, _choice: int) -> Sequence[Reply]:
 
 def _go(ctx: Context, draft: service.Draft, sure: int) -> Sequence[Reply]:
     """The confirmation; what rings at night, or beyond the day's three, asks once more."""
-    asleep, full, over = _limits(ctx, draft)
-    rings = asleep if draft.rings_at_night else 0
-    if (rings or over) and not sure:
+    found = _outlook(ctx, draft)
+    rings = found.asleep if draft.rings_at_night else 0
+    if (rings or found.over) and not sure:
         reference = f"{draft.round.id}.{draft.round.changes}"
         buttons = [
             Button(f"announce_go:{reference}.1", "announcements.button_ring"),
             Button(f"announce_drop:{reference}", "announcements.button_drop"),
         ]
         key = "announcements.ring_sure" if rings else "announcements.over_sure"
-        return [Reply(key, {"asleep": asleep, "over": over}, buttons=buttons)]
-    groups = sending.confirm(ctx, draft) - (full if draft.is_first else 0)
-    waits = 0 if draft.rings_at_night else asleep
-    tails = ["announcements.waiting"] if waits else []
-    return [Reply(f"announcements.sent_{draft.round.step}", {"groups": groups, "asleep": waits}, tails)]
+        return [Reply(key, {"asleep": found.asleep, "over": found.over}, buttons=buttons)]
+    if found.shut and not found.open:
+        raise Refusal("announcements.none_left")
+    sending.confirm(ctx, draft)
+    waits = 0 if draft.rings_at_night else found.asleep
+    tails = [*(["announcements.waiting"] if waits else []), *found.limits()]
+    return [Reply(f"announcements.sent_{draft.round.step}", {**found.values, "asleep": waits}, tails)]
 
 
 go_button = _drafted(_go)

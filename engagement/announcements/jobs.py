@@ -11,16 +11,18 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement import calendar
-from engagement.announcements import sending, service
+from engagement.announcements import audience, sending, service
 from engagement.announcements.tables import Announcement, AnnouncementDay, AnnouncementRound
 from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Reply
 from storage import outbox
 from storage.campaigns import Delivery
 from storage.engine import Session
+from storage.groups import Group
 from storage.statements import Prepared
 
 _D = Delivery.__table__  # type: ignore[attr-defined]
+_G = Group.__table__  # type: ignore[attr-defined]
 _AD = AnnouncementDay.__table__  # type: ignore[attr-defined]
 _SPEND = Prepared(
     "announcement_day.spend",
@@ -54,8 +56,10 @@ def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> 
     What waits of earlier rounds gives way to the newer one, which then says the beginning too. A group that had its
     announcements of the day has the first message edited instead, so that it still reads the end.
 
+    A group that gets one message a day, and has it already, gets none of it; what it waits for stays as it is.
+
     Skips: ``withdrawn``, ``superseded`` (a newer round is planned with it), ``unheard`` (an end without a beginning),
-    ``announced_enough``.
+    ``announced_enough``, ``said_today``.
 
     Source: F111.
     """
@@ -65,10 +69,12 @@ def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> 
         if (told := rounds.get(one.campaign_id)) is not None:
             key = (told.announcement.id or 0, one.group.id)
             latest[key] = max(latest.get(key, 0), told.round.id or 0)
+    quiet = [one.group.id for one in occurrences if not one.group.speaks]
+    shut = audience.ids(session, and_(_G.c.id.in_(quiet), audience.shut(now))) if quiet else set()
     wanted: dict[int, list[int]] = {}
     for one in occurrences:
         told = rounds.get(one.campaign_id)
-        if told is not None and told.earlier and not _is_superseded(one, told, latest):
+        if told is not None and told.earlier and one.group.id not in shut and not _is_superseded(one, told, latest):
             wanted.setdefault(one.campaign_id, []).append(one.group.id)
     heard = {campaign: _heard(session, rounds[campaign].earlier, groups) for campaign, groups in wanted.items()}
     planned = []
@@ -78,6 +84,8 @@ def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> 
             planned.append(Planned(one, skip="withdrawn"))
         elif _is_superseded(one, told, latest):
             planned.append(Planned(one, skip="superseded"))
+        elif one.group.id in shut:
+            planned.append(Planned(one, skip="said_today"))
         else:
             planned.append(_planned(session, one, told, now, heard=one.group.id in heard.get(one.campaign_id, ())))
     return planned
@@ -124,6 +132,8 @@ def _planned(session: Session, one: Occurrence, told: _Told, now: datetime, *, h
     if step == "end" and not heard:
         return Planned(one, skip="unheard")
     reply = service.message(told.announcement, step, words, told.first, heard=heard or step == "first")
+    if not one.group.speaks:
+        reply = replace(reply, tails=[tail for tail in reply.tails if tail != service.MORE])  # not there, and not today
     if _has_room(session, one.group.id, one.local_date, service.most(told.announcement, step)):
         return Planned(one, replace(reply, kind=Kind.PUSH))
     return _edited(session, one, told, now) if heard else Planned(one, skip="announced_enough")

@@ -24,6 +24,8 @@ from storage.engine import Session
 DRAFT_LIVES = timedelta(hours=1)
 """An older draft may be wrong by now."""
 
+MORE = "announcements.more_to_come"
+"""Under a beginning: what comes next is said in the same place."""
 _R = AnnouncementRound.__table__  # type: ignore[attr-defined]
 
 
@@ -60,7 +62,7 @@ def message(announcement: Announcement, step: str, words: str, first: str, *, he
     if step == "first":
         who = "official" if announcement.official else "leader"
         key = f"announcements.{'urgent' if announcement.urgent else 'first'}_{who}"
-        return Reply(key, {"lines": words.splitlines()}, ("announcements.more_to_come",), subject=about)
+        return Reply(key, {"lines": words.splitlines()}, (MORE,), subject=about)
     values = {"lines": words.splitlines(), "about": rules.about(first), "first": first.splitlines()}
     if not heard:
         return Reply("announcements.update_first", values, subject=about)

@@ -155,7 +155,8 @@ def _on_topic(ctx: Context, topic: rules.Topic) -> Sequence[Reply]:
     if topic.weekdays and ctx.today.weekday() > 4:
         return [Reply("checkin.topic_weekend", values)]
     if topic.photo and ctx.incoming.media != PHOTO:
-        return [Reply("checkin.topic_photo", values, subject=f"checkin_photo:{topic.key}")]
+        key = "topic_photo" if ctx.incoming.place is Place.GROUP else "topic_photo_alone"
+        return [Reply(f"checkin.{key}", values, subject=f"checkin_photo:{topic.key}")]
     done = service.check_in(ctx, topic)
     values |= _values(ctx, done)
     if done.repeated:

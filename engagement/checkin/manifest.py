@@ -113,6 +113,7 @@ FEATURE = Feature(
         "unfreeze": leading.unfreeze_button,
     },
     quotes={"checkin_photo": handlers.photo},
+    pictures=frozenset({"checkin_photo"}),
     events={Bonded: bonding.on_bonded, Parted: bonding.on_parted},
     undos={"checkin_setting": leading.undo_setting, "checkin_freeze": leading.undo_freeze},
     own_words=OwnWords(

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from engagement import calendar
+from engagement import calendar, rooms
 from engagement.errors import Refusal
 from engagement.events import FactMissing, PostCleared
 from engagement.faq import corrections, rules, service, tallies, thumbs, turns
 from engagement.faq.asking import QUESTION_MOST, Found, Part
 from engagement.feature import Context
-from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line
+from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line, row_id
 from knowledge.proposals import offer_reply
 from prompts.loader import texts
 from storage import bots, identities
@@ -249,14 +249,36 @@ def on_cleared(ctx: Context, event: PostCleared) -> Sequence[Reply]:
         return []
     row = service.hand_over_later(ctx, event)
     values = {"name": service.name_of(ctx.session, event.member_id), "group": ctx.here.name, "question": row.text}
-    subject = f"question:{row.id}"
-    return [Reply("faq.to_leader", values, kind=Kind.DM, to=ctx.actor.person_id, subject=subject)]
+    return [_to_leader(values, ctx.actor.person_id, row.id)]
 
 
 def _told(ctx: Context, leaders: Sequence[int], question_id: int | None, text: str) -> list[Reply]:
     values = {"name": ctx.actor.name, "group": ctx.here.name, "question": text}
-    subject = f"question:{question_id}"
-    return [Reply("faq.to_leader", values, kind=Kind.DM, to=person, subject=subject) for person in leaders]
+    return [_to_leader(values, person, question_id) for person in leaders]
+
+
+def _to_leader(values: Mapping[str, object], person: int, question_id: int | None) -> Reply:
+    subject, buttons = f"question:{question_id}", [service.answer_button(question_id, str(values["name"]))]
+    return Reply("faq.to_leader", values, kind=Kind.DM, to=person, subject=subject, buttons=buttons)
+
+
+def asked_to_answer(ctx: Context) -> Sequence[Reply]:
+    """The button 「回」 under a question, for who cannot quote it: the leader's next words in private are the answer."""
+    question, group_id = service.to_answer(ctx, row_id(ctx.text))
+    rooms.lead(ctx, group_id)
+    name = "" if question.member_id is None else service.name_of(ctx.session, question.member_id)
+    values = {"name": name, "question": question.text}
+    return [Reply("faq.answer_now", {**_NO_GROUP, **values}, subject=f"answering:{question.id}")]
+
+
+def said_in_answer(ctx: Context) -> Sequence[Reply]:
+    """What was said to :func:`asked_to_answer`."""
+    question_id = row_id(ctx.subject.partition(":")[2])
+    return _dismissed(question_id) if service.dismiss(ctx, question_id) else answered(ctx, question_id)
+
+
+def _dismissed(question_id: int) -> Sequence[Reply]:
+    return [Reply("faq.dismissed", subject=f"question:{question_id}")]
 
 
 def quoted(ctx: Context, found: Found | None) -> Sequence[Reply]:
@@ -278,7 +300,7 @@ def quoted(ctx: Context, found: Found | None) -> Sequence[Reply]:
     if not ctx.actor.leader and ctx.incoming.place is Place.GROUP:
         return reply(ctx, found) if rules.asks(ctx.incoming.text) else []
     if service.dismiss(ctx, int(reference)):
-        return [Reply("faq.dismissed")]
+        return _dismissed(int(reference))
     return answered(ctx, int(reference))
 
 
@@ -301,7 +323,8 @@ def answered(ctx: Context, question_id: int) -> Sequence[Reply]:
         relayed = Reply(key, values, to=done.person_id, mention=True, group_id=done.group_id, subject=subject)
     if ctx.incoming.place is Place.GROUP and not done.in_private:
         return [relayed]
-    return [Reply("faq.relay_done", {"name": name}), relayed]
+    # What is said next is no answer to the same question, unless it quotes this.
+    return [Reply("faq.relay_done", {"name": name}, subject=subject), relayed]
 
 
 def waiting(ctx: Context) -> Sequence[Reply]:
@@ -313,7 +336,12 @@ def waiting(ctx: Context) -> Sequence[Reply]:
         values = {"count": len(rows), "rows": [service.row_of(row) for row in rows[: service.SHOWN]]}
         return [Reply("faq.waiting_here", values, subject="waiting:")]
     return [
-        Reply("faq.waiting", {"question": row.text, "name": row.name, "group": row.group}, subject=f"question:{row.id}")
+        Reply(
+            "faq.waiting",
+            {"question": row.text, "name": row.name, "group": row.group},
+            subject=f"question:{row.id}",
+            buttons=[service.answer_button(row.id, row.name)],
+        )
         for row in rows[: service.SHOWN]
     ]
 

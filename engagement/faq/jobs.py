@@ -70,5 +70,7 @@ def _planned(
         single = len(rows) == 1
         how = "faq.reply_here" if single else "faq.reply_each"
         subject = f"question:{rows[0].id}" if single else "waiting:"
-        planned.append(Planned(one, Reply(key, values, (how,), kind=Kind.DM, to=leader, subject=subject)))
+        buttons = [service.answer_button(rows[0].id, rows[0].name)] if single else []
+        told = Reply(key, values, (how,), kind=Kind.DM, to=leader, subject=subject, buttons=buttons)
+        planned.append(Planned(one, told))
     return planned

@@ -19,7 +19,7 @@ from engagement.events import PostCleared, Posted
 from engagement.faq import asking, rules
 from engagement.faq.asking import QUESTION_MOST, Ask
 from engagement.feature import Context
-from engagement.kernel import Place, one_line
+from engagement.kernel import Button, Place, one_line
 from storage import identities
 from storage.documents import Question
 from storage.engine import Session
@@ -210,14 +210,8 @@ def answer(ctx: Context, question_id: int, text: str) -> Relayed:
 
     Source: F68.
     """
-    question = ctx.session.get(Question, question_id)
-    if question is None or question.group_id is None:
-        raise Refusal("faq.gone")
-    if not _may_answer(ctx, question.group_id):
-        raise Refusal("guard.leader_only")
+    question, group_id = to_answer(ctx, question_id)
     more = question.state == "answered"
-    if more and not _is(ctx.session, question.answered_by, ctx.actor.person_id):
-        raise Refusal("faq.answered_already")
     words = text.strip()[:ANSWER_MOST]
     if len(words) < 2:
         raise Refusal("faq.answer_too_short")
@@ -231,13 +225,34 @@ def answer(ctx: Context, question_id: int, text: str) -> Relayed:
     return Relayed(
         person if isinstance(person, int) else 0,
         relay.get("place") == "dm",
-        question.group_id,
+        group_id,
         one_line(question.text, SHORT),
         words,
         question,
         more,
         max(0, int((ctx.now - question.asked_at).total_seconds())),
     )
+
+
+def to_answer(ctx: Context, question_id: int) -> tuple[Question, int]:
+    """Return a handed-over question that the actor may answer, and its group's number.
+
+    Raises:
+        Refusal: as :func:`answer`.
+    """
+    question = ctx.session.get(Question, question_id)
+    if question is None or question.group_id is None:
+        raise Refusal("faq.gone")
+    if not _may_answer(ctx, question.group_id):
+        raise Refusal("guard.leader_only")
+    if question.state == "answered" and not _is(ctx.session, question.answered_by, ctx.actor.person_id):
+        raise Refusal("faq.answered_already")
+    return question, question.group_id
+
+
+def answer_button(question_id: int | None, name: str) -> Button:
+    """Return what a leader presses to answer who asked: not every channel can quote."""
+    return Button(f"answer:{question_id}", "faq.button_answer", {"name": name})
 
 
 def day_there(ctx: Context, done: Relayed) -> date:

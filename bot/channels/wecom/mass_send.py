@@ -29,7 +29,7 @@ from engagement.clocks import Clock
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt
 from storage import mass_sends
 from storage.engine import Database, Session
-from storage.mass_sends import DECLINED, OPEN, ZONE, Asked
+from storage.mass_sends import CALLED_BACK, DECLINED, NOT_DELIVERED, OPEN, ZONE, Asked
 
 log = structlog.get_logger("bot.channels.wecom")
 MAKING = timedelta(minutes=2)
@@ -39,9 +39,9 @@ MORNING = 8 * 60
 _WITHIN = 50.0
 """Seconds of one look; delivery gives a sender sixty, and takes one that is slower for who knows what."""
 _DAY = timedelta(hours=24)
-_WITHDRAWN = "called_back"
 _LEADER_AWAY = frozenset({"no_user", "not_visible"})
-_NOT_DELIVERED = {2: "not_in_group", 3: "month_full"}
+_NOT_DELIVERED = dict(enumerate(NOT_DELIVERED, start=2))
+"""WeCom's word for it → why."""
 
 _ANOTHER_OWNS_IT = frozenset({"no_leader", "nobody", "no_contact"})
 """What WeCom says when somebody is to confirm who does not own the group any more."""
@@ -110,9 +110,9 @@ class MassSender:
                 return told(work, row)
             case "making" | "unknown":
                 return await self._doubted(work, row)
-            case "recalled" if row.reason != _WITHDRAWN:
+            case "recalled" if row.reason != CALLED_BACK:
                 return Receipt(Outcome.REJECTED, reason=row.reason)
-            case "refused" if row.reason in _NOT_DELIVERED.values():
+            case "refused" if row.reason in NOT_DELIVERED:
                 return Receipt(Outcome.REJECTED, reason=row.reason)
             case _:
                 return await self._anew(work, row)
@@ -345,7 +345,7 @@ class MassSender:
             case Recall.UNKNOWN if now < self._waits.ends(row) + _DAY:
                 return row
             case _:
-                why = row.reason or ("not_confirmed" if over else _WITHDRAWN)
+                why = row.reason or ("not_confirmed" if over else CALLED_BACK)
                 return await self._move(row, "recalled", now, why=why) or row
 
     async def _given_up(self, row: Asked, now: datetime) -> Asked:

@@ -132,6 +132,24 @@ def test_a_photo_is_asked_for_and_not_kept(stage: Stage) -> None:
     assert stage.points("王姐") == 5
 
 
+def test_a_photo_alone_is_enough_in_private(stage: Stage) -> None:
+    """
+    公众号里照片旁边写不了字，也引用不了:
+    李阿姨: 垃圾分类打卡 → 要带一张照片：现在发一张来就行；她先说一句话 → 不当照片；发照片 → 打好了
+    再发一张照片（没人问过）→ 不是打卡
+    """
+    stage.say("周团长", "新增打卡 垃圾分类 5分 要照片")
+    stage.say("李阿姨", "签到")
+    (asked,) = stage.say("李阿姨", "垃圾分类打卡", private=True)
+    assert "现在发一张来" in shown(asked) and "回复" not in shown(asked)
+    stage._remember(asked, "李阿姨")
+    before = stage.points("李阿姨")
+    assert "checkin.topic_done" not in keys(stage.say("李阿姨", "马上拍", private=True))
+    (done,) = stage.say("李阿姨", "", private=True, media="photo")
+    assert done.key == "checkin.topic_done" and stage.points("李阿姨") == before + 5
+    assert "checkin.topic_done" not in keys(stage.say("王姐", "", private=True, media="photo"))
+
+
 def test_weekdays_only(stage: Stage) -> None:
     """Friday and Monday are next to each other for a topic of working days; Saturday has none."""
     stage.say("周团长", "新增打卡 工位操 2分 工作日 连签")

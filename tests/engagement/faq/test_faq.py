@@ -222,13 +222,12 @@ def test_a_leader_is_not_sent_to_the_leader(stage: Stage) -> None:
 def test_a_leader_who_forgets_to_quote_is_told_how_a_neighbour_is_answered(stage: Stage) -> None:
     """
     李阿姨: 燃气灶能代收吗 → 团团私聊周团长
-    周团长（没引用）: 能，放我家 → 要回邻居的话，引用那条……
+    周团长（没引用）: 能，放我家 → 要回邻居的话，发「待回复」，点那条……
     """
     _ask(stage, "燃气灶能代收吗")
     (said,) = stage.say("周团长", "能，放我家", private=True)
     assert (said.key, said.tails[0]) == ("faq.leader_unknown", "faq.leader_quote")
-    assert "引用" in shown(said)
-    assert "待回复" in shown(said)
+    assert "发「待回复」，点要回的那条" in shown(said)
 
 
 def test_what_needs_no_answer_is_laid_aside_and_can_be_taken_up(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from bot.channels.wecom.api import WecomApi
 from bot.channels.wecom.mass_send import MassSender
@@ -343,6 +344,37 @@ async def test_something_else_on_the_same_day(house: House) -> None:
         assert await house.ask("notice.today") == (Outcome.REJECTED, "said_today")
         assert await house.ask("topic.morning") == WAITS
     assert len(house.wecom.templates) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        *(("recalled", reason) for reason in ("not_confirmed", mass_sends.CALLED_BACK, mass_sends.DECLINED)),
+        *(("refused", reason) for reason in ("network", "nobody", *mass_sends.NOT_DELIVERED)),
+        *(("sent", ""), ("refused", mass_sends.DECLINED)),
+    ],
+)
+async def test_whether_the_day_is_taken_is_known_beforehand(house: House, state: str, reason: str) -> None:
+    """What the rows say of a group is what the sender answers for one more message."""
+    row = mass_sends.MassSend(
+        channel="wecom",
+        account="ww-sample",
+        conversation="wr1",
+        local_date=date(2026, 9, 1),
+        leader="leader",
+        state=state,
+        reason=reason,
+        parts="topic.morning#1",
+        asked_at=MORNING,
+        changed_at=MORNING,
+        seen_at=MORNING,
+    )
+    house.database.write_now(lambda session: session.add(row))
+    taken = house.database.read_now(
+        lambda session: session.exec(select(mass_sends.MassSend.id).where(mass_sends.TAKES_THE_DAY)).all()
+    )
+    outcome, _ = await house.ask("notice.today")
+    assert (outcome is Outcome.REJECTED) == bool(taken)
 
 
 async def test_the_same_kind_with_other_words_is_something_else(house: House) -> None:
