@@ -309,7 +309,7 @@ class MassSender:
                     begun = await self._move(replace(held, leader=leader), "making", work.now, provider_id="")
                 if begun is not None:
                     return await self._make(work, begun)
-                await self._move(held, "recalled", work.now, why=_WITHDRAWN)
+                await self._move(held, "recalled", work.now, why=CALLED_BACK)
                 return self._waits.later("making")
             case Recall.TOO_LATE:
                 return await self._is_sent(work, held)
