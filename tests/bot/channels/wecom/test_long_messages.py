@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.channels.choices import InMemory, meant
+from bot.channels.choices import InMemory, Kept, meant
 from bot.channels.wecom.app import AppSender
 from bot.channels.wecom.appchat import PREFIX, AppchatSender
 from bot.channels.wecom.robot import RobotSender
@@ -167,3 +167,23 @@ async def test_a_choice_that_was_perhaps_shown_counts(house: House) -> None:
     house.wecom.script["message/send"] = ["cut"]
     assert (await chosen.app.send(message(kind=Kind.REPLY))).outcome is Outcome.UNKNOWN
     assert await chosen.typed() == "b:1"
+
+
+async def test_a_choice_that_another_process_showed_ends_with_the_next_message(house: House) -> None:
+    """worker 推了「1 甲」，web 又答了一句没有选项的：回 1 就不算了，不管 web 以前记得什么。"""
+    web, worker = Kept(house.database, "wecom"), Kept(house.database, "wecom")
+
+    def app(choices: Kept, *numbered: str) -> AppSender:
+        return AppSender(
+            house.api,
+            house.settings,
+            lambda _: Rendered(("好的",), False, (), numbered),
+            house.clock,
+            choices,
+            house.database,
+        )
+
+    for numbered, typed in (((), ""), (("a:1",), "a:1"), ((), "")):
+        choices = worker if numbered else web
+        assert (await app(choices, *numbered).send(message())).outcome is Outcome.SENT
+        assert await meant(web, "leader", "1", house.clock.now()) == typed
