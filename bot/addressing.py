@@ -20,7 +20,7 @@ def at_desk(ctx: Context, one: Said) -> Outgoing | None:
     reply, incoming = one.reply, ctx.incoming
     if not incoming.desk_person:
         return None
-    private = reply.kind is Kind.DM and reply.to in (None, incoming.desk_person)
+    private = reply.kind is Kind.DM and reply.chat is None and reply.to in (None, incoming.desk_person)
     if not private and (reply.kind is Kind.DM or reply.group_id is not None):
         return None
     return Outgoing(

@@ -57,6 +57,8 @@ def _rest(one: Progress) -> list[str]:
                 line("rest_floor", least=_duration(one.floor))
             if one.queue > one.ready:
                 line("rest_queue", count=one.queue - one.ready)
+    if one.asked:
+        line("rest_asked", count=one.asked)
     if one.later and one.later_from is not None:
         line("rest_later", count=one.later, at=f"{one.later_from.astimezone():%m-%d %H:%M}")
     if one.too_late:
@@ -97,6 +99,7 @@ def _pace(one: Progress) -> dict[str, Any]:
         "later": one.later,
         "later_from_utc": one.later_from.isoformat(timespec="seconds") if one.later_from else None,
         "later_until_utc": one.later_until.isoformat(timespec="seconds") if one.later_until else None,
+        "asked": one.asked,
         "held": one.held,
         "too_late": one.too_late,
         "per_second": round(one.pace, 2) if one.pace is not None else None,

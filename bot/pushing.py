@@ -257,6 +257,7 @@ def _rest(one: campaigns.Progress) -> Rest:
         one.later,
         one.later_from,
         one.too_late,
+        one.asked,
         one.held,
         one.pace,
         one.floor,

@@ -58,6 +58,7 @@ class Rest:
     later: int = 0
     later_from: datetime | None = None
     too_late: int = 0
+    asked: int = 0
     held: int = 0
     pace: float | None = None
     floor: float | None = None
@@ -67,7 +68,7 @@ class Rest:
     @property
     def open(self) -> int:
         """Messages that have not gone out yet."""
-        return self.ready + self.later + self.held
+        return self.ready + self.later + self.asked + self.held
 
 
 @dataclass(frozen=True, slots=True)

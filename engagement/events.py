@@ -251,6 +251,28 @@ class Bonded:
     shared: tuple[Shared, ...]
 
 
+@dataclass(slots=True)
+class Share:
+    """What of an account is a membership's own: all of it, unless a family shares it.
+
+    Attributes:
+        points: its whole points, with those of what rests on it.
+        family: whole points of the family that shares them, its own among them; None = nobody does.
+    """
+
+    member_id: int
+    account_id: int
+    points: int = 0
+    family: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SharesAsked:
+    """Somebody wants to know what is whose: fills :attr:`Share.points` and :attr:`Share.family`, changes nothing."""
+
+    shares: tuple[Share, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class PartingAsked:
     """Somebody wants to know what two persons who are one would have apart: fills :attr:`Shared.points`, changes nothing."""

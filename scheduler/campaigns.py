@@ -21,6 +21,7 @@ from storage.campaigns import Campaign, Delivery, Schedule
 from storage.columns import instant, micros
 from storage.engine import Session
 from storage.groups import Group
+from storage.mass_sends import AWAITING
 from storage.statements import Prepared
 
 _D = Delivery.__table__  # type: ignore[attr-defined]
@@ -34,7 +35,7 @@ _MOVES = {
 # Prepared and row by row as the driver gives them: with many groups these are most of what a page about pushes costs.
 _OPEN_ROWS = Prepared(
     "delivery.open_rows",
-    select(_D.c.id, _D.c.campaign_id, _D.c.group_id, _D.c.recipient, _D.c.not_before, _D.c.expires_at)
+    select(_D.c.id, _D.c.campaign_id, _D.c.group_id, _D.c.recipient, _D.c.not_before, _D.c.expires_at, _D.c.reason)
     # Written out, so that the partial index on open rows is recognised.
     .where(literal_column("delivery.state IN ('pending', 'sending')"), _D.c.expires_at >= bindparam("moment"))
     .order_by(_D.c.id),
@@ -84,6 +85,7 @@ class Progress:
         later: messages that wait for an instant (quiet hours, a platform's pause).
         later_from, later_until: the first and the last of those instants.
         too_late: messages among ``ready`` whose time will be over before their turn comes.
+        asked: messages that go out when a leader confirms them (ADR-0019), whenever that is.
         held: messages that do not move, because the campaign is paused.
         driven: a process lives that sends.
     """
@@ -98,13 +100,14 @@ class Progress:
     later_from: datetime | None = None
     later_until: datetime | None = None
     too_late: int = 0
+    asked: int = 0
     held: int = 0
     driven: bool = False
 
     @property
     def open(self) -> int:
         """Messages that have not gone out yet."""
-        return self.ready + self.later + self.held
+        return self.ready + self.later + self.asked + self.held
 
 
 def standings(session: Session, key: str = "") -> list[Standing]:
@@ -164,18 +167,22 @@ def progress(
     merging = {job.kind for job in jobs if job.merges}
     waiting: list[_Waiting] = []
     held: set[tuple[int, ...]] = set()
+    asked: set[tuple[int, ...]] = set()
     moment = micros(now)
     open_rows = session.rows(_OPEN_ROWS, moment=moment)
     bots_of = {group: (channel, account) for group, channel, account in session.rows(_BOTS)} if open_rows else {}
     campaigns = _campaigns(session, {row[1] for row in open_rows})
-    for row, number, group, recipient, not_before, expires_at in open_rows:
+    for row, number, group, recipient, not_before, expires_at, reason in open_rows:
         bot = bots_of.get(group)
         if bot is None:
             continue
         campaign, kind, state = campaigns[number]
         mine = not key or campaign == key
         message = (group, recipient) if kind in merging else (group, recipient, row)
-        if state == "running":
+        if state == "running" and reason == AWAITING:
+            if mine:
+                asked.add(message)
+        elif state == "running":
             waiting.append(_Waiting(row, mine, bot, message, not_before, expires_at))
         elif state == "paused" and mine:
             held.add(message)
@@ -184,7 +191,7 @@ def progress(
     coming = [one for one in waiting if one.mine and one.not_before is not None and one.not_before > moment]
     instants = [one.not_before for one in coming if one.not_before is not None]
     if not waiting:
-        return Progress(seconds=0.0, held=len(held), driven=bool(heartbeats.alive(session, now)))
+        return Progress(seconds=0.0, asked=len(asked), held=len(held), driven=bool(heartbeats.alive(session, now)))
     bots = {one.bot for one in (*turn, *coming)}
     ready = [one for one in ready if one.bot in bots]
     # Who has nothing to say by now has no pace to tell.
@@ -205,6 +212,7 @@ def progress(
         later_from=instant(min(instants)) if instants else None,
         later_until=instant(max(instants)) if instants else None,
         too_late=_too_late(ready, turn, each, moment),
+        asked=len(asked),
         held=len(held),
         driven=driven,
     )

@@ -80,6 +80,7 @@ class Meeting:
         member: the resting membership; ``into``: the one that acts for it.
         account: where its points were; 0 = it had none.
         left, into_left: when each had left the group, microseconds; None = was there.
+        muted, into_muted: until when each was muted, microseconds; None = was not.
     """
 
     group: int
@@ -88,6 +89,8 @@ class Meeting:
     account: int
     left: int | None = None
     into_left: int | None = None
+    muted: int | None = None
+    into_muted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,12 @@ def with_resting(session: Session, member_ids: Collection[int]) -> dict[int, int
     acts = {into or member or 0 for member, into in asked}
     rests = session.exec(select(Member.id, Member.bonded_to).where(col(Member.bonded_to).in_(acts))).all()
     return {one: one for one in acts} | {member: into for member, into in rests if member and into}
+
+
+def memberships(session: Session, person_id: int) -> list[int]:
+    """Return the memberships of a person, and those that rest on them: what was said as either is his own."""
+    own = session.exec(select(Member.id).where(Member.person_id == person_id))
+    return sorted(with_resting(session, [one for one in own if one is not None]))
 
 
 def check(session: Session) -> tuple[int, int]:

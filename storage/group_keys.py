@@ -56,9 +56,14 @@ class Opens:
     ended: bool
 
 
+def opening(session: Session, group_id: int) -> GroupKey | None:
+    """Return the key of a group that opens; None while nobody has needed one."""
+    return session.exec(pick(GroupKey).where(GroupKey.group_id == group_id, col(GroupKey.ended_at).is_(None))).first()
+
+
 def current(session: Session, group_id: int, now: datetime) -> str:
     """Return the key of a group that opens, made where there is none yet."""
-    found = _current(session, group_id)
+    found = opening(session, group_id)
     return found.key if found is not None else _make(session, group_id, now)
 
 
@@ -87,10 +92,6 @@ def find(session: Session, key: str) -> Opens | None:
     """Return what a key stands for; None for one that never was."""
     row = session.get(GroupKey, key) if _KEY.fullmatch(key) else None
     return None if row is None else Opens(row.group_id, row.ended_at is not None)
-
-
-def _current(session: Session, group_id: int) -> GroupKey | None:
-    return session.exec(pick(GroupKey).where(GroupKey.group_id == group_id, col(GroupKey.ended_at).is_(None))).first()
 
 
 def _make(session: Session, group_id: int, now: datetime) -> str:

@@ -32,6 +32,8 @@ from storage.statements import Prepared
 ZONE = "Asia/Shanghai"
 """WeCom counts its days and months so, wherever the group lives."""
 OPEN = frozenset({"making", "awaiting", "unknown"})
+AWAITING = "awaiting_leader"
+"""Reason of a delivery row whose leader has been asked: it goes out when she taps, and at no hour that can be told."""
 DECLINED = "declined"
 """Reason of a row whose leader does not want it said; an open one is being taken back."""
 CALLED_BACK = "called_back"

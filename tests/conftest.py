@@ -23,7 +23,7 @@ import pytest
 import structlog
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from tests import postgresql
+from tests import postgresql, run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Prepare the process: no settings from outside, a foreign zone, one PostgreSQL folder for all workers."""
+    """Prepare the process: no settings from outside, a foreign zone, folders that all workers share."""
+    gc.disable()  # until everything is collected: nearly all that is made until then stays to the end
     for name in [name for name in os.environ if name.startswith("BOT_")]:
         del os.environ[name]
     # What is compiled is kept: for the other worker, for the many processes that tests start, and for the next run.
@@ -58,10 +59,11 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     hypothesis.settings.load_profile("tuantuan")
     _plain_logs()
-    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
-        _made_once()
     if not hasattr(config, "workerinput"):
         postgresql.name_folder()
+        run_folder.name()
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        _made_once()
 
 
 def _made_once() -> None:
@@ -75,17 +77,22 @@ def _made_once() -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling | None:
-    """Keep the modules of a group (`pytestmark = pytest.mark.xdist_group(…)`) on one worker: they share what is dear.
+    """Keep a module, or the modules of a group (`pytestmark = pytest.mark.xdist_group(…)`), on one worker.
 
+    They share what is dear; and where tests are handed out one by one, a worker waits for the next after each of them.
     xdist 3.8 notes the group in a field that pytest 9.2 no longer reads; its groups fell apart without a word.
     """
     from xdist.scheduler import LoadGroupScheduling
 
     class ByModule(LoadGroupScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            return _group(nodeid.partition("::")[0]) or nodeid
+            return _group(_module(nodeid)) or _module(nodeid)
 
     return ByModule(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def _module(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 @cache
@@ -95,18 +102,21 @@ def _group(module: str) -> str:
 
 
 LONGEST = ("browser", "starter", "console")
-"""Groups that take minutes each, the longest first. Two of them are `browser` and what reads the starter base."""
+"""Groups that take minutes each, the longest first: a worker begins with each of them."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that no worker is left alone with it at the end; single tests fill the gaps last."""
+    """Begin with what takes long, so that no worker is left alone with it at the end; single modules fill the gaps last."""
+    allowed: dict[str, float] = {}
+    for item in items:
+        module, mark = _module(item.nodeid), item.get_closest_marker("timeout")
+        allowed[module] = max(allowed.get(module, 0.0), float(mark.args[0]) if mark is not None and mark.args else 0.0)
 
     def place(item: pytest.Item) -> tuple[int, float]:
-        group = _group(item.nodeid.partition("::")[0])
-        mark = item.get_closest_marker("timeout")
-        allowed = float(mark.args[0]) if mark is not None and mark.args else 0.0
-        return (LONGEST.index(group) if group in LONGEST else len(LONGEST) + (not group)), -allowed
+        module = _module(item.nodeid)
+        group = _group(module)
+        return (LONGEST.index(group) if group in LONGEST else len(LONGEST) + (not group)), -allowed[module]
 
     items.sort(key=place)
 
@@ -115,6 +125,7 @@ def pytest_collection_finish() -> None:
     """Take what was imported and collected, which stays to the end, out of the garbage collector's rounds."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _plain_logs() -> None:
@@ -129,9 +140,10 @@ def _plain_logs() -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop the server that the tests may have started; only the process that named its folder does."""
+    """Stop the server that the tests may have started; only the process that named the folders does."""
     if not hasattr(config, "workerinput"):
         postgresql.stop()
+        run_folder.remove()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

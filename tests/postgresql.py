@@ -34,7 +34,7 @@ def name_folder() -> None:
     os.environ[FOLDER_VARIABLE] = str(parent / f"{_PREFIX}{os.getpid()}")
     for left_over in parent.glob(f"{_PREFIX}*"):
         owner = left_over.name.removeprefix(_PREFIX)
-        if owner.isdigit() and not _alive(int(owner)):
+        if owner.isdigit() and not alive(int(owner)):
             _stop(left_over)
 
 
@@ -103,7 +103,7 @@ def _execute(socket_folder: str, *statements: str) -> None:
             connection.execute(statement.encode())
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

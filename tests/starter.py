@@ -1,22 +1,25 @@
-"""The starter knowledge base, read, counted and indexed once a process: every program that a test starts takes it in.
+"""The starter knowledge base, read, counted and indexed once a run: every program that a test starts takes it in.
 
 Only what depends on nothing but the content is kept: what the loaders made of a file that ships, the rows that they became,
-and of a large set of phrasings their counted words, the floors and the folder of vectors. The first time in each process is
-the real one; a directory that is not as empty as that one was gets the real one too.
+and of a large set of phrasings their counted words, the floors and the folder of vectors. The first time is the real one,
+and what came of it lies in a folder for the other workers; a directory that is not as empty as that one was gets the real
+one too.
 """
 
 from __future__ import annotations
 
-import atexit
+import hashlib
 import json
+import os
+import pickle
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy
 from sqlmodel import SQLModel
@@ -35,6 +38,7 @@ from storage import audit
 from storage.columns import micros
 from storage.documents import Phrasing
 from storage.engine import Database, Session
+from tests import run_folder
 
 SHIPPED = Path(__file__).resolve().parents[1] / "prompts" / "knowledge"
 LARGE = 5000
@@ -42,6 +46,7 @@ LARGE = 5000
 
 _Wanted = Mapping[str, str]
 _Progress = Callable[[int, int], None]
+_Made = TypeVar("_Made")
 
 _read = loaders._in_child
 _fill = VectorIndex.fill
@@ -49,7 +54,6 @@ _catalogue = Reader.read
 _calibrate = KnowledgeBase._calibrate
 _seed = ingest.seed
 _known: dict[tuple[Path, int, int], loaders.Measured] = {}
-_folders: dict[str, tuple[tuple[_Wanted, _Wanted], Path]] = {}
 _counted: list[tuple[Lexicon, tuple[Tally, Tally]]] = []
 _settled: dict[bytes, Floors] = {}
 _Rows = dict[str, list[tuple[Any, ...]]]
@@ -101,22 +105,24 @@ def _seed_once(
 ) -> list[ingest.Added]:
     if database.dialect != "sqlite" or progress is not None:
         return _seed(database, now=now, publish=publish, progress=progress)
-    stats = [(path, path.stat()) for path in sorted(ingest.STARTER.rglob("*"))]
+    stats = [(str(path), path.stat()) for path in sorted(ingest.STARTER.rglob("*"))]
     key = (publish, tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
     tables = tuple(SQLModel.metadata.tables)
-    known = _seeded.get(key)
+    known = _seeded.get(key) or _taken("rows", key)
     if known is None:
         before = database.read_now(lambda session: _rows(session, tables))
         added = _seed(database, now=now, publish=publish)
         after = database.read_now(lambda session: _rows(session, tables))
         written = [name for name in tables if before[name] != after[name]]
-        _seeded[key] = _Seeded(
+        made = _Seeded(
             now,
             {name: before[name] for name in written},
             {name: [row for row in after[name] if row not in set(before[name])] for name in written},
             added,
         )
+        _seeded[key] = _left("rows", key, made)
         return added
+    _seeded[key] = known
     if database.read_now(lambda session: _rows(session, tuple(known.before))) != known.before:
         return _seed(database, now=now, publish=publish)
     database.write_now(lambda session: _write(session, known, now))
@@ -147,11 +153,13 @@ def _count_once(self: Reader, session: Session, instead: Mapping[int, int | None
     """A reader that has counted nothing yet begins with the words of the first large base; it takes what it finds there."""
     fresh = not self._looks and not len(self._lexicon.words)
     large = fresh and session.execute(sqlalchemy.select(sqlalchemy.func.count(Phrasing.id))).scalar_one() >= LARGE  # type: ignore[arg-type]
+    if large and not _counted and (known := _taken("words")) is not None:
+        _counted.append(known)
     if large and _counted:
         Reader.__init__(self, *_copied(*_counted[0]))
     found = _catalogue(self, session, instead)
     if large and not _counted:
-        _counted.append(_copied(found.lexicon, (found.entries.tally, found.passages.tally)))
+        _counted.append(_left("words", None, _copied(found.lexicon, (found.entries.tally, found.passages.tally))))
     return found
 
 
@@ -165,13 +173,14 @@ def _copied(lexicon: Lexicon, tallies: tuple[Tally, Tally]) -> tuple[Lexicon, tu
 
 
 def _calibrate_once(self: KnowledgeBase, catalogue: Catalogue) -> None:
-    known = _settled.get(catalogue.entries.fingerprint)
+    mark, large = catalogue.entries.fingerprint, len(catalogue.texts) >= LARGE
+    known = _settled.get(mark) or (_taken("floors", mark) if large else None)
     if known is None:
         _calibrate(self, catalogue)
-        known = self.floors
-        if len(catalogue.texts) >= LARGE:
-            _settled[catalogue.entries.fingerprint] = known
-    self.floors, self._calibrated_on = known, catalogue.entries.fingerprint
+        known = _left("floors", mark, self.floors) if large else self.floors
+    if large:
+        _settled[mark] = known
+    self.floors, self._calibrated_on = known, mark
 
 
 def _fill_once(
@@ -182,27 +191,42 @@ def _fill_once(
         fresh = self.size == 0 and not self.building
         if len(wanted) < LARGE or not fresh or isinstance(self._embedder, EndpointEmbedder):
             return _fill(self, wanted, progress, limited=limited)
-        both = dict(wanted), dict(limited or {})
-        name = f"{type(self._embedder).__name__}-{self._embedder.dimension}"
-        known, folder = _folders.get(name, (None, None))
-        if folder is not None and known == both:
+        both = [sorted(one.items()) for one in (wanted, limited or {})]
+        folder = _place("vectors", (type(self._embedder).__name__, self._embedder.dimension, both))
+        if folder.exists():
             self._discard()
             shutil.copytree(folder, self._folder)
             self.open()
             assert self.size == sum(map(len, both))
             return self.size
         added = _fill(self, wanted, progress, limited=limited)
-        folder = _place() / name
         self.close()
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(self._folder, folder)
-        _folders[name] = (both, folder)
+        making = Path(tempfile.mkdtemp(dir=folder.parent))
+        shutil.copytree(self._folder, making, dirs_exist_ok=True)
+        with suppress(OSError):  # another worker was quicker
+            making.rename(folder)
         self.open()
         return added
 
 
-@cache
-def _place() -> Path:
-    folder = tempfile.mkdtemp(prefix="tuantuan-vectors-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+def _place(kind: str, key: object) -> Path:
+    """Where the run keeps what depends on a key."""
+    return run_folder.path() / f"{kind}-{hashlib.sha256(repr(key).encode()).hexdigest()}"
+
+
+def _taken(kind: str, key: object = None) -> Any:
+    """What a worker has left here; None when none has."""
+    try:
+        return pickle.loads(_place(kind, key).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _left(kind: str, key: object, made: _Made) -> _Made:
+    """Leave it for the others, and give it back."""
+    path = _place(kind, key)
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        pickle.dump(made, file)
+    Path(name).replace(path)
+    return made

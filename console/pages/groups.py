@@ -10,8 +10,9 @@ from fastapi.responses import Response
 from sqlalchemy import and_, case
 from sqlmodel import col, func, select
 
-from console import charts
+from console import charts, second
 from console.auth import Area, Visitor
+from console.outside import DOOR
 from console.policy import LEADERS, Allow
 from console.scope import in_scope
 from console.views import Views, month_day, say
@@ -24,7 +25,7 @@ from engagement.leader import glance
 from engagement.members import rules as members_rules
 from engagement.points import service as points
 from engagement.theme import service as theme
-from storage import platform_days
+from storage import group_keys, platform_days
 from storage.engine import Session
 from storage.groups import Consent, Group, GroupHour, Member
 
@@ -69,10 +70,28 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class Entrance:
+    """The link by which neighbours come into a group where nobody hears them.
+
+    Attributes:
+        link: empty while nobody has needed one; ``since`` when it opens, ``picture`` it as a QR code.
+        pages: somebody has said under which address the pages stand.
+        opens: an account is there that vouches for who taps it.
+    """
+
+    link: str
+    since: datetime | None
+    picture: str
+    pages: bool
+    opens: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """Everything that a group's page shows.
 
     Attributes:
+        told: messages as the platform counts them, which are hundreds where check-ins are ten; then the chart has those alone.
         source: whose the count of messages is: empty = ours; ``one`` = the platform's of this group alone; ``several`` = the
             platform's of all groups of its owner.
         silent_count: all of the silent, of whom the first are named.
@@ -84,6 +103,7 @@ class Board:
     day: glance.Day
     ring: charts.Ring
     chart: charts.Data
+    told: charts.Data | None
     source: str
     heat: list[list[int]]
     seats: list[Seat]
@@ -156,7 +176,26 @@ async def board(request: Request, group_id: str) -> Response:  # noqa: ARG001 - 
     group: Group = request.state.group
     now = console.clock.now()
     found = await console.database.read(lambda session: board_of(session, group, now))
-    return views.page(request, "group.html", board=found, group=group, active="groups")
+    entrance = None if group.hears else await console.database.read(lambda session: _entrance(session, request, group))
+    return views.page(request, "group.html", board=found, group=group, entrance=entrance, active="groups")
+
+
+def _entrance(session: Session, request: Request, group: Group) -> Entrance:
+    """Read how a group's link stands; it is made and changed by the command that the leader has in the chat.
+
+    Source: ADR-0021.
+    """
+    console = request.app.state.console
+    assert group.id is not None
+    key = group_keys.opening(session, group.id) if console.public_url else None
+    link = "" if key is None else f"{console.public_url}{DOOR}{key.key}"
+    return Entrance(
+        link,
+        None if key is None else key.made_at,
+        second.picture(link) if link else "",
+        bool(console.public_url),
+        console.outside is not None,
+    )
 
 
 def board_of(session: Session, group: Group, now: datetime) -> Board:
@@ -169,9 +208,14 @@ def board_of(session: Session, group: Group, now: datetime) -> Board:
     heard, heat = _heard(session, group, days, now)
     told = platform_days.of_groups(session, [group.id], days[0], days[-1]).get(group.id)
     source = "" if told is None else "one" if all(one.of_one for one in told.values()) else "several"
-    if told is not None:
-        heard = [told[one].messages if one in told else 0 for one in days]
-    messages = say(_MESSAGES[source])
+    messages, shown, told_chart = say(_MESSAGES[source]), [month_day(one) for one in days], None
+    came: dict[str, charts.Figures] = {say("chart_checkins"): [checkins.get(one, 0) for one in days]}
+    if told is None:
+        chart = charts.line(shown, {messages: heard, **came}, area=messages)
+    else:
+        chart = charts.line(shown, came, area=say("chart_checkins"))
+        counted = [told[one].messages if one in told else None for one in days]
+        told_chart = charts.line(shown, {messages: counted}, area=messages)
     members = groups.member_count(session, group.id)
     day = glance.days(session, [GroupView.of(group)], now)[group.id]
     week: dict[int, int] = {one.member_id: one.points for one in points.board(session, group.id, "week", today)}
@@ -183,11 +227,8 @@ def board_of(session: Session, group: Group, now: datetime) -> Board:
         members,
         day,
         charts.ring(day.checkins, members),
-        charts.line(
-            [month_day(one) for one in days],
-            {messages: heard, say("chart_checkins"): [checkins.get(one, 0) for one in days]},
-            area=messages,
-        ),
+        chart,
+        told_chart,
         source,
         charts.shades(heat),
         [Seat(one.rank, one.name, one.points, week.get(one.member_id, 0)) for one in month[:BOARD]],

@@ -17,7 +17,7 @@ from console.pages import h5_frame
 from console.pages.h5_frame import Mine
 from console.policy import RESIDENT, Allow
 from engagement import channels
-from engagement.bonds import service as bonds
+from engagement.bonds import parting as bonds
 from engagement.members import birthdays, rules, service
 from engagement.registry import FEATURES
 from prompts.loader import texts

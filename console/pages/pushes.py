@@ -127,6 +127,8 @@ def rest_words(rest: Rest) -> list[str]:
             found.append(say("pushes.pace", pace=f"{rest.pace:.1f}"))
         if rest.floor is not None:
             found.append(say("pushes.floor", least=span(rest.floor)))
+    if rest.asked:
+        found.append(say("pushes.for_leaders", count=rest.asked))
     if rest.later:
         found.append(say("pushes.later", count=rest.later, at=local_time(rest.later_from)))
     if rest.too_late:

@@ -183,7 +183,14 @@
     const copier = event.target.closest("[data-copy]");
     if (copier) {
       const source = document.getElementById(copier.dataset.copy);
-      navigator.clipboard?.writeText(source.value ?? source.textContent).then(() => toast(words.copied));
+      const given = navigator.clipboard?.writeText(source.value ?? source.textContent) ?? Promise.reject(new Error("no clipboard"));
+      // Over plain http and in some phones' own browsers there is no clipboard: the old way, else by a long press.
+      const chosen = () => {
+        if (source.select) source.select();
+        else getSelection().selectAllChildren(source);
+        return document.execCommand("copy");
+      };
+      given.then(() => true, chosen).then((done) => toast(done ? words.copied : words.copyYourself, done ? "" : "error"));
     }
     if (event.target.matches?.("dialog.modal")) event.target.close("no");
     for (const menu of $$("details[data-menu][open]")) if (!menu.contains(event.target)) menu.open = false;

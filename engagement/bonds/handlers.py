@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engagement import calendar, channels
-from engagement.bonds import rules, service
+from engagement.bonds import joining, parting, rules, service
 from engagement.feature import Context
 from engagement.kernel import Button, Kind, Place, Reply, row_id
 from prompts.loader import shown_day, texts
@@ -54,6 +54,8 @@ def _line(one: service.Line) -> str:
     key = "bonds.line_both" if both else "bonds.line_mine" if one.mine is not None else "bonds.line_theirs"
     mine, theirs = one.mine or 0, one.theirs or 0
     line = texts().fill(key, {"in_group": one.group, "mine": mine, "theirs": theirs, "points": mine + theirs})
+    if one.family is not None:
+        line += texts().fill("bonds.line_family", {"family": one.family})
     return line + (texts().raw("bonds.line_leads") if one.leads else "")
 
 
@@ -85,7 +87,7 @@ def show(ctx: Context) -> Sequence[Reply]:
     """Answer 我的账号: what is bound, and how to take it apart; in private."""
     if ctx.incoming.place is not Place.DM:
         return [Reply("bonds.list_in_private")]
-    own, parts = service.mine(ctx.session, ctx.actor.person_id)
+    own, parts = parting.mine(ctx.session, ctx.actor.person_id)
     if not parts:
         return [Reply("bonds.alone", {"channels": channels.words(own), "group": None})]
     rows = [{"channels": channels.words(one.channels), "day": _day(ctx, one)} for one in parts]
@@ -98,25 +100,44 @@ def show(ctx: Context) -> Sequence[Reply]:
 
 def part_button(ctx: Context) -> Sequence[Reply]:
     """Take one off: asks first."""
-    part = service.ask_to_part(ctx, row_id(ctx.text))
+    part, going = parting.ask(ctx, row_id(ctx.text))
     values = {
         "channels": channels.words(part.channels),
-        "count": len(part.groups),
-        "points": part.points,
+        "count": going.groups,
+        "points": going.points,
         "days": rules.AGAIN_IN.days,
+        "rows": [{"what": _family(one)} for one in going.families],
         "group": None,
     }
     buttons = [
         Button(f"bond_part_yes:{part.bond_id}", "bonds.button_part_yes"),
         Button("bond_keep:", "bonds.button_keep"),
     ]
-    return [Reply("bonds.part_sure", values, buttons=buttons)]
+    tails = ["bonds.part_families"] if going.families else []
+    return [Reply("bonds.part_sure", values, tails=tails, buttons=buttons)]
+
+
+def _family(one: joining.Family) -> str:
+    key = "bonds.part_family_goes" if one.goes else "bonds.part_family_stays"
+    return texts().fill(key, {"in_group": one.group, "points": one.points, "family": one.all})
 
 
 def part_yes_button(ctx: Context) -> Sequence[Reply]:
     """It is confirmed."""
-    part = service.part(ctx, row_id(ctx.text))
-    return [Reply("bonds.parted", {"channels": channels.words(part.channels), "points": part.points, "group": None})]
+    done = parting.part(ctx, row_id(ctx.text))
+    went, stayed = channels.words(done.went), channels.words(done.stayed)
+    # Whoever holds one of the accounts can press; the other one's owner is not to learn it by chance, nor of whose groups.
+    return [
+        Reply("bonds.parted", {"channels": went, "points": done.points, "group": None}),
+        *(
+            Reply("bonds.told_went", {"channels": stayed, "group": None}, kind=Kind.DM, chat=chat)
+            for chat in done.went_chats
+        ),
+        *(
+            Reply("bonds.told_stayed", {"channels": went, "group": None}, kind=Kind.DM, chat=chat)
+            for chat in done.stayed_chats
+        ),
+    ]
 
 
 def keep_button(_ctx: Context) -> Sequence[Reply]:
@@ -124,6 +145,6 @@ def keep_button(_ctx: Context) -> Sequence[Reply]:
     return [Reply("bonds.kept", {"group": None})]
 
 
-def _day(ctx: Context, part: service.Part) -> str:
+def _day(ctx: Context, part: parting.Part) -> str:
     zone = ctx.group.zone if ctx.group is not None else HOME_ZONE
     return shown_day(calendar.local_day(part.bound_at, zone))

@@ -11,13 +11,14 @@ Source: ADR-0020.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import col, select, update
 
-from engagement.events import Bonded, Parted, PartingAsked, Shared
+from engagement.events import Bonded, Parted, PartingAsked, Share, Shared, SharesAsked
 from engagement.feature import Context
-from storage import entry, identities, ledger, preferences
+from storage import entry, identities, mutes, preferences
 from storage.bonds import Bond, Meeting, Moved
 from storage.columns import instant, micros
 from storage.engine import Session
@@ -67,24 +68,54 @@ def part(ctx: Context, bond: Bond) -> int:
     return _points_along(ctx, moved, shared)
 
 
-def look_at_parting(ctx: Context, bond: Bond) -> tuple[list[str], int]:
-    """Return (names of the groups that would go along, whole points of them)."""
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family in a group that two would have apart.
+
+    Attributes:
+        group: its name; ``goes``: the family is of the one who goes, else of the one who stays.
+        points: whole points of what is his who goes; ``all``: of the whole family.
+    """
+
+    group: str
+    goes: bool
+    points: int
+    all: int
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """What goes along: how many groups, whole points of his own in them, and what is shared with others there."""
+
+    groups: int
+    points: int
+    families: Sequence[Family]
+
+
+def look_at_parting(ctx: Context, bond: Bond) -> Going:
+    """Say what would go where; changes nothing."""
     moved = Moved.of(bond)
     shared = _shared(moved.met)
     ctx.emit(PartingAsked(shared))
-    ids = [*moved.members, *(one.member for one in moved.met)]
-    names = ctx.session.exec(
-        select(Group.name)
-        .join(Member, col(Member.group_id) == col(Group.id))
-        .where(col(Member.id).in_(ids))
-        .order_by(col(Group.id))
-    )
-    return list(names), _points_along(ctx, moved, shared)
+    brought = {one.into_id: one.points for one in shared}
+    families = []
+    for member, one in shares(ctx, [*moved.members, *brought]):
+        if one.family is not None:
+            group, goes = ctx.session.get_one(Group, member.group_id), one.member_id not in brought
+            families.append(Family(group.name, goes, brought.get(one.member_id, one.points), one.family))
+    return Going(len(moved.members) + len(shared), _points_along(ctx, moved, shared), families)
+
+
+def shares(ctx: Context, member_ids: Sequence[int]) -> list[tuple[Member, Share]]:
+    """Return what is each membership's own, of those that have an account."""
+    rows = ctx.session.exec(select(Member).where(col(Member.id).in_(member_ids)).order_by(col(Member.group_id)))
+    found = [(one, Share(one.id or 0, one.account_id)) for one in rows if one.account_id is not None]
+    ctx.emit(SharesAsked(tuple(share for _, share in found)))
+    return found
 
 
 def _points_along(ctx: Context, moved: Moved, shared: tuple[Shared, ...]) -> int:
-    accounts = ctx.session.exec(select(Member.account_id).where(col(Member.id).in_(moved.members)))
-    own = sum(ledger.balance(ctx.session, account) for account in accounts if account is not None)
+    own = sum(one.points for _, one in shares(ctx, moved.members))
     return own + sum(one.points + one.held for one in shared)
 
 
@@ -112,8 +143,11 @@ def _rest(member: Member, into: Member, now: datetime) -> Meeting:
         member.account_id or 0,
         _when(member.left_at),
         _when(into.left_at),
+        _when(member.muted_until),
+        _when(into.muted_until),
     )
-    into.muted_until = _later(into.muted_until, member.muted_until)
+    if into.role != "leader":  # who leads a group is not muted in it
+        into.muted_until = mutes.later(into.muted_until, member.muted_until)
     if member.left_at is None:
         into.left_at = None
         member.left_at = now
@@ -129,7 +163,8 @@ def _rise(session: Session, met: Meeting) -> None:
     member.left_at = into.left_at if met.left is None else instant(met.left)
     if met.into_left is not None:
         into.left_at = instant(met.into_left)
-    member.muted_until = into.muted_until  # the later end since they met, unless somebody has lifted it
+    if into.role != "leader":
+        member.muted_until = into.muted_until  # the later end since they met, unless somebody has lifted it
     if met.left is None and into.role != "leader":
         member.role = "member"  # it was taken from the one person meanwhile
     session.add(member)
@@ -138,10 +173,6 @@ def _rise(session: Session, met: Meeting) -> None:
 
 def _when(moment: datetime | None) -> int | None:
     return None if moment is None else micros(moment)
-
-
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max((moment for moment in (one, other) if moment is not None), default=None)
 
 
 def _part_names(session: Session, survivor: int, moved: Moved) -> None:

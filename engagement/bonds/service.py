@@ -17,7 +17,7 @@ from engagement import channels
 from engagement.bonds import joining, rules
 from engagement.errors import Refusal
 from engagement.feature import Context
-from storage import audit, bonds, entry, identities, ledger
+from storage import audit, bonds, entry, identities
 from storage.bonds import Bond, BondCode
 from storage.engine import Session
 from storage.groups import Consent, Group, Identity, Member, RoleGrant
@@ -30,12 +30,14 @@ class Line:
     Attributes:
         mine: whole points of who entered the code, None = is not in it; ``theirs``: of who made it.
         leads: the group is led by who entered the code.
+        family: whole points of the family with whom these are shared, None = with nobody.
     """
 
     group: str
     mine: int | None
     theirs: int | None
     leads: bool = False
+    family: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def make_code(ctx: Context) -> str:
     row.digest, row.until, row.used_by = _digest(code), ctx.now + rules.LIVES, None
     ctx.session.add(row)
     ctx.session.flush()
-    _note(ctx, "bond.code_made")
+    note(ctx, "bond.code_made")
     return rules.in_threes(code)
 
 
@@ -127,7 +129,7 @@ def enter_code(ctx: Context, typed: str) -> Offer | None:
         mine.tries, mine.tries_since = tried + 1, mine.tries_since if tried else ctx.now
         ctx.session.add(mine)
         ctx.session.flush()
-        _note(ctx, "bond.wrong_code", tries=mine.tries)
+        note(ctx, "bond.wrong_code", tries=mine.tries)
         return None
     check(ctx, found.person_id, me)
     found.used_by = me
@@ -152,17 +154,21 @@ def _offer(ctx: Context, survivor: int, until: datetime) -> Offer:
         bonds.channels(ctx.session, survivor),
         bonds.channels(ctx.session, me),
         rules.masked(named.first() or ""),
-        lines(ctx.session, survivor, me),
+        lines(ctx, survivor, me),
     )
 
 
-def lines(session: Session, survivor: int, absorbed: int) -> list[Line]:
+def lines(ctx: Context, survivor: int, absorbed: int) -> list[Line]:
     """Return what each group holds of two persons."""
-    theirs = {member.group_id: (member, group) for member, group in identities.memberships(session, survivor)}
-    mine = {member.group_id: (member, group) for member, group in identities.memberships(session, absorbed)}
+    theirs = {member.group_id: (member, group) for member, group in identities.memberships(ctx.session, survivor)}
+    mine = {member.group_id: (member, group) for member, group in identities.memberships(ctx.session, absorbed)}
+    both = [*theirs.values(), *mine.values()]
+    shares = {share.member_id: share for _, share in joining.shares(ctx, [member.id or 0 for member, _ in both])}
 
     def points(found: tuple[Member, Group] | None) -> int | None:
-        return None if found is None else ledger.balance(session, found[0].account_id or 0)
+        if found is None:
+            return None
+        return shares[found[0].id or 0].points if found[0].id in shares else 0
 
     return [
         Line(
@@ -170,6 +176,14 @@ def lines(session: Session, survivor: int, absorbed: int) -> list[Line]:
             points(mine.get(group)),
             points(theirs.get(group)),
             leads=group in mine and mine[group][0].role == "leader",
+            family=next(
+                (
+                    share.family
+                    for member, _ in both
+                    if member.group_id == group and (share := shares.get(member.id or 0))
+                ),
+                None,
+            ),
         )
         for group in sorted({*theirs, *mine})
     ]
@@ -272,17 +286,17 @@ def confirm(ctx: Context, bond_id: int) -> Bound:
     if bonds.is_absorbed(ctx.session, bond.survivor_id) or not bonds.channels(ctx.session, bond.survivor_id):
         raise Refusal("guard.old_button")
     check(ctx, bond.survivor_id, bond.absorbed_id)
-    _claim(ctx, bond, "offered", "bound")
+    claim(ctx, bond, "offered", "bound")
     bond.bound_at = ctx.now
     came = bonds.channels(ctx.session, bond.absorbed_id)
     chats = bonds.open_chats(ctx.session, bond.survivor_id)
     held = joining.join(ctx, bond)
     forget_codes(ctx.session, bond)
     survivor = bond.survivor_id
-    _note(ctx, "bond.bound", bond=bond_id, survivor=survivor)
+    note(ctx, "bond.bound", bond=bond_id, survivor=survivor)
     ctx.actor = replace(ctx.actor, person_id=survivor, member_id=None, account_id=None, steps=None)
-    mine = identities.memberships(ctx.session, survivor)
-    points = sum(ledger.balance(ctx.session, member.account_id or 0) for member, _ in mine)
+    mine = [member.id or 0 for member, _ in identities.memberships(ctx.session, survivor)]
+    points = sum(share.points for _, share in joining.shares(ctx, mine))
     return Bound(came, chats, bonds.channels(ctx.session, survivor), len(mine), points, held)
 
 
@@ -295,77 +309,15 @@ def cancel(ctx: Context, bond_id: int) -> None:
     bond = ctx.session.get(Bond, bond_id)
     if bond is None or bond.absorbed_id != ctx.actor.person_id:
         raise Refusal("guard.old_button")
-    _claim(ctx, bond, "offered", "refused")
+    claim(ctx, bond, "offered", "refused")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What two would have apart.
-
-    Attributes:
-        channels: that go.
-        groups: names of the groups that go along; ``points``: whole points in all groups that go along.
-    """
-
-    bond_id: int
-    channels: Sequence[str]
-    bound_at: datetime
-    groups: Sequence[str] = ()
-    points: int = 0
-
-
-def mine(session: Session, person_id: int) -> tuple[list[str], list[Part]]:
-    """Return the channels that are a person's own, and what is bound to him, oldest first."""
-    parts = [_part(session, bond) for bond in bonds.of_survivor(session, person_id)]
-    gone = {channel for part in parts for channel in part.channels}
-    return [one for one in bonds.channels(session, person_id) if one not in gone], parts
-
-
-def _part(session: Session, bond: Bond) -> Part:
-    moved = bonds.Moved.of(bond)
-    rows = session.exec(
-        select(Identity.channel).where(col(Identity.id).in_(moved.identities)).order_by(col(Identity.id))
-    )
-    return Part(bond.id or 0, list(dict.fromkeys(rows)), bond.bound_at or bond.until)
-
-
-def ask_to_part(ctx: Context, bond_id: int) -> Part:
-    """Say what parting would bring; changes nothing.
+def claim(ctx: Context, bond: Bond, before: str, after: str) -> None:
+    """Bring a bond from one state to another, once.
 
     Raises:
-        Refusal: not the actor's, parted already, or another one hangs on it.
+        Refusal: somebody was quicker.
     """
-    bond = _living_bond(ctx, bond_id)
-    groups, points = joining.look_at_parting(ctx, bond)
-    return replace(_part(ctx.session, bond), groups=groups, points=points)
-
-
-def part(ctx: Context, bond_id: int) -> Part:
-    """Take the two apart again, once, as they came together.
-
-    Raises:
-        Refusal: as :func:`ask_to_part`.
-    """
-    bond = _living_bond(ctx, bond_id)
-    told = _part(ctx.session, bond)
-    _claim(ctx, bond, "bound", "parted")
-    bond.parted_at = ctx.now
-    points = joining.part(ctx, bond)
-    forget_codes(ctx.session, bond)
-    _note(ctx, "bond.parted", bond=bond_id, absorbed=bond.absorbed_id)
-    return replace(told, points=points)
-
-
-def _living_bond(ctx: Context, bond_id: int) -> Bond:
-    bond = ctx.session.get(Bond, bond_id)
-    if bond is None or bond.survivor_id != ctx.actor.person_id or bond.state != "bound":
-        raise Refusal("guard.old_button")
-    if bonds.rests_on(ctx.session, bonds.Moved.of(bond).members):
-        raise Refusal("bonds.other_first")
-    return bond
-
-
-def _claim(ctx: Context, bond: Bond, before: str, after: str) -> None:
     done = ctx.session.execute(
         update(Bond)
         .where(col(Bond.id) == bond.id, col(Bond.state) == before)
@@ -390,5 +342,6 @@ def forget_codes(session: Session, bond: Bond) -> None:
     )
 
 
-def _note(ctx: Context, action: str, **details: int) -> None:
+def note(ctx: Context, action: str, **details: int) -> None:
+    """Put on record what somebody did with his accounts."""
     audit.record(ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=None, action=action, **details)

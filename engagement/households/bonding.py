@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sqlmodel import col, func, select
 
-from engagement.events import Bonded, Parted, PartingAsked, Shared
+from engagement.events import Bonded, Parted, PartingAsked, Shared, SharesAsked
 from engagement.feature import Context, GroupView
 from engagement.households import service
 from engagement.kernel import Reply
@@ -29,6 +29,15 @@ def on_bonded(ctx: Context, event: Bonded) -> Sequence[Reply]:
         one.points = max(0, ledger.balance(ctx.session, resting.account_id) - one.held)
         _carry(ctx, f"bond:{event.bond_id}:{one.group_id}", one, resting.account_id, into)
         _settle(ctx, resting, into)
+    return ()
+
+
+def on_shares_asked(ctx: Context, event: SharesAsked) -> Sequence[Reply]:
+    """Say what is a member's own in an account."""
+    for one in event.shares:
+        found = service.view(ctx.session, one.account_id)
+        one.points = found.share_of(one.member_id)
+        one.family = None if found.alone else found.balance
     return ()
 
 

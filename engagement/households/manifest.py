@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engagement.events import Bonded, Parted, PartingAsked, PostCleared, PostWithdrawn
+from engagement.events import Bonded, Parted, PartingAsked, PostCleared, PostWithdrawn, SharesAsked
 from engagement.feature import Command, Feature, PersonalData
 from engagement.households import asking, bonding, handlers, records, rules
 
@@ -66,6 +66,7 @@ FEATURE = Feature(
         PostCleared: handlers.on_cleared,
         PostWithdrawn: handlers.on_withdrawn,
         Bonded: bonding.on_bonded,
+        SharesAsked: bonding.on_shares_asked,
         PartingAsked: bonding.on_parting_asked,
         Parted: bonding.on_parted,
     },

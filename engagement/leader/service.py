@@ -15,7 +15,7 @@ from engagement.events import CheckedIn, Suspected
 from engagement.feature import Context
 from engagement.kernel import Kind, Reply
 from engagement.leader import rules
-from storage import actions, audit, bots, identities
+from storage import actions, audit, bonds, bots, identities, mutes
 from storage.engine import Session
 from storage.groups import Group, Member
 
@@ -79,6 +79,11 @@ def _set(ctx: Context, member: Member, until: datetime | None, action: str) -> M
     member.muted_until = until
     ctx.session.add(member)
     ctx.session.flush()
+    _note(ctx, member, action)
+    return {"member": member.id, "until": _written(before), "to": _written(until)}
+
+
+def _note(ctx: Context, member: Member, action: str) -> None:
     audit.record(
         ctx.session,
         at=ctx.now,
@@ -87,11 +92,13 @@ def _set(ctx: Context, member: Member, until: datetime | None, action: str) -> M
         action=action,
         member=member.id or 0,
     )
-    return {"member": member.id, "until": None if before is None else before.isoformat()}
 
 
 def restore_mute(ctx: Context, before: Mapping[str, object]) -> Member:
-    """Put back what stood before a mute or its end.
+    """Take one mute, or its end, back; of whoever has become one person with others since, that one alone.
+
+    Returns:
+        The membership that acts now.
 
     Raises:
         Refusal: ``guard.old_button`` when the neighbour is of another group.
@@ -99,9 +106,23 @@ def restore_mute(ctx: Context, before: Mapping[str, object]) -> Member:
     member = ctx.session.get(Member, before.get("member"))
     if member is None or member.group_id != ctx.here.id:
         raise Refusal("guard.old_button")
-    until = before.get("until")
-    _set(ctx, member, datetime.fromisoformat(until) if isinstance(until, str) else None, "member.mute_undone")
+    # What an earlier version noted has no "to": it was about whatever stands now.
+    now = _written(bonds.acting(ctx.session, member).muted_until)
+    until, to = _read(before.get("until")), _read(before.get("to", now))
+    if to is not None:
+        member = mutes.lift(ctx.session, member, to, until)
+    elif until is not None:
+        member = mutes.add(ctx.session, member, until)
+    _note(ctx, member, "member.mute_undone")
     return member
+
+
+def _written(end: datetime | None) -> str | None:
+    return None if end is None else end.isoformat()
+
+
+def _read(end: object) -> datetime | None:
+    return datetime.fromisoformat(end) if isinstance(end, str) else None
 
 
 def muted(ctx: Context) -> list[Muted]:
@@ -111,10 +132,12 @@ def muted(ctx: Context) -> list[Muted]:
         .where(Member.group_id == ctx.here.id, col(Member.muted_until) > ctx.now, col(Member.left_at).is_(None))
         .order_by(col(Member.muted_until), col(Member.id))
     ).all()
+    acts = bonds.with_resting(ctx.session, [row.id or 0 for row in rows])
     reasons: dict[object, str] = {}
     for one in reversed(actions.latest(ctx.session, ctx.here.id, ctx.now - _WEEK, limit=200)):
         if one.kind == MUTE and one.before:
-            reasons[one.before.get("member")] = str(one.before.get("reason") or "")
+            about = one.before.get("member")
+            reasons[acts.get(about, 0) if isinstance(about, int) else 0] = str(one.before.get("reason") or "")
     return [Muted(row, row.muted_until, {}, reasons.get(row.id, "")) for row in rows]
 
 

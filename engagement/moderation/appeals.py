@@ -17,8 +17,8 @@ from engagement.feature import Context, GroupView
 from engagement.kernel import Reply
 from engagement.moderation import lists, rules, service
 from engagement.moderation.tables import ModerationCase
-from storage import identities
-from storage.groups import Group, Member
+from storage import bonds, identities
+from storage.groups import Group
 
 
 def queue(ctx: Context) -> list[ModerationCase]:
@@ -28,8 +28,10 @@ def queue(ctx: Context) -> list[ModerationCase]:
     mine = col(ModerationCase.group_id).in_(groups) & or_(col(ModerationCase.state) == "waiting", appeals)
     rows = ctx.session.exec(
         pick(ModerationCase)
-        .join(Member, col(Member.id) == col(ModerationCase.member_id))
-        .where(or_(mine, appeals) if "staff" in ctx.actor.roles else mine, Member.person_id != ctx.actor.person_id)
+        .where(
+            or_(mine, appeals) if "staff" in ctx.actor.roles else mine,
+            col(ModerationCase.member_id).not_in(bonds.memberships(ctx.session, ctx.actor.person_id)),
+        )
         .order_by((appeals).desc(), col(ModerationCase.id))
     )
     return [one for one in rows if one.appeal_state != "waiting" or may_judge(ctx, one)]
@@ -43,9 +45,8 @@ def open_case(ctx: Context) -> ModerationCase:
     """
     case = ctx.session.exec(
         pick(ModerationCase)
-        .join(Member, col(Member.id) == col(ModerationCase.member_id))
         .where(
-            Member.person_id == ctx.actor.person_id,
+            col(ModerationCase.member_id).in_(bonds.memberships(ctx.session, ctx.actor.person_id)),
             ModerationCase.state != "released",
             col(ModerationCase.created_at) >= ctx.now - rules.APPEAL_WITHIN,
         )
@@ -106,8 +107,7 @@ def settle(ctx: Context, case: ModerationCase, *, granted: bool) -> tuple[Mappin
     said: Sequence[Reply] = ()
     if granted:
         said = service.publish(ctx, case)
-        if case.state == "muted":
-            member.muted_until = None
+        service.lift(ctx, case)
         case.state = "released" if case.state == "waiting" else case.state
     elif case.state == "waiting":
         case.state = "deleted"

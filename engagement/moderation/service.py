@@ -22,7 +22,7 @@ from engagement.kernel import Kind, Place, Reply
 from engagement.moderation import lists, rules
 from engagement.moderation.tables import ModerationCase
 from prompts.loader import texts
-from storage import audit, bonds, bots, identities
+from storage import audit, bonds, bots, identities, mutes
 from storage.columns import instant, micros
 from storage.engine import Session
 from storage.groups import Group, Identity, Member
@@ -245,7 +245,7 @@ def decide(ctx: Context, case: ModerationCase, act: str) -> tuple[Mapping[str, o
     if state == "released":
         said = publish(ctx, case)
     if state == "muted":
-        member.muted_until = ctx.now + rules.MUTE
+        mutes.add(ctx.session, member, ctx.now + rules.MUTE)
     save(ctx, case, member, f"moderation.{state}")
     return before, said
 
@@ -273,6 +273,18 @@ def save(ctx: Context, case: ModerationCase, member: Member, action: str) -> Non
     )
 
 
+def muted_to(case: ModerationCase) -> datetime | None:
+    """Return when the mute ends that a case has brought; None when it has brought none."""
+    return case.decided_at + rules.MUTE if case.state == "muted" and case.decided_at is not None else None
+
+
+def lift(ctx: Context, case: ModerationCase, before: datetime | None = None) -> None:
+    """End the mute that a case has brought, and no other one; ``before`` is the end of what stood there then."""
+    end = muted_to(case)
+    if end is not None:
+        mutes.lift(ctx.session, ctx.session.get_one(Member, case.member_id), end, before)
+
+
 def publish(ctx: Context, case: ModerationCase) -> Sequence[Reply]:
     """Let the activity show the words after all, if they are still kept."""
     if not case.text:
@@ -292,12 +304,15 @@ def restore(ctx: Context, before: Mapping[str, object]) -> ModerationCase:
     case = ctx.session.get(ModerationCase, before.get("case", 0))
     if case is None or case.group_id != ctx.here.id:
         raise Refusal("guard.old_button")
-    member = author(ctx.session, case)
+    member, state = author(ctx.session, case), before.get("state")
     if case.state == "released" or case.appeal_state == "granted":
         ctx.emit(PostWithdrawn(case.group_id, case.member_id, case.activity, case.reference))
-    until, decided_by = before.get("muted_until"), before.get("decided_by")
-    member.muted_until = instant(until) if isinstance(until, int) else None
-    case.state = str(before.get("state"))
+    end, until, decided_by = muted_to(case), before.get("muted_until"), before.get("decided_by")
+    if end is not None and state != "muted":
+        lift(ctx, case, instant(until) if isinstance(until, int) else None)
+    elif end is not None and case.appeal_state == "granted" and until == micros(end):
+        mutes.add(ctx.session, member, end)
+    case.state = str(state)
     case.appeal_state = str(before.get("appeal_state", ""))
     case.decided_by = decided_by if isinstance(decided_by, int) else None
     save(ctx, case, member, "moderation.undone")

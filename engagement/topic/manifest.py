@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engagement.events import DayLookedAt, PostCleared, PostWithdrawn
+from engagement.events import Bonded, DayLookedAt, Parted, PostCleared, PostWithdrawn
 from engagement.feature import Command, Feature, JobSpec, PersonalData
-from engagement.topic import handlers, held, jobs, kinds, rules, service
+from engagement.topic import bonding, handlers, held, jobs, kinds, rules, service
 
 _LEADER = frozenset({"leader"})
 
@@ -90,6 +90,8 @@ FEATURE = Feature(
         DayLookedAt: handlers.glance,
         PostCleared: held.on_cleared,
         PostWithdrawn: held.on_withdrawn,
+        Bonded: bonding.on_bonded,
+        Parted: bonding.on_parted,
     },
     undos={handlers.CHANGE: handlers.undo, kinds.CHANGE: kinds.undo},
     jobs=(

@@ -186,8 +186,8 @@ async def test_words_alone_when_it_hangs_or_dies(
         {"event": "pictures.not_drawn", "card": "board", "why": why, "log_level": "warning"}
     ]
     assert easel._process is None
-    easel._command = ("-m", "prompts.easel")
     monkeypatch.undo()
+    easel._command, easel._seconds = ("-m", "prompts.easel"), module.START_SECONDS
     assert (await pictures(message())).picture
 
 

@@ -38,7 +38,7 @@ from tests.console.entering import LIVED as NOW
 
 pytestmark = [pytest.mark.xdist_group("console"), pytest.mark.timeout(1800)]
 FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
-EACH = 14
+EACH = 7
 """Strings that a place meets when not all of them do; the next place meets the next ones."""
 SLOWEST = 1.0
 """Seconds of the processor, since others work on this machine too."""

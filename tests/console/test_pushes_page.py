@@ -166,10 +166,10 @@ def test_an_empty_board_teaches(data_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("later", "state", "words"),
     [
-        (0, "open", "企业微信智能机器人连着，11月19日 10:00 起，由 host:7 拿着。"),
-        (0, "kicked", "没连着（11月19日 10:00 起）：别处用同一个机器人连上了，把那一个停掉。轮到 host:7 去连。"),
-        (0, "", "没连着（11月19日 10:00 起）：正在连。轮到 host:7 去连。"),
-        (31, "open", "没有进程在连"),
+        (0, "open", "企业微信智能机器人连着：11月19日 10:00 起，由 host:7 这个服务连着。"),
+        (0, "kicked", "没连着（11月19日 10:00 起）：别处用同一个机器人连上了，把那一个停掉。由 host:7 这个服务去连。"),
+        (0, "", "没连着（11月19日 10:00 起）：正在连。由 host:7 这个服务去连。"),
+        (31, "open", "没有开着带 wecom_bot 的服务"),
     ],
 )
 def test_how_the_one_connection_stands(
@@ -232,6 +232,7 @@ def test_no_promise_where_there_is_no_figure() -> None:
     for part in ("1 分 15 秒", "每秒 1.5 条", "3 秒", "11月19日 10:00", "过了时间"):
         assert part in told
     assert "停着" in "".join(rest_words(Rest(held=4)))
+    assert rest_words(Rest(asked=2)) == ["2 条等团长点“发送”，点了才发得出去。"]
     assert [span(0.2), span(59), span(3725)] == ["1 秒", "59 秒", "1 小时 2 分"]
 
 

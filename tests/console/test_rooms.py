@@ -197,7 +197,7 @@ def test_the_board_names_who_may_be_named(client: TestClient, program: Program) 
 def test_where_nobody_hears_the_platform_s_count_is_shown(
     client: TestClient, program: Program, groups: int, words: str
 ) -> None:
-    """客户群：页面上的消息数是企业微信的合计，写明是谁的合计；热力图没有，说清楚为什么。"""
+    """客户群：页面上的消息数是企业微信的合计，写明是谁的合计；打卡另画一张，热力图没有。"""
     group = group_of(program)
     figures = {"msg_total": 4321, "member_has_msg": 65, "member_total": 200, "chat_total": groups}
 
@@ -214,7 +214,8 @@ def test_where_nobody_hears_the_platform_s_count_is_shown(
     page = client.get(f"/console/groups/{group}").text
     assert words in page
     assert "4321" in page
-    assert "不说是几点说的" in page
+    assert "一周活跃热力图" not in page
+    assert (page.count('data-chart="trend"'), page.count('data-chart="told"')) == (1, 1)
     today = client.get("/console/today").text
     assert ("昨天群里 4321 条消息" if groups == 1 else "昨天群主的 3 个群一共 4321 条消息") in today
 

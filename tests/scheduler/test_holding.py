@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from engagement.kernel import Outcome, Outgoing, Receipt
-from scheduler import heartbeats
+from scheduler import campaigns, heartbeats
 from storage.moves import DOUBTED, LOST, uproot
 from tests.scheduler.community import Town, job
 from tests.scheduler.test_planner import at
@@ -36,6 +36,22 @@ async def held(town: Callable[..., Town], *jobs: object) -> tuple[Town, Leader]:
     await here.run()
     await here.run(EIGHT_O_CLOCK)
     return here, leader
+
+
+async def test_who_is_waited_for_has_no_turn(town: Callable[..., Town]) -> None:
+    """What a leader has been asked is neither in the queue nor due at an hour, also when its row is looked at again."""
+    here, leader = await held(town)
+
+    def left() -> tuple[int, int, int, int]:
+        found = here.database.read_now(lambda s: campaigns.progress(s, here.jobs, {}, here.clock.now()))
+        return found.asked, found.ready, found.later, found.open
+
+    assert left() == (1, 0, 0, 1)
+    here.clock.set(at(8, 6))
+    assert left() == (1, 0, 0, 1)
+    leader.yes = Receipt(Outcome.SENT, provider_id="task")
+    await here.run(at(8, 10))
+    assert left() == (0, 0, 0, 0)
 
 
 async def test_it_waits_beyond_its_own_grace_and_is_sent_once(town: Callable[..., Town]) -> None:

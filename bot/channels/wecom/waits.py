@@ -10,9 +10,8 @@ from datetime import date, datetime, timedelta
 from bot.channels.wecom.settings import WecomSettings
 from engagement.calendar import instant_of, month_end
 from engagement.kernel import Outcome, Receipt
-from storage.mass_sends import ZONE, Asked
+from storage.mass_sends import AWAITING, ZONE, Asked
 
-AWAITING = "awaiting_leader"
 _A_LITTLE = timedelta(minutes=10)
 
 

@@ -11,9 +11,9 @@ from sqlmodel import col, select
 
 from bot.verification import checks
 from engagement.kernel import Event, Outgoing, Place
-from storage import ledger
+from storage import identities, ledger
 from storage.engine import Session
-from storage.groups import Group, Identity, Member
+from storage.groups import Group, Identity, Member, Person
 from storage.ledger import Posting
 from tests.engagement.stage import Stage
 
@@ -58,7 +58,9 @@ def part(stage: Stage, who: str = THERE, channel: str = "wechat", which: int = -
     (mine,) = stage.say(who, "我的账号", private=True, channel=channel)
     (sure,) = stage.say(who, "", button=mine.buttons[which].key, private=True, channel=channel)
     assert sure.key == "bonds.part_sure", sure.key
-    (done,) = stage.say(who, "", button=sure.buttons[0].key, private=True, channel=channel)
+    done, *told = stage.say(who, "", button=sure.buttons[0].key, private=True, channel=channel)
+    assert {one.key for one in told} <= {"bonds.told_went", "bonds.told_stayed"}
+    assert (channel, who) not in {(one.channel, one.to) for one in told}, "not where it was pressed"
     assert (sure.values["points"], sure.values["channels"]) == (done.values["points"], done.values["channels"])
     return done
 
@@ -138,6 +140,21 @@ def another_group(stage: Stage, *, channel: str = "play") -> int:
         return group.id or 0
 
     return stage.database.write_now(make)
+
+
+def elsewhere(stage: Stage, *who: str) -> None:
+    """Somebody is in a second group, which his private chat is about: a mute in the first one does not keep him from binding."""
+    other, now = another_group(stage), stage.clock.now()
+    persons = {name: stage.person(name) for name in who}
+
+    def choose(session: Session) -> None:
+        for name, person in persons.items():
+            identities.enter(session, other, person, f"{name}二", now)
+            row = session.get_one(Person, person)
+            row.current_group_id = other
+            session.add(row)
+
+    stage.database.write_now(choose)
 
 
 def on_page(stage: Stage, who: str, text: str = "", *, button: str = "", key: str = "") -> list[Outgoing]:

@@ -12,6 +12,8 @@ from engagement.registry import FEATURES
 from storage import audit
 from storage.audit import AuditRow
 from storage.bonds import Bond, BondCode
+from storage.engine import Session
+from storage.groups import Identity
 from tests.engagement.bonds.neighbours import (
     MINE,
     THERE,
@@ -54,10 +56,17 @@ def test_a_person_on_two_channels(stage: Stage) -> None:
     assert "微信公众号（12月1日绑上）" in shown(mine)
     (sure,) = stage.say(THERE, "", button=mine.buttons[0].key, channel="wechat")
     assert stage.person(MINE) == stage.person(THERE)
-    (parted,) = stage.say(THERE, "", button=sure.buttons[0].key, channel="wechat")
+    parted, heard = stage.say(THERE, "", button=sure.buttons[0].key, channel="wechat")
+    assert (heard.key, heard.channel, heard.to, heard.values["channels"]) == (
+        "bonds.told_stayed",
+        "play",
+        MINE,
+        "微信公众号",
+    )
+    assert "阳光花园" not in shown(heard), "not which group"
     assert (parted.key, parted.values["points"]) == ("bonds.parted", 0)
     assert stage.person(MINE) != stage.person(THERE)
-    for message in (code, asked, done, told, mine, sure, parted):
+    for message in (code, asked, done, told, mine, sure, parted, heard):
         assert placeholders_match(message)
     sound(stage)
 
@@ -109,6 +118,34 @@ def test_a_button_is_its_reader_s_alone(stage: Stage) -> None:
     assert {before[MINE]} == {identities_of(stage)[name] for name in (MINE, THERE)}
     for key in ("bond_part:1", "bond_part_yes:1"):
         assert keys(stage.say("李阿姨", "", button=key, private=True)) == ["guard.old_button"]
+
+
+def test_who_did_not_press_hears_that_they_have_parted(stage: Stage) -> None:
+    """小满 takes them apart in the group's channel: 满满 hears of it in the Official Account, as the one who goes."""
+    bind(stage)
+    (mine,) = stage.say(MINE, "我的账号", private=True)
+    (sure,) = stage.say(MINE, "", button=mine.buttons[0].key, private=True)
+    done, heard = stage.say(MINE, "", button=sure.buttons[0].key, private=True)
+    assert done.key == "bonds.parted"
+    assert (heard.key, heard.channel, heard.to) == ("bonds.told_went", "wechat", THERE)
+    assert "演练" in shown(heard)
+    assert "阳光花园" not in shown(heard)
+    assert placeholders_match(heard)
+
+
+def test_a_chat_that_is_closed_hears_nothing(stage: Stage) -> None:
+    """小满 has never written to the bot in private: 满满 alone is answered."""
+    bind(stage)
+
+    def close(session: Session) -> None:
+        for one in session.exec(select(Identity).where(Identity.external_id == MINE)):
+            one.dm_open = False
+            session.add(one)
+
+    stage.database.write_now(close)
+    (mine,) = stage.say(THERE, "我的账号", channel="wechat")
+    (sure,) = stage.say(THERE, "", button=mine.buttons[0].key, channel="wechat")
+    assert keys(stage.say(THERE, "", button=sure.buttons[0].key, channel="wechat")) == ["bonds.parted"]
 
 
 def test_a_confirmation_twice_and_redelivered(stage: Stage) -> None:

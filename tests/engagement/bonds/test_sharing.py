@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from engagement.checkin.tables import Checkin, CheckinStreak
 from engagement.invites.tables import Invitation
-from engagement.kernel import Event
+from engagement.kernel import Event, Outgoing
 from engagement.moderation import service as moderation
 from engagement.moderation.tables import ModerationCase
 from engagement.registry import FEATURES
@@ -20,6 +20,7 @@ from storage.entry import Login
 from storage.groups import Consent, Identity, Person, RoleGrant
 from storage.ledger import Entry
 from storage.lots import Lot
+from storage.outbox import Outbox
 from tests.engagement.bonds.neighbours import (
     MINE,
     THERE,
@@ -27,10 +28,12 @@ from tests.engagement.bonds.neighbours import (
     balance,
     bind,
     change,
+    elsewhere,
     enter,
     identities_of,
     member,
     on_another_channel,
+    on_page,
     part,
     post,
     refused,
@@ -166,46 +169,7 @@ def test_corrections_find_their_way(stage: Stage) -> None:
     sound(stage)
 
 
-def test_a_family_after_the_binding(stage: Stage) -> None:
-    """小满 joins 李阿姨's family with everything, gives, leaves again; 满满 parts with what is left of what he brought."""
-    post(stage, THERE, 20, "a")
-    bind(stage)
-    (asked,) = stage.say(MINE, "加入家庭 李阿姨")
-    stage.say("李阿姨", "", button=asked.buttons[0].key)
-    assert balance(stage, "李阿姨") == 35
-    (view,) = stage.say("李阿姨", "我的家庭")
-    assert "小满：30" in shown(view)
-    assert "李阿姨：5" in shown(view)
-    stage.say(MINE, "转给家人 李阿姨 10")
-    (view,) = stage.say("李阿姨", "我的家庭")
-    assert "小满：20" in shown(view), "小满 gives what is 满满's, too"
-    assert "李阿姨：15" in shown(view)
-    sound(stage)
-    assert part(stage).values["points"] == 20
-    assert (balance(stage, "李阿姨"), balance(stage, THERE)) == (15, 20)
-    sound(stage)
-
-
-def test_leaving_a_family_takes_what_rests_along(stage: Stage) -> None:
-    post(stage, THERE, 20, "a")
-    bind(stage)
-    (asked,) = stage.say(MINE, "加入家庭 李阿姨")
-    stage.say("李阿姨", "", button=asked.buttons[0].key)
-    (sure,) = stage.say(MINE, "退出家庭")
-    stage.say(MINE, "", button=sure.buttons[0].key)
-    assert (balance(stage, "李阿姨"), balance(stage, MINE)) == (5, 30)
-    sound(stage)
-    assert part(stage).values["points"] == 25
-
-
 # ---------------------------------------------------------------- what is refused
-
-
-def test_a_family_of_the_same_group_is_left_first(stage: Stage) -> None:
-    (asked,) = stage.say(MINE, "加入家庭 李阿姨")
-    stage.say("李阿姨", "", button=asked.buttons[0].key)
-    said = refused(stage)
-    assert (said.key, said.values["group"]) == ("bonds.family", "阳光花园一期")
 
 
 @pytest.mark.parametrize("who", [MINE, THERE])
@@ -252,19 +216,6 @@ def test_leading_another_group_comes_along_and_is_said(stage: Stage) -> None:
     part(stage)
     assert member(stage, THERE, other).person_id == stage.person(THERE)
     sound(stage)
-
-
-def elsewhere(stage: Stage, who: str) -> None:
-    """Somebody is in a second group, which his private chat is about."""
-    other, person, now = another_group(stage), stage.person(who), stage.clock.now()
-
-    def choose(session: Session) -> None:
-        identities.enter(session, other, person, f"{who}二", now)
-        row = session.get_one(Person, person)
-        row.current_group_id = other
-        session.add(row)
-
-    stage.database.write_now(choose)
 
 
 def identities_of_session(session: Session, who: str) -> int:
@@ -577,3 +528,27 @@ def test_two_are_not_of_one_name_afterwards(stage: Stage) -> None:
     part(stage, MINE, "play")
     assert member(stage, MINE).person_id == stage.person(MINE)
     assert member(stage, THERE).person_id == stage.person(THERE)
+
+
+def test_what_is_confirmed_on_a_page_is_told_in_the_chats(stage: Stage) -> None:
+    """On a page both are confirmed: the page shows the answer alone, and the chats of both hear of it."""
+    (code,) = on_page(stage, MINE, "绑定")
+    (asked,) = on_page(stage, THERE, f"绑定 {code.values['code']}")
+    stage.say(MINE, "积分", private=True)
+    stage.say(THERE, "积分", channel="wechat")
+    assert keys(on_page(stage, THERE, button=asked.buttons[0].key)) == ["bonds.bound"]
+    assert told(stage) == {("bonds.told", "play", MINE)}
+    (mine,) = on_page(stage, THERE, "我的账号")
+    (sure,) = on_page(stage, THERE, button=mine.buttons[0].key)
+    assert keys(on_page(stage, THERE, button=sure.buttons[0].key)) == ["bonds.parted"]
+    assert told(stage) == {
+        ("bonds.told", "play", MINE),
+        ("bonds.told_went", "wechat", THERE),
+        ("bonds.told_stayed", "play", MINE),
+    }
+
+
+def told(stage: Stage) -> set[tuple[str, str, str]]:
+    """(Text, channel, whom) of what waits to be sent about bindings."""
+    rows = stage.database.read_now(lambda s: [Outgoing.load(one.body) for one in s.exec(select(Outbox))])
+    return {(one.key, one.channel, one.to) for one in rows if one.key.startswith("bonds.told")}

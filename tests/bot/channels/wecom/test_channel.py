@@ -12,12 +12,12 @@ import pytest
 from bot.channels.wecom.api import WecomApi
 from bot.channels.wecom.channel import WecomChannel
 from bot.channels.wecom.settings import WecomSettings
-from bot.channels.wecom.waits import AWAITING
 from bot.rendering import Rendered
 from engagement.errors import Refusal
 from engagement.kernel import Incoming, Kind, Outcome, Outgoing, Place, Receipt, Sender
 from prompts.loader import texts
 from storage import mass_sends, offers  # noqa: F401  (its table registers on import)
+from storage.mass_sends import AWAITING
 from tests.platforms.wecom import FakeWecom
 from tests.scheduler.community import Town, database_at, job
 from tests.scheduler.test_planner import at

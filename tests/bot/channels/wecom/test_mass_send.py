@@ -17,12 +17,12 @@ from bot.channels.wecom.api import WecomApi
 from bot.channels.wecom.mass_send import MassSender
 from bot.channels.wecom.settings import WecomSettings
 from bot.channels.wecom.tasks import Tasks
-from bot.channels.wecom.waits import AWAITING
 from bot.rendering import Rendered
 from engagement.clocks import SetClock
 from engagement.kernel import Button, Kind, Outcome, Outgoing, Place, Section
 from storage import mass_sends
 from storage.engine import Database, open_database
+from storage.mass_sends import AWAITING
 from tests.platforms.wecom import FakeWecom, Template
 
 MORNING = datetime(2026, 9, 1, 0, 30, tzinfo=UTC)  # half past eight in Shanghai
