@@ -63,6 +63,7 @@ fix: .dev-environment ## format the code and mend what ruff can mend
 # Tests that `make test` runs with fewer cases than there are.
 AT_LENGTH := tests/console/test_abuse.py tests/scenarios/test_hostile_model.py tests/scenarios/test_week.py \
              tests/scheduler/test_budget.py tests/engagement/leader/test_only_their_own.py \
+             tests/engagement/test_default_features.py \
              tests/bot/test_moved_groups.py tests/bot/channels/test_wecom_bot_crowd.py
 
 chaos: .dev-environment ## kill -9 in the middle of pushes and ledger writes, and what `make test` does in part, at full size

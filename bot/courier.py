@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Container, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from bot.fence import Fence
 from bot.queued import Queued
 from engagement.clocks import Clock
 from engagement.kernel import Illustrator, Kind, Outcome, Outgoing, Place, Receipt, Sender, in_words
@@ -20,6 +21,7 @@ from storage import bots, outbox
 from storage.columns import instant
 from storage.engine import Database, Session
 from storage.gathering import Gathering
+from storage.outbox import Waiting
 
 log = structlog.get_logger("bot.courier")
 
@@ -46,12 +48,14 @@ class Courier:
         clock: Clock,
         illustrate: Illustrator = in_words,
         apart: Collection[str] = (),
+        fence: Fence | None = None,
     ) -> None:
         """Wire the parts; ``senders`` may still be filled afterwards.
 
         Args:
             apart: channels to which one process of several is connected. The others leave their messages in the outbox,
                 where it looks for them (:meth:`take_over`).
+            fence: knows which messages are this process's to say.
         """
         self._database = database
         self._senders = senders
@@ -59,6 +63,7 @@ class Courier:
         self._clock = clock
         self._illustrate = illustrate
         self._apart = apart
+        self._fence = fence or Fence(database, clock)
         self._posted: OrderedDict[int, None] = OrderedDict()
         self._lanes: dict[tuple[str, str, str], deque[Queued]] = {}
         self._running: set[asyncio.Task[Any]] = set()
@@ -144,9 +149,9 @@ class Courier:
         for attempt in range(TRIES):
             if sender is None:
                 break
-            wait = await self._slot(message)
-            if wait:
-                await asyncio.sleep(wait)
+            await self._slot(message)
+            if not await self._fence.owns(queued.outbox_id):
+                return self._leave(queued, Receipt(Outcome.RETRY, reason=outbox.NOT_HERE))
             receipt = await sender.send(message)
             if receipt.outcome is Outcome.MIGRATED:
                 message = await self._follow(message, receipt.new_id)
@@ -160,7 +165,7 @@ class Courier:
                 return self._leave(queued, receipt)
             pause = max(receipt.retry_after, _BACKOFF_SECONDS[attempt])
             if self._clock.now() + timedelta(seconds=pause) - since > STALE_AFTER:
-                receipt = Receipt(Outcome.REJECTED, reason="stale")
+                receipt = _given_up(receipt, "stale")
                 break
             until = self._clock.now() + timedelta(seconds=pause)
             await self._database.write(partial(outbox.postpone, outbox_id=queued.outbox_id, not_before=until))
@@ -168,21 +173,25 @@ class Courier:
             await asyncio.sleep(pause)
         else:
             if receipt.outcome is Outcome.RETRY:
-                receipt = Receipt(Outcome.REJECTED, reason="too_many_tries")
+                receipt = _given_up(receipt, "too_many_tries")
         await self._record(queued, message, receipt)
         return receipt
 
     def _leave(self, queued: Queued, receipt: Receipt) -> Receipt:
-        """Leave a row as it is, for the process that is connected to its platform: this one too, when it comes to that."""
+        """Leave a row as it is, for the process that is connected to its platform, or has taken it: also this one, later."""
         self._posted.pop(queued.outbox_id, None)
         log.info("courier.left", outbox=queued.outbox_id, channel=queued.message.channel)
         return receipt
 
-    async def _slot(self, message: Outgoing) -> float:
+    async def _slot(self, message: Outgoing) -> None:
+        """Wait until the platform's rate allows a message."""
         now = self._clock.now()
         if message.kind is Kind.REACTION:
-            return await self._gate.stamp(message.channel, message.account, now)
-        return await self._gate.reply(message.channel, message.account, message.conversation, now)
+            wait = await self._gate.stamp(message.channel, message.account, now)
+        else:
+            wait = await self._gate.reply(message.channel, message.account, message.conversation, now)
+        if wait:
+            await asyncio.sleep(wait)
 
     async def _record(self, queued: Queued, message: Outgoing, receipt: Receipt) -> None:
         now = self._clock.now()
@@ -199,16 +208,20 @@ class Courier:
         # There messages are numbered anew, and what has the old number is another one.
         return replace(message, conversation=new_id, reply_to="", thread="")
 
-    async def resume(self) -> int:
-        """Post what an earlier process left unsent; what is too old is dropped. Returns how many were posted."""
-        rows = await self._database.read(outbox.pending)
-        posted = 0
-        for row, channel, body, created in rows:
-            message = await self._still_wanted(row, body, created)
-            if message is not None and channel not in self._apart:
-                self.post(Queued(row, message))
-                posted += 1
-        return posted
+    async def resume(self, left_after: timedelta = timedelta()) -> int:
+        """Post what nobody says who lives; what is too old is dropped. Returns how many were posted.
+
+        Args:
+            left_after: how long what this process wrote down itself must have stood there.
+        """
+        adrift = partial(
+            outbox.adrift,
+            me=self._fence.me,
+            before=self._clock.now() - left_after,
+            fresh=self._fence.fresh(),
+            unnamed_before=self._fence.unnamed_before(),
+        )
+        return await self._take(await self._database.read(adrift), self._senders.keys() - set(self._apart))
 
     async def take_over(self, channel: str, doubt: Callable[[Outgoing], object]) -> int:
         """Post what stands unsent for a channel apart and nobody here is sending; returns how many were posted.
@@ -217,21 +230,39 @@ class Courier:
             doubt: is told of each before: whoever left it may have said it, and not have come to write that down.
         """
         before = self._clock.now() - LEFT_AFTER
-        posted = 0
-        for row, body, created in await self._database.read(partial(outbox.left, channel=channel, before=before)):
-            message = None if row in self._posted else await self._still_wanted(row, body, created)
-            if message is not None:
-                doubt(message)
-                self.post(Queued(row, message))
-                posted += 1
-        return posted
+        return await self._take(
+            await self._database.read(partial(outbox.left, channel=channel, before=before)), (channel,), doubt
+        )
 
-    async def _still_wanted(self, row: int, body: str, created: int) -> Outgoing | None:
-        """Return an unsent message; one that is too old is dropped."""
-        if body and self._clock.now() - instant(created) <= STALE_AFTER:
-            return Outgoing.load(body)
-        await self._database.write(partial(outbox.drop, outbox_id=row, why="stale"))
-        return None
+    async def _take(
+        self,
+        found: Sequence[Waiting],
+        channels: Container[str],
+        doubt: Callable[[Outgoing], object] = lambda _message: None,
+    ) -> int:
+        """Post what was found and is wanted; what cannot be said here waits for who can, until it is too old."""
+        young = [one for one in found if one.id not in self._posted and await self._still_wanted(one)]
+        mine = [one for one in young if one.channel in channels]
+        taken = await self._database.write(partial(outbox.take, found=mine, me=self._fence.me)) if mine else []
+        for one in taken:
+            message = Outgoing.load(one.body)
+            doubt(message)
+            self.post(Queued(one.id, message))
+        return len(taken)
+
+    async def _still_wanted(self, one: Waiting) -> bool:
+        """Say whether an unsent message can be of use; one that is too old is dropped."""
+        if one.body and self._clock.now() - instant(one.created_at) <= STALE_AFTER:
+            return True
+        await self._database.write(partial(outbox.drop, outbox_id=one.id, why="stale"))
+        return False
+
+
+def _given_up(receipt: Receipt, why: str) -> Receipt:
+    """Say what becomes of a message that is tried no more: of a long one the beginning may be out, and can be quoted."""
+    if receipt.provider_id:
+        return Receipt(Outcome.SENT, provider_id=receipt.provider_id, reason="cut_short")
+    return Receipt(Outcome.REJECTED, reason=why)
 
 
 def record(session: Session, outbox_id: int, message: Outgoing, receipt: Receipt, now: datetime) -> None:

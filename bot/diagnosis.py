@@ -88,8 +88,8 @@ def examine(directory: Path, settings: Settings) -> list[str]:
         found.append(texts().raw("doctor.no_public_url"))
     if settings.mode is Mode.LOCAL and settings.web.public_url and not is_loopback(settings.web.public_url):
         found.append(texts().raw("doctor.local_in_public"))
-    if "telegram" in channels:
-        found.extend(_unserved(directory, settings))
+    if "telegram" in channels or "wecom" in channels:
+        found.extend(_left_alone(directory, settings, channels))
     if "wechat" in channels:
         found.extend(texts().raw(key) for key in settings.wechat.weaknesses())
     if "wecom" in channels and not settings.wecom.h5_url and not settings.web.public_url:
@@ -101,22 +101,29 @@ def examine(directory: Path, settings: Settings) -> list[str]:
     return found
 
 
-def _unserved(directory: Path, settings: Settings) -> list[str]:
-    """Name the bot accounts that still serve groups and are configured no more: nobody is heard there."""
+def _left_alone(directory: Path, settings: Settings, channels: list[str]) -> list[str]:
+    """Name what stands in the rows and reaches its groups no more: bot accounts without settings, robots without a key."""
+    from bot.channels.wecom import internal
     from storage import bots, migrate
     from storage.engine import NAME, open_database
 
     if not settings.database.url.get_secret_value() and not (directory / NAME).is_file():
         return []
-    running = {str(one.bot_id) for one in settings.telegram.accounts()}
+    found: list[str] = []
     database = open_database(directory, settings.database)
     try:
         if migrate.pending(database):
             return []
-        left = database.read_now(lambda session: bots.unserved(session, "telegram", running))
+        if "telegram" in channels:
+            running = {str(one.bot_id) for one in settings.telegram.accounts()}
+            left = database.read_now(lambda session: bots.unserved(session, "telegram", running))
+            found += [texts().fill("telegram.bot_gone", {"bot": bot, "count": count}) for bot, count in left.items()]
+        if "wecom" in channels:
+            gone = database.read_now(lambda session: internal.gone(session, settings.wecom))
+            found += [texts().fill("wecom.robot_gone", {"name": name}) for name in gone]
     finally:
         database.close()
-    return [texts().fill("telegram.bot_gone", {"bot": bot, "count": count}) for bot, count in left.items()]
+    return found
 
 
 def ask_platforms(settings: Settings, directory: Path) -> list[str]:

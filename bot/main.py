@@ -20,6 +20,7 @@ import structlog
 from bot import transfer, weekly
 from bot.courier import Courier
 from bot.edits import queue_edits
+from bot.fence import Fence, life_of
 from bot.gateway import Gateway
 from bot.live import Live
 from bot.pictures import Pictures
@@ -111,6 +112,7 @@ class Program:
     pictures: Pictures
     courier: Courier
     pump: Pump
+    fence: Fence
     live: Live
     ownership: Ownership | None
     me: str
@@ -299,7 +301,7 @@ def open_program(
     ownership = Ownership(directory) if own else None
     database: Database | None = None
     try:
-        database = open_database(directory, settings.database)
+        database = open_database(directory, settings.database, life_of(directory))
         if own:
             bring_up_to_date(database, directory, SystemClock().now(), _tell)
         else:
@@ -329,7 +331,8 @@ def open_program(
     gate = open_gate(database, {"telegram": Rates(telegram.rate, telegram.group_rate)} if gated else {})
     senders: dict[str, Sender] = {}
     pictures = Pictures(directory, clock, replay=not gated)
-    courier = Courier(database, senders, gate, clock, pictures if drawn else in_words, APART)
+    fence = Fence(database, clock)
+    courier = Courier(database, senders, gate, clock, pictures if drawn else in_words, APART, fence)
     live = Live(database, dispatcher, clock)
     database.read_now(live.resume)
     courier.told = live.sent
@@ -346,6 +349,7 @@ def open_program(
         pictures,
         courier,
         Pump(gateway, courier),
+        fence,
         live,
         ownership,
         f"{os.uname().nodename}:{os.getpid()}",

@@ -153,26 +153,26 @@ class Pages:
 def telling(program: Program) -> Callable[[int, int | None, Reply], Awaitable[None]]:
     """Return what says something to a person in private, where he speaks with the bot; nobody else hears of it."""
     from bot.queued import Queued, queue
-    from storage import identities
+    from storage import bots, identities
 
     def write(session: Session, person_id: int, group_id: int | None, reply: Reply) -> Queued | None:
         group = None if group_id is None else identities.group_row_by_id(session, group_id)
-        channel = str(group[1]) if group is not None else ""
-        found = identities.private_chat(session, person_id, channel)
-        if found is None:
+        channel, account = (str(group[1]), str(group[2])) if group is not None else ("", "")
+        found = bots.reach(session, person_id, channel)
+        if found is None or not found.is_open:
             return None
         now = program.clock.now()
         message = Outgoing(
             kind=Kind.DM,
-            channel=found[0],
-            account=str(group[2]) if group is not None and found[0] == channel else "",
+            channel=found.channel,
+            account=found.account or (account if found.channel == channel else ""),
             place=Place.DM,
-            conversation=found[1],
+            conversation=found.external_id,
             feature="entry",
             key=reply.key,
             values=reply.values,
             buttons=tuple(reply.buttons),
-            to=found[1],
+            to=found.external_id,
         )
         return queue(session, f"told:{secrets.token_hex(8)}", message, now)
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from bot import diagnosis, logs, transfer, weekly
+from bot.courier import LEFT_AFTER
 from bot.listening import announce, channels_are_local, drained_server, listen
 from bot.main import Busy, Program, open_program
 from bot.moved import MovedClock
@@ -127,10 +128,13 @@ class Server:
     async def start(self) -> None:
         """Begin: what an earlier process left, the channels, the beat."""
         program = self.program
+        await program.fence.begin()
         if self.receives:
             await program.pump.resume()
             await program.courier.resume()
+            program.fence.keep(partial(program.courier.resume, LEFT_AFTER))
         else:
+            program.fence.keep()
             program.live.forget()
         for line in self._lines.values():
             await line.start(self.role)
@@ -216,25 +220,20 @@ class Server:
     async def _flush(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            try:
-                await self.program.pump.flush()
-                await self.program.attend()
-                await self.program.prune()
-                await self.program.plan_year()
-                await weekly.turn(self.program.database, self.program.clock.now())
-            except OSError as error:
-                log.warning("flush.failed", kind=type(error).__name__)
+            await _again_and_again(self._turn, "flush.failed")
+
+    async def _turn(self) -> None:
+        await self.program.pump.flush()
+        await self.program.attend()
+        await self.program.prune()
+        await self.program.plan_year()
+        await weekly.turn(self.program.database, self.program.clock.now())
 
     async def _paint(self) -> None:
         """Have the brush ready; where pushes are sent, draw before their hour what they go out with."""
-        from sqlalchemy.exc import SQLAlchemyError
-
         await self.program.pictures.warm()
         while self.role != "web":
-            try:
-                await self.program.draw_early()
-            except (OSError, SQLAlchemyError) as error:
-                log.warning("pictures.not_early", kind=type(error).__name__)
+            await _again_and_again(self.program.draw_early, "pictures.not_early")
             await asyncio.sleep(EARLY_SECONDS)
 
     async def stop(self) -> None:
@@ -249,8 +248,28 @@ class Server:
             await asyncio.wait_for(self.program.pump.drain(), DRAIN_SECONDS)
         for line in self._lines.values():
             await line.channel.close()
+        await self.program.fence.end()
         if isinstance(self.program.clock, MovedClock):
             self.program.clock.keep()
+
+
+async def _again_and_again(act: Callable[[], Awaitable[object]], otherwise: str) -> None:
+    """Do what comes round again: whatever goes wrong, the next time is not given up for it."""
+    try:
+        await _tried(act)
+    except _Failed as error:
+        log.warning(otherwise, kind=type(error.__cause__).__name__)
+
+
+async def _tried(act: Callable[[], Awaitable[object]]) -> None:
+    try:
+        await act()
+    except Exception as error:
+        raise _Failed from error
+
+
+class _Failed(Exception):
+    """A turn did not work; the cause says why."""
 
 
 def run(directory: Path, channels: list[str], role: str) -> int:

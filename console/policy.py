@@ -211,6 +211,16 @@ async def visitor_of(request: Request, area: Area) -> Visitor | None:
     return known[area]
 
 
+async def look_again(request: Request, area: Area) -> None:
+    """Find out once more who is signed in: what he did may have made two persons one (ADR-0020).
+
+    Whose session has ended by it still reads what came of it.
+    """
+    request.scope["tuantuan.visitors"].pop(area, None)
+    if (found := await visitor_of(request, area)) is not None:
+        request.state.visitor = found
+
+
 async def _visitor(request: Request, area: Area) -> Visitor | None:
     console = request.app.state.console
     token = sessions.token_in(request, area)

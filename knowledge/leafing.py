@@ -322,19 +322,7 @@ def _told(session: Session, shown: DocumentVersion, entries: dict[int, str]) -> 
         .limit(NAMES)
     ).all()
     grave = ("block", "warn", "note")
-    return [
-        {
-            "id": one.id,
-            "kind": one.kind,
-            "severity": one.severity,
-            "entry": entries.get(one.chunk_id or 0),
-            "locator": one.locator,
-            "excerpt": one.excerpt,
-            "accepted": one.accepted_at is not None,
-            "accepted_by": one.accepted_by,
-        }
-        for one in sorted((*loose, *here), key=lambda one: grave.index(one.severity))
-    ]
+    return listings.told(sorted((*loose, *here), key=lambda one: grave.index(one.severity)), entries)
 
 
 def thumbs(session: Session, identity: int, now: datetime, zone: str = days.ZONE) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Source: CONTRACT (``kb list``, ``kb show``, ``kb gaps``), F69.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -209,6 +209,15 @@ def findings(session: Session, version: DocumentVersion) -> list[dict[str, Any]]
             select(Chunk.id, Chunk.entry).where(col(Chunk.id).in_([one.chunk_id for one in rows if one.chunk_id]))
         ).all()
     )
+    return told(rows, entries)
+
+
+def told(found: Iterable[Finding], entries: Mapping[int, str]) -> list[dict[str, Any]]:
+    """Say what was found, in the same order.
+
+    Args:
+        entries: chunk → name of its entry.
+    """
     return [
         {
             "id": one.id,
@@ -220,7 +229,7 @@ def findings(session: Session, version: DocumentVersion) -> list[dict[str, Any]]
             "accepted": one.accepted_at is not None,
             "accepted_by": one.accepted_by,
         }
-        for one in rows
+        for one in found
     ]
 
 

@@ -15,7 +15,7 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement.feature import JobSpec
-from scheduler import heartbeats, rows
+from scheduler import expiry, heartbeats
 from storage import moves
 from storage.campaigns import Campaign, Delivery, Schedule
 from storage.columns import instant, micros
@@ -294,6 +294,6 @@ def move(session: Session, key: str, how: str, now: datetime, jobs: Sequence[Job
         moves.pause(session, campaign)
     else:
         moves.cancel(session, campaign)
-        while rows.expire(session, now) == rows.EXPIRE_AT_ONCE:
+        while expiry.close(session, now) == expiry.AT_ONCE:
             pass
     return state

@@ -20,7 +20,7 @@ import structlog
 from engagement.clocks import Clock
 from engagement.feature import JobSpec
 from engagement.kernel import Sender
-from scheduler import budget, due, planner, rows, schedules
+from scheduler import budget, due, expiry, planner, rows, schedules
 from scheduler.delivery import DEFAULT, Conduct, deliver
 from scheduler.gate import RateGate
 from scheduler.watch import Watch
@@ -65,7 +65,7 @@ async def plan_due(
     total = planner.Tick()
     shard, rows_in_shard = "", 0
     more, expired, without = await database.read(
-        lambda session: (due.is_any(session, now), rows.is_any_expired(session, now), budget.is_any_without(session))
+        lambda session: (due.is_any(session, now), expiry.is_any(session, now), budget.is_any_without(session))
     )
     while without:
         without = await database.write(lambda session: budget.place(session, jobs, now)) > 0
@@ -83,7 +83,7 @@ async def plan_due(
         if more:
             await meanwhile()
     while expired:
-        expired = await database.write(lambda session: rows.expire(session, now)) == rows.EXPIRE_AT_ONCE
+        expired = await database.write(lambda session: expiry.close(session, now)) == expiry.AT_ONCE
     if total.schedules:
         log.info("tick.planned", schedules=total.schedules, pending=total.pending, skipped=total.skipped)
     return total

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import bindparam, update
@@ -164,8 +165,7 @@ async def deliver(
 
 
 async def _one(work: _Round, due: rows.Due) -> str:
-    sender = work.senders.get(due.channel)
-    if sender is None:
+    if due.channel not in work.senders:
         return "no_sender"
     wait = await work.gate.push(
         due.channel, due.account, due.conversation, work.clock, pause=work.conduct.pause, patience=PATIENCE
@@ -175,13 +175,13 @@ async def _one(work: _Round, due: rows.Due) -> str:
         await work.database.write(lambda session: rows.postpone(session, due.id, until))
         return "waiting"
     async with work.gate.turn(due.channel, due.account) as turn:
-        outcome, moved_to = await _through(work, due, sender, turn)
+        outcome, moved_to = await _through(work, due, turn)
     if outcome == "moved":
         return await _one(work, replace(due, conversation=moved_to))
     return outcome
 
 
-async def _through(work: _Round, due: rows.Due, sender: Sender, turn: Turn) -> tuple[str, str]:
+async def _through(work: _Round, due: rows.Due, turn: Turn) -> tuple[str, str]:
     """Take a row, send it when it is its turn, and record what came of it; returns that, and where its group has moved."""
     if work.conduct.stopping():
         return "waiting", ""
@@ -189,6 +189,12 @@ async def _through(work: _Round, due: rows.Due, sender: Sender, turn: Turn) -> t
     if taken is None:
         return "not_taken", ""
     work.result.add("along", len(taken.along))
+    sender = work.senders.get(taken.message.channel)
+    if sender is None:
+        # The group has just moved to another platform: whoever serves that says it.
+        later = work.clock.now() + timedelta(seconds=PATIENCE)
+        await work.database.write(partial(_again, work=work, taken=taken, not_before=later, outcome="no_sender"))
+        return "no_sender", ""
     if taken.message.card is not None:
         taken = replace(taken, message=await work.conduct.illustrate(taken.message))
     await turn.go(work.clock, work.conduct.pause)
@@ -197,16 +203,12 @@ async def _through(work: _Round, due: rows.Due, sender: Sender, turn: Turn) -> t
         now = work.clock.now()
         await work.database.write(lambda session: _again(session, work, taken, now, "waiting"))
         return "waiting", ""
-    # A private word goes by the channel on which its reader can be written to, whatever the group's is.
-    elsewhere = taken.message.channel != due.channel
-    receipt = await _send(work.senders.get(taken.message.channel) if elsewhere else sender, taken)
+    receipt = await _send(sender, taken)
     turn.answered(work.clock)
     return await _settle(work, taken, receipt), receipt.new_id
 
 
-async def _send(sender: Sender | None, taken: rows.Taken) -> Receipt:
-    if sender is None:
-        return Receipt(Outcome.REJECTED, reason="no_channel")
+async def _send(sender: Sender, taken: rows.Taken) -> Receipt:
     try:
         async with asyncio.timeout(SEND_SECONDS):
             return await sender.send(taken.message)

@@ -341,12 +341,15 @@ def _write(session: Session, verdicts: Sequence[Verdict], shard: str) -> None:
             continue
         taken.add((*_key(one), recipient))
         message = addressed(session, verdict)
+        elsewhere = message is not None and message.channel != one.group.channel
         rows.append(
             {
                 "campaign_id": one.campaign_id,
                 "group_id": one.group.id,
                 "local_date": one.local_date,
                 "recipient": recipient,
+                "channel": message.channel if message is not None and elsewhere else "",
+                "account": message.account if message is not None and elsewhere else "",
                 "shard": shard,
                 "epoch": 0,
                 "state": verdict.state,

@@ -20,10 +20,8 @@ from storage.campaigns import Campaign, Delivery
 from storage.columns import instant, micros
 from storage.engine import Session
 from storage.groups import Group
-from storage.moves import DOUBTED
 from storage.statements import Prepared
 
-EXPIRE_AT_ONCE = 500
 A_MOMENT = timedelta(minutes=1)
 """What has to wait so long at most goes along in a message that goes out now."""
 
@@ -41,7 +39,9 @@ class Due:
     """A row that may be sent now, as far as the row says.
 
     Attributes:
-        conversation: the chat's id on the platform at the moment.
+        channel: on which it goes out: the group's, or another one on which its reader can be written to in private.
+        account: by which bot account there.
+        conversation: the group's id on its platform at the moment.
     """
 
     id: int
@@ -70,7 +70,13 @@ class Taken:
 
 _DUE = Prepared(
     "delivery.due",
-    select(_D.c.id, _C.c.kind, _G.c.channel, _G.c.account, _G.c.external_id)
+    select(
+        _D.c.id,
+        _C.c.kind,
+        case((_D.c.channel == "", _G.c.channel), else_=_D.c.channel),
+        case((_D.c.channel == "", _G.c.account), else_=_D.c.account),
+        _G.c.external_id,
+    )
     .join(_C, _C.c.id == _D.c.campaign_id)
     .join(_G, _G.c.id == _D.c.group_id)
     .where(
@@ -197,35 +203,13 @@ def _shards(name: str, *of: ColumnElement[bool]) -> Prepared:
 
 _SHARDS = _shards("delivery.shards")
 # Not the bare column here either: there are more groups of a channel than open rows.
-_SHARDS_OF = _shards("delivery.shards_of", literal_column("chat_group.channel || ''") == bindparam("channel"))
+_GOES_BY = case((_D.c.channel == "", literal_column("chat_group.channel || ''")), else_=_D.c.channel)
+_SHARDS_OF = _shards("delivery.shards_of", _GOES_BY == bindparam("channel"))
 _NEXT_EPOCH = Prepared(
     "delivery.next_epoch",
     update(_D)
     .where(_D.c.shard == bindparam("in_shard"), _D.c.epoch == bindparam("before"), _OPEN)
     .values(epoch=_D.c.epoch + 1),
-)
-_DOUBTED: ColumnElement[int] = literal_column(str(micros(DOUBTED)))
-_EXPIRED = Prepared(
-    "delivery.expired",
-    select(_D.c.id, _C.c.state, _G.c.state)
-    .join(_C, _C.c.id == _D.c.campaign_id)
-    .join(_G, _G.c.id == _D.c.group_id)
-    .where(
-        _OPEN,
-        _D.c.state == "pending",
-        or_(
-            # What looks for a place in a day (scheduler/budget.py) has no time of its own meanwhile.
-            (_D.c.expires_at < bindparam("now")) & (_D.c.expires_at > _DOUBTED),
-            _G.c.state == "removed",
-            _C.c.state == "cancelled",
-        ),
-    )
-    .order_by(_D.c.id)
-    .limit(bindparam("most")),
-)
-_SKIP = Prepared(
-    "delivery.skip",
-    update(_D).where(_ROW, _D.c.state == "pending").values(state=bindparam("state"), reason=bindparam("why"), body=""),
 )
 _NEXT = Prepared(
     "delivery.next",
@@ -368,30 +352,6 @@ def due_shards(session: Session, me: str, now: datetime, channel: str = "") -> l
 def next_epoch(session: Session, shard: str, before: int) -> None:
     """Count a shard's rebuilding: a finished workflow id never runs again."""
     session.run(_NEXT_EPOCH, in_shard=shard, before=before)
-
-
-def is_any_expired(session: Session, now: datetime) -> bool:
-    """Say whether :func:`expire` would find something."""
-    return session.row(_EXPIRED, now=micros(now), most=1) is not None
-
-
-def expire(session: Session, now: datetime, most: int = EXPIRE_AT_ONCE) -> int:
-    """Close pending rows that will not be sent any more, each with its reason; returns how many.
-
-    ``late``: its time has passed; ``paused``: it passed while the campaign stood still; ``gone``: the bot is out of the
-    group; ``cancelled``: so is the campaign.
-    """
-    found = session.rows(_EXPIRED, now=micros(now), most=most)
-    for row, campaign, group in found:
-        state, why = "skipped", "late"
-        if campaign == "cancelled":
-            state, why = "cancelled", "cancelled"
-        elif group == "removed":
-            why = "gone"
-        elif campaign == "paused":
-            why = "paused"
-        session.run(_SKIP, row=row, state=state, why=why)
-    return len(found)
 
 
 def next_instant(session: Session, now: datetime) -> datetime | None:

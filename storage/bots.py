@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Text, bindparam, cast, func, select, update
+from sqlalchemy import ColumnElement, SQLColumnExpression, Text, bindparam, cast, exists, func, select, update
 from sqlmodel import select as pick
 
 from storage.engine import Session
@@ -17,6 +17,8 @@ from storage.identities import Known
 from storage.outbox import SentMessage
 from storage.statements import Prepared
 
+LAPSING = "wechat"
+"""The channel on which a chat closes by itself, a day or two after the person's last words there: the last choice of several."""
 WAS = "was"
 """Mark in a group's settings: the id that its chat had before it became a supergroup."""
 _G = Group.__table__  # type: ignore[attr-defined]
@@ -30,7 +32,12 @@ _REACH = Prepared(
     "identity.reach",
     select(_I.c.channel, _I.c.external_id, _I.c.name, _I.c.dm_open, _I.c.account)
     .where(_I.c.person_id == bindparam("person"))
-    .order_by(_I.c.dm_open.desc(), (_I.c.channel == bindparam("in_channel")).desc(), _I.c.id)
+    .order_by(
+        _I.c.dm_open.desc(),
+        _I.c.dm_open & (_I.c.channel == LAPSING),
+        (_I.c.channel == bindparam("in_channel")).desc(),
+        _I.c.id,
+    )
     .limit(1),
 )
 _BOT_OF = Prepared(
@@ -108,7 +115,8 @@ class Reach:
 def reach(session: Session, person_id: int, channel: str) -> Reach | None:
     """Return how a person is reached in private: on ``channel`` if he has written there, else where he has.
 
-    Who has written nowhere is tried on ``channel`` if he is known on it; None = not at all.
+    Where a chat closes by itself comes last: nobody here can be sure that it has not. Who has written nowhere is tried on
+    ``channel`` if he is known on it; None = not at all.
 
     Source: ADR-0021.
     """
@@ -128,6 +136,15 @@ def is_open(session: Session, person_id: int, channel: str) -> bool:
     """Say whether a person has a private chat in which the bot may write, on ``channel`` or on any other."""
     found = reach(session, person_id, channel)
     return found is not None and found.is_open
+
+
+def can_be_told(person: SQLColumnExpression[int]) -> ColumnElement[bool]:
+    """Return the condition that somebody has a private chat in which the bot may write, on whatever channel.
+
+    Args:
+        person: the column with the person's id.
+    """
+    return exists().where(_I.c.person_id == person, _I.c.dm_open)
 
 
 def elsewhere(session: Session, channel: str, account: str, external_id: str) -> tuple[int, str] | None:

@@ -83,6 +83,8 @@ class Delivery(SQLModel, table=True):
 
     Attributes:
         recipient: person id of a private message; 0 = the group. A fire may have several, one a person.
+        channel: on which a private message goes out, where that is another one than the group's; else empty.
+        account: by which bot account there.
         shard: driven together by one workflow; about 200 rows each.
         epoch: how often the shard was rebuilt (a finished workflow id never runs again).
         body: JSON of :class:`engagement.kernel.Outgoing`; empty once sent.
@@ -125,6 +127,8 @@ class Delivery(SQLModel, table=True):
     group_id: int = ref("chat_group.id", index=False)
     local_date: date = day()
     recipient: int = Field(default=0, sa_type=BigInt, sa_column_kwargs={"server_default": "0"})
+    channel: str = Field(default="", max_length=20, sa_column_kwargs={"server_default": ""})
+    account: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
     shard: str = Field(max_length=80)
     epoch: int = 0
     state: str = Field(default="pending", max_length=10)

@@ -61,6 +61,11 @@ class Session(sqlmodel.Session):
         self._cursor: Any = None
 
     @property
+    def process(self) -> str:
+        """The name of the process that writes; empty where it has none."""
+        return str(self._outer.get_execution_options().get("process", ""))
+
+    @property
     def dialect_name(self) -> str:
         """``sqlite`` or ``postgresql``."""
         return self._dialect_name
@@ -166,6 +171,7 @@ class Database:
         self.write_engine = write_engine
         self.read_engine = read_engine
         self.dialect = write_engine.dialect.name
+        self.process = str(write_engine.get_execution_options().get("process", ""))
         self._writer: Writer
         if self.dialect == "sqlite":
             self._writer = ThreadWriter(write_engine)
@@ -214,12 +220,13 @@ def _opened(write_engine: Engine, read_engine: Engine, pool: int) -> Database:
         raise Unreadable(str(error.orig).strip().splitlines()[0]) from error
 
 
-def open_database(directory: Path, settings: DatabaseSettings | None = None) -> Database:
+def open_database(directory: Path, settings: DatabaseSettings | None = None, process: str = "") -> Database:
     """Open the database of a data directory; tables are made by :func:`storage.migrate.upgrade`.
 
     Args:
         directory: the data directory; made if absent (SQLite).
         settings: where the rows live; default SQLite in ``directory``.
+        process: the name of who writes, where several processes do and each has to know its own rows.
 
     Raises:
         Unreadable: the file is damaged or no database, or the server does not let us in.
@@ -229,8 +236,11 @@ def open_database(directory: Path, settings: DatabaseSettings | None = None) -> 
     if not url:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / NAME
-        return _opened(_sqlite_engine(path, writer=True), _sqlite_engine(path, writer=False), 1)
+        writing = _sqlite_engine(path, writer=True)
+        writing.update_execution_options(process=process)
+        return _opened(writing, _sqlite_engine(path, writer=False), 1)
     parsed = make_url(url).set(drivername="postgresql+psycopg")
     writing = _postgres_engine(parsed, "SERIALIZABLE", settings.pool, 0)
+    writing.update_execution_options(process=process)
     reading = _postgres_engine(parsed, "REPEATABLE READ", 4, 4)
     return _opened(writing, reading, settings.pool)

@@ -353,18 +353,6 @@ def address(session: Session, person_id: int, channel: str) -> tuple[str, str, b
     return None if found is None else (found.external_id, found.name, found.dm_open)
 
 
-def private_chat(session: Session, person_id: int, channel: str) -> tuple[str, str] | None:
-    """Return (channel, the channel's id) of a person who has spoken to the bot in private, on ``channel`` if he can."""
-    rows = session.exec(
-        pick(Identity)
-        .where(Identity.person_id == person_id, col(Identity.dm_open))
-        .order_by(col(Identity.channel) != channel, col(Identity.id))
-        .limit(1)
-    )
-    found = rows.first()
-    return None if found is None else (found.channel, found.external_id)
-
-
 def leaders(session: Session, group_id: int) -> list[int]:
     """Return the person ids of a group's leaders, longest-serving first."""
     return list(

@@ -6,11 +6,25 @@ was handed over) stays in ``sent_message``, found by the platform's message id.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, bindparam, delete, literal_column, select, text, update
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    UniqueConstraint,
+    bindparam,
+    case,
+    delete,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
+from storage.campaigns import Heartbeat
 from storage.columns import micros, pk, utc
 from storage.engine import Session
 from storage.statements import Prepared
@@ -30,6 +44,7 @@ class Outbox(SQLModel, table=True):
         body: JSON of :class:`engagement.kernel.Outgoing`; empty once sent.
         state: ``pending``, ``sending``, ``sent``, ``dropped`` (expired or refused by the platform) or ``unknown``.
         reason: why it was dropped, a fixed word.
+        sender: which process says it (:class:`storage.campaigns.Heartbeat`); what a dead one left, another takes.
     """
 
     __tablename__ = "outbox"
@@ -55,6 +70,7 @@ class Outbox(SQLModel, table=True):
     created_at: datetime = utc()
     sent_at: datetime | None = utc(nullable=True)
     reason: str = Field(default="", max_length=40)
+    sender: str = Field(default="", max_length=80, sa_column_kwargs={"server_default": ""})
 
 
 class SentMessage(SQLModel, table=True):
@@ -81,6 +97,8 @@ class SentMessage(SQLModel, table=True):
 
 _T = Outbox.__table__  # type: ignore[attr-defined]
 _S = SentMessage.__table__  # type: ignore[attr-defined]
+_H = Heartbeat.__table__  # type: ignore[attr-defined]
+_OPEN = _T.c.state.in_([literal_column("'pending'"), literal_column("'sending'")])
 _INSERT = Prepared(
     "outbox.insert",
     lambda insert: (
@@ -96,6 +114,7 @@ _INSERT = Prepared(
             attempts=0,
             reason="",
             created_at=bindparam("created_at"),
+            sender=bindparam("sender"),
         )
         .returning(_T.c.id)
     ),
@@ -116,22 +135,37 @@ _DROPPED = Prepared(
     "outbox.dropped",
     update(_T).where(_T.c.id == bindparam("row")).values(state="dropped", body="", reason=bindparam("why")),
 )
-_PENDING = Prepared(
-    "outbox.pending",
-    select(_T.c.id, _T.c.channel, _T.c.body, _T.c.created_at)
-    .where(_T.c.state.in_([literal_column("'pending'"), literal_column("'sending'")]))
+_WAITING = (_T.c.id, _T.c.channel, _T.c.sender, _T.c.body, _T.c.created_at)
+_ADRIFT = Prepared(
+    "outbox.adrift",
+    select(*_WAITING)
+    .where(
+        _OPEN,
+        case(
+            (_T.c.sender == bindparam("me"), _T.c.created_at <= bindparam("before")),
+            (_T.c.sender == literal_column("''"), _T.c.created_at <= bindparam("unnamed")),
+            else_=_T.c.sender.not_in(select(_H.c.executor).where(_H.c.beat_at > bindparam("fresh"))),
+        ),
+    )
     .order_by(_T.c.id),
 )
 _LEFT = Prepared(
     "outbox.left",
-    select(_T.c.id, _T.c.body, _T.c.created_at)
-    .where(
-        _T.c.state.in_([literal_column("'pending'"), literal_column("'sending'")]),
-        _T.c.channel == bindparam("channel"),
-        _T.c.created_at <= bindparam("before"),
-    )
+    select(*_WAITING)
+    .where(_OPEN, _T.c.channel == bindparam("channel"), _T.c.created_at <= bindparam("before"))
     .order_by(_T.c.id),
 )
+_TAKE = Prepared(
+    "outbox.take",
+    update(_T)
+    .where(_OPEN, _T.c.id == bindparam("row"), _T.c.sender == bindparam("was"))
+    .values(sender=bindparam("me"))
+    .returning(_T.c.id),
+)
+_IS_OF = Prepared(
+    "outbox.is_of", select(_T.c.id).where(_OPEN, _T.c.id == bindparam("row"), _T.c.sender == bindparam("me"))
+)
+_NEWEST = Prepared("outbox.newest", select(_T.c.id).order_by(_T.c.id.desc()).limit(1))
 _REMEMBER = Prepared(
     "sent_message.insert",
     lambda insert: (
@@ -214,6 +248,7 @@ def put(
         kind=kind,
         body=body,
         created_at=micros(created_at),
+        sender=session.process,
     )
     return int(row[0])
 
@@ -238,14 +273,48 @@ def drop(session: Session, outbox_id: int, why: str) -> None:
     session.run(_DROPPED, row=outbox_id, why=why)
 
 
-def pending(session: Session) -> list[tuple[int, str, str, int]]:
-    """Return (id, channel, body, created_at in microseconds) of what is not sent yet, oldest first (after a crash)."""
-    return [tuple(row) for row in session.rows(_PENDING)]
+class Waiting(NamedTuple):
+    """A message that is not sent yet; ``created_at`` in microseconds."""
+
+    id: int
+    channel: str
+    sender: str
+    body: str
+    created_at: int
 
 
-def left(session: Session, channel: str, before: datetime) -> list[tuple[int, str, int]]:
-    """Return (id, body, created_at in microseconds) of a channel's messages of ``before`` and earlier that are not sent yet."""
-    return [tuple(row) for row in session.rows(_LEFT, channel=channel, before=micros(before))]
+def adrift(session: Session, me: str, before: datetime, fresh: datetime, unnamed_before: datetime) -> list[Waiting]:
+    """Return the messages that no living process but this one says, oldest first.
+
+    Args:
+        me: this process's name.
+        before: of this process's own, those written then or earlier.
+        fresh: who has given a heartbeat later lives.
+        unnamed_before: of those that bear no name, those written then or earlier.
+    """
+    found = session.rows(_ADRIFT, me=me, before=micros(before), fresh=micros(fresh), unnamed=micros(unnamed_before))
+    return [Waiting(*row) for row in found]
+
+
+def left(session: Session, channel: str, before: datetime) -> list[Waiting]:
+    """Return a channel's messages of ``before`` and earlier that are not sent yet, whosever they are."""
+    return [Waiting(*row) for row in session.rows(_LEFT, channel=channel, before=micros(before))]
+
+
+def take(session: Session, found: Sequence[Waiting], me: str) -> list[Waiting]:
+    """Make messages this process's own; returns those that were still as they were found."""
+    return [one for one in found if session.row(_TAKE, row=one.id, was=one.sender, me=me) is not None]
+
+
+def is_of(session: Session, row: int, sender: str) -> bool:
+    """Say whether a message is still a process's to send."""
+    return session.row(_IS_OF, row=row, me=sender) is not None
+
+
+def newest(session: Session) -> int:
+    """Return the highest id that was given; 0 if there is none."""
+    row = session.row(_NEWEST)
+    return 0 if row is None else int(row[0])
 
 
 def remember(

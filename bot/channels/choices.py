@@ -5,7 +5,6 @@ They stand in the database, where there is one: a restart, or another process th
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from storage.engine import Database
 
-MOST_KNOWN = 50_000
 LASTS = timedelta(hours=48)
 """As long as somebody may be written to at most; the rows are forgotten after as long (bot.main)."""
 Offer = tuple[tuple[str, ...], datetime]
@@ -48,26 +46,23 @@ class InMemory:
 
 
 class Kept:
-    """In rows. Most messages offer nothing: that somebody has no row is remembered, so that they need no write."""
+    """In rows. Most messages offer nothing: who has no row needs no write.
+
+    That is looked up and not remembered: another process may have offered something since.
+    """
 
     def __init__(self, database: Database, channel: str) -> None:
         """Take the database, and the name of the channel."""
         self._database = database
         self._channel = channel
-        self._without: OrderedDict[str, None] = OrderedDict()
 
     async def offer(self, who: str, keys: Sequence[str], now: datetime) -> None:
         """See :class:`Choices`."""
         from storage import offers
 
-        if not keys and who in self._without:
+        if not keys and await self.offered(who) is None:
             return
-        self._without.pop(who, None)
         await self._database.write(lambda session: offers.put(session, self._channel, who, tuple(keys), now))
-        if not keys:
-            self._without[who] = None
-            while len(self._without) > MOST_KNOWN:
-                self._without.popitem(last=False)
 
     async def offered(self, who: str) -> Offer | None:
         """See :class:`Choices`."""

@@ -19,11 +19,12 @@ from bot.channels.telegram_account import CHANNEL, Me
 from bot.channels.telegram_api import build_bot, seconds_of
 from bot.channels.telegram_files import fetch
 from bot.channels.telegram_polling import Poller
-from bot.channels.telegram_sender import TelegramSender, Worded
+from bot.channels.telegram_sender import TelegramSender
 from bot.channels.telegram_settings import Mode, TelegramSettings
 from bot.channels.telegram_troubles import Troubles
 from bot.channels.telegram_updates import ALLOWED_UPDATES, parse, parse_all
 from bot.channels.telegram_webhook import Receiver, webhook_routes
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.errors import Refusal
 from engagement.kernel import Outgoing

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from bot.channels.telegram import CHANNEL, Me, TelegramChannel, TelegramSettings
 from bot.channels.telegram_albums import Albums
-from bot.channels.telegram_sender import Worded
 from bot.channels.telegram_webhook import Receiver
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.kernel import Incoming, Outcome, Outgoing, Place, Receipt
 

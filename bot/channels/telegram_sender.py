@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from bot.channels.begun import Begun, digest
 from bot.channels.telegram_api import (
     NO_REACTIONS,
     NO_RIGHTS,
@@ -22,6 +23,7 @@ from bot.channels.telegram_api import (
 )
 from bot.channels.telegram_pictures import Uploads
 from bot.channels.telegram_troubles import Tell
+from bot.channels.worded import Labelled, Worded
 from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
 
 if TYPE_CHECKING:
@@ -31,44 +33,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("bot.channels.telegram")
 _PATIENCE = 10.0
 _NO_TEXT = "there is no text in the message"
-
-
-class Labelled(Protocol):
-    """A button."""
-
-    @property
-    def key(self) -> str:
-        """What it sends back."""
-        ...
-
-    @property
-    def label(self) -> str:
-        """What it shows."""
-        ...
-
-
-class Worded(Protocol):
-    """A rendered message (bot.rendering.Rendered), as far as sending needs it."""
-
-    @property
-    def parts(self) -> Sequence[str]:
-        """Texts within the limit."""
-        ...
-
-    @property
-    def html(self) -> bool:
-        """The texts are HTML."""
-        ...
-
-    @property
-    def buttons(self) -> Sequence[Sequence[Labelled]]:
-        """Rows of buttons under the last text."""
-        ...
-
-    @property
-    def captioned(self) -> bool:
-        """The first text fits under a picture or a file."""
-        ...
 
 
 class TelegramSender:
@@ -94,13 +58,15 @@ class TelegramSender:
         self._uploads = Uploads(bot)
         self._no_preview = LinkPreviewOptions(is_disabled=True)
         self._answers: set[asyncio.Task[None]] = set()
+        self._begun = Begun()
 
     async def send(self, message: Outgoing) -> Receipt:
         """Send one message.
 
         Returns:
             What Telegram did; see :func:`bot.channels.telegram_api.receipt_of`. What a topic does not take goes to the
-                general one, and a stamp that the group does not allow is said in words.
+                general one, and a stamp that the group does not allow is said in words. RETRY with an id: its beginning is
+                out, and the same message said again is its rest.
         """
         receipt = await self._try(message)
         said = message.kind not in (Kind.EDIT, Kind.REACTION)
@@ -202,10 +168,12 @@ class TelegramSender:
         common: dict[str, Any] = {"parse_mode": "HTML"} if words.html else {}
         if message.thread.isdecimal():
             common["message_thread_id"] = int(message.thread)
-        first = ""
-        parts = list(words.parts)
+        name, parts = digest(message), list(words.parts)
+        left, first = self._begun.pop(name)
         attach = self._attachment(message)
-        if attach is not None:
+        if first:
+            parts = parts[-left:]
+        elif attach is not None:
             fits = words.captioned
             sent = await self._attached(
                 message,
@@ -227,6 +195,10 @@ class TelegramSender:
             except self._error() as error:
                 if not first:
                     raise
+                receipt = receipt_of(error, repeatable=False)
+                if receipt.outcome is Outcome.RETRY:
+                    self._begun.keep(name, len(parts) - number + 1, first, receipt.retry_after)
+                    return replace(receipt, provider_id=first)
                 # The message is out; sending it again would say its beginning twice.
                 log.warning("telegram.cut_short", kind=type(error).__name__, feature=message.feature)
                 break

@@ -12,8 +12,8 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 
+from bot.channels.worded import Worded
 from engagement import calendar
 from engagement.clocks import Clock
 from engagement.errors import Refusal
@@ -27,20 +27,6 @@ _SAID = re.compile(r"^\s*([^:：>]{1,32})\s*([:：>])\s*(.+)$", re.DOTALL)
 _AT = re.compile(r"^/at\s+(\d{1,2}):(\d{2})\s*$")
 _DAY = "/day"
 _QUIT = ("/quit", "/exit")
-
-
-class Worded(Protocol):
-    """A rendered message (bot.rendering.Rendered), as far as a terminal needs it."""
-
-    @property
-    def text(self) -> str:
-        """All words."""
-        ...
-
-    @property
-    def numbered(self) -> Sequence[str]:
-        """Keys of the numbered choices; the first is number 1."""
-        ...
 
 
 class Terminal:

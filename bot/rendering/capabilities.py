@@ -47,7 +47,7 @@ class Capabilities:
         picture: cards are drawn; ``caption_limit``: longest text under one, inclusive, in ``unit``; 0 = words stand beside it.
         document: files go with a message; else it says where the file is.
         links_people: a mention may be a link to the person instead of words.
-        closing: text key of what stands below everything that is pushed there: where people act, for they are not heard.
+        closing: text key of what stands below everything that is pushed there: how people act where not all is heard.
         hears: what the bot is told of what people say in groups there, or in private where there are no groups.
     """
 
@@ -109,6 +109,7 @@ WECOM_BOT = Capabilities(
     picture=True,
     document=True,
     hears=Hears.ADDRESSED,
+    closing="render.call_me",
 )
 """Source: CHANNELS (WeCom AI bot: a stream holds 20,480 bytes; some are kept for marks that are written wide). Six buttons on a
 card; the sender makes as many cards as are needed. A picture stands under the words. Nothing that was said can be edited."""

@@ -34,7 +34,7 @@ function option(data, look) {
     animation: false,
     color: look.colours,
     textStyle: { fontFamily: look.font },
-    grid: { left: 4, right: 12, top: data.series?.length > 1 ? look.size * 2.6 : look.size * 1.2, bottom: 2, containLabel: true },
+    grid: { left: 4, right: 22, top: data.series?.length > 1 ? look.size * 2.6 : look.size * 1.2, bottom: 2, containLabel: true },
     tooltip: {
       trigger: "axis", renderMode: "richText", confine: true, backgroundColor: look.card,
       borderColor: look.line, textStyle: { ...words, color: look.ink },
@@ -50,7 +50,7 @@ function option(data, look) {
     stack: data.stacked ? "all" : undefined,
     smooth: data.kind === "line" ? 0.35 : undefined,
     smoothMonotone: "x",
-    showSymbol: one.values.length < 2,
+    showSymbol: one.values.filter((value) => value !== null).length < 2,
     connectNulls: false,
     areaStyle: one.area ? { opacity: 0.13 } : undefined,
     barMaxWidth: 28,

@@ -15,10 +15,10 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
-from console.auth import Visitor
+from console.auth import Area, Visitor
 from console.desk import Said, Subjects
 from console.pages import act
-from console.policy import NotThere, field
+from console.policy import NotThere, field, look_again
 from console.views import Views
 from engagement import calendar
 from engagement.feature import GroupView
@@ -133,6 +133,8 @@ async def do(request: Request, room: str, read: Read) -> Response:
     now = console.clock.now()
     me: Mine = await console.database.read(lambda s: mine(s, visitor, wanted, now))
     said = await act.done(request, form, me.group_id)
+    await look_again(request, Area.H5)
+    visitor = request.state.visitor
     # Who deletes himself is in no group afterwards, and still hears what came of it.
     after: Mine = await console.database.read(lambda s: mine(s, visitor, "", now))
     still = any(str(one.id) == wanted for one in after.groups)

@@ -176,6 +176,13 @@
     });
   }
 
+  // ---------------------------------------------------------------- rows of choices
+  // On a phone they are one line that scrolls: the one that is chosen is in sight.
+  for (const chosen of $$(".chips > [aria-current]")) {
+    const row = chosen.parentElement;
+    row.scrollLeft += chosen.getBoundingClientRect().right - row.getBoundingClientRect().right + 16;
+  }
+
   // ---------------------------------------------------------------- taps
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-open]");

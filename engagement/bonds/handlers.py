@@ -30,7 +30,7 @@ def bind(ctx: Context) -> Sequence[Reply]:
         "theirs": channels.words(offer.theirs),
         "mine": channels.words(offer.mine),
         "name": offer.name,
-        "rows": [{"what": _line(one)} for one in offer.lines[:_LINES]],
+        "rows": [{"what": one} for one in _rows(offer)],
         "more": len(offer.lines) - _LINES,
         "group": None,
     }
@@ -41,7 +41,7 @@ def bind(ctx: Context) -> Sequence[Reply]:
     ]
     return [
         Reply(
-            "bonds.offer" if offer.lines else "bonds.offer_empty",
+            "bonds.offer" if offer.lines or offer.others else "bonds.offer_empty",
             values,
             tails=tails,
             buttons=buttons,
@@ -49,11 +49,14 @@ def bind(ctx: Context) -> Sequence[Reply]:
     ]
 
 
+def _rows(offer: service.Offer) -> list[str]:
+    rows = [_line(one) for one in offer.lines[:_LINES]]
+    return [*rows, texts().fill("bonds.line_theirs", {"count": offer.others})] if offer.others else rows
+
+
 def _line(one: service.Line) -> str:
-    both = one.mine is not None and one.theirs is not None
-    key = "bonds.line_both" if both else "bonds.line_mine" if one.mine is not None else "bonds.line_theirs"
-    mine, theirs = one.mine or 0, one.theirs or 0
-    line = texts().fill(key, {"in_group": one.group, "mine": mine, "theirs": theirs, "points": mine + theirs})
+    key = "bonds.line_both" if one.shared else "bonds.line_mine"
+    line = texts().fill(key, {"in_group": one.group, "mine": one.points})
     if one.family is not None:
         line += texts().fill("bonds.line_family", {"family": one.family})
     return line + (texts().raw("bonds.line_leads") if one.leads else "")

@@ -16,6 +16,7 @@ from sqlmodel import col, delete, or_, select, update
 from engagement import channels
 from engagement.bonds import joining, rules
 from engagement.errors import Refusal
+from engagement.events import Share
 from engagement.feature import Context
 from storage import audit, bonds, entry, identities
 from storage.bonds import Bond, BondCode
@@ -25,19 +26,19 @@ from storage.groups import Consent, Group, Identity, Member, RoleGrant
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a group holds of the two.
+    """What a group holds of who entered the code.
 
     Attributes:
-        mine: whole points of who entered the code, None = is not in it; ``theirs``: of who made it.
-        leads: the group is led by who entered the code.
+        points: whole ones.
+        shared: who made the code is in it as well; ``leads``: who entered it leads it.
         family: whole points of the family with whom these are shared, None = with nobody.
     """
 
     group: str
-    mine: int | None
-    theirs: int | None
-    leads: bool = False
-    family: int | None = None
+    points: int
+    shared: bool
+    leads: bool
+    family: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Offer:
 
     Attributes:
         theirs: channels of who made the code; ``mine``: of who entered it.
-        name: of who made it, masked.
+        name: of who made it, masked; ``others``: how many groups he alone is in. Whoever found the code learns no more of him.
     """
 
     bond_id: int
@@ -54,6 +55,7 @@ class Offer:
     mine: Sequence[str]
     name: str
     lines: Sequence[Line]
+    others: int
 
 
 # ---------------------------------------------------------------- codes
@@ -148,45 +150,23 @@ def _offer(ctx: Context, survivor: int, until: datetime) -> Offer:
     ctx.session.add(bond)
     ctx.session.flush()
     assert bond.id is not None
+    mine = sorted(identities.memberships(ctx.session, me), key=lambda one: one[1].id or 0)
+    theirs = {group.id for _, group in identities.memberships(ctx.session, survivor)}
+    shares = {one.member_id: one for _, one in joining.shares(ctx, [member.id or 0 for member, _ in mine])}
     named = ctx.session.exec(select(Identity.name).where(Identity.person_id == survivor).order_by(col(Identity.id)))
     return Offer(
         bond.id,
         bonds.channels(ctx.session, survivor),
         bonds.channels(ctx.session, me),
         rules.masked(named.first() or ""),
-        lines(ctx, survivor, me),
+        [_line(member, group, shares.get(member.id or 0), shared=group.id in theirs) for member, group in mine],
+        len(theirs - {group.id for _, group in mine}),
     )
 
 
-def lines(ctx: Context, survivor: int, absorbed: int) -> list[Line]:
-    """Return what each group holds of two persons."""
-    theirs = {member.group_id: (member, group) for member, group in identities.memberships(ctx.session, survivor)}
-    mine = {member.group_id: (member, group) for member, group in identities.memberships(ctx.session, absorbed)}
-    both = [*theirs.values(), *mine.values()]
-    shares = {share.member_id: share for _, share in joining.shares(ctx, [member.id or 0 for member, _ in both])}
-
-    def points(found: tuple[Member, Group] | None) -> int | None:
-        if found is None:
-            return None
-        return shares[found[0].id or 0].points if found[0].id in shares else 0
-
-    return [
-        Line(
-            (mine.get(group) or theirs[group])[1].name,
-            points(mine.get(group)),
-            points(theirs.get(group)),
-            leads=group in mine and mine[group][0].role == "leader",
-            family=next(
-                (
-                    share.family
-                    for member, _ in both
-                    if member.group_id == group and (share := shares.get(member.id or 0))
-                ),
-                None,
-            ),
-        )
-        for group in sorted({*theirs, *mine})
-    ]
+def _line(member: Member, group: Group, share: Share | None, *, shared: bool) -> Line:
+    points, family = (share.points, share.family) if share is not None else (0, None)
+    return Line(group.name, points, shared, member.role == "leader", family)
 
 
 # ---------------------------------------------------------------- whether

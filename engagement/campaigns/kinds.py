@@ -111,22 +111,33 @@ def undo_kind(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
 
 def night(ctx: Context) -> Sequence[Reply]:
     """深夜福利, 深夜福利 开, 深夜福利 关."""
-    rooms.lead(ctx)
+    _lead_awake(ctx)
     on = words.switch(ctx.text)
     return [_night_page(ctx) if on is None else _night(ctx, on)]
+
+
+def _lead_awake(ctx: Context, group_id: int = 0) -> None:
+    """Go on with a group that the actor leads, and in which something can be said late in the evening.
+
+    Raises:
+        Refusal: as :func:`engagement.rooms.lead`; ``campaigns.night_not_here``.
+    """
+    here = rooms.lead(ctx, group_id)
+    if not here.speaks:
+        raise Refusal("campaigns.night_not_here", group=here.name)
 
 
 def night_button(ctx: Context) -> Sequence[Reply]:
     """What it is, and the switch."""
     (group,) = words.reference(ctx.text, 1)
-    rooms.lead(ctx, group)
+    _lead_awake(ctx, group)
     return [_night_page(ctx)]
 
 
 def night_switch(ctx: Context) -> Sequence[Reply]:
     """The switch."""
     on, group = words.reference(ctx.text, 2)
-    rooms.lead(ctx, group)
+    _lead_awake(ctx, group)
     return [_night(ctx, on == 1)]
 
 

@@ -101,9 +101,14 @@ def photo(ctx: Context) -> Sequence[Reply]:
 
 
 def _captioned(ctx: Context, topic: rules.Topic) -> Sequence[Reply]:
-    """Have the words beside a photo looked at: everybody reads them, whether they count for anything or not."""
+    """Have the words beside a photo in the group looked at: everybody reads them, whether they count for anything or not."""
     caption = one_line(ctx.text, 300)
-    if ctx.incoming.media != PHOTO or not caption or ctx.actor.member_id is None:
+    if (
+        ctx.incoming.place is not Place.GROUP
+        or ctx.incoming.media != PHOTO
+        or not caption
+        or ctx.actor.member_id is None
+    ):
         return []
     return ctx.emit(Posted(ctx.here.id, ctx.actor.member_id, "caption", f"{topic.key}:{ctx.today}", caption))
 

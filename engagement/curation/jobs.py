@@ -17,7 +17,7 @@ from engagement.feature import GroupView, Occurrence, Planned
 from engagement.kernel import Button, Kind, Reply
 from knowledge import lifecycle
 from prompts.loader import texts
-from storage import identities
+from storage import bots, identities
 from storage.documents import Document, DocumentVersion
 from storage.engine import Session
 from storage.groups import Group, RoleGrant
@@ -29,7 +29,7 @@ DUE_SHOWN = 5
 
 
 def plan_week(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
-    """Tell staff and leaders on Mondays; the first group of a channel, or of a leader, carries the one message."""
+    """Tell staff and leaders on Mondays; the first group of all, or of a leader, carries the one message."""
     planned: list[Planned] = []
     for one in occurrences:
         told = _told(session, one) if one.local_date.weekday() == MONDAY else []
@@ -41,8 +41,7 @@ def _told(session: Session, one: Occurrence) -> list[Reply]:
     replies = []
     for person in _people(session, one.group):
         who = access.curator_of(session, person, one.group.id)
-        address = identities.address(session, person, one.group.channel)
-        if who is None or address is None or not address[2]:
+        if who is None or not bots.is_open(session, person, one.group.channel):
             continue
         reply = _week(session, who, one)
         if reply is not None:
@@ -52,11 +51,7 @@ def _told(session: Session, one: Occurrence) -> list[Reply]:
 
 def _people(session: Session, group: GroupView) -> list[int]:
     """Return whose message this group carries."""
-    first = session.exec(
-        pick(func.min(Group.id)).where(
-            Group.channel == group.channel, Group.account == group.account, Group.state == "active"
-        )
-    ).one()
+    first = session.exec(pick(func.min(Group.id)).where(Group.state == "active")).one()
     staff: list[int] = []
     editors = set(session.exec(pick(RoleGrant.person_id).where(col(RoleGrant.role).in_(lifecycle.EDITORS))))
     if group.id == first:
@@ -66,7 +61,7 @@ def _people(session: Session, group: GroupView) -> list[int]:
         led = [
             row.id
             for member, row in identities.memberships(session, person)
-            if member.role == "leader" and row.channel == group.channel and row.state == "active"
+            if member.role == "leader" and row.state == "active"
         ]
         if person not in editors and group.id == min((one for one in led if one is not None), default=0):
             leaders.append(person)

@@ -20,7 +20,7 @@ from engagement.curation.access import Curator
 from engagement.feature import Context, JobSpec, Occurrence, Planned
 from engagement.kernel import Button, Kind, Reply
 from knowledge import lifecycle
-from storage import bots, identities
+from storage import bots
 from storage.campaigns import Campaign, Schedule
 from storage.documents import Document, DocumentVersion
 from storage.engine import Session
@@ -152,8 +152,7 @@ def _waiting(
     session: Session, one: Occurrence, person: int, drafts: Sequence[tuple[Document, DocumentVersion]]
 ) -> Reply | None:
     who = access.curator_of(session, person)
-    address = identities.address(session, person, one.group.channel)
-    if who is None or address is None or not address[2]:
+    if who is None or not bots.is_open(session, person, one.group.channel):
         return None
     mine = [
         (document, version)

@@ -17,7 +17,7 @@ from sqlmodel import select as pick
 
 from engagement.entry import rules
 from engagement.errors import Refusal
-from storage import audit, entry
+from storage import audit, bonds, entry
 from storage.engine import Session
 from storage.entry import Login
 from storage.groups import Person, Region, RoleGrant
@@ -46,7 +46,7 @@ def add(
         person: somebody who is known from the chat already; 0 = somebody new.
 
     Raises:
-        Refusal: the name, the role or the region cannot be, or the name is taken.
+        Refusal: the name, the role or the region cannot be, the name is taken, or the person is one on several channels.
     """
     wanted = rules.read_name(name)
     if entry.login_named(session, wanted) is not None:
@@ -56,6 +56,9 @@ def add(
             raise Refusal("entry.no_person", person=person)
         if entry.login_of(session, person) is not None:
             raise Refusal("entry.has_account", person=person)
+        if bonds.is_absorbed(session, person) or bonds.absorbed(session, person):
+            # Whoever holds one of the chats would have the role: a code may have come to the wrong one.
+            raise Refusal("entry.bound_person", person=person)
     else:
         made = Person(created_at=now)
         session.add(made)

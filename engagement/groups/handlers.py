@@ -119,8 +119,9 @@ def settings(ctx: Context) -> Sequence[Reply]:
         Button(f"fill:{Ask(group.id, one).reference()}", "groups.button_fill", {"word": shown[one]}) for one in absent
     ]
     buttons.append(Button(f"fill:{Ask(group.id, way=rules.ALL).reference()}", "groups.button_fill_all"))
-    nearest = rules.next_acks(service.acks(group))
-    buttons.append(Button(f"quiet_acks:{nearest}:{group.id}", _ACKS[nearest][0]))
+    if group.hears and group.speaks:
+        nearest = rules.next_acks(service.acks(group))
+        buttons.append(Button(f"quiet_acks:{nearest}:{group.id}", _ACKS[nearest][0]))
     return [Reply(key, values, tails=(*tails, "groups.settings_how"), buttons=buttons)]
 
 

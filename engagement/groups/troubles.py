@@ -1,5 +1,7 @@
 """What the platform does not let the bot do in a group: told to the leaders in private, each with what to press, and once.
 
+What only the installation's settings can mend is told to those who set it up as well.
+
 Again only after a week, or when the bot's rights were changed and it still does not work.
 
 Source: F130; CHANNELS (Telegram groups: tell the leader how).
@@ -10,18 +12,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
+from sqlmodel import col, select
+
 from engagement import calendar
 from engagement.events import Unidentified
 from engagement.feature import Context
 from engagement.groups import service
 from engagement.kernel import Kind, Reply
-from storage import identities
-from storage.groups import thread_of
+from storage import bots, identities
+from storage.groups import RoleGrant, thread_of
 
 AGAIN = timedelta(days=7)
 """When the same is said again, if nothing has changed."""
 THREADS = frozenset({"thread_gone", "thread_closed"})
-SILENT = frozenset({"cannot_write", "general_closed"})
+ROBOT_GONE = "robot_gone"
+SILENT = frozenset({"cannot_write", "general_closed", ROBOT_GONE})
 """Troubles of which the group itself cannot be told."""
 WORDS = THREADS | SILENT | {"no_pictures", "no_reactions"}
 """What channels tell of."""
@@ -59,9 +64,11 @@ def told(ctx: Context, word: str, *, aloud: bool) -> list[Reply]:
     known = _known(group.settings)
     if word in known and ctx.today - date.fromisoformat(known[word]) < AGAIN:
         return []
-    leaders = service.reachable_leaders(ctx)
+    people = service.reachable_leaders(ctx)
+    if word == ROBOT_GONE:
+        people = [*people, *(one for one in _admins(ctx) if one not in people)]
     key, values = f"groups.trouble_{word}", {"group": group.name}
-    said = [Reply(key, values, kind=Kind.DM, to=person) for person in leaders]
+    said = [Reply(key, values, kind=Kind.DM, to=person) for person in people]
     if not said:
         day = ctx.today.isoformat()
         if not aloud or not identities.spend_unasked(ctx.session, group.id, day, group.daily_budget):
@@ -69,6 +76,12 @@ def told(ctx: Context, word: str, *, aloud: bool) -> list[Reply]:
         said = [Reply(key, values, kind=Kind.PUSH)]
     service.mark(ctx, **{service.TROUBLES: {**known, word: ctx.today.isoformat()}})
     return said
+
+
+def _admins(ctx: Context) -> list[int]:
+    """Return those who set up the installation (person ids) and have a private chat that is open, by id."""
+    admins = select(RoleGrant.person_id).where(RoleGrant.role == "admin").order_by(col(RoleGrant.person_id))
+    return [one for one in ctx.session.exec(admins) if bots.is_open(ctx.session, one, ctx.incoming.channel)]
 
 
 def _known(settings: Mapping[str, object]) -> dict[str, str]:

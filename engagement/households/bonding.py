@@ -6,8 +6,9 @@ Source: F3, ADR-0020.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 
 from engagement.events import Bonded, Parted, PartingAsked, Shared, SharesAsked
 from engagement.feature import Context, GroupView
@@ -16,6 +17,9 @@ from engagement.kernel import Reply
 from storage import identities, ledger
 from storage.groups import Group, Member
 from storage.ledger import Entry
+
+_TOPIC = 3
+"""Place of the topic in the key of a check-in's entry: checkin:{group}:{member}:{topic}:{day}."""
 
 
 def on_bonded(ctx: Context, event: Bonded) -> Sequence[Reply]:
@@ -67,24 +71,33 @@ def on_parted(ctx: Context, event: Parted) -> Sequence[Reply]:
 def _twice_today(ctx: Context, one: Shared) -> int:
     """Return what the resting membership got today for a check-in that the other one made as well: it stays behind.
 
-    Who is one person checks in once a day, from the day on which he says so.
+    Who is one person checks in once a day on each topic, from the day on which he says so.
     """
     today = service.day_in(ctx, GroupView.of(ctx.session.get_one(Group, one.group_id)))
+    mine = _got(ctx, one.group_id, [one.member_id], today)
+    # Another one who rests there as well may have checked in for him.
+    resting = ctx.session.exec(select(Member.id).where(Member.bonded_to == one.into_id, Member.id != one.member_id))
+    theirs = _got(ctx, one.group_id, [one.into_id, *resting], today)
+    return sum(points for topic, points in mine.items() if theirs.get(topic))
 
-    def got(member_id: int) -> int:
-        undone = select(Entry.reverses_id).where(col(Entry.reverses_id).is_not(None), Entry.member_id == member_id)
-        found = ctx.session.exec(
-            select(func.coalesce(func.sum(Entry.amount), 0)).where(
-                Entry.group_id == one.group_id,
-                Entry.local_date == today,
-                Entry.member_id == member_id,
-                Entry.kind == "checkin",
-                col(Entry.id).not_in(undone),
-            )
+
+def _got(ctx: Context, group_id: int, member_ids: Sequence[int | None], today: date) -> dict[str, int]:
+    """Return check-in topic → points that memberships got for it on a day, as far as nobody took them back."""
+    undone = select(Entry.reverses_id).where(col(Entry.reverses_id).is_not(None), col(Entry.member_id).in_(member_ids))
+    entries = ctx.session.exec(
+        select(Entry.idempotency_key, Entry.amount).where(
+            Entry.group_id == group_id,
+            Entry.local_date == today,
+            col(Entry.member_id).in_(member_ids),
+            Entry.kind == "checkin",
+            col(Entry.id).not_in(undone),
         )
-        return int(found.one())
-
-    return got(one.member_id) if got(one.into_id) else 0
+    )
+    found: dict[str, int] = {}
+    for key, amount in entries:
+        topic = key.split(":")[_TOPIC]
+        found[topic] = found.get(topic, 0) + amount
+    return found
 
 
 def _share(ctx: Context, member: Member) -> int:

@@ -12,7 +12,7 @@ from engagement.kernel import Button, Document, Kind, Place, Reply
 from engagement.members import neighbours, path, service
 from engagement.members.wishes import in_private
 from prompts.loader import texts
-from storage import audit, identities
+from storage import audit, bonds, identities
 
 _FIRST = (
     ("checkin", "do"),
@@ -170,15 +170,28 @@ def erase(ctx: Context) -> Sequence[Reply]:
         Button(f"erase:{ctx.actor.person_id}", "members.button_erase"),
         Button("keep:", "members.button_keep"),
     ]
-    return [Reply("members.erase_sure", {"name": ctx.actor.name}, buttons=buttons)]
+    tails = ["members.erase_bound"] if bonds.absorbed(ctx.session, ctx.actor.person_id) else []
+    return [Reply("members.erase_sure", {"name": ctx.actor.name}, tails, buttons=buttons)]
 
 
 def erase_button(ctx: Context) -> Sequence[Reply]:
     """The confirmation; only the person's own press counts."""
     if ctx.text != str(ctx.actor.person_id):
         raise Refusal("members.not_yours")
+    told = _others(ctx)
     service.erase_everything(ctx.session, ctx.features, ctx.actor.person_id, ctx.now)
-    return [Reply("members.erased")]
+    return [
+        Reply("members.erased"),
+        *(Reply("members.erased_told", {"group": None}, kind=Kind.DM, chat=chat) for chat in told),
+    ]
+
+
+def _others(ctx: Context) -> Sequence[tuple[str, str, str]]:
+    """Return the actor's other private chats, if he has bound accounts: there it is erased, too."""
+    if not bonds.absorbed(ctx.session, ctx.actor.person_id):
+        return []
+    here = ("", "") if ctx.incoming.desk_person else (ctx.incoming.channel, ctx.incoming.sender)
+    return [chat for chat in bonds.open_chats(ctx.session, ctx.actor.person_id) if (chat[0], chat[2]) != here]
 
 
 def keep_button(ctx: Context) -> Sequence[Reply]:

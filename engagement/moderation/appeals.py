@@ -76,7 +76,7 @@ def appeal(ctx: Context, case: ModerationCase, words: str) -> int:
         return 0
     mine = ctx.actor.person_id
     first = service.first_leader(ctx.session, here.id, {mine, case.decided_by or 0})
-    staff = [one for one in lists.staff(ctx.session, here.channel) if one not in (mine, case.decided_by)]
+    staff = [one for one in lists.staff(ctx.session) if one not in (mine, case.decided_by)]
     if not first and not staff:
         first = service.first_leader(ctx.session, here.id, {mine})
     return first or next(iter(staff), 0)
@@ -87,7 +87,7 @@ def may_judge(ctx: Context, case: ModerationCase) -> bool:
     if case.decided_by != ctx.actor.person_id:
         return True
     mine = service.author(ctx.session, case).person_id
-    others = {*identities.leaders(ctx.session, case.group_id), *lists.staff(ctx.session, ctx.incoming.channel)}
+    others = {*identities.leaders(ctx.session, case.group_id), *lists.staff(ctx.session)}
     return not others - {mine, ctx.actor.person_id}
 
 

@@ -15,8 +15,8 @@ from engagement.events import Posted
 from engagement.feature import Context
 from engagement.kernel import Kind, Place, Reply, one_line
 from engagement.moderation import rules
-from storage import audit, identities
-from storage.groups import Group, Identity, RoleGrant
+from storage import audit, bots, identities
+from storage.groups import Group, RoleGrant
 
 _MOST = 300
 _QUESTION = "question"
@@ -29,11 +29,9 @@ def above(ctx: Context) -> list[int]:
     manages = and_(col(RoleGrant.role) == "manager", col(RoleGrant.region_id) == group.region_id)
     rows = ctx.session.exec(
         pick(RoleGrant.person_id, RoleGrant.role)
-        .join(Identity, col(Identity.person_id) == col(RoleGrant.person_id))
         .where(
             or_(works, manages) if group.region_id is not None else works,
-            Identity.channel == ctx.here.channel,
-            col(Identity.dm_open),
+            bots.can_be_told(col(RoleGrant.person_id)),
         )
         .order_by(col(RoleGrant.role), col(RoleGrant.person_id))
     ).all()

@@ -40,6 +40,8 @@ def _judged(ctx: Context, posted: Posted) -> Sequence[Reply]:
         key = "moderation.masked_private" if posted.activity in rules.TO_LEADER else "moderation.masked"
         key = "moderation.masked_caption" if stands else key
         if direct:
+            # Nothing of it stands in the group.
+            key = "moderation.masked_alone" if key == "moderation.masked" else key
             return [Reply(key, {"group": ctx.here.name})]
         return [Reply(key, {"group": ctx.here.name}, kind=Kind.DM, to=ctx.actor.person_id)] if private else []
     values = {"name": ctx.actor.name, "group": ctx.here.name, "why": _why(done.reason)}
@@ -145,7 +147,10 @@ def _decide(act: str, ctx: Context) -> Sequence[Reply]:
     if act in ("drop", "remind") and warned >= rules.MANY_WARNINGS:
         tails.append("moderation.many")
         buttons.append(Button(f"mod_mute:{case.id}", "moderation.button_mute"))
-    return [_with_next(ctx, Reply(f"moderation.done_{case.state}", {**values, "count": warned}, tails, buttons=buttons)),
+    done = f"moderation.done_{case.state}"
+    if case.state == "deleted" and not ctx.here.hears:
+        done = "moderation.done_deleted_quiet"  # nobody wrote it in the chat
+    return [_with_next(ctx, Reply(done, {**values, "count": warned}, tails, buttons=buttons)),
             *said, *told]  # fmt: skip
 
 

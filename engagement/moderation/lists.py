@@ -22,9 +22,9 @@ from engagement.moderation.rules import Lexicon
 from engagement.moderation.tables import ModerationWord
 from prompts import wordlists
 from prompts.wordlists import ListedWord
-from storage import audit
+from storage import audit, bots
 from storage.engine import Session
-from storage.groups import Group, Identity, RoleGrant
+from storage.groups import Group, RoleGrant
 from storage.statements import Prepared
 
 MOST_WORDS = 200
@@ -205,13 +205,12 @@ def _region(ctx: Context, over: frozenset[str]) -> int | None:
     return ctx.session.get_one(Group, ctx.group.id).region_id if ctx.group is not None else None
 
 
-def staff(session: Session, channel: str) -> list[int]:
-    """Return the staff (person ids) whose private chat on a channel is open, by id."""
+def staff(session: Session) -> list[int]:
+    """Return the staff (person ids) who can be told in private, by id."""
     return list(
         session.exec(
             pick(RoleGrant.person_id)
-            .join(Identity, col(Identity.person_id) == col(RoleGrant.person_id))
-            .where(RoleGrant.role == "staff", Identity.channel == channel, col(Identity.dm_open))
+            .where(RoleGrant.role == "staff", bots.can_be_told(col(RoleGrant.person_id)))
             .order_by(col(RoleGrant.person_id))
         )
     )

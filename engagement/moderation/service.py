@@ -25,7 +25,7 @@ from prompts.loader import texts
 from storage import audit, bonds, bots, identities, mutes
 from storage.columns import instant, micros
 from storage.engine import Session
-from storage.groups import Group, Identity, Member
+from storage.groups import Group, Member
 
 DECIDED = {"pass": "released", "drop": "deleted", "remind": "reminded", "mute": "muted"}
 """Button → state."""
@@ -128,16 +128,14 @@ def _to_tell(ctx: Context, case: ModerationCase) -> tuple[int, int]:
 
 
 def reachable(session: Session, group_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
-    """Return group id → its leaders (person ids) whose private chat is open, longest-serving first."""
+    """Return group id → its leaders (person ids) who can be told in private, longest-serving first."""
     rows = session.exec(
         pick(Member.group_id, Member.person_id)
-        .join(Group, col(Group.id) == col(Member.group_id))
-        .join(Identity, (col(Identity.person_id) == col(Member.person_id)) & (col(Identity.channel) == Group.channel))
         .where(
             col(Member.group_id).in_(group_ids),
             Member.role == "leader",
             col(Member.left_at).is_(None),
-            col(Identity.dm_open),
+            bots.can_be_told(col(Member.person_id)),
         )
         .order_by(col(Member.id))
     )

@@ -18,9 +18,9 @@ from sqlmodel import select as pick
 from engagement.feature import Context, GroupView, Occurrence, Planned
 from engagement.kernel import Kind, Reply
 from engagement.points import rules, service
-from storage import audit, expiry, lots, preferences
+from storage import audit, bots, expiry, lots, preferences
 from storage.engine import Session
-from storage.groups import Group, Identity, Member
+from storage.groups import Group, Member
 
 EXPIRED_AT_ONCE = 200
 """Accounts in one transaction, well below 50 ms; the rest goes a second later, until everything has gone."""
@@ -134,7 +134,7 @@ def _reachable(session: Session, account_ids: Sequence[int]) -> dict[int, list[t
         .where(
             col(Member.account_id).in_(account_ids),
             col(Member.left_at).is_(None),
-            pick(Identity.id).where(col(Identity.person_id) == col(Member.person_id), col(Identity.dm_open)).exists(),
+            bots.can_be_told(col(Member.person_id)),
         )
         .order_by(col(Member.id))
     )

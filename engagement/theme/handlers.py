@@ -83,4 +83,4 @@ def show_next(ctx: Context) -> Sequence[Reply]:
         "goal": words.lines(month.challenge.goal_text, _figures(ctx, month)),
         "beats": [{"day": beat.day, "title": beat.title} for beat in month.beats],
     }
-    return [Reply("theme.next", values)]
+    return [Reply("theme.next", values, ["theme.next_opens" if ctx.here.speaks else "theme.next_opens_quiet"])]

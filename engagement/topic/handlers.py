@@ -12,6 +12,7 @@ from engagement.feature import Context
 from engagement.kernel import Button, Kind, Place, Reply, row_id
 from engagement.topic import coming, rules, service
 from engagement.topic.tables import OWN, TopicDay
+from prompts.loader import texts
 
 CHANGE = "topic_day"
 
@@ -80,12 +81,16 @@ def _day(day: date) -> Mapping[str, object]:
 
 def _shown(ctx: Context, key: str, row: TopicDay, undo: Sequence[Button] = ()) -> Sequence[Reply]:
     minute = service.push_minute(ctx.session, row.group_id)
-    values = {**_day(row.local_date), "question": row.question, "time": _clock(minute)}
+    values = {**_day(row.local_date), "question": row.question, "time": _clock(minute), "how": _how(ctx)}
     if row.state == "skipped":
         return [Reply(key, values, buttons=[Button(f"topic_restore:{row.id}", "topic.button_restore"), *undo])]
     names = ("swap", "skip") if row.source == OWN else ("swap", "skip", "write")
     buttons = [Button(f"topic_{name}:{row.id}", f"topic.button_{name}") for name in names]
     return [Reply(key, values, buttons=[*buttons, *undo])]
+
+
+def _how(ctx: Context) -> str:
+    return texts().raw("topic.how_said" if ctx.here.speaks else "topic.how_asked")
 
 
 def _coming(ctx: Context) -> TopicDay:

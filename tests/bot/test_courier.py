@@ -159,6 +159,18 @@ def test_too_late_to_be_of_use(house: House) -> None:
     assert rows(house) == [("dropped", "", "stale", 0)]
 
 
+def test_half_of_a_long_message_is_known_when_it_is_quoted(house: House) -> None:
+    """The platform wants the rest too late for it to be of use; its beginning stands in the chat."""
+    wait = STALE_AFTER.total_seconds() + 1
+    platform = Platform(Receipt(Outcome.RETRY, retry_after=wait, provider_id="p7"))
+    assert send(house, platform, message(house, subject="topic:7")).provider_id == "p7"
+    assert rows(house) == [("sent", "", "", 0)]
+    found = house.database.read_now(
+        lambda s: outbox.subject_of(s, channel="play", account="", conversation="g1", provider_id="p7")
+    )
+    assert found == "topic:7"
+
+
 def test_a_group_that_moved_is_followed(house: House) -> None:
     house.tell("签到")
     platform = Platform(Receipt(Outcome.MIGRATED, new_id="-100g1"))

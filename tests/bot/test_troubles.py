@@ -11,7 +11,8 @@ from sqlmodel import select
 from engagement.feature import GroupView
 from engagement.kernel import Event, Kind, Outgoing, Place, Reply
 from scheduler.addressing import outgoing
-from storage.groups import Group, Identity, Member, Person
+from storage.engine import Session
+from storage.groups import Group, Identity, Member, Person, RoleGrant
 from tests.bot.house import NOW, House
 
 ZHOU = "u9"
@@ -131,6 +132,22 @@ def test_without_a_leader_who_can_be_reached_the_group_hears_what_it_can_hear(ho
     assert trouble(house, "cannot_write") == [], "the group does not hear us"
     house.change(Group, 1, daily_budget=0)
     assert trouble(house, "no_pictures") == [], "who asked for quiet has it"
+
+
+def test_a_robot_that_is_gone_is_told_to_the_leader_and_to_who_sets_up(led: House) -> None:
+    """The leader adds a robot to the group, who sets up gives the program its key; the group itself cannot be told."""
+    led.tell("开始", "admin", private=True)
+    told = [(Kind.DM, "groups.trouble_robot_gone", ZHOU)]
+    assert trouble(led, "robot_gone") == told
+    led.clock.set(NOW + timedelta(days=8))
+
+    def grant(session: Session) -> None:
+        admin = session.exec(select(Identity.person_id).where(Identity.external_id == "admin")).one()
+        session.add(RoleGrant(person_id=admin, role="admin", granted_at=NOW))
+
+    led.database.write_now(grant)
+    assert trouble(led, "robot_gone") == [*told, (Kind.DM, "groups.trouble_robot_gone", "admin")]
+    assert trouble(led, "robot_gone") == []
 
 
 def test_who_is_hidden_gets_nothing_and_the_leader_hears_how_to_act(led: House) -> None:

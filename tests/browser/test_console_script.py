@@ -24,6 +24,7 @@ PLANTED = """
   <label>文件<input type="file" name="file"></label><progress data-progress hidden></progress><button>上传</button></form>
 <div id="told"></div>
 <p id="words">提货点：东门</p><button data-copy="words">复制</button>
+<input id="link" readonly value="https://t.example/h5/in/k"><button data-copy="link">复制链接</button>
 <div data-keys><ul><li data-item id="a"><a data-key="enter" href="#opened-a">甲</a></li>
 <li data-item id="b"><a data-key="enter" href="#opened-b">乙</a><button data-key="e" data-open="keys">改</button></li></ul></div>
 <form id="whom" method="post" action="/planted/whom">
@@ -189,9 +190,24 @@ def test_copying(open_page: OpenPage, address: str) -> None:
     page = open_page("desktop")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     planted(page, address)
-    page.get_by_role("button", name="复制").click()
+    page.get_by_role("button", name="复制", exact=True).click()
     expect(page.locator("#toasts")).to_contain_text("复制好了")
     assert page.evaluate("navigator.clipboard.readText()") == "提货点：东门"
+
+
+def test_copying_where_there_is_no_clipboard(open_page: OpenPage, address: str) -> None:
+    """Over plain http: the old way; where that is forbidden too, the words are chosen and the page says what to do."""
+    from playwright.sync_api import expect
+
+    page = open_page("phone")
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    planted(page, address)
+    page.get_by_role("button", name="复制链接").click()
+    expect(page.locator("#toasts")).to_contain_text("复制好了")
+    page.evaluate("document.execCommand = () => false")
+    page.get_by_role("button", name="复制链接").click()
+    expect(page.locator("#toasts")).to_contain_text("长按")
+    assert page.evaluate("getSelection().toString()") == "https://t.example/h5/in/k"
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone", "narrow"])

@@ -169,6 +169,13 @@ def report(found: Mapping[object, list[str]]) -> None:
     assert not wrong, "\n" + "\n".join(wrong)
 
 
+def test_the_chosen_one_of_a_row_of_choices_is_in_sight(visit: Visit, house: House) -> None:
+    page = visit("staff", "phone")
+    page.goto(f"{house.address}/console/words?tab=theme&month=12")
+    box = page.locator(".chips > [aria-current]").last.bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= SIZES["phone"][0]
+
+
 def test_large_type_is_within_reach(visit: Visit, house: House) -> None:
     found: dict[object, list[str]] = {}
     for sample in LARGE:

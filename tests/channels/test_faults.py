@@ -9,6 +9,9 @@ import pytest
 import pytest_asyncio
 
 from engagement.kernel import Outcome, Receipt
+from storage import bots, identities
+from storage.engine import Session
+from storage.groups import Identity
 from tests.channels.drivers import FAR, Driver
 from tests.channels.house import House
 from tests.channels.shown import Talk, Trouble
@@ -75,3 +78,30 @@ async def test_who_left_is_not_written_to(far_driver: Driver) -> None:
     receipt = await insist(far_driver, talk)
     assert receipt.outcome in (Outcome.GONE, Outcome.REJECTED) and receipt.reason
     assert not [one for one in await far_driver.seen(talk.who) if WORDS in one.text]
+
+
+async def test_who_left_is_told_where_he_is_still(far_driver: Driver) -> None:
+    """邻居取消关注、拉黑 → 私聊关上；他在别处也和团团聊过，以后就发到那里"""
+    if far_driver.name not in ("telegram", "wechat"):
+        return  # the platform tells nobody of it
+    database = far_driver.house.program.database
+    talk = await far_driver.newcomer()
+    await far_driver.ask(talk, "帮助")
+
+    def here(session: Session) -> identities.Known:
+        found = identities.known(session, far_driver.name, talk.who, None)
+        assert found is not None
+        return found
+
+    known = await database.read(here)
+    assert known.dm_open
+    await far_driver.leave(talk)
+    for _ in range(200):
+        if not (await database.read(here)).dm_open:
+            break
+        await asyncio.sleep(0.05)
+    assert not await database.read(lambda s: bots.is_open(s, known.person_id, far_driver.name))
+    there = Identity(person_id=known.person_id, channel="elsewhere", external_id=talk.who, dm_open=True)
+    await database.write(lambda s: s.add(there))
+    found = await database.read(lambda s: bots.reach(s, known.person_id, far_driver.name))
+    assert found is not None and (found.channel, found.is_open) == ("elsewhere", True)

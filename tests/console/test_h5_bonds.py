@@ -11,7 +11,8 @@ from bot.main import Program
 from console.auth import Role
 from storage import identities
 from storage.engine import Session
-from storage.groups import Group, Member
+from storage.groups import Group, Identity, Member
+from storage.outbox import Outbox
 from tests.console.browsers import Browser
 from tests.console.doors import come_as
 from tests.console.entering import LIVED as NOW
@@ -33,6 +34,18 @@ def program(community: Program) -> Program:
     return community
 
 
+def open_chat(session: Session) -> None:
+    row = session.exec(select(Identity).where(Identity.channel == "sim", Identity.external_id == "haitang")).one()
+    row.dm_open = True
+    session.add(row)
+
+
+def told(session: Session) -> int:
+    """How often something was said to haitang in her own chat."""
+    rows = session.exec(select(Outbox).where(Outbox.channel == "sim", Outbox.conversation == "haitang"))
+    return sum(one.kind == "dm" for one in rows)
+
+
 def test_two_are_one_and_two_again(program: Program) -> None:
     """One takes a code on her page; on the Official Account's page it is entered, confirmed, and taken apart again."""
     one, other = as_(program, "haitang"), as_(program, OPENID)
@@ -43,8 +56,13 @@ def test_two_are_one_and_two_again(program: Program) -> None:
     page = send(other, "/h5/mine", "看看会合到什么", say=["绑定", found[0]])
     assert "阳光花园一期团购群" in said(page)
     assert "**" not in said(page).replace("海**", "")
+    program.database.write_now(open_chat)
+    before = program.database.read_now(told)
     page = other.post("/h5/mine", data=fields_of(page, "确定，都是我")).text
     assert "绑好了：演示、微信公众号" in said(page)
+    assert "不是你自己办的" not in page, "that is for who took the code, in his own chats"
+    assert "你现在不在用团团的群里" not in page and "解绑 微信公众号" in page, "the page is the one person's at once"
+    assert program.database.read_now(told) == before + 1
     assert person_of(program, "haitang") == person_of(program, OPENID)
     leader = Browser(application(program, demo=False), follow_redirects=False)
     group, leads = program.database.read_now(

@@ -263,6 +263,7 @@ def test_where_nobody_is_heard_no_page_sends_into_the_chat(wang: TestClient, pro
     finally:
         program.database.write_now(partial(hear, heard=True))
     assert "点群里的「打卡」链接" in pages[ROOMS.index("/h5/family")]
+    assert "自己写的" in pages[ROOMS.index("/h5/mine")]
     assert not [room for room, page in zip(ROOMS, pages, strict=True) if "群里发" in page or "群里 @" in page]
 
 

@@ -56,6 +56,23 @@ def test_every_act_that_is_written_has_words() -> None:
     assert not bare, "give them words in prompts/texts/zh/console_audit.toml: act_<kind>_<act>"
 
 
+def figures() -> Iterator[tuple[str, str]]:
+    """Yield (file, name) of every figure that is written with an act."""
+    own = {"at", "actor_id", "group_id", "action"}
+    for folder in ("bot", "console", "engagement", "knowledge", "scheduler"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in ("audit.record", "_note"):
+                    yield from ((path.name, one.arg) for one in node.keywords if one.arg and one.arg not in own)
+
+
+def test_every_figure_that_is_written_has_words() -> None:
+    found = set(figures())
+    assert len(found) > 60, "the figures are not found any more"
+    bare = {(file, name) for file, name in found if trail.details({name: 7}) == [f"{name} 7"]}
+    assert not bare, "give them words in prompts/texts/zh/console_audit.toml: detail_<name>"
+
+
 @pytest.mark.parametrize(
     ("action", "words"),
     [

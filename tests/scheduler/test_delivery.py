@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from engagement.feature import Occurrence, Planned
 from engagement.kernel import Card, Kind, Outcome, Outgoing, Receipt, Reply
-from scheduler import heartbeats, rows
+from scheduler import expiry, heartbeats, rows
 from scheduler.clock import next_instant
 from scheduler.delivery import AMBIGUOUS_ATTEMPTS, Conduct, concurrency_for, deliver
 from scheduler.gate import RateGate, Rates
@@ -324,7 +324,7 @@ async def test_a_row_that_breaks_does_not_stop_the_shard(town: Callable[..., Tow
 
 def test_the_open_queries_use_the_partial_index(town: Callable[..., Town]) -> None:
     here = town()
-    for prepared in (rows._SHARDS, rows._SHARDS_OF, rows._EXPIRED, rows._NEXT):
+    for prepared in (rows._SHARDS, rows._SHARDS_OF, expiry._EXPIRED, rows._NEXT):
         sql, fixed = prepared.sql("sqlite")
         values = {**dict.fromkeys(["me", "now", "fresh", "most", "channel"], 1), **fixed}
         raw = here.database.read_engine.raw_connection()

@@ -13,12 +13,14 @@ from engagement.clocks import SetClock
 from engagement.feature import GroupView
 from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt, Reply
 from engagement.registry import FEATURES
+from scheduler import rows
 from scheduler.addressing import outgoing
 from scheduler.clock import run_due
 from scheduler.gate import no_gate
 from storage.campaigns import Delivery
 from storage.documents import Question
-from storage.groups import Group
+from storage.engine import Session
+from storage.groups import Group, Identity
 from tests.engagement.stage import Stage, at, open_stage
 
 
@@ -44,12 +46,38 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     stage.database.close()
 
 
-def _evening(stage: Stage, post: Post) -> Delivery:
+def _evening(stage: Stage, post: Post, channel: str = "play") -> Delivery:
     jobs = [job for job in stage.jobs.values() if job.kind == "question_reminder"]
     for moment in ("2026-12-03T09:01", "2026-12-03T18:00"):
         clock = SetClock(at(moment))
-        asyncio.run(run_due(stage.database, jobs, clock, {"play": post}, no_gate()))
+        asyncio.run(run_due(stage.database, jobs, clock, {channel: post}, no_gate()))
     return stage.database.read_now(lambda s: s.exec(select(Delivery)).one())
+
+
+def test_it_waits_for_the_process_that_speaks_where_its_reader_is(stage: Stage) -> None:
+    """Its group's channel is another one: the process that serves that leaves it alone, and it is not lost."""
+
+    def elsewhere(session: Session) -> None:
+        leader = session.exec(select(Identity).where(Identity.external_id == "周团长")).one()
+        there = Identity(
+            person_id=leader.person_id, channel="chat", external_id="zhou", name="周", account="b2", dm_open=True
+        )
+        leader.dm_open = False
+        session.add(leader)
+        session.add(there)
+
+    stage.database.write_now(elsewhere)
+    here, there = Post(Receipt(Outcome.SENT, provider_id="1")), Post(Receipt(Outcome.SENT, provider_id="2"))
+    row = _evening(stage, here)
+    assert (row.state, row.channel, row.account, row.attempts) == ("pending", "chat", "b2", 0)
+    assert here.given == []
+    now = at("2026-12-03T18:00")
+    shards = stage.database.read_now(lambda s: [rows.due_shards(s, "me", now, channel) for channel in ("play", "chat")])
+    assert shards == [[], [(row.shard, row.epoch)]]
+    assert _evening(stage, there, "chat").state == "sent"
+    (message,) = there.given
+    assert (message.channel, message.account, message.conversation) == ("chat", "b2", "zhou")
+    assert here.given == []
 
 
 def test_it_goes_to_the_leader_alone(stage: Stage) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from storage import bots, identities, outbox
 from storage.engine import Database
-from storage.groups import Group
+from storage.groups import Group, Identity
 from tests.storage.worlds import NOW
 
 
@@ -64,6 +64,44 @@ def test_whom_a_person_started(database: Database) -> None:
     for account, is_open in (("1", True), ("2", False)):
         database.write_now(lambda s, a=account: bots.close_private(s, identities.meet(s, "telegram", "7", "", NOW), a))  # type: ignore[misc]
         assert database.read_now(lambda s: identities.meet(s, "telegram", "7", "", NOW)).dm_open is is_open
+
+
+def test_a_chat_that_closes_by_itself_is_the_last_choice(database: Database) -> None:
+    """One person on three channels, the Official Account first: he is told there only while no other chat is open."""
+    person = database.write_now(lambda s: identities.meet(s, "wechat", "o-li", "李阿姨", NOW)).person_id
+
+    def also(channel: str) -> None:
+        row = Identity(person_id=person, channel=channel, external_id=f"{channel}-li", name="李阿姨")
+        database.write_now(lambda s: s.add(row))
+
+    def reached(channel: str) -> tuple[str, bool] | None:
+        found = database.read_now(lambda s: bots.reach(s, person, channel))
+        return None if found is None else (found.channel, found.is_open)
+
+    def write_to(channel: str, who: str, *, shut: bool = False) -> None:
+        act = bots.close_private if shut else bots.open_private
+        database.write_now(lambda s: act(s, identities.meet(s, channel, who, "", NOW), "1"))
+
+    def told() -> bool:
+        """Whether a query over persons finds him."""
+        found = select(Identity.person_id).where(bots.can_be_told(col(Identity.person_id))).distinct()
+        return database.read_now(lambda s: list(s.exec(found))) == [person]
+
+    also("telegram")
+    also("wecom_bot")
+    assert (reached("wecom"), told()) == (None, False)
+    assert reached("wechat") == ("wechat", False), "who has written nowhere is tried where he is known"
+    write_to("wechat", "o-li")
+    assert (reached("wecom"), told()) == (("wechat", True), True)
+    write_to("telegram", "telegram-li")
+    assert [reached(one) for one in ("wecom", "wechat", "telegram")] == [("telegram", True)] * 3
+    write_to("wecom_bot", "wecom_bot-li")
+    assert [reached(one) for one in ("wecom_bot", "telegram")] == [("wecom_bot", True), ("telegram", True)]
+    for channel in ("telegram", "wecom_bot"):
+        write_to(channel, f"{channel}-li", shut=True)
+    assert reached("telegram") == ("wechat", True)
+    write_to("wechat", "o-li", shut=True)
+    assert (reached("wechat"), told()) == (("wechat", False), False)
 
 
 def test_what_was_said_is_handed_over(database: Database) -> None:

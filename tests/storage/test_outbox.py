@@ -42,6 +42,10 @@ def subject(database: Database, provider_id: str = "77", **other: str) -> str | 
     return database.read_now(lambda s: outbox.subject_of(s, provider_id=provider_id, **where))
 
 
+def waiting(database: Database) -> list[outbox.Waiting]:
+    return database.read_now(lambda s: outbox.left(s, "play", NOW))
+
+
 def one(database: Database, row: int) -> Outbox:
     return database.read_now(lambda s: s.get_one(Outbox, row))
 
@@ -50,7 +54,7 @@ def test_one_message_for_one_cause(database: Database) -> None:
     database.write_now(put)
     with pytest.raises((sqlite3.IntegrityError, psycopg.errors.UniqueViolation)):
         database.write_now(put)
-    assert database.read_now(outbox.pending) == [(1, "play", "words of 1:0", micros(NOW))]
+    assert waiting(database) == [(1, "play", "", "words of 1:0", micros(NOW))]
 
 
 def test_sent_and_the_words_are_gone(database: Database) -> None:
@@ -58,7 +62,7 @@ def test_sent_and_the_words_are_gone(database: Database) -> None:
     later = NOW + timedelta(seconds=3)
     database.write_now(lambda s: outbox.mark_sent(s, row, later))
     assert (one(database, row).state, one(database, row).body, one(database, row).sent_at) == ("sent", "", later)
-    assert database.read_now(outbox.pending) == []
+    assert waiting(database) == []
 
 
 def test_put_off(database: Database) -> None:
@@ -78,7 +82,7 @@ def test_given_up(database: Database) -> None:
 def test_pending_in_the_order_of_their_causes(database: Database) -> None:
     for key in ("2:0", "1:0", "1:1"):
         database.write_now(lambda s, key=key: put(s, key))  # type: ignore[misc]
-    assert [body for _, _, body, _ in database.read_now(outbox.pending)] == [
+    assert [one.body for one in waiting(database)] == [
         "words of 2:0",
         "words of 1:0",
         "words of 1:1",

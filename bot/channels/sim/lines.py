@@ -4,45 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from bot.channels.sim.history import Line
+from bot.channels.worded import Worded
 
 _TAG = re.compile(r"(</?b>)")
-
-
-class Labelled(Protocol):
-    """A button as a person sees it."""
-
-    @property
-    def key(self) -> str:
-        """What it sends back."""
-        ...
-
-    @property
-    def label(self) -> str:
-        """What it shows."""
-        ...
-
-
-class Worded(Protocol):
-    """A rendered message (bot.rendering.Rendered), as far as showing needs it."""
-
-    @property
-    def parts(self) -> Sequence[str]:
-        """Texts, one under the other."""
-        ...
-
-    @property
-    def html(self) -> bool:
-        """The texts are escaped, with <b> as the only markup."""
-        ...
-
-    @property
-    def buttons(self) -> Sequence[Sequence[Labelled]]:
-        """Rows of buttons."""
-        ...
 
 
 def segments(words: Worded) -> list[list[Any]]:

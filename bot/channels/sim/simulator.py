@@ -18,9 +18,10 @@ from bot.channels.sim import community
 from bot.channels.sim.backstage import Backstage
 from bot.channels.sim.community import Person, Room
 from bot.channels.sim.history import History, Line
-from bot.channels.sim.lines import Worded, segments, words_of
+from bot.channels.sim.lines import segments, words_of
 from bot.channels.sim.timepiece import Timepiece
 from bot.channels.sim.uploads import Uploads
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.errors import Refusal
 from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt, one_line

@@ -24,8 +24,9 @@ from bot.channels.wechat.examine import wrong
 from bot.channels.wechat.menu import Item, set_menu
 from bot.channels.wechat.oauth import OAuth
 from bot.channels.wechat.passive import Windows
-from bot.channels.wechat.sender import WeChatSender, Worded
+from bot.channels.wechat.sender import WeChatSender
 from bot.channels.wechat.settings import Mode, WeChatSettings
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.errors import Refusal
 from engagement.kernel import Outgoing

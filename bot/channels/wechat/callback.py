@@ -206,6 +206,9 @@ class Callback:
         if heard.words or heard.acted:
             self._shared.budget.grant(heard.who, now, words=heard.words, of=heard.of)
         incoming = heard.incoming
+        if incoming is not None and heard.left:
+            await self._receive(incoming)  # nothing can be said to it any more
+            incoming = None
         if incoming is None:
             await _respond(line.send, 200, SUCCESS)
             return

@@ -82,8 +82,9 @@ def _event(fields: dict[str, str], who: str, us: str, created: int, account: str
     key = fields.get("EventKey", "").strip()
     if not _EARLIEST < created < _LATEST:
         return Heard(who, us)
+    about = _said(who, f"e{who}:{created}:{name}", created, account, received_at)
     if name == "unsubscribe":
-        return Heard(who, us, left=True)
+        return Heard(who, us, replace(about, event=Event.BOT_REMOVED, addressed=False), left=True)
     if name in ("subscribe", "scan"):
         scene = key.removeprefix(_QR_PREFIX)
         text = f"{_START} {scene}" if _SCENE.fullmatch(scene) else _START
@@ -92,9 +93,7 @@ def _event(fields: dict[str, str], who: str, us: str, created: int, account: str
         text = _words(key)
     else:
         return Heard(who, us)
-    incoming = replace(
-        _said(who, f"e{who}:{created}:{name}", created, account, received_at), text=text, message_id=f"{created}{name}"
-    )
+    incoming = replace(about, text=text, message_id=f"{created}{name}")
     return Heard(who, us, incoming, incoming.message_id, acted=True)
 
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -19,6 +19,7 @@ from bot.channels.choices import withdraw
 from bot.channels.wechat.api import Api, ApiError
 from bot.channels.wechat.callback import Shared
 from bot.channels.wechat.notices import Notice, notice_for, request, written
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.kernel import Outcome, Outgoing, Place, Receipt
 
@@ -32,20 +33,6 @@ LARGEST_PICTURE = 10 * 1024 * 1024
 _BAD_MEDIA = 40007
 _SHUT = frozenset({"window_closed", "window_used"})
 """Why no message may be sent to somebody who may still be told by a notice."""
-
-
-class Worded(Protocol):
-    """A rendered message (bot.rendering.Rendered), as far as sending needs it."""
-
-    @property
-    def parts(self) -> Sequence[str]:
-        """Texts within the limit."""
-        ...
-
-    @property
-    def numbered(self) -> Sequence[str]:
-        """Keys of the numbered choices; the first is number 1."""
-        ...
 
 
 class WeChatSender:

@@ -6,18 +6,18 @@ Source: WeCom developer documents (message/send); CHANNELS (WeCom app: dropped s
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-import structlog
-
-from bot.channels.choices import Choices
+from bot.channels.choices import Choices, withdraw
+from bot.channels.unsaid import Unsaid
 from bot.channels.wecom.api import CutOff, Refused, WecomApi, receipt_of
-from bot.channels.wecom.pace import Counts, Worded, harmless, within
+from bot.channels.wecom.pace import Counts, harmless, within
 from bot.channels.wecom.settings import WecomSettings
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.kernel import Outcome, Outgoing, Receipt
 from storage.engine import Database
 
-log = structlog.get_logger("bot.channels.wecom")
 TEXT_BYTES = 2048
 
 
@@ -41,6 +41,7 @@ class AppSender:
         self._choices = choices
         limits = (settings.app_per_minute, 60.0), (settings.app_per_hour, 3600.0)
         self._counts = Counts(database, settings.corp_id, limits)
+        self._unsaid = Unsaid(clock)
 
     async def send(self, message: Outgoing) -> Receipt:
         """Send one message to one member; RETRY with the seconds to wait when he has had enough.
@@ -55,22 +56,17 @@ class AppSender:
         pieces = within([harmless(part) for part in words.parts], TEXT_BYTES)
         if not pieces:
             return Receipt(Outcome.REJECTED, reason="empty")
-        wait = await self._counts.wait(who.lower(), self._clock.now(), len(pieces))
+        rest = self._unsaid.rest(message, pieces)
+        wait = await self._counts.wait(who.lower(), self._clock.now(), len(rest))
         if wait:
             return Receipt(Outcome.RETRY, retry_after=wait, reason="too_many")
         # Before it is shown: the person may be quicker than our notes.
         await self._choices.offer(who.lower(), words.numbered, self._clock.now())
-        first = ""
-        for piece in pieces:
-            receipt = await self._one(who, piece)
-            if receipt.outcome is not Outcome.SENT:
-                if not first:
-                    return receipt
-                # The message is out; sending it again would say its beginning twice.
-                log.warning("wecom.cut_short", reason=receipt.reason, feature=message.feature)
-                break
-            first = first or receipt.provider_id or "sent"
-        return Receipt(Outcome.SENT, provider_id=first)
+        receipt, left = await self._unsaid.say(message, rest, partial(self._one, who))
+        perhaps_shown = receipt.outcome is Outcome.UNKNOWN and left == 1  # they stand in the last piece
+        if receipt.outcome is not Outcome.SENT and not perhaps_shown:
+            await withdraw(self._choices, who.lower(), words.numbered, self._clock.now())
+        return receipt
 
     async def _one(self, who: str, words: str) -> Receipt:
         body = {"touser": who, "msgtype": "text", "agentid": self._agent, "text": {"content": words}}

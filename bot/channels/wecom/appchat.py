@@ -6,18 +6,18 @@ Source: WeCom developer documents (appchat/send); CHANNELS (appchat: 200 a minut
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-import structlog
-
+from bot.channels.unsaid import Unsaid
 from bot.channels.wecom.api import CutOff, Refused, WecomApi, receipt_of
 from bot.channels.wecom.app import TEXT_BYTES
-from bot.channels.wecom.pace import Counts, Worded, harmless, within
+from bot.channels.wecom.pace import Counts, harmless, within
 from bot.channels.wecom.settings import WecomSettings
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt
 from storage.engine import Database
 
-log = structlog.get_logger("bot.channels.wecom")
 PREFIX = "appchat:"
 
 
@@ -38,6 +38,7 @@ class AppchatSender:
         self._clock = clock
         # Who is in which chat is not known here; one chat alone never gives a member more than this.
         self._counts = Counts(database, settings.corp_id, ((settings.appchat_per_minute, 60.0),))
+        self._unsaid = Unsaid(clock)
 
     async def send(self, message: Outgoing) -> Receipt:
         """Send one message to one chat."""
@@ -47,15 +48,16 @@ class AppchatSender:
         pieces = within([harmless(part) for part in self._render(message).parts], TEXT_BYTES)
         if not pieces or not chat:
             return Receipt(Outcome.REJECTED, reason="empty")
-        wait = await self._counts.wait(message.conversation, self._clock.now(), len(pieces))
+        rest = self._unsaid.rest(message, pieces)
+        wait = await self._counts.wait(message.conversation, self._clock.now(), len(rest))
         if wait:
             return Receipt(Outcome.RETRY, retry_after=wait, reason="too_many")
-        for number, piece in enumerate(pieces):
-            try:
-                await self._api.post("appchat/send", {"chatid": chat, "msgtype": "text", "text": {"content": piece}})
-            except (Refused, CutOff) as error:
-                if number == 0:
-                    return receipt_of(error)
-                log.warning("wecom.cut_short", reason=receipt_of(error).reason, feature=message.feature)
-                break
+        receipt, _ = await self._unsaid.say(message, rest, partial(self._one, chat))
+        return receipt
+
+    async def _one(self, chat: str, words: str) -> Receipt:
+        try:
+            await self._api.post("appchat/send", {"chatid": chat, "msgtype": "text", "text": {"content": words}})
+        except (Refused, CutOff) as error:
+            return receipt_of(error)
         return Receipt(Outcome.SENT)

@@ -26,11 +26,11 @@ from bot.channels.wecom.doorway import Doorway
 from bot.channels.wecom.examine import wrong
 from bot.channels.wecom.internal import Internal
 from bot.channels.wecom.mass_send import MassSender
-from bot.channels.wecom.pace import Worded
 from bot.channels.wecom.robot import PREFIX as ROBOT
 from bot.channels.wecom.robot import RobotSender
 from bot.channels.wecom.settings import WecomSettings
 from bot.channels.wecom.tasks import Tasks
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.errors import Refusal
 from engagement.kernel import Event, Incoming, Outcome, Outgoing, Place, Receipt, Sender

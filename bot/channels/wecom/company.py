@@ -24,6 +24,8 @@ from bot.channels.wecom import CHANNEL
 from bot.channels.wecom.api import CutOff, Refused, receipt_of
 from bot.channels.wecom.callback import Changed
 from bot.channels.wecom.customer_groups import MOST_DAYS, CustomerGroup, CustomerGroups
+from bot.channels.wecom.internal import ROBOT_GONE, gone
+from bot.channels.wecom.robot import PREFIX as ROBOT
 from bot.channels.wecom.welcome import Receive, Welcome, group_of
 from engagement.calendar import local_day, local_minute
 from engagement.clocks import Clock
@@ -223,6 +225,7 @@ class Company:
             return
         self._times.listed = now
         done.failed += await self._internal.keep(now)
+        await self._tell_of_gone(now)
         there = await self._groups.ids()
         known = await self._database.read(lambda session: rows.conversations(session, CHANNEL, self._account))
         new = [chat for chat in there if chat not in known]
@@ -234,6 +237,14 @@ class Company:
             await self._database.write(partial(rows.mark, channel=CHANNEL, account=self._account, conversation=chat))
         await self._database.write(partial(mass_sends.prune, before=local_day(now, _ZONE) - _KEEP))
         await self._database.write(partial(send_counts.prune, before=now - _COUNTED))
+
+    async def _tell_of_gone(self, now: datetime) -> None:
+        """Tell of robots that are gone, at every look: whether it is said, and when again, is engagement.groups' to say."""
+        for name in await self._database.read(lambda session: gone(session, self._settings)):
+            chat = f"{ROBOT}{name}"
+            key = f"s:{chat}:{ROBOT_GONE}:{now:%Y%m%d%H%M}"
+            here = (Event.TROUBLE, CHANNEL, key, Place.GROUP, chat, "", now, now)
+            await self._receive(Incoming(*here, account=self._account, text=ROBOT_GONE))
 
     async def _look_at_some(self, done: Done, now: datetime) -> None:
         before, cut = now - timedelta(hours=self._settings.look_hours), self._times.cut

@@ -29,6 +29,10 @@ _A_DAY = 4
 _ZONE = "Asia/Shanghai"
 _CHAT_ID = 32
 _NO_SUCH_CHAT = frozenset({86001, 86003})
+_KEY = "wecom_robot"
+"""Mark in a group's settings: which key its robot had when it was last put up, as a digest."""
+ROBOT_GONE = "robot_gone"
+"""What is told of a group whose robot WeCom knows no more."""
 
 
 def chat_of(corp_id: str, name: str) -> str:
@@ -48,7 +52,8 @@ class Internal:
     async def keep(self, now: datetime) -> list[str]:
         """Let there be every group that is set, and no other; returns why WeCom did not make some of them.
 
-        One that could not be asked for now stays as it was.
+        One that could not be asked for now stays as it was. A robot cannot be asked for without saying something: the group of
+        one that WeCom was found to know no more stays removed until the settings give another key (:func:`gone`).
         """
         robots = {f"{ROBOT}{name}": name for name in self._settings.robots}
         chats = {f"{APPCHAT}{chat_of(self._settings.corp_id, name)}": name for name in self._settings.chats}
@@ -101,7 +106,11 @@ class Internal:
                     settings={"greeted": True},
                     created_at=now,
                 )
-            row.state, row.hears, row.speaks = "active", False, True
+            row.hears, row.speaks = False, True
+            if conversation.startswith(APPCHAT):
+                row.state = "active"
+            elif row.state == "active" or not _is_put_up(row, self._settings, name):
+                row.state, row.settings = "active", {**(row.settings or {}), _KEY: _digest(self._settings, name)}
             session.add(row)
         mine = select(Group).where(
             Group.channel == CHANNEL,
@@ -110,6 +119,26 @@ class Internal:
         )
         for row in session.exec(mine).all():
             if row.external_id not in wanted:
-                row.state = "removed"
+                # Put into the settings again, it is tried again.
+                row.state, row.settings = "removed", {**(row.settings or {}), _KEY: ""}
                 session.add(row)
         session.flush()
+
+
+def gone(session: Session, settings: WecomSettings) -> list[str]:
+    """Return the robots of the settings whose groups are removed, by name: WeCom knows their keys no more."""
+    found = []
+    for name in sorted(settings.robots):
+        row = group_of(session, settings.corp_id, f"{ROBOT}{name}")
+        if row is not None and row.state == "removed" and _is_put_up(row, settings, name):
+            found.append(name)
+    return found
+
+
+def _is_put_up(row: Group, settings: WecomSettings, name: str) -> bool:
+    """Say whether a group was put up with the key that its robot has in the settings."""
+    return (row.settings or {}).get(_KEY) == _digest(settings, name)
+
+
+def _digest(settings: WecomSettings, name: str) -> str:
+    return hashlib.sha256(settings.robots[name].get_secret_value().encode()).hexdigest()[:16]

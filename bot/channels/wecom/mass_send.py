@@ -20,10 +20,11 @@ import structlog
 from bot.channels.wecom import CHANNEL
 from bot.channels.wecom.api import CutOff, Refused, receipt_of
 from bot.channels.wecom.day import Day, parts_of, told
-from bot.channels.wecom.pace import Worded, within
+from bot.channels.wecom.pace import within
 from bot.channels.wecom.settings import WecomSettings
 from bot.channels.wecom.tasks import TEXT_BYTES, Recall, Tasks
 from bot.channels.wecom.waits import Waits
+from bot.channels.worded import Worded
 from engagement.calendar import local_minute, month_end, month_start
 from engagement.clocks import Clock
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt
@@ -42,7 +43,6 @@ _DAY = timedelta(hours=24)
 _LEADER_AWAY = frozenset({"no_user", "not_visible"})
 _NOT_DELIVERED = dict(enumerate(NOT_DELIVERED, start=2))
 """WeCom's word for it → why."""
-
 _ANOTHER_OWNS_IT = frozenset({"no_leader", "nobody", "no_contact"})
 """What WeCom says when somebody is to confirm who does not own the group any more."""
 
@@ -226,6 +226,8 @@ class MassSender:
                 return self._waits.wait(made or row)
             refused = Receipt(Outcome.REJECTED, reason="nobody")
         put = await self._move(row, "refused", now, why=refused.reason)
+        if put is not None and put.reason == DECLINED:
+            return Receipt(Outcome.REJECTED, reason=DECLINED)
         if put is None or not another or refused.reason not in _ANOTHER_OWNS_IT:
             return refused
         leader = await self._owner(put, anew=True)
@@ -301,10 +303,14 @@ class MassSender:
             return self._waits.later("making")
         match await self._tasks.recall(row):
             case Recall.DONE:
+                begun: Asked | None = held
                 if leader != row.leader:
                     # The task that is no more was another one's; the new one is looked for under the new name.
-                    held = await self._move(replace(held, leader=leader), "making", work.now, provider_id="")
-                return self._waits.later("making") if held is None else await self._make(work, held)
+                    begun = await self._move(replace(held, leader=leader), "making", work.now, provider_id="")
+                if begun is not None:
+                    return await self._make(work, begun)
+                await self._move(held, "recalled", work.now, why=CALLED_BACK)
+                return self._waits.later("making")
             case Recall.TOO_LATE:
                 return await self._is_sent(work, held)
             case _:
@@ -356,8 +362,8 @@ class MassSender:
         if row.reminders >= self._settings.reminders or now - row.changed_at < after or early_or_late:
             return row
         counted = await self._move(row, "awaiting", now, reminders=row.reminders + 1)
-        if counted is None:
-            return row
+        if counted is None or counted.reason == DECLINED:
+            return counted or row
         try:
             await self._tasks.remind(row.provider_id)
         except (Refused, CutOff) as error:
@@ -369,14 +375,26 @@ class MassSender:
     async def _move(self, row: Asked, state: str, now: datetime, **more: Any) -> Asked | None:
         """Write a change down and return the row as it is then; None when somebody else was quicker.
 
-        That its leader does not want it said stays with the row until it is sent or taken back.
+        That its leader does not want it said stays with the row until it is sent or taken back; what WeCom refused is taken back,
+        or it would be tried again. When nothing but that no came meanwhile, nothing more is made, and what was made is written
+        down all the same: a task that nobody remembers stays on her phone.
         """
-        if row.reason == DECLINED and state not in ("sent", "refused"):
-            more["why"] = DECLINED
 
         def change(session: Session) -> Asked | None:
-            if not mass_sends.move(session, row, state, now, **more):
+            was, becomes, how = row, state, more
+            latest = mass_sends.get(session, row.id)
+            if state != "making" and _is_declined_since(row, latest):
+                was = latest
+            if was.reason == DECLINED and state != "sent":
+                becomes, how = "recalled" if state == "refused" else state, {**more, "why": DECLINED}
+            if not mass_sends.move(session, was, becomes, now, **how):
                 return None
             return mass_sends.get(session, row.id)
 
         return await self._database.write(change)
+
+
+def _is_declined_since(row: Asked, latest: Asked) -> bool:
+    """Say whether nothing has happened to an open row but that its leader does not want it said."""
+    same = (latest.state, latest.provider_id) == (row.state, row.provider_id)
+    return same and row.state in OPEN and latest.reason == DECLINED

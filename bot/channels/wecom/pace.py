@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 
 from bot.channels.wecom import CHANNEL
 from storage import send_counts
@@ -13,20 +12,6 @@ from storage.engine import Database
 from storage.send_counts import Limits
 
 _TAG = re.compile(r"<(?=[/@!a-zA-Z])")
-
-
-class Worded(Protocol):
-    """A rendered message (bot.rendering.Rendered), as far as sending needs it."""
-
-    @property
-    def parts(self) -> Sequence[str]:
-        """Texts within the limit."""
-        ...
-
-    @property
-    def numbered(self) -> Sequence[str]:
-        """Keys of the numbered choices; the first is number 1."""
-        ...
 
 
 class Counts:

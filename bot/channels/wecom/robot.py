@@ -8,19 +8,19 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
-
+from bot.channels.unsaid import Unsaid
 from bot.channels.wecom.api import CutOff, Refused, WecomApi, receipt_of
-from bot.channels.wecom.pace import Counts, Worded, harmless, within
+from bot.channels.wecom.pace import Counts, harmless, within
 from bot.channels.wecom.settings import WecomSettings
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt
 from storage.engine import Database
 
-log = structlog.get_logger("bot.channels.wecom")
 PREFIX = "robot:"
 TEXT_BYTES = 2048
 IMAGE_BYTES = 2 * 1024 * 1024
@@ -45,6 +45,7 @@ class RobotSender:
         self._clock = clock
         self._pictures = pictures
         self._counts = Counts(database, settings.corp_id, ((settings.robot_per_minute, 60.0),))
+        self._unsaid = Unsaid(clock)
 
     async def send(self, message: Outgoing) -> Receipt:
         """Send the words, and before them the picture if there is one."""
@@ -57,7 +58,15 @@ class RobotSender:
         if not bodies:
             return Receipt(Outcome.REJECTED, reason="empty")
         image = self._image(message)
-        return await self._say(message.conversation, [image, *bodies] if image else bodies)
+        key = self._keys.get(message.conversation.removeprefix(PREFIX), "")
+        if not key:
+            return Receipt(Outcome.REJECTED, reason="no_robot")
+        rest = self._unsaid.rest(message, [image, *bodies] if image else bodies)
+        wait = await self._counts.wait(message.conversation, self._clock.now(), len(rest))
+        if wait:
+            return Receipt(Outcome.RETRY, retry_after=wait, reason="too_many")
+        receipt, _ = await self._unsaid.say(message, rest, partial(self._one, key))
+        return receipt
 
     def _image(self, message: Outgoing) -> dict[str, Any] | None:
         name = message.picture
@@ -70,27 +79,12 @@ class RobotSender:
         md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
         return {"msgtype": "image", "image": {"base64": base64.b64encode(data).decode(), "md5": md5}}
 
-    async def _say(self, conversation: str, bodies: list[dict[str, Any]]) -> Receipt:
-        key = self._keys.get(conversation.removeprefix(PREFIX), "")
-        if not key:
-            return Receipt(Outcome.REJECTED, reason="no_robot")
-        wait = await self._counts.wait(conversation, self._clock.now(), len(bodies))
-        if wait:
-            return Receipt(Outcome.RETRY, retry_after=wait, reason="too_many")
-        said = False
-        for body in bodies:
-            try:
-                await self._call(key, body)
-            except (Refused, CutOff) as error:
-                receipt = receipt_of(error)
-                if body["msgtype"] == "image" and isinstance(error, Refused) and receipt.outcome is Outcome.REJECTED:
-                    continue  # a picture that is not taken lets the words go out alone
-                if not said:
-                    return receipt
-                log.warning("wecom.cut_short", reason=receipt.reason)
-                break
-            said = True
+    async def _one(self, key: str, body: Mapping[str, Any]) -> Receipt:
+        try:
+            await self._api.raw("POST", "webhook/send", body, key=key)
+        except (Refused, CutOff) as error:
+            receipt = receipt_of(error)
+            if body["msgtype"] == "image" and isinstance(error, Refused) and receipt.outcome is Outcome.REJECTED:
+                return Receipt(Outcome.SENT)  # a picture that is not taken lets the words go out alone
+            return receipt
         return Receipt(Outcome.SENT)
-
-    async def _call(self, key: str, body: Mapping[str, Any]) -> None:
-        await self._api.raw("POST", "webhook/send", body, key=key)

@@ -14,12 +14,14 @@ from typing import Any
 import structlog
 
 from bot.channels.wecom_bot.budget import Budget
+from bot.channels.wecom_bot.cards import Cards
 from bot.channels.wecom_bot.connection import Connection
 from bot.channels.wecom_bot.files import Files
 from bot.channels.wecom_bot.lease import Lease
 from bot.channels.wecom_bot.receive import CHANNEL, Intake, Receiver
-from bot.channels.wecom_bot.sender import WecomBotSender, Worded
+from bot.channels.wecom_bot.sender import WecomBotSender
 from bot.channels.wecom_bot.settings import WecomBotSettings
+from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.errors import Refusal
 from engagement.kernel import Outgoing
@@ -66,8 +68,11 @@ class WecomBotChannel:
         self.lease = Lease(database, clock, settings.bot_id, f"{replica[:40]}/{uuid.uuid4().hex}", settings.lease)
         self.connection = Connection(settings, self.lease)
         self.lease.state = lambda: self.connection.state
-        self.intake = Intake(self.connection.heard, receive, clock, settings.bot_id, settings.name)
-        self.sender = WecomBotSender(self.connection, render, Budget(database, clock, settings), pictures=pictures)
+        self.cards = Cards(self.connection)
+        self.intake = Intake(self.connection.heard, receive, clock, settings.bot_id, settings.name, self.cards.pressed)
+        self.sender = WecomBotSender(
+            self.connection, render, Budget(database, clock, settings), pictures=pictures, cards=self.cards
+        )
         self._files = Files(local=settings.on_this_machine)
         self.fetch, self.look = self._files.fetch, self._files.look
         self._tasks: list[asyncio.Task[Any]] = []
@@ -85,6 +90,7 @@ class WecomBotChannel:
 
     async def close(self) -> None:
         """Hang up after the last answer went out, write down what came until then, and let the lease go."""
+        await self.cards.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -24,6 +24,7 @@ SUBSCRIBE = "aibot_subscribe"
 PING = "ping"
 RESPOND = "aibot_respond_msg"
 WELCOME = "aibot_respond_welcome_msg"
+UPDATE = "aibot_respond_update_msg"
 SEND = "aibot_send_msg"
 UPLOAD = "aibot_upload_media_init"
 UPLOAD_PIECE = "aibot_upload_media_chunk"
@@ -32,6 +33,7 @@ MESSAGE = "aibot_msg_callback"
 EVENT = "aibot_event_callback"
 
 DISCONNECTED = "disconnected_event"
+PRESSED = "template_card_event"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ import structlog
 
 from bot.channels.telegram_fields import as_object, as_text, possible
 from bot.channels.wecom_bot import frames
+from bot.channels.wecom_bot.cards import OVER
 from bot.channels.wecom_bot.files import LONGEST_URL, media_id
 from bot.channels.wecom_bot.frames import Frame
 from engagement.clocks import Clock
@@ -173,9 +174,11 @@ def _event(frame: Frame, base: dict[str, Any]) -> Incoming | None:
         if base["place"] is not Place.DM:
             return None
         return Incoming(event=Event.MESSAGE, dedupe_key=key, message_id=f"w:{frame.req_id}", text=ENTERED, **base)
-    if frame.event == "template_card_event":
-        card = as_object(event.get("template_card_event") or event)
+    if frame.event == frames.PRESSED:
+        card = as_object(event.get(frames.PRESSED) or event)
         pressed = as_text(card.get("event_key") or "", _KEY + 1)
+        if pressed == OVER:
+            return None
         message_id = f"c:{frame.req_id}"
     elif frame.event == "feedback_event":
         given = as_object(event.get("feedback_event") or event)
@@ -212,13 +215,26 @@ def _moment(value: object, received_at: datetime) -> datetime:
 class Intake:
     """Writes callbacks down, one after the other; what cannot be written now is written later and never passed over."""
 
-    def __init__(self, heard: asyncio.Queue[Frame], receive: Receiver, clock: Clock, account: str, name: str) -> None:
-        """Wire the parts; :meth:`run` begins."""
+    def __init__(
+        self,
+        heard: asyncio.Queue[Frame],
+        receive: Receiver,
+        clock: Clock,
+        account: str,
+        name: str,
+        pressed: Callable[[Frame], None] = lambda _frame: None,
+    ) -> None:
+        """Wire the parts; :meth:`run` begins.
+
+        Args:
+            pressed: is told of each pressed button, once that is written down.
+        """
         self._heard = heard
         self._receive = receive
         self._clock = clock
         self._account = account
         self._name = name
+        self._pressed = pressed
 
     async def run(self) -> None:
         """Go on until cancelled; :meth:`drained` says when nothing waits any more."""
@@ -262,6 +278,8 @@ class Intake:
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
             else:
+                if frame.event == frames.PRESSED:
+                    self._pressed(frame)
                 return
 
     async def _persist(self, incoming: Incoming) -> None:

@@ -14,18 +14,22 @@ import hashlib
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
+from bot.channels.begun import Begun
+from bot.channels.begun import digest as digest_of
 from bot.channels.wecom_bot import frames, words
 from bot.channels.wecom_bot.budget import Budget
+from bot.channels.wecom_bot.cards import Cards
 from bot.channels.wecom_bot.connection import Connection, CutOff, NotSent
 from bot.channels.wecom_bot.media import Attachment, Refused, Uploads, attached
-from bot.channels.wecom_bot.words import CARD_BUTTONS, THUMBS, Labelled
+from bot.channels.wecom_bot.words import CARD_BUTTONS, THUMBS
+from bot.channels.worded import Worded
 from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
 from storage.outbox import NOT_HERE
 
@@ -38,8 +42,6 @@ LATER_SECONDS = 50.0
 """Before the next try then: with the courier's five tries an answer outlives a break of eight minutes, and no more would help."""
 DRAFT_SECONDS = 1.0
 """Between two frames of words that are being written."""
-DONE_SECONDS = 900.0
-"""How long it is remembered which steps of a message are done; the courier gives up earlier."""
 _AGAIN_SOON = 5.0
 _MOST_STREAMS = 4096
 _SURE = 0.5
@@ -69,20 +71,6 @@ class _Words:
 
 Step = _Words | Attachment | Mapping[str, Any]
 """Words, a picture or file, a card."""
-
-
-class Worded(Protocol):
-    """A rendered message (bot.rendering.Rendered), as far as sending needs it."""
-
-    @property
-    def parts(self) -> Sequence[str]:
-        """Texts within the limit."""
-        ...
-
-    @property
-    def buttons(self) -> Sequence[Sequence[Labelled]]:
-        """Rows of buttons under the last text."""
-        ...
 
 
 @dataclass(slots=True)
@@ -120,6 +108,7 @@ class WecomBotSender:
         budget: Budget,
         timer: Callable[[], float] = time.monotonic,
         pictures: Path | None = None,
+        cards: Cards | None = None,
     ) -> None:
         """Wire the parts.
 
@@ -127,6 +116,7 @@ class WecomBotSender:
             budget: how much may go into each conversation.
             timer: seconds that only go forward.
             pictures: the folder of drawn cards.
+            cards: is told what stands on those with buttons.
         """
         self._connection = connection
         self._render = render
@@ -134,8 +124,9 @@ class WecomBotSender:
         self._pictures = pictures
         self._uploads = Uploads(connection, timer)
         self._budget = budget
+        self._cards = cards or Cards(connection)
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
-        self._done: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._begun = Begun(timer)
 
     async def send(self, message: Outgoing) -> Receipt:
         """Send one message. What would change an earlier one is said anew in private, where somebody waits for it.
@@ -147,18 +138,17 @@ class WecomBotSender:
             if message.place is not Place.DM:
                 return Receipt(Outcome.REJECTED, reason="no_edit")
             message = replace(message, reply_to="")
-        # The picture is only drawn, or not, on the way here.
-        digest = hashlib.sha256(replace(message, picture="").dump().encode()).hexdigest()[:32]
+        digest = digest_of(message)
         steps = self._steps(message, digest)
         if not steps:
             return Receipt(Outcome.REJECTED, reason="empty")
-        begun = self._begun(digest)
+        begun, _ = self._begun.pop(digest)
         for number, step in enumerate(steps):
             if number < begun:
                 continue
             receipt = await self._step(message, step, digest, first=number == 0)
             if receipt.outcome in (Outcome.RETRY, Outcome.UNKNOWN) and number:
-                self._remember(digest, number)
+                self._begun.keep(digest, number)
             if receipt.outcome is not Outcome.SENT:
                 log.info(
                     "wecom_bot.not_sent", outcome=receipt.outcome.value, reason=receipt.reason, feature=message.feature
@@ -217,10 +207,10 @@ class WecomBotSender:
             steps.append(attachment)
         # An answer's card bears the same number at every try; what is pushed may say the same again another day.
         task = digest if message.reply_to else uuid.uuid4().hex
-        steps.extend(
-            words.card(buttons[start : start + CARD_BUTTONS], f"{task}-{start}")
-            for start in range(0, len(buttons), CARD_BUTTONS)
-        )
+        for start in range(0, len(buttons), CARD_BUTTONS):
+            step = words.card(buttons[start : start + CARD_BUTTONS], f"{task}-{start}")
+            self._cards.note(step["template_card"])
+            steps.append(step)
         return steps
 
     async def _step(self, message: Outgoing, step: Step, digest: str, *, first: bool) -> Receipt:
@@ -324,15 +314,6 @@ class WecomBotSender:
             while len(self._streams) > _MOST_STREAMS:
                 self._streams.popitem(last=False)
         return stream
-
-    def _begun(self, digest: str) -> int:
-        done, at = self._done.pop(digest, (0, 0.0))
-        return done if self._timer() - at < DONE_SECONDS else 0
-
-    def _remember(self, digest: str, done: int) -> None:
-        self._done[digest] = done, self._timer()
-        while len(self._done) > _MOST_STREAMS:
-            self._done.popitem(last=False)
 
 
 def _req_id(reply_to: str) -> str:

@@ -7,29 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from bot.channels.wecom.pace import within
+from bot.channels.worded import Labelled
 from prompts.loader import texts
 
 STREAM_BYTES = 20_480
 """UTF-8 bytes of a stream's or a pushed message's words, inclusive."""
 CARD_BUTTONS = 6
 THUMBS = ("up:", "down:")
-
-
-class Labelled(Protocol):
-    """A button."""
-
-    @property
-    def key(self) -> str:
-        """What it sends back."""
-        ...
-
-    @property
-    def label(self) -> str:
-        """What it shows."""
-        ...
 
 
 def cut(text: str) -> str:

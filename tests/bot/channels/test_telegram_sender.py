@@ -247,6 +247,42 @@ async def test_a_long_message_that_is_interrupted_is_not_said_twice(telegram: Fa
 
 
 @pytest.mark.parametrize(
+    ("fault", "wait"), [(too_many(4000), 4000.0), (answer(502, raw=b"<html>"), 2.0)], ids=["too many", "down"]
+)
+async def test_the_rest_of_a_long_message_is_said_later(
+    telegram: FakeTelegram, bench: Bench, fault: Any, wait: float
+) -> None:
+    """In order, also when the platform asks to wait twice; what was said is not said again, and another message begins anew."""
+    bench.words = worded("一", "二", "三", buttons=[[Choice("a:1", "好")]])
+    calls = iter([None, fault, fault])
+    telegram.hook = lambda *_: next(calls, None)
+    sender = TelegramSender(bench.bot, bench.words, bench.pictures)
+    receipts = [await sender.send(message(reply_to="5")) for _ in range(3)]
+    first = str(telegram.sent()[0].message_id)
+    assert [(one.outcome, one.provider_id) for one in receipts] == [
+        (Outcome.RETRY, first),
+        (Outcome.RETRY, first),
+        (Outcome.SENT, first),
+    ]
+    assert receipts[0].retry_after == wait
+    assert [d.text for d in telegram.sent()] == ["一", "二", "三"]
+    assert telegram.sent()[-1].buttons == [["a:1"]]
+    telegram.log.clear()
+    await sender.send(message(reply_to="5"))
+    assert [d.text for d in telegram.sent()] == ["一", "二", "三"]
+
+
+async def test_the_rest_of_what_stands_under_a_picture_is_said_later(telegram: FakeTelegram, bench: Bench) -> None:
+    (bench.pictures / "card.png").write_bytes(draw("poster", {"group": "阳光花园一期", "link": "https://t.me/x"}))
+    bench.words = worded("一", "二")
+    telegram.fail("sendMessage", too_many(60))
+    sender = TelegramSender(bench.bot, bench.words, bench.pictures)
+    assert (await sender.send(message(picture="card.png"))).outcome is Outcome.RETRY
+    assert (await sender.send(message())).outcome is Outcome.SENT, "the picture is not looked at again"
+    assert [(d.method, d.text) for d in telegram.log if d.status == 200] == [("sendPhoto", "一"), ("sendMessage", "二")]
+
+
+@pytest.mark.parametrize(
     ("fault", "expected"),
     [
         (too_many(3), Receipt(Outcome.RETRY, retry_after=3.0, reason="too_many")),

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from bot.channels.wecom_bot import frames
 from bot.channels.wecom_bot.budget import Budget
+from bot.channels.wecom_bot.cards import OVER
 from bot.channels.wecom_bot.receive import parse, without_mention
 from bot.channels.wecom_bot.settings import WecomBotSettings
 from bot.channels.wecom_bot.words import STREAM_BYTES, as_words, cut
 from engagement.clocks import SetClock
 from engagement.kernel import Button, Event, Incoming, Kind, Outcome, Place
+from prompts.loader import texts
 from storage.engine import Database
 from tests.platforms.wecom_bot import FakeWecomBot
 from tests.platforms.wecom_bot.bench import Bench, bench, outgoing
@@ -264,6 +266,60 @@ async def test_a_pressed_button_is_answered_by_a_push(wecom: FakeWecomBot, here:
     await wecom.wait_for(lambda: len(here.came) == 2)
     receipt = await here.channel.sender.send(outgoing("zhang", "记下了", reply_to=here.came[1].message_id))
     assert (here.came[1].button, receipt.outcome, wecom.seen[-1].by) == ("vote:3", Outcome.SENT, "send")
+
+
+async def test_a_pressed_card_says_what_was_chosen_and_has_no_buttons_any_more(
+    wecom: FakeWecomBot, here: Bench
+) -> None:
+    """In private the whole card is replaced; the grey button that is left means nothing."""
+    await asked(wecom, here)
+    buttons = [Button("vote:3", "豆浆"), Button("vote:4", "米线")]
+    await here.channel.sender.send(outgoing("zhang", "早饭吃什么？", kind=Kind.PUSH, buttons=buttons))
+    card = wecom.seen[-1]
+    await wecom.press("zhang", "vote:4")
+    await wecom.wait_for(lambda: card.changed)
+    title, keys = card.changed[""]
+    assert "米线" in title and keys == [OVER]
+    assert here.came[-1].button == "vote:4"
+    count = len(here.came)
+    await wecom.press("zhang", OVER)
+    await asked(wecom, here)
+    assert len(here.came) == count + 1, "nothing came of the grey one"
+
+
+async def test_in_a_group_a_card_changes_only_for_who_pressed(wecom: FakeWecomBot, here: Bench) -> None:
+    await asked(wecom, here, "@团团 在吗", group="g1")
+    buttons = [Button("vote:3", "豆浆"), Button("vote:4", "米线")]
+    await here.channel.sender.send(outgoing("g1", "早饭吃什么？", kind=Kind.PUSH, group=True, buttons=buttons))
+    card = wecom.seen[-1]
+    for person, key in (("zhang", "vote:3"), ("li", "vote:4")):
+        await wecom.press(person, key, chattype="group", chatid="g1")
+        await wecom.wait_for(lambda person=person: person in card.changed)  # type: ignore[misc]
+    assert {person: title for person, (title, _) in card.changed.items()} == {
+        "zhang": texts().fill("wecom_bot.chosen", {"label": "豆浆"}),
+        "li": texts().fill("wecom_bot.chosen", {"label": "米线"}),
+    }
+
+
+async def test_a_card_of_an_earlier_life_changes_too_and_what_cannot_be_changed_counts(
+    wecom: FakeWecomBot, here: Bench
+) -> None:
+    await asked(wecom, here)
+    await here.channel.sender.send(outgoing("zhang", "选一个", kind=Kind.PUSH, buttons=[Button("vote:3", "豆浆")]))
+    here.channel.cards._labels.clear()
+    card = wecom.seen[-1]
+    await wecom.press("zhang", "vote:3")
+    await wecom.wait_for(lambda: card.changed)
+    assert card.changed[""][0] == texts().raw("wecom_bot.pressed")
+    wecom.welcome_seconds = 0.0
+    card.changed.clear()
+    for task in ("known", ""):
+        event = {"event_key": "vote:3", "task_id": card.task if task else ""}
+        await wecom.event("zhang", {"eventtype": "template_card_event", "template_card_event": event})
+    await wecom.wait_for(lambda: len(here.came) == 4)
+    await here.channel.cards.drain()
+    assert not card.changed, "too late, and a card without a number"
+    assert [one.button for one in here.came[1:]] == ["vote:3"] * 3
 
 
 async def test_only_chats_that_have_spoken_are_pushed_to(wecom: FakeWecomBot, here: Bench) -> None:

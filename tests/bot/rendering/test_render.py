@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.rendering import PLAY, TELEGRAM, TERMINAL, WEB, Capabilities, Dialect, Hears, Unit, render
+from bot.rendering.capabilities import WECOM_BOT, WECOM_GROUP
 from bot.rendering.words import nobody_at_all, shown
 from engagement.kernel import Button, Citation, Document, Kind, Outgoing, Place
 from prompts.loader import Texts, texts
@@ -45,6 +46,13 @@ def said(key: str, kind: Kind = Kind.REPLY, place: Place = Place.GROUP, **more: 
 
 def balance(name: str, **more: Any) -> Outgoing:
     return said("demo.balance", values={"name": name, "balance": 1280, "week": "+45"}, **more)
+
+
+@pytest.mark.parametrize(("can", "how"), [(WECOM_BOT, "@我 我才听得到"), (WECOM_GROUP, "点下面的链接"), (TELEGRAM, "")])
+def test_what_is_pushed_says_how_one_is_heard_there(can: Capabilities, how: str) -> None:
+    pushed, answered = (render(said("demo.tail", kind), can).text for kind in (Kind.PUSH, Kind.REPLY))
+    assert pushed == answered if not how else how in pushed.splitlines()[-1]
+    assert answered == "看明细发「积分明细」。"
 
 
 def test_bold_is_markup_on_telegram_and_plain_words_elsewhere() -> None:

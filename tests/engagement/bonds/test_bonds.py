@@ -45,7 +45,8 @@ def test_a_person_on_two_channels(stage: Stage) -> None:
     assert asked.key == "bonds.offer"
     assert "小**" in shown(asked), "masked"
     assert "小满" not in shown(asked)
-    assert "阳光花园一期" in shown(asked)
+    assert "那边还有 1 个群和那里的积分：绑好了才看得到" in shown(asked)
+    assert "阳光花园" not in shown(asked), "whoever found the code learns nothing of where he is"
     assert stage.person(MINE) != stage.person(THERE), "nothing happens before the confirmation"
     done, told = stage.say(THERE, "", button=asked.buttons[0].key, channel="wechat")
     assert (told.channel, told.to, told.values["channels"]) == ("play", MINE, "微信公众号")

@@ -9,6 +9,8 @@ import pytest
 from sqlmodel import select
 
 from engagement.checkin.tables import Checkin, CheckinStreak
+from engagement.entry import accounts
+from engagement.errors import Refusal
 from engagement.invites.tables import Invitation
 from engagement.kernel import Event, Outgoing
 from engagement.moderation import service as moderation
@@ -58,7 +60,7 @@ def test_points_meet_and_part(stage: Stage) -> None:
     """5 and 25 are 30; 12 of them are spent, of which each has paid his part; 满满 takes 15 along."""
     post(stage, THERE, 20, "a")
     asked = enter(stage, take_code(stage))
-    assert "阳光花园一期：25 + 5 = 30 积分" in shown(asked)
+    assert "阳光花园一期：你这边 25 积分，那边也在这个群，合到一起" in shown(asked)
     done, _told = stage.say(THERE, "", button=asked.buttons[0].key, channel="wechat")
     assert (done.values["points"], done.values["count"]) == (30, 1)
     assert balance(stage, MINE) == 30
@@ -183,6 +185,17 @@ def test_staff_is_never_bound(stage: Stage, who: str, what: str) -> None:
     stage.database.write_now(lambda s: s.add(grant if what == "role" else login))
     assert keys(stage.say(THERE, "", button=asked.buttons[0].key, channel="wechat")) == ["bonds.staff"]
     assert refused(stage).key == "bonds.staff"
+
+
+@pytest.mark.parametrize("who", [MINE, THERE])
+def test_nobody_who_is_bound_becomes_staff(stage: Stage, who: str) -> None:
+    """The account of the console waits until they have parted: whoever holds the other chat would have it, too."""
+    person, now = stage.person(who), stage.clock.now()
+    bind(stage)
+    with pytest.raises(Refusal, match="bound_person"):
+        stage.database.write_now(lambda s: accounts.add(s, "somebody", now, by=None, role="staff", person=person))
+    part(stage)
+    stage.database.write_now(lambda s: accounts.add(s, "somebody", now, by=None, role="staff", person=person))
 
 
 def test_a_leader_is_not_lost(stage: Stage) -> None:
@@ -373,8 +386,13 @@ def test_who_had_left_is_there_by_the_other(stage: Stage) -> None:
 def test_an_erasure_takes_both(stage: Stage) -> None:
     """删除我的数据, from either channel: no identity, code or bond is left, of neither of the two; nothing is wrong."""
     bind(stage)
+    stage.say(MINE, "积分", private=True)
     (sure,) = stage.say(THERE, "删除我的数据", channel="wechat")
-    stage.say(THERE, "", button=sure.buttons[0].key, channel="wechat")
+    assert "一起删" in shown(sure)
+    done, told = stage.say(THERE, "", button=sure.buttons[0].key, channel="wechat")
+    assert done.key == "members.erased"
+    assert (told.key, told.channel, told.to) == ("members.erased_told", "play", MINE)
+    assert "阳光花园" not in shown(told)
 
     def left(session: Session) -> list[int]:
         tables = (bonds.Bond, bonds.BondCode, Checkin)
@@ -389,7 +407,8 @@ def test_an_erasure_after_parting_leaves_the_other(stage: Stage) -> None:
     bind(stage)
     part(stage)
     (sure,) = stage.say(THERE, "删除我的数据", channel="wechat")
-    stage.say(THERE, "", button=sure.buttons[0].key, channel="wechat")
+    assert "一起删" not in shown(sure)
+    assert keys(stage.say(THERE, "", button=sure.buttons[0].key, channel="wechat")) == ["members.erased"]
     assert MINE in identities_of(stage)
     assert THERE not in identities_of(stage)
     assert balance(stage, MINE) == 5

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from engagement.curation import jobs
+from engagement.feature import GroupView, Occurrence
 from engagement.kernel import Outgoing
 from engagement.registry import FEATURES
 from scheduler import planner
 from storage.campaigns import Delivery
 from storage.engine import Session
-from storage.groups import RoleGrant
+from storage.groups import Group, RoleGrant
+from tests.engagement.bonds.neighbours import another_group, on_another_channel
 from tests.engagement.curation.office import SUN, WANG, Office, closed, open_office
 from tests.engagement.curation.test_files import RULES, RULES_NEW
 from tests.engagement.stage import at, placeholders_match, shown
@@ -72,6 +75,28 @@ def test_what_is_published_before_is_not_told_of(office: Office) -> None:
     office.send(WANG, ONE, RULES)
     office.press(SUN, office.say(SUN, "发布 1"), "kb_go")
     assert [whom for whom, _ in due(office, "2026-12-01T09:10")] == [WANG], "the author alone, of the publish"
+
+
+def test_who_wrote_on_another_channel_is_told_there(office: Office) -> None:
+    on_another_channel(office.stage, SUN)
+    office.send(WANG, ONE, RULES)
+    ((whom, told),) = due(office, "2026-12-01T09:10")
+    assert (whom, told.channel) == (SUN, "wechat")
+
+
+def test_monday_is_told_once_to_whom_several_channels_know(office: Office) -> None:
+    """Two groups, one of another channel, and one of the staff who writes there and one here: each hears once."""
+    on_another_channel(office.stage, SUN)
+    groups = (office.stage.group_id, another_group(office.stage, channel="telegram"))
+    office.send(WANG, ONE, RULES)
+    when = at("2026-12-07T09:00")
+
+    def plan(session: Session) -> list[int | None]:
+        here = [GroupView.of(session.get_one(Group, one)) for one in groups]
+        occurrences = [Occurrence(one, 1, when.date(), when) for one in here]
+        return [one.reply.to for one in jobs.plan_week(session, occurrences, when) if one.reply is not None]
+
+    assert office.stage.database.write_now(plan) == [office.stage.person(who) for who in (WANG, SUN)]
 
 
 def test_who_never_wrote_in_private_is_left_in_peace(office: Office) -> None:

@@ -55,5 +55,18 @@ def test_the_steps_never_send_her_into_the_group(stage: Stage) -> None:
     assert not [one for one in words if "群里发一句" in one or "看得到大家的话" in one or "7:30 我发" in one]
 
 
+def test_what_she_plans_is_said_as_it_will_be(stage: Stage) -> None:
+    """明日话题、主题预告：到时请她点“发送”；深夜福利：发不了；设置里没有打卡的回复方式"""
+    for text in ("明日话题", "写话题 你家的拿手菜是什么？", "主题预告"):
+        (said,) = stage.say(LEADER, text, private=True)
+        assert "请你点“发送”" in shown(said) and "发到群里" not in shown(said) and "不用你动手" not in shown(said), text
+    for text in ("深夜福利", "深夜福利 开"):
+        assert keys(stage.say(LEADER, text, private=True)) == ["campaigns.night_not_here"]
+    for button in (f"cal_night:{stage.group_id}", f"cal_dark:1.{stage.group_id}"):
+        assert keys(stage.say(LEADER, "", button=button, private=True)) == ["campaigns.night_not_here"]
+    (settings,) = stage.say(LEADER, "设置", private=True)
+    assert not [one for one in settings.buttons if one.key.startswith("quiet_acks")]
+
+
 def test_who_leads_nothing_there_is_told_nothing(stage: Stage) -> None:
     assert stage.happen(Event.BOT_ADDED, "李阿姨", group_name="阳光花园") == []

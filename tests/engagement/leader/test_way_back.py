@@ -20,6 +20,7 @@ from engagement.feature import Command
 from engagement.kernel import Outgoing
 from engagement.registry import FEATURES
 from storage.actions import LeaderAction
+from storage.engine import Session
 from tests.engagement.campaigns import scene
 from tests.engagement.campaigns.test_year_rules import pack
 from tests.engagement.stage import Stage, keys, open_stage
@@ -149,17 +150,28 @@ def bare(value: Any) -> Any:
     return value or None
 
 
+_typed: dict[str, tuple[list[Any], list[Any]]] = {}
+"""Rows of a table as the file has them, and what they mean: only what has changed is read with its types again."""
+
+
 def contents(stage: Stage) -> dict[str, list[Any]]:
     """Every row of every table that is not plumbing."""
-    return stage.database.read_now(
-        lambda s: {
-            table.name: [
-                tuple(bare(value) for value in row) for row in s.execute(select(table).order_by(*table.primary_key))
-            ]
-            for table in SQLModel.metadata.sorted_tables
-            if table.name not in PLUMBING
-        }
-    )
+
+    def read(session: Session) -> dict[str, list[Any]]:
+        raw: Any = session.connection().connection.dbapi_connection
+        found = {}
+        for table in SQLModel.metadata.sorted_tables:
+            if table.name in PLUMBING:
+                continue
+            order = ", ".join(column.name for column in table.primary_key)
+            rows = raw.execute(f'SELECT * FROM "{table.name}" ORDER BY {order}').fetchall()
+            if table.name not in _typed or _typed[table.name][0] != rows:
+                typed = session.execute(select(table).order_by(*table.primary_key))
+                _typed[table.name] = rows, [tuple(bare(value) for value in row) for row in typed]
+            found[table.name] = _typed[table.name][1]
+        return found
+
+    return stage.database.read_now(read)
 
 
 def noted(stage: Stage) -> int:

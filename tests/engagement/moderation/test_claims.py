@@ -145,3 +145,7 @@ def test_captions(stage: Stage) -> None:
     assert all(placeholders_match(one) for one in said)
     (asked,) = stage.say("李阿姨", "垃圾分类打卡")
     assert "moderation" not in " ".join(keys(stage.say("李阿姨", "今天分得真干净", quoting=asked, media="photo")))
+    alone = stage.say("王姐", "垃圾分类打卡", "2026-12-03T09:00", media="photo", private=True)
+    (asked,) = stage.say("李阿姨", "垃圾分类打卡", private=True)
+    alone += stage.say("李阿姨", "我电话 13800138000", quoting=asked, media="photo", private=True)
+    assert keys(alone) == ["checkin.topic_done"] * 2, "nobody else reads what stands beside it in private"

@@ -102,6 +102,20 @@ def test_a_number_is_covered_and_nobody_is_blamed(stage: Stage) -> None:
     assert keys(silent) == ["topic.counted_first"], "nothing public about it"
 
 
+def test_where_nothing_of_it_stands_in_the_chat_nobody_is_sent_to_take_it_back(stage: Stage) -> None:
+    """
+    客户群，王姐在公众号里: 话题 …电话 138… → 给邻居看时遮住了，没有“群里那条还在”
+    团长删了一条 → 没有“群里的原话我删不了”
+    """
+    stage.change(hears=False, speaks=False)
+    said = stage.say("王姐", "话题 我家腌了泡菜，电话 13800138000", private=True)
+    assert keys(said)[-1] == "moderation.masked_alone" and "撤回" not in shown(said[-1])
+    held = stage.say("王姐", f"话题 {AD}", "2026-12-02T09:00", private=True)
+    told = next(one for one in held if one.key == "moderation.to_leader")
+    (done, *_) = press(stage, "周团长", next(one.key for one in told.buttons if one.key.startswith("mod_drop")))
+    assert done.key == "moderation.done_deleted_quiet" and "撤回" not in shown(done)
+
+
 def test_a_question_to_the_leader(stage: Stage) -> None:
     """王姐 (in private): 问团长 麻烦送到门口，13800138000: the number stays with her; rude complaints go through."""
     said = stage.say("王姐", "问团长 麻烦送到门口，13800138000", private=True)

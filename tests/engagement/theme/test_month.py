@@ -9,6 +9,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.main import replay as play
 from bot.play import read_script
 from bot.settings import Settings
@@ -32,6 +34,7 @@ def replay(folder: Path, lines: Sequence[Mapping[str, Any]]) -> tuple[list[Line]
     return said, summary
 
 
+@pytest.mark.timeout(300)
 def test_december(tmp_path: Path) -> None:
     """December, from the bot's coming on the last of November to the closing.
 

@@ -63,7 +63,8 @@ class FakeWecom:
         per_month: mass-sends that a customer group takes in a calendar month; 0 = the days of the month.
         unlisted: tasks that the list of tasks does not show (yet).
         script: path → answers to give instead, in order: an int is an errcode, ``"drop"`` cuts the connection before anything
-            happens, ``"cut"`` cuts it after the call was carried out, a float is the seconds it takes, a dict is the answer.
+            happens, ``"cut"`` cuts it after the call was carried out, a float is the seconds it takes, a dict is the answer, a
+            function is what somebody does meanwhile, and returns one of these, or None.
     """
 
     now: datetime
@@ -130,6 +131,8 @@ class FakeWecom:
         query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
         self.calls.append(path)
         scripted = self.script[path].pop(0) if self.script[path] else None
+        if callable(scripted):
+            scripted = scripted()
         if scripted == "drop":
             raise httpx.ConnectError("dropped")
         if isinstance(scripted, float):

@@ -64,6 +64,9 @@ class Seen:
     buttons: list[str] = field(default_factory=list)
     feedback: str = ""
     media: Media | None = None
+    task: str = ""
+    """A card's number; ``changed``: what its readers see in its place, by person, "" = everybody."""
+    changed: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -72,6 +75,7 @@ class _Callback:
     at: float
     kind: str
     answered: bool = False
+    task: str = ""
     streams: dict[str, Seen] = field(default_factory=dict)
     opened: dict[str, float] = field(default_factory=dict)
 
@@ -162,8 +166,9 @@ class FakeWecomBot:
         await self.event(user, {"eventtype": "enter_chat"}, **more)
 
     async def press(self, user: str, key: str, **more: Any) -> None:
-        """Press a card's button."""
-        card = {"card_type": "button_interaction", "event_key": key, "task_id": "t"}
+        """Press a button of the latest card that has it."""
+        task = next((one.task for one in reversed(self.seen) if key in one.buttons), "t")
+        card = {"card_type": "button_interaction", "event_key": key, "task_id": task}
         await self.event(user, {"eventtype": "template_card_event", "template_card_event": card}, **more)
 
     async def event(self, user: str, event: dict[str, Any], **more: Any) -> None:
@@ -183,7 +188,8 @@ class FakeWecomBot:
     async def _tell(self, cmd: str, chat: str, kind: str, body: dict[str, Any]) -> None:
         assert self.live is not None, "nobody is connected: the platform drops this"
         req_id = f"req{next(self._numbers)}"
-        self._callbacks[req_id] = _Callback(chat, time.monotonic(), kind)
+        task = body.get("event", {}).get("template_card_event", {}).get("task_id", "")
+        self._callbacks[req_id] = _Callback(chat, time.monotonic(), kind, task=task)
         await self.live.send(json.dumps({"cmd": cmd, "headers": {"req_id": req_id}, "body": body}))
 
     async def hang_up(self, how: Hangup) -> None:
@@ -294,6 +300,8 @@ class FakeWecomBot:
             return NO_CALLBACK
         if cmd == "aibot_respond_welcome_msg":
             return self._welcome(callback, body)
+        if cmd == "aibot_respond_update_msg":
+            return self._change(callback, body)
         return self._stream(callback, body["stream"]) if body.get("msgtype") == "stream" else BAD_REQUEST
 
     async def _subscribe(self, connection: ServerConnection, body: dict[str, Any]) -> int:
@@ -358,12 +366,32 @@ class FakeWecomBot:
         self.seen.append(Seen(callback.chat, "welcome", body["text"]["content"]))
         return 0
 
+    def _change(self, callback: _Callback, body: dict[str, Any]) -> int:
+        """Put another card in the place of the one that was pressed: within five seconds, once."""
+        late = time.monotonic() - callback.at > self.welcome_seconds
+        if callback.kind != "template_card_event" or callback.answered or late:
+            return NO_CALLBACK
+        card = body["template_card"]
+        keys = [one["key"] for one in card["button_list"]]
+        shown = next((one for one in self.seen if one.task == callback.task), None)
+        if (
+            body["response_type"] != "update_template_card"
+            or card["task_id"] != callback.task
+            or shown is None
+            or not keys
+        ):
+            return BAD_REQUEST
+        callback.answered = True
+        for person in body.get("userids") or [""]:
+            shown.changed[person] = card["main_title"]["title"], keys
+        return 0
+
     def _send(self, body: dict[str, Any]) -> int:
         chat = body["chatid"]
         if chat not in self._spoken:
             return NEVER_SPOKE
         buttons: list[str] = []
-        text = ""
+        text = task = ""
         media = None
         if body["msgtype"] in ("image", "file"):
             media = self.laid.media.get(body[body["msgtype"]]["media_id"])
@@ -376,12 +404,12 @@ class FakeWecomBot:
             text = card["main_title"]["title"]
             if not 0 < len(buttons) <= 6 or card["task_id"] in self._tasks or not text:
                 return BAD_REQUEST
-            self._tasks.add(card["task_id"])
+            self._tasks.add(task := card["task_id"])
         elif body["msgtype"] == "markdown":
             text = body["markdown"]["content"]
         if not text or len(text.encode()) > STREAM_BYTES:
             return BAD_REQUEST
         if not self._admit(chat):
             return TOO_MANY
-        self.seen.append(Seen(chat, "send", text, buttons=buttons, media=media))
+        self.seen.append(Seen(chat, "send", text, buttons=buttons, media=media, task=task))
         return 0

@@ -33,7 +33,7 @@ STEP = timedelta(minutes=30)
 class Company(Town):
     """A town whose groups are those of a company, found by its channel."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, groups: int = GROUPS, **settings: Any) -> None:
         super().__init__(
             database_at(folder),
             job(merges=True, grace_minutes=60),
@@ -41,16 +41,19 @@ class Company(Town):
             job("evening", 19 * 60, grace_minutes=60),
         )
         self.wecom = FakeWecom(self.clock.now())
-        for number in range(GROUPS):
+        for number in range(groups):
             self.wecom.add_group(f"wr{number}", "leader" if number % 3 else "staff", name=f"{number} 号楼")
         self.settings = WecomSettings.model_validate(FULL | {"h5_url": "https://t.example/h5"} | settings)
+        self.troubles: list[tuple[str, str]] = []
         self.channel = self.connect()
 
     def connect(self) -> WecomChannel:
         """Connect the channel, as a start does."""
 
         async def receive(event: Incoming) -> None:
-            assert event.event is Event.BOT_ADDED, event.event
+            assert event.event in (Event.BOT_ADDED, Event.TROUBLE), event.event
+            if event.event is Event.TROUBLE:
+                self.troubles.append((event.conversation, event.text))
 
         def render(message: Outgoing) -> Rendered:
             return Rendered(("\n".join([message.key, *(one.key for one in message.more)]),), False, ())
@@ -159,3 +162,15 @@ async def test_a_start_in_the_morning_after_a_night_without_a_process(company: C
         ("2026-11-23", "recalled", "not_confirmed"): GROUPS,
         ("2026-11-24", "awaiting", ""): GROUPS,
     }
+
+
+async def test_a_robot_that_was_deleted_is_tried_once(data_dir: Path) -> None:
+    """早上推送时群机器人已经被删：碰一次壁，写明白；晚上和第二天不再碰，每次看设置都提一声。"""
+    company = Company(data_dir, groups=0, poll_seconds=1800, robots={"店": "deleted"})
+    await company.until(at(20))
+    assert company.wecom.calls.count("webhook/send") == 1
+    assert company.rows() == {"robot:店": [("failed", "gone")] * 2}
+    assert set(company.troubles) == {("robot:店", "robot_gone")}
+    await company.until(at(20) + timedelta(days=1))
+    assert company.wecom.calls.count("webhook/send") == 1
+    company.database.close()
