@@ -279,5 +279,7 @@ def record(session: Session, outbox_id: int, message: Outgoing, receipt: Receipt
                 subject=message.subject,
                 sent_at=now,
             )
-    else:
-        outbox.drop(session, outbox_id, receipt.reason or receipt.outcome.value)
+        return
+    if receipt.outcome is Outcome.GONE and message.place is Place.DM:
+        bots.lost_private(session, message.channel, message.account, message.conversation)
+    outbox.drop(session, outbox_id, receipt.reason or receipt.outcome.value)

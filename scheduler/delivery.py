@@ -259,6 +259,8 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
             return _again(session, work, taken, now, "moved")
         case Outcome.GONE if taken.message.place is Place.DM:
             # A person who closed the private chat says nothing about the group.
+            message = taken.message
+            bots.lost_private(session, message.channel, message.account, message.conversation)
             return _end(session, work, taken, "failed", "no_address")
         case Outcome.GONE:
             session.run(_REMOVED, group_id=taken.group_id, bot=taken.message.account)

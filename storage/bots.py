@@ -28,6 +28,17 @@ _OPEN = Prepared(
     "identity.open",
     update(_I).where(_I.c.id == bindparam("row")).values(dm_open=bindparam("flag"), account=bindparam("bot")),
 )
+_LOST = Prepared(
+    "identity.lost",
+    update(_I)
+    .where(
+        _I.c.channel == bindparam("channel"),
+        _I.c.external_id == bindparam("external_id"),
+        _I.c.account.in_(["", bindparam("bot")]),
+        _I.c.dm_open,
+    )
+    .values(dm_open=False),
+)
 _REACH = Prepared(
     "identity.reach",
     select(_I.c.channel, _I.c.external_id, _I.c.name, _I.c.dm_open, _I.c.account)
@@ -89,6 +100,14 @@ def close_private(session: Session, person: Known, account: str) -> None:
     if person.dm_open and person.account in ("", account):
         session.run(_OPEN, row=person.identity_id, flag=False, bot=person.account)
         person.dm_open = False
+
+
+def lost_private(session: Session, channel: str, account: str, external_id: str) -> None:
+    """Note that a platform says of a private chat that the bot may not write there any more; its word of it was missed.
+
+    From then on its person is reached where he can be, and nobody is told that he was.
+    """
+    session.run(_LOST, channel=channel, external_id=external_id, bot=account)
 
 
 def bot_of(session: Session, channel: str, external_id: str) -> str:

@@ -35,6 +35,11 @@ class Begun:
         self._timer = timer
         self._known: OrderedDict[str, tuple[int, str, float]] = OrderedDict()
 
+    def look(self, name: str) -> int:
+        """Return how far a message has come; 0 when it is new."""
+        number, _, until = self._known.get(name, (0, "", 0.0))
+        return number if self._timer() < until else 0
+
     def pop(self, name: str) -> tuple[int, str]:
         """Return how far a message has come, and forget it; 0 and nothing when it is new."""
         number, provider_id, until = self._known.pop(name, (0, "", 0.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from knowledge.normalise import canonical
+from engagement.kernel import simplified
 from prompts.asking import distress
 
 COURTESY_MOST = 20
@@ -181,7 +181,7 @@ def danger(text: str) -> str:
 
     Each clause is looked at, and the whole without its marks (「我 不 想 活 了」).
     """
-    plain = canonical(text[:DISTRESS_MOST])
+    plain = simplified(unicodedata.normalize("NFKC", text[:DISTRESS_MOST]).lower())
     clauses = {folded(one) for one in (plain, *_BREAKS.split(plain), *plain.split())}
     return next((kind for kind, words in distress().items() if any(map(words.fullmatch, clauses))), "")
 

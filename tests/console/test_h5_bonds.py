@@ -54,7 +54,7 @@ def test_two_are_one_and_two_again(program: Program) -> None:
     found = CODE.search(said(page))
     assert found is not None
     page = send(other, "/h5/mine", "看看会合到什么", say=["绑定", found[0]])
-    assert "阳光花园一期团购群" in said(page)
+    assert "1 个群" in said(page) and "阳光花园一期团购群" not in said(page), "of who made the code a number alone"
     assert "**" not in said(page).replace("海**", "")
     program.database.write_now(open_chat)
     before = program.database.read_now(told)

@@ -19,6 +19,7 @@ from storage.engine import Session
 from tests.console.doors import NOW, House, come_as, token
 
 ROOT = Path(__file__).resolve().parents[2]
+WRITERS = {"audit.record", "_note", "note", "service.note"}
 ACT = re.compile(r"[a-z]+\.[a-z_]*[a-z]")
 
 
@@ -62,7 +63,7 @@ def figures() -> Iterator[tuple[str, str]]:
     for folder in ("bot", "console", "engagement", "knowledge", "scheduler"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Call) and ast.unparse(node.func) in ("audit.record", "_note"):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in WRITERS:
                     yield from ((path.name, one.arg) for one in node.keywords if one.arg and one.arg not in own)
 
 

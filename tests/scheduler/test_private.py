@@ -91,6 +91,9 @@ def test_a_closed_private_chat_does_not_close_the_group(stage: Stage) -> None:
     row = _evening(stage, Post(Receipt(Outcome.GONE, reason="blocked")))
     assert (row.state, row.reason) == ("failed", "no_address")
     assert stage.database.read_now(lambda s: s.get_one(Group, stage.group_id).state) == "active"
+    # Whoever is told next by that chat is not said to have been reached.
+    open_ = select(Identity.dm_open).where(Identity.external_id == "周团长")
+    assert stage.database.read_now(lambda s: s.exec(open_).one()) is False
 
 
 def test_nobody_on_this_channel(stage: Stage) -> None:

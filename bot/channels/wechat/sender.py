@@ -10,12 +10,14 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from bot.channels.choices import withdraw
+from bot.channels.unsaid import Unsaid
 from bot.channels.wechat.api import Api, ApiError
 from bot.channels.wechat.callback import Shared
 from bot.channels.wechat.notices import Notice, notice_for, request, written
@@ -62,6 +64,7 @@ class WeChatSender:
         self._uploading: dict[str, asyncio.Lock] = {}
         self._notices = notices or {}
         self._page = page
+        self._unsaid = Unsaid(clock)
 
     async def send(self, message: Outgoing) -> Receipt:
         """Send one message; implements :class:`engagement.kernel.Sender`.
@@ -80,9 +83,11 @@ class WeChatSender:
             return Receipt(Outcome.REJECTED, reason="empty")
         # Before it is shown: the person may be quicker than our notes.
         await self._shared.choices.offer(message.conversation, words.numbered, self._clock.now())
-        receipt = await self._say_all(at, parts, message.feature)
+        receipt, left = await self._say_all(message, parts)
         if receipt.outcome is not Outcome.SENT:
-            await withdraw(self._shared.choices, message.conversation, words.numbered, self._clock.now())
+            perhaps_shown = receipt.outcome is Outcome.UNKNOWN and left == 1  # they stand in the last part
+            if not perhaps_shown:
+                await withdraw(self._shared.choices, message.conversation, words.numbered, self._clock.now())
             notice = notice_for(self._notices, message.key) if receipt.reason in _SHUT else None
             return receipt if notice is None else await self._notify(message, notice)
         picture = self._picture(message)
@@ -91,29 +96,29 @@ class WeChatSender:
             await self._show(message.conversation, picture)
         return receipt
 
-    async def _say_all(self, at: tuple[str, str], parts: Sequence[str], feature: str) -> Receipt:
+    async def _say_all(self, message: Outgoing, parts: Sequence[str]) -> tuple[Receipt, int]:
+        """Say what is still to be said of a message; also return how many of its parts are not sent."""
+        at = (message.conversation, message.reply_to)
         if len(parts) > 1:
             # The response and a message of its own have no order.
             self._shared.windows.give_up(at)
         elif await self._shared.windows.put(at, parts[0]):
-            return _sent()
-        return await self._by_service(at[0], parts, feature)
+            return _sent(), 0
+        rest = self._unsaid.rest(message, parts)
+        return await self._unsaid.say(message, rest, partial(self._by_service, message))
 
-    async def _by_service(self, who: str, parts: Sequence[str], feature: str) -> Receipt:
+    async def _by_service(self, message: Outgoing, part: str) -> Receipt:
+        who = message.conversation
         if self._left(who) == 0:
-            log.info("wechat.not_sent", reason="window", feature=feature)
+            log.info("wechat.not_sent", reason="window", feature=message.feature)
             return Receipt(Outcome.REJECTED, reason="window_closed")
-        for number, part in enumerate(parts):
-            try:
-                await self._say(who, {"msgtype": "text", "text": {"content": part}})
-            except ApiError as error:
-                log.info("wechat.not_sent", reason=error.receipt.reason, feature=feature, part=number)
-                if error.receipt.outcome is Outcome.GONE:
-                    self._shared.budget.close(who)
-                if number:
-                    # The message is out; sending it again would say its beginning twice.
-                    break
-                return error.receipt
+        try:
+            await self._say(who, {"msgtype": "text", "text": {"content": part}})
+        except ApiError as error:
+            log.info("wechat.not_sent", reason=error.receipt.reason, feature=message.feature)
+            if error.receipt.outcome is Outcome.GONE:
+                self._shared.budget.close(who)
+            return error.receipt
         return _sent()
 
     async def _notify(self, message: Outgoing, notice: Notice) -> Receipt:

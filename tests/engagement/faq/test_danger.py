@@ -46,7 +46,8 @@ def stage(tmp_path: Path) -> Stage:
 @pytest.mark.parametrize(("kind", "words"), [("self_harm", SELF_HARM), ("violence", VIOLENCE), ("", NEITHER)])
 def test_what_is_meant(kind: str, words: str) -> None:
     assert {one: rules.danger(one) for one in words.split()} == dict.fromkeys(words.split(), kind)
-    assert rules.danger("我 不想 活 了") == "self_harm"
+    for one in ("我 不想 活 了", "活著沒意思", "我媽說不想活了", "我要跳樓"):
+        assert rules.danger(one) == "self_harm", one
 
 
 def test_in_private(stage: Stage) -> None:

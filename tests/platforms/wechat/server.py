@@ -187,7 +187,7 @@ class FakeWeChat:
     # ---------------------------------------------------------------- the API
 
     def fail(self, path: str, how: float | bytes | None, times: int = 1) -> None:
-        """Let the next calls fail: an errcode, raw bytes, seconds of delay (a float), or None for a cut connection."""
+        """Let the next calls fail: an errcode (0 = this one goes well), raw bytes, seconds of delay (a float), or None = cut."""
         self._faults.append((path, how, times))
 
     def expire_tokens(self) -> None:
@@ -203,6 +203,8 @@ class FakeWeChat:
                 self._faults[number] = (path, how, times - 1)
             else:
                 del self._faults[number]
+            if how == 0:
+                break
             if how is None:
                 return Response(drop=True)
             if isinstance(how, bytes):
