@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import select
 
 from bot.channels.wecom import company as module
@@ -250,7 +251,7 @@ async def test_a_callback_that_she_left_is_believed(house: House) -> None:
     house.wecom.add_group("wr1", "leader")
     await house.turn()
     house.enter("wr1", "wm-li")
-    house.database.write_now(lambda s: [setattr(one, "by_link", True) for one in s.exec(select(Member)).all()])
+    house.database.write_now(lambda s: s.execute(update(Member).values(by_link=True)))
     await house.company.heard(event(Event.LEAVE, "wm-li"))
     assert house.said() == [(Event.LEAVE, "wr1", "wm-li")]
 
