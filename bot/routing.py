@@ -23,7 +23,10 @@ _TYPED = 1000
 _SLASH = re.compile(r"^/([a-z0-9_]{1,32})(?:@\w+)?(?:\s+(.*))?$", re.IGNORECASE | re.DOTALL)
 LONGEST_ALONE = 12
 _NUMBERED = re.compile(r"([^\W\d]{1,6})[ :：]*([0-9]{1,9}(?:[ ,，:：].*)?)", re.DOTALL)
-_QUESTION = ("?", "吗", "么", "呢")
+_QUESTION = ("?", "？", "吗", "么", "呢")
+_MARKS = "，。：；？！、（）【】“”‘’…～"
+_NO_MARKS = re.compile(f"[^{_MARKS}]+")
+_BETWEEN = " :：\n,，#"
 
 
 def normal(text: str) -> str:
@@ -34,7 +37,15 @@ def normal(text: str) -> str:
 
 def visible(text: str) -> str:
     """Fold width and take invisible characters out, but keep words apart and names as they are (for arguments)."""
-    folded = unicodedata.normalize("NFKC", text)
+    return _seen(unicodedata.normalize("NFKC", text))
+
+
+def spoken(text: str) -> str:
+    """Return ``visible`` with the Chinese punctuation as it was typed, for words that others will read."""
+    return _seen(_NO_MARKS.sub(lambda found: unicodedata.normalize("NFKC", found.group()), text))
+
+
+def _seen(folded: str) -> str:
     return "".join(c for c in folded if unicodedata.category(c) not in ("Cf", "Cc", "Cs", "Co") or c in "\n\t").strip()
 
 
@@ -181,10 +192,10 @@ class Routes:
             return None
         if len(text) > LONGEST_COMMAND:
             # Long texts are mostly neighbours talking: only the beginning is folded before it is known.
-            found = self._slashed(text[:LONGEST_COMMAND]) or self._followed(visible(text[:LONGEST_COMMAND]))
+            found = self._slashed(text[:LONGEST_COMMAND]) or self._followed(spoken(text[:LONGEST_COMMAND]))
             if found is None or found.command is None or not found.command.long:
                 return None
-            return self._slashed(text) or self._followed(visible(text))
+            return self._slashed(text) or self._followed(spoken(text))
         typed = self._typed.get(text)
         if typed is not None:
             return typed
@@ -198,14 +209,16 @@ class Routes:
                 # A bare command says nothing about anybody, and most messages are one of a few spellings.
                 self._typed[text] = target
             return target
-        return self._followed(shown)
+        return self._followed(spoken(text))
 
     def _slashed(self, text: str) -> Target | None:
         slash = _SLASH.match(text.strip())
         entry = self._slash.get(slash.group(1).lower()) if slash else None
         if slash is None or entry is None:
             return None
-        return Target(entry.feature, entry.command.handler, entry.command, visible(slash.group(2) or ""))
+        return Target(
+            entry.feature, entry.command.handler, entry.command, _passed_on(entry.command, slash.group(2) or "")
+        )
 
     def _followed(self, shown: str) -> Target | None:
         """Find a command's word with its argument behind it."""
@@ -213,8 +226,8 @@ class Routes:
         bare = simplified(shown).lower()
         for word, candidate in self._prefix:
             rest = bare[len(word) : len(word) + 1]
-            if bare.startswith(word) and rest in (" ", ":", "\n", ",", "，", "#"):
-                argument = shown[len(word) :].strip(" :\n,，#")
+            if rest and bare.startswith(word) and rest in _BETWEEN:
+                argument = _passed_on(candidate.command, shown[len(word) :].strip(_BETWEEN))
                 if argument:
                     target = Target(candidate.feature, candidate.command.handler, candidate.command, argument)
                     asks = self._fallback is not None and target.handler is self._fallback.handler
@@ -249,6 +262,11 @@ class Routes:
             and not incoming.addressed
             and self.command(incoming.text, (incoming.channel, incoming.account, incoming.conversation)) is None
         )
+
+
+def _passed_on(command: Command, argument: str) -> str:
+    """Return what follows a command as its handler gets it."""
+    return spoken(argument) if command.quotes else visible(argument)
 
 
 def _may(ctx: Context, command: Command) -> bool:

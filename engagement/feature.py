@@ -210,6 +210,7 @@ class Command:
             shows something; ``offered`` = its button; empty = no sentence means it.
         reads: it only shows what is kept; after 退出 it does not count as coming back.
         long: what follows may be longer than any other command, which would be a question; the handler says what is too long.
+        quotes: what follows is passed on to people, so its punctuation stays as it was typed.
         refusal: text key of the no to whom the roles leave out, if the general one does not fit.
         help: text key of one line, or empty = not listed.
     """
@@ -227,6 +228,7 @@ class Command:
     asked: str = ""
     reads: bool = False
     long: bool = False
+    quotes: bool = False
     refusal: str = ""
     help: str = ""
 

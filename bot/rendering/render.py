@@ -80,9 +80,8 @@ def render(message: Outgoing, can: Capabilities) -> Rendered:
         return Rendered(())
     words = texts()
     choices = tuple(_choices(message, words, can))
-    body = _body(message, words)
-    if message.document is not None and not can.document:
-        body = f"{body}\n{words.raw('render.no_file')}"
+    no_file = message.document is not None and not can.document  # what its words hand over does not come
+    body = words.raw("render.no_file") if no_file else _body(message, words)
     if can.closing and message.kind is Kind.PUSH:
         body = f"{body}\n{words.raw(can.closing)}"
     numbered: tuple[str, ...] = ()

@@ -55,6 +55,11 @@ class Coming:
     day: date
     at: datetime
 
+    @property
+    def title(self) -> str:
+        """Return the beat's title as it is read on its day."""
+        return words.title(self.beat.title, self.day, self.here.plan.name)
+
 
 def view(ctx: Context) -> Group:
     """Return the row of the context's group."""

@@ -57,7 +57,7 @@ def _days(ctx: Context, number: int) -> Sequence[Reply]:
         Button(
             f"cal_word:{one.beat.id}.{group}",
             "campaigns.button_day",
-            {"day": words.day(one.day), "title": one.beat.title},
+            {"day": words.day(one.day), "title": one.title},
         )
         for one in left[:_OFFERED]
     ]
@@ -116,7 +116,7 @@ def _question(ctx: Context, one: Coming, digest: int = 0) -> Reply:
     values = {
         "name": one.here.plan.name,
         "day": words.day(one.day),
-        "title": one.beat.title,
+        "title": one.title,
         "text": text.splitlines(),
         "most": MOST_TEXT["groups"],
         "group": ctx.here.name,

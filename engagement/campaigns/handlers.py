@@ -11,7 +11,6 @@ from datetime import timedelta
 from engagement import actions, rooms
 from engagement.campaigns import choices, control, kinds, offers, progress, rules, saying, trials, words
 from engagement.campaigns.choices import Coming, Here
-from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Place, Reply, row_id
@@ -92,7 +91,7 @@ def _row(one: Coming, group: Group, *, leads: bool) -> Mapping[str, object]:
         "day": words.day(one.day),
         "time": words.clock(one.at, group.zone),
         "name": plan.name,
-        "title": _title(one.beat, plan),
+        "title": _title(one),
         "mark": "",
     }
     if not leads:
@@ -108,9 +107,10 @@ def _row(one: Coming, group: Group, *, leads: bool) -> Mapping[str, object]:
     return {**row, "mark": texts().raw(f"campaigns.mark_{marks[0]}") if marks else ""}
 
 
-def _title(beat: Beat, plan: Plan) -> str:
+def _title(one: Coming) -> str:
     """Return what a line says of a beat: its title, or its campaign's slogan when the title only says the name again."""
-    return plan.slogan if beat.title == plan.name and plan.slogan else beat.title
+    plan = one.here.plan
+    return plan.slogan if one.beat.title == plan.name and plan.slogan else one.title
 
 
 # ---------------------------------------------------------------- one of them
@@ -140,7 +140,7 @@ def _shown(ctx: Context, here: Here, page: int | None = None, told: Sequence[str
             "day": words.day(one.day),
             "time": words.clock(one.at, group.zone),
             "phase": texts().raw(f"campaigns.phase_{one.beat.phase}") if one.beat.phase else "",
-            "title": one.beat.title,
+            "title": one.title,
             "state": _became(one, became.get(one.day), ctx),
         }
         for one in everything[start : start + PAGE]

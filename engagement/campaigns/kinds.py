@@ -193,7 +193,7 @@ def course(ctx: Context) -> Sequence[Reply]:
     for number, one in enumerate(days, start=1):
         state = "sent" if became.get(one.day, ("",))[0] == "sent" else "coming" if one.at > ctx.now else "missed"
         told = "" if state == "coming" else texts().raw(f"campaigns.course_{state}")
-        rows.append({"number": number, "title": one.beat.title, "day": words.day(one.day), "state": told})
+        rows.append({"number": number, "title": one.title, "day": words.day(one.day), "state": told})
     values: dict[str, object] = {"group": group.name, "rows": rows}
     values["count"] = sum(state == "sent" for state, _ in became.values())
     values["days"] = len(days)
@@ -202,7 +202,7 @@ def course(ctx: Context) -> Sequence[Reply]:
     weekly = next((one for one in lessons(ctx) if one.here.plan.form == LESSON and one.here.enabled), None)
     if weekly is not None:
         values |= {"next": words.day(weekly.day), "time": words.clock(weekly.at, group.zone)}
-        values["title"] = weekly.beat.title
+        values["title"] = weekly.title
         tails = ["campaigns.weekly_next"]
     switch = Button(
         f"cal_kind:{_FORMS.index(LESSON)}.{int(is_off)}.{ctx.here.id}",

@@ -12,8 +12,8 @@ from datetime import date
 from sqlalchemy import exists, select
 from sqlmodel import col
 
+from engagement.campaigns import words
 from engagement.campaigns.tables import Beat, Plan
-from prompts import packs
 from storage.campaigns import Campaign, Fire
 from storage.engine import Session
 
@@ -126,11 +126,6 @@ def state_of(stage: str, state: str | None, *, begun: bool) -> str:
     return state if state != "running" else "running" if begun else "approved"
 
 
-def _title(text: str, day: date, name: str) -> str:
-    """Fill in what a title may name; as it is written where that is not known before the day."""
-    return "".join(packs.fill(text, {"year": day.year, "month": day.month, "name": name})) or text
-
-
 def _spoken(session: Session, plans: Mapping[int, str]) -> dict[int, list[Spoken]]:
     found: dict[int, list[Spoken]] = {}
     numbers: dict[int, int] = {}
@@ -151,6 +146,6 @@ def _spoken(session: Session, plans: Mapping[int, str]) -> dict[int, list[Spoken
     for plan, beat, day, minute, phase, title, poster, peak in session.execute(wanted):
         numbers[plan] = numbers.get(plan, 0) + 1
         found.setdefault(plan, []).append(
-            Spoken(beat, numbers[plan], day, minute, phase, _title(title, day, plans[plan]), poster, peak == day)
+            Spoken(beat, numbers[plan], day, minute, phase, words.title(title, day, plans[plan]), poster, peak == day)
         )
     return found

@@ -15,6 +15,7 @@ from engagement import calendar
 from engagement import wording as own_words
 from engagement.errors import Refusal
 from engagement.kernel import simplified
+from prompts import packs
 from prompts.campaigns import MOST_TEXT, PLACEHOLDERS
 from prompts.loader import texts
 
@@ -132,6 +133,11 @@ def wording(text: str, audience: str = "groups") -> str:
 
 
 # ---------------------------------------------------------------- days and states
+
+
+def title(text: str, on: date, name: str) -> str:
+    """Fill in what a title may name; as it is written where that is not known before the day."""
+    return "".join(packs.fill(text, {"year": on.year, "month": on.month, "name": name})) or text
 
 
 def day(one: date) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from engagement.checkin import pauses, rules, service, summary, words
+from engagement.checkin import makeups, pauses, rules, service, summary, words
 from engagement.checkin.card import Month, card_values
 from engagement.checkin.tables import DAILY
 from engagement.errors import Refusal
@@ -37,7 +37,7 @@ def check_in(ctx: Context) -> Sequence[Reply]:
     if done.bonus:
         return [_milestone(ctx, done, values, tails), *done.replies]
     if done.broken and ctx.incoming.place is Place.DM:
-        tails = [*tails, "checkin.broken"]
+        tails = [*tails, _broken(ctx)]
     return [*_routine(ctx, done, Reply("checkin.done", values, tails)), *done.replies, *_consoled(ctx, done)]
 
 
@@ -47,7 +47,12 @@ def _consoled(ctx: Context, done: service.Done) -> list[Reply]:
         return []
     if not bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel):
         return []
-    return [Reply("checkin.broken", {"broken": done.broken}, kind=Kind.DM, to=ctx.actor.person_id)]
+    return [Reply(_broken(ctx), {"broken": done.broken}, kind=Kind.DM, to=ctx.actor.person_id)]
+
+
+def _broken(ctx: Context) -> str:
+    """Offer 补签 only where it brings the streak back."""
+    return "checkin.broken" if makeups.bridges(ctx) else "checkin.broken_for_good"
 
 
 def _first(ctx: Context, done: service.Done, values: Mapping[str, object], tails: Sequence[str]) -> Reply:

@@ -217,6 +217,22 @@ def possible(session: Session, group: GroupView, member_id: int, today: date, to
     return [day for day in days if not rules.why_not(day, missed)]
 
 
+def bridges(ctx: Context) -> bool:
+    """Say whether the member, who came back today, can still make up for the whole gap before today.
+
+    Every day of it must be one that can be made up for, within the month's limit, and there must be cards or points for all.
+    """
+    member, account = ctx.actor.member_id, ctx.actor.account_id
+    assert member is not None and account is not None
+    missed = _missed(ctx.session, ctx.here, member, ctx.today, DAILY)
+    gap = rules.gap(missed)
+    if not gap or len(gap) > rules.MAKEUPS_A_MONTH - missed.made_this_month:
+        return False
+    kept = ctx.session.get(CheckinStreak, (member, DAILY), populate_existing=True)
+    to_pay = max(0, len(gap) - (0 if kept is None else kept.cards)) * price(ctx)
+    return to_pay <= ledger.balance(ctx.session, account)
+
+
 def _missed(session: Session, group: GroupView, member_id: int, today: date, topic: str) -> rules.Missed:
     first = session.execute(
         select(func.min(_C.c.local_date)).where(

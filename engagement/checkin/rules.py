@@ -299,6 +299,19 @@ def why_not(day: date, missed: Missed) -> str:
     return "month_full" if missed.made_this_month >= MAKEUPS_A_MONTH else ""
 
 
+def gap(missed: Missed) -> list[date]:
+    """Return the missed days between today and the check-in before, all of which can be made up for; empty when not."""
+    days = []
+    day = missed.today - _DAY
+    while day not in missed.done:
+        if day not in missed.paused:
+            if why_not(day, missed):
+                return []
+            days.append(day)
+        day -= _DAY
+    return days
+
+
 def latest_missed(missed: Missed) -> date | None:
     """Return the latest day that can be made up for; None when there is none."""
     day = missed.today - _DAY

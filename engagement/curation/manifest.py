@@ -46,6 +46,7 @@ def _entry(name: str, words: tuple[str, ...], handler: Handler | Slow, help_key:
         words,
         handler,
         long=True,
+        quotes=True,
         takes="optional",
         needs_group=False,
         roles=WHO,

@@ -26,6 +26,7 @@ FEATURE = Feature(
             handlers.hand_over,
             slash=("human",),
             takes="required",
+            quotes=True,
             help="faq.help_hand_over",
         ),
         Command(

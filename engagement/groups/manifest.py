@@ -63,7 +63,7 @@ FEATURE = Feature(
         ),
         Command(
             "groups.resume",
-            ("恢复活动", "恢复推送", "取消暂停", "继续活动"),
+            ("恢复活动", "恢复", "恢复推送", "取消暂停", "继续活动"),
             pause.resume,
             slash=("resume",),
             roles=_LEADER,

@@ -104,7 +104,9 @@ class Gift:
     reason: str
 
 
-_GIFT = re.compile(r"^@?(?P<name>.+?)[\s:]+\+?(?P<amount>\d{1,9})\s*(?:积?分)?(?:[\s,]+(?P<reason>.*))?$", re.DOTALL)
+_GIFT = re.compile(
+    r"^@?(?P<name>.+?)[\s:：]+[+＋]?(?P<amount>\d{1,9})\s*(?:积?分)?(?:[\s,，]+(?P<reason>.*))?$", re.DOTALL
+)
 
 
 def read_gift(text: str, most: int) -> Gift:
@@ -117,7 +119,7 @@ def read_gift(text: str, most: int) -> Gift:
         Refusal: ``points.gift_how`` when it cannot be read, ``points.gift_reason`` without a reason,
             ``points.gift_amount`` outside [1, ``REQUEST_TIMES`` · most].
     """
-    match = _GIFT.match(unicodedata.normalize("NFKC", text).strip())
+    match = _GIFT.match(text.strip())
     if match is None:
         raise Refusal("points.gift_how")
     amount = int(match.group("amount"))
@@ -126,7 +128,7 @@ def read_gift(text: str, most: int) -> Gift:
     reason = read_reason(match.group("reason") or "")
     if not reason:
         raise Refusal("points.gift_reason")
-    return Gift(match.group("name").strip(), amount, reason)
+    return Gift(unicodedata.normalize("NFKC", match.group("name")).strip(), amount, reason)
 
 
 def read_reason(text: str) -> str:

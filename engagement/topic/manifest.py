@@ -26,6 +26,7 @@ FEATURE = Feature(
             handlers.say,
             slash=("say",),
             takes="optional",
+            quotes=True,
             help="topic.help_say",
         ),
         Command(
@@ -72,6 +73,7 @@ FEATURE = Feature(
             handlers.write,
             slash=("topic_write",),
             takes="required",
+            quotes=True,
             consent=False,
             roles=_LEADER,
             help="topic.help_write",

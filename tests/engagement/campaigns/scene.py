@@ -35,6 +35,7 @@ MEMBER_DAY = pack(
     form="member_day",
 )
 FESTIVAL = pack({"festival": "duanwu"}, key="duanwu", name="端午", form="festival")
+NEW_YEAR = pack({"festival": "xiazhi"}, {"title": "{year} 年头一天"}, key="yuandan", name="元旦", form="festival")
 TERMS = pack({"festival": "xiazhi"}, key="terms", name="节气饭桌", form="terms")
 LESSON = pack(
     {"weekly": "mon", "months": [6]},

@@ -57,6 +57,19 @@ def test_own_words_are_shown_kept_said_and_taken_back(stage: Stage) -> None:
     assert len(audit) == 2 and "我们" not in "".join(audit)
 
 
+def test_a_title_is_read_with_its_year(tmp_path: Path) -> None:
+    """活动 → 「6月21日（周一）10:00　元旦：2027 年头一天」, and so wherever the day is named; never 「{year} 年头一天」."""
+    stage = scene.scene(tmp_path, scene.NEW_YEAR)
+    try:
+        for asks in ("活动", "活动 1"):
+            said = shown(dm(stage, asks))
+            assert "2027 年头一天" in said and "{" not in said, said
+        question = press(stage, dm(stage, "活动 1"), "campaigns.button_words")
+        assert question.values["title"] == "2027 年头一天"
+    finally:
+        stage.database.close()
+
+
 def test_the_ready_words_again(stage: Stage) -> None:
     question = asked(stage)
     dm(stage, "我们自己说", quoting=question)

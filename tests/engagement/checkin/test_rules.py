@@ -201,6 +201,17 @@ def test_what_can_be_made_up_for(ago: int, changed: dict[str, Any], why: str) ->
     assert rules.why_not(DAY - timedelta(days=ago), missed(**changed)) == why
 
 
+def test_a_gap_is_bridged_whole_or_not_at_all() -> None:
+    """The days between today and the check-in before: none to bridge, some, and one among them that is too long ago."""
+    yesterday = DAY - timedelta(days=1)
+    assert rules.gap(missed(done={yesterday}, paused=())) == []
+    assert rules.gap(missed(done={DAY - timedelta(days=4)}, paused={yesterday})) == [
+        DAY - timedelta(days=2),
+        DAY - timedelta(days=3),
+    ]
+    assert rules.gap(missed(done={DAY - timedelta(days=rules.MAKEUP_WINDOW + 2)}, paused=())) == []
+
+
 def test_the_latest_missed_day_is_offered() -> None:
     assert rules.latest_missed(missed()) == DAY - timedelta(days=3)
     assert rules.latest_missed(missed(made_this_month=2)) is None

@@ -73,6 +73,8 @@ def test_a_pause_and_the_way_back(stage: Stage) -> None:
     assert (again.key, budget(stage)) == ("groups.resumed", 5)
     assert "5 条" in shown(again)
     assert keys(stage.say(LEADER, "取消暂停")) == ["groups.pause_not"]
+    stage.say(LEADER, "", button=f"pause:on:{stage.group_id}")
+    assert keys(stage.say(LEADER, "恢复", private=True)) == ["groups.resumed"]
 
 
 def test_a_pause_is_taken_back(stage: Stage) -> None:

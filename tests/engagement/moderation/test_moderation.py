@@ -143,7 +143,7 @@ def test_what_a_question_held_back_becomes_when_it_is_let_through(stage: Stage) 
     said = press(stage, "周团长", "mod_pass:1")
     assert "faq.to_leader" in keys(said)
     (row,) = stage.database.read_now(lambda s: [(q.text, q.state) for q in s.exec(select(Question))])
-    assert row == ("招兼职打字员,日结200,无需押金", "open")
+    assert row == ("招兼职打字员，日结200，无需押金", "open")
 
 
 def test_the_leader_s_own_words_are_the_leader_s_business(stage: Stage) -> None:
