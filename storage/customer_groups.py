@@ -187,3 +187,23 @@ def members(session: Session, channel: str, account: str, conversation: str) -> 
         .where(_I.c.channel == channel, _M.c.left_at.is_(None))
     )
     return set(rows.scalars())
+
+
+def outside(session: Session, channel: str, account: str, conversation: str, inside: Collection[str]) -> set[str]:
+    """Return who is in a group by its link alone, and not in its chat; who is in the chat now is as everybody from now on.
+
+    Args:
+        inside: the platform's ids of all who are in the chat.
+    """
+    found = session.execute(
+        select(_I.c.external_id, _M.c.id)
+        .join(_M, _M.c.person_id == _I.c.person_id)
+        .join(_G, _G.c.id == _M.c.group_id)
+        .where(_G.c.channel == channel, _G.c.account == account, _G.c.external_id == conversation)
+        .where(_I.c.channel == channel, _M.c.left_at.is_(None), _M.c.by_link)
+    ).all()
+    there = {member for who, member in found if who in inside}
+    if there:
+        session.execute(update(_M).where(_M.c.id.in_(there)).values(by_link=False))
+        session.expire_all()
+    return {who for who, member in found if member not in there}

@@ -147,6 +147,7 @@ class Member(SQLModel, table=True):
         muted_until: the bot ignores the member's commands until then.
         steps: bits of a newcomer's first steps that are done (engagement.members); None for who is not on that path.
         bonded_to: the member of this group who acts for this one while their two persons are bound (storage.bonds).
+        by_link: came by the group's link and was not seen in its chat so far: not to be there is no leaving.
     """
 
     __tablename__ = "member"
@@ -179,6 +180,7 @@ class Member(SQLModel, table=True):
     muted_until: datetime | None = utc(nullable=True)
     steps: int | None = Field(default=None, nullable=True)
     bonded_to: int | None = Field(default=None, nullable=True, sa_type=BigInt)
+    by_link: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class Consent(SQLModel, table=True):

@@ -217,7 +217,10 @@ def meet(session: Session, channel: str, external_id: str, name: str, now: datet
 
 
 def enter(session: Session, group_id: int, person_id: int, name: str, now: datetime) -> Member:
-    """Return the membership of a person in a group, made if new; a name change is followed, a leaver comes back."""
+    """Return the membership of a person in a group, made if new; a name change is followed, a leaver comes back.
+
+    Whoever enters is in the chat, except who is said not to be (:mod:`engagement.entry.joining`).
+    """
     member = session.exec(
         pick(Member).where(col(Member.group_id) == group_id, col(Member.person_id) == person_id)
     ).first()
@@ -226,6 +229,7 @@ def enter(session: Session, group_id: int, person_id: int, name: str, now: datet
     elif name:
         member.name = name
     member.left_at = None
+    member.by_link = False
     session.add(member)
     session.flush()
     return member

@@ -35,6 +35,11 @@ TRIES = 10
 CROWD = 600
 """… and of all who come by one group's link, within a day: more than a customer group holds."""
 
+LOOKS = 40
+"""So often it is asked for one account who that is in the chat: the company has only so many questions a day …"""
+LOOKS_OF_ALL = 4 * CROWD
+"""… and so often for all who come by one group's link."""
+
 
 @dataclass(frozen=True, slots=True)
 class Knock:
@@ -50,10 +55,11 @@ class Knock:
     guest: Account | None
     known: bool
 
-    @property
-    def person_id(self) -> int:
-        """Who is signed in; 0 = nobody."""
-        return 0 if self.visitor is None else self.visitor.person_id
+    def person_of(self, session: Session) -> int:
+        """Return who is signed in, or whose the account is by now; 0 = nobody we know."""
+        if self.visitor is not None:
+            return self.visitor.person_id
+        return 0 if self.guest is None else joining.person_of(session, self.guest)
 
 
 @router.get(f"{DOOR}{{key}}", dependencies=[Depends(Allow())])
@@ -70,7 +76,11 @@ async def look(request: Request, key: str) -> Response:
         return _closed(request, Refusal("entry.join_outside" if outside else "entry.join_no_account"))
     if knock.known:
         return _on(knock.group)
-    return await _asked(request, key, knock)
+    try:
+        neighbour = await _neighbour(request, knock)
+    except Refusal as refusal:
+        return _closed(request, refusal)
+    return await _asked(request, key, knock, neighbour)
 
 
 @router.post(f"{DOOR}{{key}}", dependencies=[Depends(Allow())])
@@ -91,7 +101,7 @@ async def do(request: Request, key: str) -> Response:
         except Refusal as refusal:
             if refusal.key != "entry.join_no_name":
                 raise
-            return await _asked(request, key, knock, 422, given, texts().raw(refusal.key))
+            return await _asked(request, key, knock, neighbour, 422, given, texts().raw(refusal.key))
     except Refusal as refusal:
         return _closed(request, refusal)
     response = _on(knock.group)
@@ -121,10 +131,19 @@ async def _knock(request: Request, key: str) -> Knock | None:
 
 
 async def _neighbour(request: Request, knock: Knock) -> Neighbour | None:
-    """Ask the group's own platform who the guest is in the chat, where both platforms tell; else nothing is guessed."""
-    ask = request.app.state.console.neighbours.get(knock.group.channel)
+    """Ask the group's own platform who the guest is in the chat, where both platforms tell; else nothing is guessed.
+
+    Raises:
+        Refusal: ``entry.join_too_fast``. To go on without an answer would let somebody in who is muted under his own name.
+    """
+    console = request.app.state.console
+    ask = console.neighbours.get(knock.group.channel)
     if ask is None or knock.guest is None or not knock.guest.union_id:
         return None
+    now: datetime = console.clock.now()
+    watched = _watched(request.app.state.signer, knock, "look", LOOKS, LOOKS_OF_ALL)
+    if await console.database.write(lambda session: limits.take(session, watched, now)) is not None:
+        raise Refusal("entry.join_too_fast")
     found: Neighbour | None = await ask(knock.group.external_id, knock.guest.union_id)
     return found
 
@@ -132,21 +151,20 @@ async def _neighbour(request: Request, knock: Knock) -> Neighbour | None:
 async def _let_in(request: Request, knock: Knock, given: str, neighbour: Neighbour | None, *, same: bool) -> int:
     console, signer = request.app.state.console, request.app.state.signer
     now: datetime = console.clock.now()
-    watched = _watched(signer, knock)
+    watched = _watched(signer, knock, "", TRIES, CROWD)
 
     def write(session: Session) -> int | Refusal:
         if limits.take(session, watched, now) is not None:
             return Refusal("entry.join_too_fast")
-        called = joining.may_be(session, knock.group, knock.person_id, neighbour)
+        person = knock.person_of(session)
+        called = joining.may_be(session, knock.group, person, neighbour)
         # The platforms know who he is, whatever he calls himself: another name makes no second person of him.
         mine = neighbour if called else None
         try:
             name = called if same and called else joining.read_name(given)
         except Refusal as refusal:
             return refusal  # the try is counted all the same
-        return joining.join(
-            session, knock.group, name, now, account=knock.guest, person_id=knock.person_id, neighbour=mine
-        )
+        return joining.join(session, knock.group, name, now, account=knock.guest, person_id=person, neighbour=mine)
 
     came: int | Refusal = await console.database.write(write)
     if isinstance(came, Refusal):
@@ -156,19 +174,31 @@ async def _let_in(request: Request, knock: Knock, given: str, neighbour: Neighbo
     return came
 
 
-def _watched(signer: Signer, knock: Knock) -> tuple[tuple[str, int], tuple[str, int]]:
-    who = f"{knock.guest.channel} {knock.guest.external_id}" if knock.guest is not None else str(knock.person_id)
-    return (signer.mac("join account", who), TRIES), (signer.mac("join group", str(knock.group.id)), CROWD)
+def _watched(
+    signer: Signer, knock: Knock, what: str, one: int, everybody: int
+) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Return what is counted of an account and of a group, and how often each is free."""
+    who = f"{knock.guest.channel} {knock.guest.external_id}" if knock.guest is not None else ""
+    who = who or ("" if knock.visitor is None else str(knock.visitor.person_id))
+    return (
+        (signer.mac(f"join account{what}", who), one),
+        (signer.mac(f"join group{what}", str(knock.group.id)), everybody),
+    )
 
 
 async def _asked(
-    request: Request, key: str, knock: Knock, status: int = 200, given: str = "", error: str = ""
+    request: Request,
+    key: str,
+    knock: Knock,
+    neighbour: Neighbour | None,
+    status: int = 200,
+    given: str = "",
+    error: str = "",
 ) -> Response:
     views: Views = request.app.state.views
-    neighbour = await _neighbour(request, knock)
 
     def read(session: Session) -> str:
-        return joining.may_be(session, knock.group, knock.person_id, neighbour)
+        return joining.may_be(session, knock.group, knock.person_of(session), neighbour)
 
     called = await request.app.state.console.database.read(read)
     own = given or ("" if knock.visitor is None or not knock.visitor.name[:1].isalnum() else knock.visitor.name)

@@ -132,14 +132,17 @@ def join(
     if neighbour is not None and theirs is None:
         # So that his leaving the chat is his leaving here.
         session.add(Identity(person_id=person, channel=group.channel, external_id=neighbour.external_id, name=name))
-    fresh = _member(session, group.id, person) is None
+    before = _member(session, group.id, person)
+    fresh, outside = before is None, before is None or before.by_link
     if fresh and _count(session, group.id) >= MOST:
         raise Refusal("entry.join_full")
     member = identities.enter(session, group.id, person, name, now)
     assert member.id is not None
+    # Nobody says that he is in the chat: that he is not in it later is no leaving.
+    member.by_link = outside and neighbour is None
     if member.joined_at == now and member.steps is None:
         member.steps = 0
-        session.add(member)
+    session.add(member)
     identities.grant_consent(session, person, now)
     identities.open_account(session, member.id, now)
     row = session.get_one(Person, person)

@@ -315,6 +315,41 @@ async def test_two_persons_are_not_made_one(world: Community) -> None:
     assert "你是群里的" not in page
 
 
+async def test_an_account_that_became_known_is_not_made_one_with_another(world: Community) -> None:
+    """页面开着的时候，她的公众号接上了别的编号：再点「是我」，不能顶着群里另一个人的名字进来。"""
+    other = world.database.write_now(lambda s: identities.meet(s, "wecom", "wm-li", "李阿姨", NOW)).person_id
+    world.neighbours["u-li"] = Neighbour("wm-li", "李阿姨")
+    world.wechat.web.unions[LI] = "u-li"
+    browser, page = await world.arrive()
+    assert "你是群里的 李阿姨 吗？" in page
+    world.database.write_now(lambda s: s.add(Identity(person_id=2, channel="wechat", external_id=LI, dm_open=True)))
+    assert (await world.press(browser, page, same="1")).status_code == 422
+    assert "你是群里的" not in (await browser.client.get(world.link)).text
+    assert world.members() == []
+    assert (await world.press(browser, page, name="王阿姨")).status_code == 303
+    assert [(one.person_id, one.name) for one in world.members()] == [(2, "王阿姨")]
+    assert [one.person_id for one in world.rows(Identity) if one.external_id == "wm-li"] == [other]
+
+
+async def test_who_reloads_uses_up_no_questions(world: Community, monkeypatch: pytest.MonkeyPatch) -> None:
+    """不停刷新：只问企业微信那么几次，之后请她等；等的时候也不能换个名字进来。别人照样能进。"""
+    monkeypatch.setattr(join, "LOOKS", 5)
+    world.wechat.web.unions.update({LI: "u-li", "o-wang": "u-wang"})
+    world.neighbours["u-li"] = Neighbour("wm-li", "李阿姨")
+    browser, page = await world.arrive()
+    assert (await world.press(browser, page, name="")).status_code == 422
+    assert len(world.asked) == 2, "one question a page"
+    for _ in range(20):
+        await browser.client.get(world.link)
+    assert len(world.asked) == 5
+    assert shut(await browser.client.get(world.link), "试得太多了", 429)
+    assert shut(await world.press(browser, page, name="别人"), "试得太多了", 429)
+    assert len(world.asked) == 5 and world.members() == []
+    await world.come("o-wang", "王叔")
+    world.house.clock.set(NOW + timedelta(minutes=2))
+    assert "你是群里的 李阿姨 吗？" in (await browser.client.get(world.link)).text
+
+
 async def test_what_stands_in_the_browser_is_nobody_elses(world: Community) -> None:
     """Another browser, another account, too late, made up: it opens nothing."""
     browser, page = await world.arrive()

@@ -334,7 +334,10 @@ class Company:
     # ---------------------------------------------------------------- rows
 
     def _keep(self, session: Session, group: CustomerGroup, now: datetime) -> set[str]:
-        """Keep a group: one message a day, its owner leads it; returns who was in it as we had it, its leaders left out."""
+        """Keep a group: one message a day, its owner leads it; returns who was in it as we had it.
+
+        Left out are its leaders, and neighbours who are in by its link alone.
+        """
         rows.add(session, CHANNEL, self._account, [group.chat])
         row = self._found(session, group.chat, now)
         row.name = one_line(group.name, 60) or row.name or texts().raw("wecom.unnamed")
@@ -356,7 +359,8 @@ class Company:
             session.add(member)
             session.flush()
         self._retire(session, row.id, group)
-        return {who for who in known if who != group.owner and who not in group.staff}
+        never_there = rows.outside(session, CHANNEL, self._account, group.chat, group.residents)
+        return {who for who in known - never_there if who != group.owner and who not in group.staff}
 
     def _looked(self, session: Session, chat: str, owner: str, marks: int, now: datetime) -> None:
         rows.looked(session, CHANNEL, self._account, chat, owner, marks, now)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import select
 
 from bot.channels.wecom import company as module
@@ -21,6 +22,8 @@ from bot.channels.wecom.customer_groups import CustomerGroups
 from bot.channels.wecom.internal import Internal
 from bot.channels.wecom.settings import WecomSettings
 from engagement.clocks import SetClock
+from engagement.entry import joining
+from engagement.entry.joining import Neighbour
 from engagement.kernel import Event, Incoming, Place
 from prompts.loader import texts
 from storage import customer_groups as rows
@@ -206,6 +209,51 @@ async def test_what_callbacks_say_of_a_group_that_is_not_known(house: House) -> 
     assert (await house.turn()).looked == 0
     await house.company.heard(event(Event.LEAVE, "wm-li"))
     assert house.said()[1:] == [(Event.LEAVE, "wr1", "wm-li")]
+
+
+@pytest.mark.parametrize("before", [False, True])
+async def test_who_came_by_the_link_alone_is_not_thrown_out(house: House, *, before: bool) -> None:
+    """二群的李阿姨点一群的链接进来，人不在一群的聊天里：天天看都留着。进了聊天再走，或者本来就对上了又走，才算走。"""
+    house.wecom.add_group("wr1", "leader")
+    house.wecom.add_group("wr2", "leader")
+    await house.turn()
+    await house.company.heard(event(Event.JOIN, "wm-li", "wr2"))
+    house.wecom.groups["wr2"]["member_list"].append(person("wm-li", MORNING))
+
+    def join(neighbour: Neighbour | None) -> None:
+        def work(session: Any) -> None:
+            group = session.exec(select(Group).where(Group.external_id == "wr1")).one()
+            she = identities.known(session, "wecom", "wm-li", None)
+            assert she is not None
+            joining.join(session, group, "李阿姨", house.clock.now(), person_id=she.person_id, neighbour=neighbour)
+
+        house.database.write_now(work)
+
+    join(None)
+    for _ in range(3):
+        await house.turn(25 * 60)
+    assert house.said() == [(Event.JOIN, "wr2", "wm-li")]
+    members = house.wecom.groups["wr1"]["member_list"]
+    if before:
+        # She was in the chat as she came: both platforms say so, and a second press without an answer changes nothing.
+        join(Neighbour("wm-li", "李"))
+        join(None)
+    else:
+        members.append(person("wm-li", MORNING))
+        await house.turn(25 * 60)
+        members.pop()
+    await house.turn(25 * 60)
+    assert house.said()[1:] == [(Event.LEAVE, "wr1", "wm-li")]
+
+
+async def test_a_callback_that_she_left_is_believed(house: House) -> None:
+    """回调说她走了：聊天里她刚才在，不管她是怎么进的页面。"""
+    house.wecom.add_group("wr1", "leader")
+    await house.turn()
+    house.enter("wr1", "wm-li")
+    house.database.write_now(lambda s: s.execute(update(Member).values(by_link=True)))
+    await house.company.heard(event(Event.LEAVE, "wm-li"))
+    assert house.said() == [(Event.LEAVE, "wr1", "wm-li")]
 
 
 async def test_a_mark_survives_a_restart(house: House) -> None:
