@@ -93,7 +93,7 @@ def test_who_has_a_private_chat_is_told_before(stage: Stage) -> None:
 
 
 def test_who_writes_to_us_elsewhere_is_told_there(stage: Stage) -> None:
-    """王姐's group says nothing in private; the Official Account does, and she is told once, there."""
+    """王姐's group says nothing in private; she is told once, where a chat stays open: the Official Account's shuts by itself."""
     stage.say("周团长", "积分有效期 3个月")
     stage.say("王姐", "签到")
     who = stage.person("王姐")
@@ -114,7 +114,7 @@ def test_who_writes_to_us_elsewhere_is_told_there(stage: Stage) -> None:
 
     message = stage.database.read_now(sent)
     assert message is not None
-    assert (message.channel, message.conversation, message.key) == ("wechat", "wechat-wang", "points.expires")
+    assert (message.channel, message.conversation, message.key) == ("wecom_bot", "wecom_bot-wang", "points.expires")
 
 
 def beat(stage: Stage, when: str, seconds: int = 0) -> None:
