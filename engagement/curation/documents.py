@@ -71,11 +71,13 @@ def list_button(ctx: Context) -> Sequence[Reply]:
 def _page(ctx: Context, who: Curator, start: int) -> Sequence[Reply]:
     from knowledge import listings
 
-    rows = [one for one in listings.documents(ctx.session, ctx.now)["documents"] if who.may(one["scope"])]
+    everything = listings.documents(ctx.session, ctx.now)["documents"]
+    rows = [one for one in everything if who.may(one["scope"])]
     gone = [one for one in listings.documents(ctx.session, ctx.now, removed=True)["documents"] if who.may(one["scope"])]
     rows = [one for one in rows if one["stage"] != "archived"]
     if not rows and not gone:
-        return [Reply("curation.list_none", {"group": None})]
+        common = sum(one["scope"] == "all" and one["state"] == "published" for one in everything)
+        return [Reply("curation.list_common" if common else "curation.list_none", {"common": common, "group": None})]
     rows.sort(key=lambda one: (not _waits(one), one["id"]))
     shown = rows[start : start + PAGE]
     waiting = sum(_waits(one) for one in rows)

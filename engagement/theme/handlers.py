@@ -45,7 +45,7 @@ def show_standing(ctx: Context) -> Sequence[Reply]:
     values = {
         "name": ctx.actor.name,
         "challenge": challenge.name,
-        "goal": words.lines(challenge.goal_text, _figures(ctx, month)),
+        "target": challenge.target,
         "reward_points": challenge.reward_points,
         "points": mine.points,
         "days": mine.days,

@@ -60,7 +60,7 @@ def plan_theme(session: Session, occurrences: Sequence[Occurrence], now: datetim
             shown = {"title": part.beat.title, "body": words.lines(text or part.beat.text, values)}
             planned.append(_push(one, "theme.beat", shown))
         elif part.kind == "opening":
-            shown = {"name": month.name, "body": words.lines(text or month.opening, values)}
+            shown = {"name": month.name, "body": words.lines(words.opening(month, text), values)}
             planned.append(_push(one, "theme.opening", shown))
         else:
             values |= {"name": month.name, "slogan": month.slogan, "challenge": month.challenge.name}

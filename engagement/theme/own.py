@@ -286,7 +286,8 @@ def _preview(ctx: Context, piece: Piece) -> tuple[str, dict[str, object]]:
     leader = identities.leader_names(ctx.session, [group]).get(group, "") if group else ""
     known = words.figures(piece.month, piece.where.name if group else "", leader)
     figures: dict[str, object] = later | {name: value for name, value in known.items() if value is not None or group}
-    lines = words.lines(_now_said(ctx, piece)[0], figures)
+    text = _now_said(ctx, piece)[0]
+    lines = words.lines(words.opening(piece.month, text) if piece.part.kind == "opening" else text, figures)
     if piece.part.beat is not None:
         return "theme.beat", {"title": piece.title, "body": lines}
     return f"theme.{piece.part.kind}", {"name": piece.month.name, "body": lines}

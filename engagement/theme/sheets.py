@@ -93,7 +93,8 @@ def preview(month: Month, sheet: Sheet, text: str, group_name: str, leader: str)
         name: texts().fill("theme.later", {"what": what}) for name, what in sheet.known.items()
     }
     figures |= {name: one for name, one in words.figures(month, group_name, leader).items() if one is not None}
-    lines: Sequence[str] = words.lines(text or sheet.ready, figures)
+    said = words.opening(month, text) if sheet.kind == "opening" else text or sheet.ready
+    lines: Sequence[str] = words.lines(said, figures)
     if sheet.kind == "beat":
         return Reply("theme.beat", {"title": sheet.title, "body": lines}, kind=Kind.PUSH)
     return Reply(f"theme.{sheet.kind}", {"name": month.name, "body": lines}, kind=Kind.PUSH)

@@ -22,6 +22,13 @@ def figures(month: Month, group_name: str, leader: str) -> Mapping[str, object]:
     }
 
 
+def opening(month: Month, own: str) -> str:
+    """Return what an opening says: the ready words, or own ones with the rules of the challenge behind them."""
+    if not own:
+        return month.opening
+    return own if "{reward_points}" in own or own == month.opening else f"{own}\n{month.challenge.rule}"
+
+
 def lines(text: str, values: Mapping[str, object]) -> Sequence[str]:
     """Fill a pack's text."""
     return packs.fill(text, values)

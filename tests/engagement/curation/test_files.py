@@ -18,7 +18,7 @@ from engagement.kernel import Incoming, Kind
 from knowledge import ingest
 from storage import inbox
 from storage.engine import Session
-from storage.groups import RoleGrant
+from storage.groups import Region, RoleGrant
 from tests.engagement.curation.office import SUN, WANG, Office, closed, open_office
 from tests.engagement.stage import keys, placeholders_match, shown
 from tests.knowledge.paper import Paper
@@ -366,3 +366,13 @@ def test_a_draft_that_nobody_wants(office: Office) -> None:
     assert sure.key == "curation.drop_sure" and placeholders_match(sure)
     assert office.press(WANG, sure, "kb_drop").key == "curation.dropped"
     assert "21:00" in office.ask(MELTED).text
+
+
+def test_who_has_no_documents_hears_that_the_common_ones_answer(office: Office) -> None:
+    """知识库 → 「你们自己的文档还没有，现在用通用的 1 份回答邻居」, not 「知识库还是空的」 while it answers."""
+    office.send(WANG, "规则.jsonl", RULES)
+    office.press(SUN, office.say(SUN, "发布 1"), "kb_go")
+    office.stage.database.write_now(lambda s: s.add(Region(name="东区")))
+    office.grant("小吴", region=1)
+    listed = office.say("小吴", "知识库")
+    assert listed.key == "curation.list_common" and "通用的 1 份" in shown(listed)

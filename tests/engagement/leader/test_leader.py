@@ -127,7 +127,7 @@ def test_an_empty_day_is_said_in_few_words(stage: Stage) -> None:
 def test_what_went_out_and_what_is_still_to_come(stage: Stage) -> None:
     def rows(session: Session) -> None:
         for number, (kind, hour) in enumerate(
-            (("topic", 7), ("topic_summary", 20), ("question_reminder", 18)), start=1
+            (("topic", 7), ("topic_summary", 20), ("question_reminder", 18), ("calendar", 21)), start=1
         ):
             session.add(Campaign(id=number, key=kind, kind=kind, created_at=stage.clock.now()))
             session.flush()
@@ -160,7 +160,7 @@ def test_what_went_out_and_what_is_still_to_come(stage: Stage) -> None:
     stage.database.write_now(rows)
     (said,) = stage.say(LEADER, "今日一览", private=True)
     assert "我主动说了 1 条（一天最多 4 条）：7:31 话题。" in shown(said)
-    assert "今天还有（有内容才发）：20:00 话题小结。" in shown(said)
+    assert "今天还有（有内容才发）：20:00 话题小结、21:00 活动。" in shown(said)
     stage.happen(Event.JOIN, "王姐", subject="王姐", subject_name="王姐")
     (more,) = stage.say(LEADER, "今日一览", private=True)
     assert "我主动说了 2 条（一天最多 4 条）：7:31 话题，还有 1 条打招呼、祝福。" in shown(more)

@@ -30,7 +30,12 @@ def test_the_opening_a_beat_and_the_closing_may_be_said_otherwise(tmp_path: Path
     word(stage, f"month:4:beat:{BEAT.day}", "group:1", "这周听{leader}的。")
     word(stage, "month:4:closing", "group:1", "四月一共 {checkins} 次签到，谢谢大家。\n领先的：{winners}")
     target = APRIL.challenge.target
-    assert shown(stage.pushed("theme", "2026-04-01T10:00")).endswith(f"阳光花园一期的四月，攒满 {target} 个。")
+    said = shown(stage.pushed("theme", "2026-04-01T10:00"))
+    assert f"\n阳光花园一期的四月，攒满 {target} 个。\n" in said
+    rules = said.splitlines()[-1]
+    assert (
+        "签到一天记 1 个" in rules and f"满 {target} 个" in rules and f"+{APRIL.challenge.reward_points} 积分" in rules
+    )
     assert shown(stage.pushed("theme", f"2026-04-{BEAT.day:02d}T10:00")) == f"{BEAT.title}\n这周听周团长的。"
     (now,) = stage.say("李阿姨", "本月主题")
     assert "这周听周团长的。" in shown(now)
@@ -47,6 +52,6 @@ def test_another_group_s_words_are_not_this_one_s_and_the_nearest_counts(tmp_pat
     stage.database.write_now(lambda s: s.add(Region(name="东区")))
     stage.change(region_id=1)
     word(stage, "month:4:opening", "region:1", "东区的话")
-    assert shown(stage.pushed("theme", "2026-04-01T10:00")).endswith("东区的话")
+    assert shown(stage.pushed("theme", "2026-04-01T10:00")).splitlines()[1] == "东区的话"
     word(stage, "month:4:opening", "region:1", "")
     assert shown(stage.pushed("theme", "2026-04-01T10:00")) == ready

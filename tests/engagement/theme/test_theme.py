@@ -259,7 +259,8 @@ def test_the_months_theme_and_the_next(stage: Stage) -> None:
 
 def test_my_standing(stage: Stage) -> None:
     """Nothing yet → started, ties share a rank → out of reach → done."""
-    assert keys(stage.say("李阿姨", "挑战", "2026-04-01T07:00")) == ["theme.standing_none"]
+    (none,) = stage.say("李阿姨", "挑战", "2026-04-01T07:00")
+    assert none.key == "theme.standing_none" and "你还没开始，攒满 " in shown(none) and "个挑战分就完成" in shown(none)
     come(stage, "李阿姨", 2)
     come(stage, "王姐", 2)
     come(stage, "张哥", 1, first=3)
