@@ -396,6 +396,10 @@ async def test_groups_with_a_robot_are_groups(database: Database) -> None:
     [group] = house.groups()
     house.database.write_now(lambda s: setattr(s.get_one(Group, group.id), "state", "removed"))
     await house.turn(61)
+    assert [one.state for one in house.groups()] == ["removed"]
+    house.settings = House(database, robots={"店员": "another"}).settings
+    house.company = house.make()
+    await house.turn(61)
     assert [one.state for one in house.groups()] == ["active"]
     house.settings = house.settings.model_copy(update={"robots": {}})
     house.company = house.make()
