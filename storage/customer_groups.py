@@ -190,20 +190,23 @@ def members(session: Session, channel: str, account: str, conversation: str) -> 
 
 
 def outside(session: Session, channel: str, account: str, conversation: str, inside: Collection[str]) -> set[str]:
-    """Return who is in a group by its link alone, and not in its chat; who is in the chat now is as everybody from now on.
+    """Return the ids in a group that are not in its chat, and that is no leaving; who is in the chat is as everybody from now on.
+
+    Those of who came by its link alone, and of a person who is in the chat by another account.
 
     Args:
         inside: the platform's ids of all who are in the chat.
     """
     found = session.execute(
-        select(_I.c.external_id, _M.c.id)
+        select(_I.c.external_id, _M.c.id, _M.c.by_link)
         .join(_M, _M.c.person_id == _I.c.person_id)
         .join(_G, _G.c.id == _M.c.group_id)
         .where(_G.c.channel == channel, _G.c.account == account, _G.c.external_id == conversation)
-        .where(_I.c.channel == channel, _M.c.left_at.is_(None), _M.c.by_link)
+        .where(_I.c.channel == channel, _M.c.left_at.is_(None))
     ).all()
-    there = {member for who, member in found if who in inside}
-    if there:
-        session.execute(update(_M).where(_M.c.id.in_(there)).values(by_link=False))
+    there = {member for who, member, _ in found if who in inside}
+    met = {member for _, member, by_link in found if by_link and member in there}
+    if met:
+        session.execute(update(_M).where(_M.c.id.in_(met)).values(by_link=False))
         session.expire_all()
-    return {who for who, member in found if member not in there}
+    return {who for who, member, by_link in found if who not in inside and (member in there or by_link)}

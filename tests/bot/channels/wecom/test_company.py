@@ -29,7 +29,7 @@ from prompts.loader import texts
 from storage import customer_groups as rows
 from storage import identities
 from storage.engine import Database, open_database
-from storage.groups import Group, Member
+from storage.groups import Group, Identity, Member
 from storage.mass_sends import OwnerDay
 from tests.platforms.wecom import FakeWecom
 
@@ -244,6 +244,28 @@ async def test_who_came_by_the_link_alone_is_not_thrown_out(house: House, *, bef
         members.pop()
     await house.turn(25 * 60)
     assert house.said()[1:] == [(Event.LEAVE, "wr1", "wm-li")]
+
+
+async def test_who_is_there_by_one_of_two_accounts_has_not_left(house: House) -> None:
+    """李阿姨两个微信绑成了一个人，群里只有一个：天天看都没有走；那一个也走了，才算走。"""
+    house.wecom.add_group("wr1", "leader")
+    await house.turn()
+    house.enter("wr1", "wm-li")
+
+    def bind(session: Any) -> None:
+        she = identities.known(session, "wecom", "wm-li", None)
+        assert she is not None
+        session.add(Identity(person_id=she.person_id, channel="wecom", external_id="wm-li2", name="李"))
+
+    house.database.write_now(bind)
+    members = house.wecom.groups["wr1"]["member_list"]
+    members.append(person("wm-li", MORNING))
+    for _ in range(2):
+        await house.turn(25 * 60)
+    assert house.said() == []
+    members.pop()
+    await house.turn(25 * 60)
+    assert {(what, chat) for what, chat, _ in house.said()} == {(Event.LEAVE, "wr1")}
 
 
 async def test_a_callback_that_she_left_is_believed(house: House) -> None:
