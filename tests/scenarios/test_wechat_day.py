@@ -118,16 +118,16 @@ class Day:
     def of_group(self, chat: str) -> list[str]:
         return [one.content for one in self.wecom.log if one.to == f"group:{chat}"]
 
+    def read(self, who: str) -> list[str]:
+        """What somebody has read in the Official Account so far."""
+        return [one.text for one in self.wechat.log if one.who == who and one.text and not one.code]
+
     async def tells(self, who: str, words: str, bot: Served) -> str:
         """Somebody writes to the Official Account and reads what comes."""
-
-        def read() -> list[str]:
-            return [one.text for one in self.wechat.log if one.who == who and one.text and not one.code]
-
-        before = len(read())
+        before = len(self.read(who))
         await self.wechat.say(who, words)
-        await self.until(lambda: len(read()) > before, bot)
-        said = read()[before]
+        await self.until(lambda: len(self.read(who)) > before, bot)
+        said = self.read(who)[before]
         self.note(f"{who}（公众号）：{words}", f"  团团：{said}")
         return said
 
@@ -262,6 +262,7 @@ async def test_a_day_of_a_wechat_community(started_dir: Path) -> None:
             assert keys, offer.params
             await telegram.press(ON_TELEGRAM, ON_TELEGRAM, offer.message_id, keys[0], name="赵哥")
             await day.until(lambda: day.rows("SELECT 1 FROM bond WHERE state = 'bound'"), bot)
+            await day.until(lambda: "合成了一个人" in day.read(ZHAO)[-1], bot)
             said = await day.tells(ZHAO, "积分", bot)
             assert "阳光花园" in said and "网上的邻居" in said, "both groups' points, one person, one ledger"
 
