@@ -82,7 +82,7 @@ class Targets:
         return []
 
     def _given_up(self, session: Session, ctx: Context) -> Target | None:
-        """Find whose question for words ends with a 「算了」, before that could be anything else, 退出 too."""
+        """Find whose question for words ends with a 「算了」, before that could be anything else."""
         incoming = ctx.incoming
         if not wording.gives_up(incoming.text):
             return None

@@ -190,7 +190,7 @@ class Dispatcher:
         In private, somebody who is in several groups is told which one the answer is about; a reply whose values have
         ``group`` says that itself, or (None) is about none. Who asked for short answers gets them in private.
         """
-        if ctx.actor.steps is not None:
+        if ctx.actor.steps is not None and not ctx.aside:
             ctx.emit(Used(target.command.name if target.command is not None else target.feature.name))
         if target.quoted and ctx.incoming.reply_to:
             ctx.emit(Quoted(ctx.incoming.reply_to))
@@ -304,7 +304,8 @@ def ended_target(features: Sequence[Feature], subject: str) -> Target | None:
     return None
 
 
-def _ended(_ctx: Context) -> Sequence[Reply]:
+def _ended(ctx: Context) -> Sequence[Reply]:
+    ctx.aside = True
     return [Reply("guard.given_up", {"group": None}, subject="over:")]
 
 

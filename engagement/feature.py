@@ -119,8 +119,8 @@ class Context:
         fetch: hands out a file that somebody sent on this channel, by its ``media_id``; None where files cannot be had.
         show: shows an answer's words in private while they are being written, each time all that stand so far; what was
             shown is gone when the reply comes. None where the channel cannot.
-        closing: (text key, values) of short lines that subscribers put under the reply, whoever gives it; their values
-            need names of their own.
+        closing: (text key, values) of short lines that subscribers put under the reply; their values need names of their own.
+        aside: what is said (to somebody in danger, to 「算了」) is no use of anything, and makes no newcomer's step.
     """
 
     session: Session
@@ -142,6 +142,7 @@ class Context:
     fetch: Fetch | None = None
     show: Callable[[str], Awaitable[None]] | None = None
     closing: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    aside: bool = False
     _rng: random.Random | None = field(default=None, init=False)
 
     @property

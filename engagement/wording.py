@@ -21,7 +21,7 @@ _NAMED = re.compile(r"\{([^{}]*)\}")
 _RESETS = re.compile(r"恢复原文|原文|用原来的|还原")
 _STOPS = re.compile(r"不改|停")
 _GIVES_UP = re.compile(
-    r"(?:那|那就|还是|先)*(?:取消|算了|祘了|不要了|不用了|先不(?:填|写|改|弄|发|问|说)|不(?:填|写|改|弄|发|问|说|想填|想写)了|退出)"
+    r"(?!退出$)(?:那|那就|还是|先)*(?:取消|算了|祘了|不要了|不用了|先不(?:填|写|改|弄|发|问|说)|不(?:填|写|改|弄|发|问|说|想填|想写)了|退出)"
     r"(?:了|吧|啦|啊|呀|哈|谢谢)*"
 )
 
@@ -35,7 +35,10 @@ def steers(text: str) -> str:
 
 
 def gives_up(text: str) -> bool:
-    """Say whether somebody who was asked for words will not say any: 「取消」, 「算了」, 「先不填了」."""
+    """Say whether somebody who was asked for words will not say any: 「取消」, 「算了」, 「先不填了」.
+
+    Bare 「退出」 is the command that ends the recording, whatever was asked.
+    """
     return bool(_GIVES_UP.fullmatch(simplified(unicodedata.normalize("NFKC", text[:20])).strip(" 。.!！,，~～「」")))
 
 

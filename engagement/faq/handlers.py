@@ -54,7 +54,8 @@ def _known(ctx: Context, question: str) -> Sequence[Reply] | None:
     if rules.danger(question):
         return [_comfort(ctx, question)]
     if polite:
-        return [Reply(f"faq.{polite}", _NO_GROUP, subject="faq:talk")]
+        waits = polite == "nothing_open" and service.waiting_of(ctx)
+        return [Reply("faq.still_waiting" if waits else f"faq.{polite}", _NO_GROUP, subject="faq:talk")]
     if corrections.meant(ctx):
         return corrections.take(ctx)
     if rules.is_not_it(question) and thumbs.read(about)[0]:
@@ -72,7 +73,8 @@ def comfort(ctx: Context) -> Sequence[Reply]:
 
 
 def _comfort(ctx: Context, text: str) -> Reply:
-    """Say it where only he reads it, if he can be written to there; in the group nobody is called by name."""
+    """Say it where only he reads it, if he can be written to there; in the group nobody is called by name, nor told of a task."""
+    ctx.aside = True
     key = "faq.self_harm" if rules.danger(text) == "self_harm" else "faq.violence"
     if ctx.incoming.place is Place.GROUP and bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel):
         return Reply(key, _NO_GROUP, kind=Kind.DM, to=ctx.actor.person_id, subject="faq:talk")
@@ -302,9 +304,10 @@ def quoted(ctx: Context, found: Found | None) -> Sequence[Reply]:
     reference = ctx.subject.partition(":")[2]
     if not reference.isdecimal():
         return []
-    if rules.courtesy(ctx.incoming.text) and not ctx.actor.leader:
+    asker, polite = service.is_asker(ctx, int(reference)), rules.courtesy(ctx.incoming.text)
+    if polite and not ctx.actor.leader and not (asker and polite in rules.FOR_LEADER):
         return reply(ctx, None)
-    posted = service.posted(ctx, ctx.incoming.text) if service.is_asker(ctx, int(reference)) else None
+    posted = service.posted(ctx, ctx.incoming.text) if asker else None
     more = [] if posted is None else ctx.emit(posted)
     if posted is not None and posted.hidden:
         return more

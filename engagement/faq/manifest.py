@@ -54,7 +54,7 @@ FEATURE = Feature(
         "waiting": handlers.which_waiting,
         "answering": handlers.said_in_answer,
     },
-    ends=frozenset({"again", "answering"}),
+    ends=frozenset({"again"}),
     plain=frozenset({"question", "waiting", "answer", "answering", "handover", "up", "down"}),
     asks=frozenset({"answering"}),
     fallback=_ASK,

@@ -82,6 +82,8 @@ _SAID = (
 )
 _SOCIAL = ("bye", "thanks", "caring", "wish", "hello", "noted")
 """What may stand behind each other; the first of these that is said is answered."""
+FOR_LEADER = ("nothing_open", "unclear", "upset")
+"""Kinds that go to the leader when the asker says them to a question of his."""
 _RUDE = re.compile(
     r"(?:你|机器人|助手|团团)[^，。,]{0,4}(?:破|垃圾|废物|智障|傻|笨|蠢|没用|有没有用|有什么用|烦)"
     r"|破机器|什么破|什么玩意|^\W*(?:滚|滚蛋|闭嘴|垃圾|废物|傻\w|智障|烦死了?|无语)\W*$"
@@ -130,7 +132,7 @@ _GOODS = re.compile(r"退|换|坏|烂|少|漏|货|钱|菜|米|肉|蛋|订单|提
 _ANGRY = re.compile(r"[!\uff01]{2,}|[?\uff1f]{3,}|什么破|破平台|垃圾平台|退钱|骗|坑人|黑心|气死|太过分|凭什么")
 _GRIEVANCE = re.compile(r"(?<!怎么)(?<!如何)(?<!哪里)投诉|12315|消协|曝光|起诉|告你|举报你|举报团长|要个?说法")
 _ASKS = re.compile(r"[?\uff1f]|[吗么呢]\W*$|怎么|几点|什么时候|在哪|哪里|多少|能不能|可不可以|可以吗|为什么|为啥|咋")
-_DISMISSES = re.compile(r"(?:这个)?(?:不用回?复?|不必回?|不用管|不管|不用理|不理|忽略|跳过|算了)(?:了|吧|他|她|它)*")
+_DISMISSES = re.compile(r"(?:这个)?(?:不用回复?|不必回复?|不用管|不管|不用理|不理|忽略|跳过|算了)(?:了|吧|他|她|它)*")
 
 
 def folded(text: str) -> str:

@@ -134,6 +134,8 @@ def name_of(session: Session, member_id: int) -> str:
 
 def waiting_of(ctx: Context) -> list[str]:
     """Return the actor's own questions that wait for the leader."""
+    if ctx.actor.member_id is None:
+        return []
     return list(
         ctx.session.exec(
             pick(Question.text).where(col(Question.member_id) == ctx.actor.member_id, col(Question.state) == "open")

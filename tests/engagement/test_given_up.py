@@ -9,10 +9,11 @@ import pytest
 from engagement import wording
 from engagement.groups import rules
 from engagement.registry import FEATURES
+from storage.groups import Consent
 from tests.engagement.stage import Stage, keys, open_stage
 
 LEADER = "周团长"
-WORDS = ("取消", "算了", "不要了", "不填了", "退出", "先不写了", "算了吧。", "那就算了")
+WORDS = ("取消", "算了", "不要了", "不填了", "那就退出", "先不写了", "算了吧。", "那就算了")
 ENDS = sorted(prefix for feature in FEATURES for prefix in feature.ends)
 
 
@@ -31,7 +32,7 @@ def _asked(stage: Stage, subject: str, who: str = LEADER) -> None:
 def test_what_is_taken_for_it() -> None:
     for words in WORDS:
         assert wording.gives_up(words) and wording.steers(words) == "stop" and rules.control(words) == "stop", words
-    for words in ("取消订单", "周团长", "不要", "退出家庭", "我算了一下是三斤", "不填了可以吗", ""):
+    for words in ("取消订单", "周团长", "不要", "退出", "退出！", "退出家庭", "我算了一下是三斤", "不填了可以吗", ""):
         assert not wording.gives_up(words), words
 
 
@@ -58,6 +59,28 @@ def test_by_a_quote_and_by_a_neighbour(stage: Stage) -> None:
     assert keys(stage.say("李阿姨", "取消", quoting=how)) == ["guard.given_up"], "nothing goes to the leader"
     _asked(stage, "again:", "李阿姨")
     assert keys(stage.say("李阿姨", "算了", private=True)) == ["guard.given_up"]
+
+
+def test_the_recording_ends_whatever_was_asked(stage: Stage) -> None:
+    """
+    王姐: 问团长 → 想跟团长说什么？（不想被记录随时发「退出」）
+    王姐: 退出 → 不再记录
+    """
+    for private in (False, True):
+        who = "王姐" if private else "李阿姨"
+        stage.say(who, "签到")
+        (how,) = stage.say(who, "问团长", private=private)
+        assert how.key == "faq.hand_over_how"
+        quoted = None if private else how
+        assert keys(stage.say(who, "退出", quoting=quoted, private=private)) == ["members.withdrawn"]
+        person = stage.person(who)
+        found = stage.database.read_now(lambda s, person=person: s.get_one(Consent, person).withdrawn_at)  # type: ignore[misc]
+        assert found is not None
+
+
+def test_no_command_is_taken_for_it() -> None:
+    words = [word for feature in FEATURES for command in feature.commands for word in command.words]
+    assert [word for word in words if wording.gives_up(word)] == []
 
 
 def test_nothing_was_asked(stage: Stage) -> None:

@@ -65,6 +65,15 @@ def test_laid_aside_by_a_word(stage: Stage) -> None:
     assert keys(stage.say(LEADER, "待回复", private=True)) == ["faq.none_waiting"]
 
 
+@pytest.mark.parametrize("words", ["取消了", "不用了", "不发了"])
+def test_an_answer_that_sounds_like_giving_up_is_one(stage: Stage, words: str) -> None:
+    """李阿姨: 明天还要带身份证吗 → 周团长点「回 李阿姨」: 不用了 → 转给李阿姨"""
+    press(stage, asks(stage, "燃气灶能代收吗"))
+    done, relayed = stage.say(LEADER, words, private=True)
+    assert (done.key, relayed.key, relayed.to) == ("faq.relay_done", "faq.relayed", "李阿姨")
+    assert relayed.values["answer"] == [words]
+
+
 def test_each_that_waits_has_its_button(stage: Stage) -> None:
     """待回复 → 两条，各有各的按钮；按第一条，回的就是第一条"""
     asks(stage, "燃气灶能代收吗")

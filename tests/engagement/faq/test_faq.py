@@ -230,6 +230,31 @@ def test_what_is_said_to_an_answer_goes_back_to_the_leader(stage: Stage) -> None
     assert keys(stage.say("周团长", "东门", quoting=to_leader, private=True)) == ["faq.relay_done", "faq.relayed"]
 
 
+def test_what_the_asker_says_of_his_question_is_not_for_us(stage: Stage) -> None:
+    """
+    李阿姨 引用「已转给周团长」: 取消吧 → 补上了，团长一起看到
+    李阿姨 引用团长的回复: 没看懂 / 太坑了 → 同样；王姐引用同一条 → 团团自己回
+    """
+    said, to_leader = _ask(stage, "燃气灶能代收吗")
+    added, told = stage.say("李阿姨", "取消吧", quoting=said)
+    assert (added.key, told.key, told.values["question"]) == ("faq.added", "faq.to_leader", "燃气灶能代收吗 取消吧")
+    _, relayed = stage.say("周团长", "可以，放门口", quoting=to_leader, private=True)
+    for words in ("没看懂", "太坑了"):
+        assert keys(stage.say("李阿姨", words, quoting=relayed)) == ["faq.added", "faq.to_leader"], words
+    assert keys(stage.say("王姐", "没看懂", quoting=relayed)) == ["faq.unclear"]
+
+
+def test_nothing_is_open_only_when_nothing_waits(stage: Stage) -> None:
+    """李阿姨（私聊）: 取消 → 这里没有等着办的事；问过团长以后 → TA 还没回"""
+    assert keys(stage.say("李阿姨", "取消", private=True)) == ["faq.nothing_open"]
+    assert keys(stage.say("路人", "取消", private=True)) == ["faq.nothing_open"]
+    _, to_leader = _ask(stage, "燃气灶能代收吗")
+    assert keys(stage.say("李阿姨", "取消", private=True)) == ["faq.still_waiting"]
+    assert keys(stage.say("王姐", "取消", private=True)) == ["faq.nothing_open"]
+    stage.say("周团长", "可以，放门口", quoting=to_leader, private=True)
+    assert keys(stage.say("李阿姨", "取消", private=True)) == ["faq.nothing_open"]
+
+
 def test_a_leader_is_not_sent_to_the_leader(stage: Stage) -> None:
     assert keys(stage.say("周团长", "不用理他", private=True)) == ["faq.leader_unknown"]
     assert keys(stage.say("周团长", "问团长 明天几点到货")) == ["faq.leader_unknown"]

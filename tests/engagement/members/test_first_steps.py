@@ -197,6 +197,26 @@ def came_by_link(stage: Stage, who: str, when: str) -> None:
     stage.database.write_now(come)
 
 
+def test_who_is_in_danger_or_gives_up_hears_of_no_task(stage: Stage) -> None:
+    """
+    王姐（新手任务 1/4）: 我不想活了 → 12356，不提新手任务，也不算问过
+    王姐: 算了 → 好的，那就先不弄了。也不算
+    """
+    join(stage, "王姐")
+    stage.say("王姐", "签到")
+    for text in ("问 我不想活了", "问团长 我老公打我"):
+        said = stage.say("王姐", text)
+        assert said[0].key in ("faq.self_harm", "faq.violence"), text
+        assert not any("step" in key for message in said for key in (message.key, *message.tails)), text
+        assert steps(stage, "王姐") == 1, text
+    (alone,) = stage.say("王姐", "我不想活了", private=True)
+    assert (alone.key, alone.tails) == ("faq.self_harm", ())
+    (how,) = stage.say("王姐", "签到")
+    object.__setattr__(how, "subject", "again:")
+    (over,) = stage.say("王姐", "算了", quoting=how)
+    assert (over.key, over.tails, steps(stage, "王姐")) == ("guard.given_up", (), 1)
+
+
 def test_who_comes_by_the_groups_link_is_led_like_any_newcomer_once(stage: Stage) -> None:
     """
     客户群，王姐点链接进来（公众号）: 签到 → 新手任务 1/4 …… 做完 +10
