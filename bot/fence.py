@@ -28,7 +28,6 @@ from storage import outbox
 from storage.engine import Database
 
 log = structlog.get_logger("bot.fence")
-BEAT_SECONDS = 5.0
 _ALL = sys.maxsize
 
 
@@ -49,7 +48,7 @@ class Fence:
         self._pulse = heartbeats.Pulse(database, clock, prefix, life)
         self._begun = False
         self._beating = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._doubted = 0
         """Rows up to this one may have been taken while this process was silent."""
 
@@ -60,14 +59,22 @@ class Fence:
         self._begun = bool(self.me)
 
     def keep(self, look: Callable[[], Awaitable[object]] | None = None) -> None:
-        """Go on saying so, and look each time for what others left."""
-        self._task = asyncio.create_task(self._over_and_over(look), name="answers")
+        """Go on saying so, and look as often for what others left.
+
+        In a task of its own: looking may wait for a row that a frozen process has locked, and who waits is alive.
+        """
+        self._tasks = [
+            asyncio.create_task(_over_and_over(act), name=name)
+            for name, act in (("answers heartbeat", self._beat), ("answers of others", look))
+            if act is not None
+        ]
 
     async def end(self) -> None:
         """Say nothing any more: what is left is anybody's."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         if self._begun:
             self._begun = False
             await self._pulse.stop()
@@ -100,13 +107,12 @@ class Fence:
                 # Nobody takes what is written from here on.
                 self._doubted = await self._database.read(outbox.newest)
 
-    async def _over_and_over(self, look: Callable[[], Awaitable[object]] | None) -> None:
-        while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            for act in (self._beat, look):
-                if act is not None:
-                    with contextlib.suppress(_Failed):
-                        await _tried(act)
+
+async def _over_and_over(act: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await asyncio.sleep(heartbeats.BEAT_AFTER.total_seconds())
+        with contextlib.suppress(_Failed):
+            await _tried(act)
 
 
 async def _tried(act: Callable[[], Awaitable[object]]) -> None:

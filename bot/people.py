@@ -106,12 +106,16 @@ def in_group(session: Session, incoming: Incoming, group: GroupView, name: str, 
 def in_private(session: Session, incoming: Incoming, name: str, now: datetime) -> tuple[Actor, GroupView | None]:
     """Return who writes in private, and the group that this is about; from now on this bot may write first.
 
-    Who shut the bot out is not written to until he comes back.
+    Who shut the bot out is not written to until he comes back; nobody is met by it, least of all who had himself erased.
     """
-    person = identities.meet(session, incoming.channel, incoming.sender, name, now)
     if incoming.event in _SHUT:
+        shut = identities.known(session, incoming.channel, incoming.sender, None)
+        if shut is None:
+            return Actor(0, name), None
+        person = shut
         bots.close_private(session, person, incoming.account)
     else:
+        person = identities.meet(session, incoming.channel, incoming.sender, name, now)
         bots.open_private(session, person, incoming.account)
     row = identities.current_group(session, person.person_id, incoming.channel)
     group = None if row is None else _view(row)

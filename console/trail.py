@@ -14,8 +14,8 @@ from prompts.loader import texts
 _ROOM = "console_audit."
 _KNOWN = frozenset(key.removeprefix(_ROOM) for key in texts().keys() if key.startswith(_ROOM))  # noqa: SIM118
 _KIND = "kind_"
-_UNSAID = frozenset({"page", "scope", "scope_id", "undone", "cap", "value"})
-"""Details that are words of the program and not of people; they stand in the code beside it."""
+_UNSAID = frozenset({"page", "scope", "scope_id", "undone", "cap", "value", "replaced"})
+"""Details that are words and moments of the program and not of people; they stand in the code beside it."""
 
 
 def kinds() -> list[tuple[str, str]]:

@@ -86,6 +86,12 @@ def broken_links(session: Session) -> tuple[int, int | None]:
     return rows, None
 
 
+def details(session: Session, action: str, at: datetime) -> list[dict[str, object]]:
+    """Return the details of the acts of one kind at a moment, in the order in which they were done."""
+    rows = session.execute(select(_T.c.details).where(_T.c.at == at, _T.c.action == action).order_by(_T.c.id))
+    return [json.loads(row[0]) for row in rows]
+
+
 def actions(session: Session) -> list[str]:
     """Return the acts that are in the trail; from one to the next by the index, however long it is."""
     found: list[str] = []

@@ -14,7 +14,7 @@ from dataclasses import replace
 from engagement.kernel import Outgoing
 
 SECONDS = 900.0
-"""How long it is remembered beyond what the platform asks to wait; the courier gives up earlier."""
+"""How long it is remembered beyond what the platform asks to wait, which may be an hour: then the message comes again."""
 _MOST = 4096
 
 

@@ -51,7 +51,7 @@ class Unsaid:
             if receipt.outcome is not Outcome.SENT:
                 left = len(rest) - number
                 if receipt.outcome in (Outcome.RETRY, Outcome.UNKNOWN):
-                    self._left.keep(name, left)
+                    self._left.keep(name, left, wait=receipt.retry_after)
                 if number:
                     log.warning(
                         "send.cut_short", channel=message.channel, feature=message.feature, reason=receipt.reason

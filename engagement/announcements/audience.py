@@ -6,9 +6,9 @@ Source: F111, F115.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, select
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -176,19 +176,38 @@ def asks_its_leader() -> ColumnElement[bool]:
     return and_(~_G.c.speaks)
 
 
-def shut(now: datetime) -> ColumnElement[bool]:
-    """Return the condition on groups that had, or wait for, the one message that they get today: nothing else goes in.
+def shut(session: Session, where: ColumnElement[bool], now: datetime, *, rings: bool) -> ColumnElement[bool]:
+    """Return the condition on groups that had, or wait for, the one message of the day on which they would be told.
+
+    Args:
+        where: only these are asked about.
+        rings: quiet hours do not hold it back; else who sleeps now is told when they are over.
 
     Source: ADR-0019.
     """
-    today = select(_M.c.id).where(
+    taken = select(_M.c.id).where(
         _M.c.channel == _G.c.channel,
         _M.c.account == _G.c.account,
         _M.c.conversation == _G.c.external_id,
-        _M.c.local_date == calendar.local_day(now, mass_sends.ZONE),
+        _M.c.local_date == _told_on(session, where & asks_its_leader(), now, rings=rings),
         mass_sends.TAKES_THE_DAY,
     )
-    return and_(asks_its_leader(), today.exists())
+    return and_(asks_its_leader(), taken.exists())
+
+
+def _told_on(session: Session, where: ColumnElement[bool], now: datetime, *, rings: bool) -> ColumnElement[date]:
+    """Return the day, as the platform counts them, on which a group is told what is sent now."""
+    today = calendar.local_day(now, mass_sends.ZONE)
+    of = _M.c.local_date.type
+    later = []
+    if not rings:
+        hours = _G.c.zone, _G.c.quiet_from, _G.c.quiet_to
+        for night in session.execute(select(*hours).where(where).distinct()):
+            told = calendar.local_day(calendar.quiet_ends(now, *night), mass_sends.ZONE)
+            if told != today:
+                its = and_(*(column == value for column, value in zip(hours, night, strict=True)))
+                later.append((its, literal(told, of)))
+    return case(*later, else_=literal(today, of)) if later else literal(today, of)
 
 
 def ids(session: Session, where: ColumnElement[bool]) -> set[int]:

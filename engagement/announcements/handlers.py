@@ -154,8 +154,9 @@ class _Outlook:
 
 def _outlook(ctx: Context, draft: service.Draft) -> _Outlook:
     where = service.where(ctx, draft)
-    shut = where & audience.shut(ctx.now)
-    where &= ~audience.shut(ctx.now)
+    taken = audience.shut(ctx.session, where, ctx.now, rings=draft.rings_at_night)
+    shut = where & taken
+    where &= ~taken
     asked = where & audience.asks_its_leader()
     most = service.most(draft.announcement, draft.round.step)
     groups, full = audience.count(ctx.session, where), audience.full(ctx.session, where, ctx.now, most)

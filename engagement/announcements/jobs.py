@@ -56,7 +56,8 @@ def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> 
     What waits of earlier rounds gives way to the newer one, which then says the beginning too. A group that had its
     announcements of the day has the first message edited instead, so that it still reads the end.
 
-    A group that gets one message a day, and has it already, gets none of it; what it waits for stays as it is.
+    A group that gets one message a day, and has that of the day on which it would be told, gets none of it; what it waits
+    for stays as it is.
 
     Skips: ``withdrawn``, ``superseded`` (a newer round is planned with it), ``unheard`` (an end without a beginning),
     ``announced_enough``, ``said_today``.
@@ -69,12 +70,16 @@ def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> 
         if (told := rounds.get(one.campaign_id)) is not None:
             key = (told.announcement.id or 0, one.group.id)
             latest[key] = max(latest.get(key, 0), told.round.id or 0)
-    quiet = [one.group.id for one in occurrences if not one.group.speaks]
-    shut = audience.ids(session, and_(_G.c.id.in_(quiet), audience.shut(now))) if quiet else set()
+    shut = _shut(session, occurrences, rounds, now)
     wanted: dict[int, list[int]] = {}
     for one in occurrences:
         told = rounds.get(one.campaign_id)
-        if told is not None and told.earlier and one.group.id not in shut and not _is_superseded(one, told, latest):
+        if (
+            told is not None
+            and told.earlier
+            and (one.campaign_id, one.group.id) not in shut
+            and not _is_superseded(one, told, latest)
+        ):
             wanted.setdefault(one.campaign_id, []).append(one.group.id)
     heard = {campaign: _heard(session, rounds[campaign].earlier, groups) for campaign, groups in wanted.items()}
     planned = []
@@ -84,11 +89,28 @@ def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> 
             planned.append(Planned(one, skip="withdrawn"))
         elif _is_superseded(one, told, latest):
             planned.append(Planned(one, skip="superseded"))
-        elif one.group.id in shut:
+        elif (one.campaign_id, one.group.id) in shut:
             planned.append(Planned(one, skip="said_today"))
         else:
             planned.append(_planned(session, one, told, now, heard=one.group.id in heard.get(one.campaign_id, ())))
     return planned
+
+
+def _shut(
+    session: Session, occurrences: Sequence[Occurrence], rounds: Mapping[int, _Told], now: datetime
+) -> set[tuple[int, int]]:
+    """Return (campaign, group) where a group gets nothing more on the day on which it would be told."""
+    groups: dict[int, set[int]] = {}
+    for one in occurrences:
+        if one.campaign_id in rounds and not one.group.speaks:
+            groups.setdefault(one.campaign_id, set()).add(one.group.id)
+    found: set[tuple[int, int]] = set()
+    for campaign, some in groups.items():
+        told = rounds[campaign]
+        where, rings = _G.c.id.in_(some), service.Draft(told.announcement, told.round).rings_at_night
+        shut = audience.ids(session, where & audience.shut(session, where, now, rings=rings))
+        found.update((campaign, group) for group in shut)
+    return found
 
 
 def _is_superseded(one: Occurrence, told: _Told, latest: Mapping[tuple[int, int], int]) -> bool:

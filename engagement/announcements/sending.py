@@ -37,8 +37,8 @@ _R = AnnouncementRound.__table__  # type: ignore[attr-defined]
 _AD = AnnouncementDay.__table__  # type: ignore[attr-defined]
 
 
-def confirm(ctx: Context, draft: Draft) -> int:
-    """Hand a draft to the planner: from here on its rows carry it. Returns to how many groups it goes.
+def confirm(ctx: Context, draft: Draft) -> None:
+    """Hand a draft to the planner: from here on its rows carry it.
 
     Raises:
         Refusal: nobody to tell, no right to these groups any more, or the announcement is over.
@@ -103,7 +103,6 @@ def confirm(ctx: Context, draft: Draft) -> int:
         round=made.id or 0,
         groups=groups,
     )
-    return groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Source: F125.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import or_
 from sqlmodel import col
@@ -17,7 +18,9 @@ from engagement.feature import Context, GroupView
 from engagement.kernel import Reply
 from engagement.moderation import lists, rules, service
 from engagement.moderation.tables import ModerationCase
-from storage import bonds, identities
+from storage import audit, bonds, identities
+from storage.columns import instant
+from storage.engine import Session
 from storage.groups import Group
 
 
@@ -107,7 +110,7 @@ def settle(ctx: Context, case: ModerationCase, *, granted: bool) -> tuple[Mappin
     said: Sequence[Reply] = ()
     if granted:
         said = service.publish(ctx, case)
-        service.lift(ctx, case)
+        service.lift(ctx, case, stood_before(ctx.session, case))
         case.state = "released" if case.state == "waiting" else case.state
     elif case.state == "waiting":
         case.state = "deleted"
@@ -115,3 +118,24 @@ def settle(ctx: Context, case: ModerationCase, *, granted: bool) -> tuple[Mappin
     case.decided_at = case.decided_at or ctx.now
     service.save(ctx, case, member, f"moderation.appeal_{case.appeal_state}")
     return before, said
+
+
+def stood_before(session: Session, case: ModerationCase) -> datetime | None:
+    """Return the end of the mute that a case's own has taken the place of, unless that was a case's that holds no more."""
+    if case.decided_at is None:
+        return None
+    acts = audit.details(session, "moderation.muted", case.decided_at)
+    replaced = next((one.get("replaced") for one in acts if one.get("case") == case.id), None)
+    if not isinstance(replaced, int):
+        return None
+    end = instant(replaced)
+    earlier = session.exec(
+        pick(ModerationCase).where(
+            ModerationCase.member_id == case.member_id,
+            ModerationCase.decided_at == end - rules.MUTE,
+            col(ModerationCase.id) != case.id,
+        )
+    ).first()
+    if earlier is None or (earlier.state == "muted" and earlier.appeal_state != "granted"):
+        return end
+    return stood_before(session, earlier)

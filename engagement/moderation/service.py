@@ -242,9 +242,11 @@ def decide(ctx: Context, case: ModerationCase, act: str) -> tuple[Mapping[str, o
     said: Sequence[Reply] = ()
     if state == "released":
         said = publish(ctx, case)
+    figures = {}
     if state == "muted":
+        figures = {} if member.muted_until is None else {"replaced": micros(member.muted_until)}
         mutes.add(ctx.session, member, ctx.now + rules.MUTE)
-    save(ctx, case, member, f"moderation.{state}")
+    save(ctx, case, member, f"moderation.{state}", **figures)
     return before, said
 
 
@@ -261,13 +263,19 @@ def standing(case: ModerationCase, member: Member) -> Mapping[str, object]:
     }
 
 
-def save(ctx: Context, case: ModerationCase, member: Member, action: str) -> None:
+def save(ctx: Context, case: ModerationCase, member: Member, action: str, **figures: int) -> None:
     """Write a decision down, on record."""
     ctx.session.add(case)
     ctx.session.add(member)
     ctx.session.flush()
     audit.record(
-        ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=case.group_id, action=action, case=case.id or 0
+        ctx.session,
+        at=ctx.now,
+        actor_id=ctx.actor.person_id,
+        group_id=case.group_id,
+        action=action,
+        case=case.id or 0,
+        **figures,
     )
 
 

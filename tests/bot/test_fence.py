@@ -208,7 +208,7 @@ async def _broken() -> None:
 
 
 async def test_the_heartbeat_goes_on_and_looks(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.fence.BEAT_SECONDS", 0.01)
+    monkeypatch.setattr("scheduler.heartbeats.BEAT_AFTER", timedelta(seconds=0.01))
     one, two = town.process("one"), town.process("two")
     await one.fence.begin()
     looked, times = asyncio.Event(), 0
@@ -226,6 +226,32 @@ async def test_the_heartbeat_goes_on_and_looks(town: Town, monkeypatch: pytest.M
     await asyncio.wait_for(looked.wait(), 10)
     await two.fence.begin()
     assert await two.look() == 0
+    await one.fence.end()
+
+
+async def test_the_heartbeat_goes_on_while_looking_has_to_wait(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking writes, and may wait for a row that another holds."""
+    monkeypatch.setattr("scheduler.heartbeats.BEAT_AFTER", timedelta(seconds=0.01))
+    one = town.process("one")
+    await one.fence.begin()
+    looking, beaten, beat = asyncio.Event(), asyncio.Event(), one.fence._pulse.beat
+
+    async def look() -> None:
+        looking.set()
+        await asyncio.Event().wait()
+
+    async def noted() -> None:
+        await beat()
+        beaten.set()
+
+    one.fence._pulse.beat = noted  # type: ignore[method-assign]
+    one.fence.keep(look)
+    await asyncio.wait_for(looking.wait(), 10)
+    later((one,), DEAD_AFTER)
+    for _ in range(2):  # the first may have been under way
+        beaten.clear()
+        await asyncio.wait_for(beaten.wait(), 10)
+    assert not one.fence._pulse.is_faint
     await one.fence.end()
 
 

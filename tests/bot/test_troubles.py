@@ -246,6 +246,14 @@ def test_who_shuts_the_bot_out_is_not_written_to_until_she_comes_back(led: House
     assert is_open(led)
 
 
+@pytest.mark.parametrize("event", [Event.BOT_REMOVED, Event.TROUBLE])
+def test_who_shuts_the_bot_out_is_not_met_by_it(led: House, event: Event) -> None:
+    """钱伯删了自己的数据，再取消关注：他不会又被记下来。"""
+    before = led.counts(without=["inbox"])
+    assert private(led, event, "shut" if event is Event.TROUBLE else "") == []
+    assert led.counts(without=["inbox"]) == before
+
+
 # ---------------------------------------------------------------- the chat's id changes
 
 

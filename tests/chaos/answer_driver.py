@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from bot import fence
 from scheduler import heartbeats
 
 if __name__ == "__main__":
     heartbeats.DEAD_AFTER = timedelta(seconds=float(os.environ["TUANTUAN_DEAD_AFTER"]))
-    fence.BEAT_SECONDS = heartbeats.DEAD_AFTER.total_seconds() / 8
+    heartbeats.BEAT_AFTER = heartbeats.DEAD_AFTER / 8
 
     from bot.__main__ import main
 

@@ -350,8 +350,11 @@ class Company:
         known = rows.members(session, CHANNEL, self._account, group.chat)
         if group.owner:
             # Staff, at work: the app may write to them, and their id is what the company calls them.
-            person = identities.meet(session, CHANNEL, group.owner, "", now)
-            bots.open_private(session, person, self._account)
+            before = identities.known(session, CHANNEL, group.owner, None)
+            person = before or identities.meet(session, CHANNEL, group.owner, "", now)
+            if before is None or before.account != self._account:
+                # Who cannot be written to, as sending has shown, can be when they write themselves: not because they lead.
+                bots.open_private(session, person, self._account)
             member = identities.enter(session, row.id, person.person_id, "", now)
             # Residents read it; an id of the company would tell them nothing.
             member.name = member.name or person.name or texts().raw("wecom.unnamed_leader")

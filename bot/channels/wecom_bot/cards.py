@@ -1,4 +1,4 @@
-"""Cards after a press: they say what was chosen, and their buttons are gone.
+"""Cards with a question after a press: they say what was chosen, and their buttons are gone. Menus stay as they are.
 
 The platform has no button that cannot be pressed: in the card's place comes one with a single grey button that means nothing.
 It takes the new card within five seconds of the press, and once; so it is said as soon as the press is written down, beside
@@ -28,13 +28,15 @@ OVER = "over"
 """The key of the button that means nothing: no feature's has this form."""
 SECONDS = 5.0
 """How long after a press the platform takes another card."""
+ENDS = frozenset({"yes", "no", "go", "stay", "keep", "sure", "erase", "announce_drop", "family_leave"})
+"""What is pressed to end a question: a button's prefix, the last word of that, or the word behind it."""
 _GREY = 4
 _LONGEST = 128
 _MOST = 4096
 
 
 class Cards:
-    """Knows the cards that went out from this process, and changes those that are pressed."""
+    """Knows the cards that went out from this process, and changes those whose question is answered."""
 
     def __init__(self, connection: Connection) -> None:
         """Begin with none."""
@@ -49,7 +51,7 @@ class Cards:
             self._labels.popitem(last=False)
 
     def pressed(self, frame: Frame) -> None:
-        """Change the card that was pressed, in the background: in a group only for who pressed, others may still want to."""
+        """Change the card whose question was answered, in the background: in a group only for who pressed, others may want to."""
         try:
             body = _changed(frame, self._labels)
         except ValueError:
@@ -77,14 +79,18 @@ def _changed(frame: Frame, labels: Mapping[str, Mapping[str, str]]) -> dict[str,
     """Return what is said in the place of a pressed card.
 
     Raises:
-        ValueError: the press does not say which card.
+        ValueError: the press does not say which card, or its other buttons are still needed.
     """
     event = as_object(frame.body.get("event") or {})
     press = as_object(event.get("template_card_event") or event)
     task = as_text(press.get("task_id") or "", _LONGEST + 1)
     if not 0 < len(task) <= _LONGEST:
         raise ValueError("task_id")
-    label = labels.get(task, {}).get(as_text(press.get("event_key") or "", _LONGEST), "")
+    key = as_text(press.get("event_key") or "", _LONGEST)
+    prefix, _, behind = key.partition(":")
+    if ENDS.isdisjoint({prefix, prefix.rpartition("_")[2], behind.partition(":")[0]}):
+        raise ValueError("event_key")
+    label = labels.get(task, {}).get(key, "")
     title = texts().fill("wecom_bot.chosen", {"label": label}) if label else texts().raw("wecom_bot.pressed")
     card = {
         "card_type": "button_interaction",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.channels.begun import SECONDS
 from bot.channels.wecom_bot import frames
 from bot.channels.wecom_bot.budget import Budget
 from bot.channels.wecom_bot.cards import OVER
@@ -273,31 +275,47 @@ async def test_a_pressed_card_says_what_was_chosen_and_has_no_buttons_any_more(
 ) -> None:
     """In private the whole card is replaced; the grey button that is left means nothing."""
     await asked(wecom, here)
-    buttons = [Button("vote:3", "豆浆"), Button("vote:4", "米线")]
-    await here.channel.sender.send(outgoing("zhang", "早饭吃什么？", kind=Kind.PUSH, buttons=buttons))
+    buttons = [Button("bond_yes:3", "是我"), Button("bond_no:3", "不是我")]
+    await here.channel.sender.send(outgoing("zhang", "是你吗？", kind=Kind.PUSH, buttons=buttons))
     card = wecom.seen[-1]
-    await wecom.press("zhang", "vote:4")
+    await wecom.press("zhang", "bond_no:3")
     await wecom.wait_for(lambda: card.changed)
     title, keys = card.changed[""]
-    assert "米线" in title and keys == [OVER]
-    assert here.came[-1].button == "vote:4"
+    assert "不是我" in title and keys == [OVER]
+    assert here.came[-1].button == "bond_no:3"
     count = len(here.came)
     await wecom.press("zhang", OVER)
     await asked(wecom, here)
     assert len(here.came) == count + 1, "nothing came of the grey one"
 
 
+@pytest.mark.parametrize(
+    "key", ["glance:2", "do:topic:1", "fill:1.place", "kb_list:8", "kb_diff:3.1", "leader_help:day"]
+)
+async def test_a_menu_keeps_its_buttons(wecom: FakeWecomBot, here: Bench, key: str) -> None:
+    """今日一览点了一个群，还要点下一个；看了改动，还要能发布。"""
+    await asked(wecom, here)
+    buttons = [Button(key, "看看"), Button("kb_go:3.1", "发布")]
+    await here.channel.sender.send(outgoing("zhang", "选一个", kind=Kind.PUSH, buttons=buttons))
+    card = wecom.seen[-1]
+    await wecom.press("zhang", key)
+    await wecom.wait_for(lambda: here.came[-1].button == key)
+    await wecom.press("zhang", "kb_go:3.1")
+    await wecom.wait_for(lambda: card.changed)
+    assert card.changed[""][0] == texts().fill("wecom_bot.chosen", {"label": "发布"})
+
+
 async def test_in_a_group_a_card_changes_only_for_who_pressed(wecom: FakeWecomBot, here: Bench) -> None:
     await asked(wecom, here, "@团团 在吗", group="g1")
-    buttons = [Button("vote:3", "豆浆"), Button("vote:4", "米线")]
-    await here.channel.sender.send(outgoing("g1", "早饭吃什么？", kind=Kind.PUSH, group=True, buttons=buttons))
+    buttons = [Button("bond_yes:3", "是我"), Button("bond_no:3", "不是我")]
+    await here.channel.sender.send(outgoing("g1", "是你吗？", kind=Kind.PUSH, group=True, buttons=buttons))
     card = wecom.seen[-1]
-    for person, key in (("zhang", "vote:3"), ("li", "vote:4")):
+    for person, key in (("zhang", "bond_yes:3"), ("li", "bond_no:3")):
         await wecom.press(person, key, chattype="group", chatid="g1")
         await wecom.wait_for(lambda person=person: person in card.changed)  # type: ignore[misc]
     assert {person: title for person, (title, _) in card.changed.items()} == {
-        "zhang": texts().fill("wecom_bot.chosen", {"label": "豆浆"}),
-        "li": texts().fill("wecom_bot.chosen", {"label": "米线"}),
+        "zhang": texts().fill("wecom_bot.chosen", {"label": "是我"}),
+        "li": texts().fill("wecom_bot.chosen", {"label": "不是我"}),
     }
 
 
@@ -305,21 +323,21 @@ async def test_a_card_of_an_earlier_life_changes_too_and_what_cannot_be_changed_
     wecom: FakeWecomBot, here: Bench
 ) -> None:
     await asked(wecom, here)
-    await here.channel.sender.send(outgoing("zhang", "选一个", kind=Kind.PUSH, buttons=[Button("vote:3", "豆浆")]))
+    await here.channel.sender.send(outgoing("zhang", "选一个", kind=Kind.PUSH, buttons=[Button("bond_yes:3", "是我")]))
     here.channel.cards._labels.clear()
     card = wecom.seen[-1]
-    await wecom.press("zhang", "vote:3")
+    await wecom.press("zhang", "bond_yes:3")
     await wecom.wait_for(lambda: card.changed)
     assert card.changed[""][0] == texts().raw("wecom_bot.pressed")
     wecom.welcome_seconds = 0.0
     card.changed.clear()
     for task in ("known", ""):
-        event = {"event_key": "vote:3", "task_id": card.task if task else ""}
+        event = {"event_key": "bond_yes:3", "task_id": card.task if task else ""}
         await wecom.event("zhang", {"eventtype": "template_card_event", "template_card_event": event})
     await wecom.wait_for(lambda: len(here.came) == 4)
     await here.channel.cards.drain()
     assert not card.changed, "too late, and a card without a number"
-    assert [one.button for one in here.came[1:]] == ["vote:3"] * 3
+    assert [one.button for one in here.came[1:]] == ["bond_yes:3"] * 3
 
 
 async def test_only_chats_that_have_spoken_are_pushed_to(wecom: FakeWecomBot, here: Bench) -> None:
@@ -347,6 +365,8 @@ async def test_a_later_step_that_has_to_wait_does_not_repeat_an_earlier_one(weco
     message = outgoing("zhang", "", kind=Kind.PUSH, values={"parts": "一|二"})
     waits = await here.channel.sender.send(message)
     wecom.per_minute = 30
+    # The latest moment at which it may come again, were it asked to wait that long.
+    here.channel.sender._begun._timer = lambda: time.monotonic() + SECONDS + waits.retry_after - 30
     done = await here.channel.sender.send(message)
     assert (waits.outcome, done.outcome, wecom.shown("zhang")) == (Outcome.RETRY, Outcome.SENT, ["一", "二"])
 

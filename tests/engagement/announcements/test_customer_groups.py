@@ -14,7 +14,7 @@ from engagement.kernel import Outcome, Receipt
 from storage.engine import Session
 from storage.groups import Group
 from storage.mass_sends import MassSend
-from tests.engagement.announcements.town import Town, keys, open_town, shown
+from tests.engagement.announcements.town import Town, at, keys, open_town, shown
 
 MORNING = "2026-12-01T09:00"
 
@@ -29,8 +29,8 @@ def town(tmp_path: Path) -> Iterator[Town]:
     opened.stage.database.close()
 
 
-def asked(town: Town, name: str, state: str = "awaiting", reason: str = "") -> None:
-    """The owner of a customer group was asked for today's message."""
+def asked(town: Town, name: str, state: str = "awaiting", reason: str = "", day: date = date(2026, 12, 1)) -> None:
+    """The owner of a customer group was asked for a day's message."""
 
     def make(session: Session) -> None:
         group = session.exec(select(Group).where(Group.name == name)).one()
@@ -41,7 +41,7 @@ def asked(town: Town, name: str, state: str = "awaiting", reason: str = "") -> N
                 channel=group.channel,
                 account=group.account,
                 conversation=group.external_id,
-                local_date=date(2026, 12, 1),
+                local_date=day,
                 leader="zhou",
                 **row,
             )
@@ -133,3 +133,39 @@ def test_an_update_does_not_drive_out_what_waits_for_the_owner(town: Town) -> No
 def test_the_next_day_there_is_room_again(town: Town) -> None:
     asked(town, "客户群甲", "sent")
     assert town.say("发公告 冷链车晚到", when="2026-12-02T09:00").values["groups"] == 3
+
+
+@pytest.mark.parametrize("night", ["2026-12-01T22:30", "2026-12-01T23:59"])
+def test_what_waits_for_the_morning_has_the_morning_s_message(town: Town, night: str) -> None:
+    """
+    客户群甲今天那一条已经发了；22:30 周团长: 发公告 明早停水 → 发给 3 个群，都等到早上 7 点
+    第二天 7:00 → 三个群都收到
+    """
+    asked(town, "客户群甲", "sent")
+    draft = town.say("发公告 明早停水", when=night)
+    assert (draft.key, draft.values["groups"], "收不到" in shown(draft)) == ("announcements.draft", 3, False)
+    done = town.press(draft, "announce_go")
+    assert (done.key, done.values["asleep"], "收不到" in shown(done)) == ("announcements.sent_first", 3, False)
+    assert town.run() == []
+    assert town.rows() == [("pending", "")] * 3
+    assert sorted(one.conversation for one in town.run("2026-12-02T07:00")) == ["g1", "g2", "g3"]
+
+
+def test_what_rings_at_night_is_today_s(town: Town) -> None:
+    """22:30 紧急公告 燃气泄漏 → 今天已经有一条的客户群甲收不到；凌晨 0:30 发的是新的一天，收得到。"""
+    asked(town, "客户群甲", "sent")
+    draft = town.say("紧急公告 燃气泄漏", when="2026-12-01T22:30")
+    assert (draft.values["groups"], "客户群甲：收不到" in shown(draft)) == (2, True)
+    sure = town.press(draft, "announce_go")
+    assert town.press(sure, "announce_go").key == "announcements.sent_first"
+    assert sorted(one.conversation for one in town.run()) == ["g1", "g3"]
+    assert sorted(town.rows()) == [("sent", ""), ("sent", ""), ("skipped", "said_today")]
+    assert town.say("紧急公告 燃气泄漏", when="2026-12-02T00:30").values["groups"] == 3
+
+
+def test_an_early_morning_is_the_same_day(town: Town) -> None:
+    """凌晨 0:30：今天那一条已经在等群主点，早上 7 点的公告进不去。"""
+    town.stage.clock.set(at("2026-12-02T00:30"))
+    asked(town, "客户群甲", day=date(2026, 12, 2))
+    draft = town.say("发公告 明早停水")
+    assert (draft.values["groups"], "客户群甲：收不到" in shown(draft)) == (2, True)

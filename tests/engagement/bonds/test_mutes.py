@@ -69,11 +69,11 @@ def speaks(stage: Stage) -> bool:
     return keys(stage.say(MINE, "积分")) != ["guard.muted"]
 
 
-def held(stage: Stage, who: str) -> int:
+def held(stage: Stage, who: str, words: str = AD) -> int:
     """Somebody's advertisement is held back; returns the case."""
     on_another_channel(stage, who, "play")
     (topic,) = stage.say(LEADER, "今日话题")
-    stage.say(who, AD, quoting=topic)
+    stage.say(who, words, quoting=topic)
     on_another_channel(stage, who, CHANNEL[who])
     found = stage.database.read_now(lambda s: s.exec(select(ModerationCase.id).order_by(ModerationCase.id)).all())  # type: ignore[arg-type]
     return found[-1] or 0
@@ -180,6 +180,39 @@ def test_a_granted_appeal_ends_its_own_mute(stage: Stage, other: str, bound_firs
     assert press(stage, undo)[0] == "moderation.undone"
     assert until(stage) == max(filter(None, (end, stage.clock.now() + rules.MUTE)))
     sound(stage)
+
+
+def granted(stage: Stage, number: int) -> None:
+    """满满 appeals against what was done last; the leader agrees."""
+    assert "moderation.appealed" in keys(stage.say(THERE, "申诉 我没有恶意", channel="wechat"))
+    assert press(stage, f"mod_yes:{number}", private=True)[0] == "moderation.appeal_done_yes"
+
+
+def test_a_granted_appeal_leaves_what_a_leader_said_before(stage: Stage) -> None:
+    """禁言 满满 for two days; his words bring three; the appeal is granted: the leader's two days hold."""
+    number = held(stage, THERE)
+    mute(stage, THERE, "2天")
+    end = until(stage, THERE)
+    assert press(stage, f"mod_mute:{number}", private=True)[0] == "moderation.done_muted"
+    assert until(stage, THERE) == stage.clock.now() + rules.MUTE
+    granted(stage, number)
+    assert until(stage, THERE) == end is not None
+
+
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_what_another_case_brought_holds_while_that_stands(stage: Stage, taken_back: bool) -> None:
+    """禁言 满满 for a day; two of his texts bring three days each; the later appeal is granted, the earlier mute 撤销."""
+    first, second = held(stage, THERE), held(stage, THERE, AD + " 拼单")
+    mute(stage, THERE, "1天")
+    day = until(stage, THERE)
+    said = stage.say(LEADER, "", button=f"mod_mute:{first}", private=True)
+    end = until(stage, THERE)
+    stage.clock.set(stage.clock.now() + timedelta(hours=1))
+    assert press(stage, f"mod_mute:{second}", private=True)[0] == "moderation.done_muted"
+    if taken_back:
+        assert press(stage, said[0].buttons[0].key, private=True)[0] == "moderation.undone"
+    granted(stage, second)
+    assert until(stage, THERE) == (day if taken_back else end)
 
 
 def test_a_decision_that_is_taken_back_ends_its_own_mute(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,7 @@ async def test_the_rest_comes_later_and_once(
     receipt = await said(wechat, bench, *[0] * number, code)
     assert (receipt.outcome, receipt.reason) == (Outcome.RETRY, reason) and receipt.retry_after > 0
     assert wechat.shown("o-li") == list(PARTS[:number]) and await typed(bench) == ""
+    bench.clock.shift += timedelta(seconds=receipt.retry_after + 1)
     assert (await bench.send()).outcome is Outcome.SENT
     assert wechat.shown("o-li") == list(PARTS) and await typed(bench) == "vote:1"
 

@@ -26,8 +26,8 @@ from engagement.entry import joining
 from engagement.entry.joining import Neighbour
 from engagement.kernel import Event, Incoming, Place
 from prompts.loader import texts
+from storage import bots, identities
 from storage import customer_groups as rows
-from storage import identities
 from storage.engine import Database, open_database
 from storage.groups import Group, Identity, Member
 from storage.mass_sends import OwnerDay
@@ -164,6 +164,27 @@ async def test_a_second_look_changes_nothing_and_a_budget_comes_back_to_one(hous
     house.database.write_now(lambda s: setattr(s.get_one(Group, group.id), "daily_budget", 0))
     await house.turn(25 * 60)
     assert [one.daily_budget for one in house.groups()] == [0]
+
+
+async def test_a_closed_private_chat_is_not_opened_by_the_next_reading(house: House) -> None:
+    """平台说写不进团长的私聊了：再读她的群，也不当她又能收到；换了账号才重新试。"""
+
+    def is_open() -> bool:
+        known = house.database.read_now(lambda s: identities.known(s, "wecom", "leader", None))
+        return known is not None and known.dm_open
+
+    house.wecom.add_group("wr1", "leader")
+    await house.turn()
+    house.database.write_now(lambda s: bots.lost_private(s, "wecom", CORP, "leader"))
+    assert (await house.turn(25 * 60)).looked == 1
+    assert house.leaders("wr1") == ["leader"] and not is_open()
+    house.database.write_now(
+        lambda s: s.connection().exec_driver_sql(
+            "UPDATE identity SET account = 'ww-before' WHERE external_id = 'leader'"
+        )
+    )
+    await house.turn(25 * 60)
+    assert is_open()
 
 
 async def test_who_came_and_went_while_nobody_listened(house: House) -> None:

@@ -101,7 +101,7 @@ async def test_what_was_left_long_ago_is_forgotten(house: House) -> None:
     sender = sender_of(house, "leader")
     house.wecom.script["message/send"] = [None, 45009]
     await say(sender, "leader")
-    house.on(15 * 60)
+    house.on(2 * 60 * 60)
     assert await say(sender, "leader") == (Outcome.SENT, "")
     assert heard(house) == ["一", "一", "二", "三"]
 
