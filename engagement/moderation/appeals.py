@@ -124,7 +124,7 @@ def stood_before(session: Session, case: ModerationCase) -> datetime | None:
     """Return the end of the mute that a case's own has taken the place of, unless that was a case's that holds no more."""
     if case.decided_at is None:
         return None
-    acts = audit.details(session, "moderation.muted", case.decided_at)
+    acts = audit.details(session, action="moderation.muted", at=case.decided_at)
     replaced = next((one.get("replaced") for one in acts if one.get("case") == case.id), None)
     if not isinstance(replaced, int):
         return None
