@@ -22,7 +22,7 @@ from pathlib import Path
 import structlog
 
 from engagement.clocks import Clock
-from scheduler import heartbeats
+from scheduler import heartbeats, turns
 from scheduler.engine import executor_name
 from storage import outbox
 from storage.engine import Database
@@ -83,9 +83,9 @@ class Fence:
         """Say whether an answer may be said here now; not while the heartbeat cannot be given."""
         if not self._begun or not row:
             return True
-        with contextlib.suppress(_Failed):
+        with contextlib.suppress(turns.Failed):
             if self._pulse.is_faint:
-                await _tried(self._beat)
+                await turns.tried(self._beat)
             return row > self._doubted or await self._database.read(partial(outbox.is_of, row=row, sender=self.me))
         return False
 
@@ -111,17 +111,7 @@ class Fence:
 async def _over_and_over(act: Callable[[], Awaitable[object]]) -> None:
     while True:
         await asyncio.sleep(heartbeats.BEAT_AFTER.total_seconds())
-        with contextlib.suppress(_Failed):
-            await _tried(act)
-
-
-async def _tried(act: Callable[[], Awaitable[object]]) -> None:
-    try:
-        await act()
-    except Exception as error:
-        log.warning("fence.failed", kind=type(error).__name__)
-        raise _Failed from error
-
-
-class _Failed(Exception):
-    """It did not work; there is a next time."""
+        try:
+            await turns.tried(act)
+        except turns.Failed as error:
+            log.warning("fence.failed", kind=type(error.__cause__).__name__)

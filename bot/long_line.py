@@ -25,7 +25,7 @@ from bot.channels.wecom_bot.receive import CHANNEL
 from bot.rendering.capabilities import WECOM_BOT
 from bot.rendering.render import render
 from engagement.kernel import Event, Incoming, Place
-from scheduler import heartbeats, rows
+from scheduler import heartbeats, rows, turns
 from scheduler.delivery import Conduct, deliver
 from storage import identities, send_counts
 
@@ -137,17 +137,10 @@ class LongLine:
         while not self._stopping:
             if self.channel.connection.is_open:
                 try:
-                    await self._tried(act)
-                except _Failed as error:
+                    await turns.tried(act)
+                except turns.Failed as error:
                     log.warning("long_line.failed", kind=type(error.__cause__).__name__)
             await asyncio.sleep(seconds)
-
-    @staticmethod
-    async def _tried(act: Callable[[], Awaitable[object]]) -> None:
-        try:
-            await act()
-        except Exception as error:
-            raise _Failed from error
 
     async def turn(self) -> dict[str, int]:
         """Send what is due now; returns what came of it."""
@@ -196,7 +189,3 @@ class LongLine:
 def _is_led(session: Session, incoming: Incoming) -> bool:
     row = identities.group_row(session, incoming.channel, incoming.account, incoming.conversation)
     return row is not None and bool(identities.leaders(session, int(str(row[0]))))
-
-
-class _Failed(Exception):
-    """A turn did not work; the cause says why, and there is a next one."""

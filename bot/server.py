@@ -24,6 +24,7 @@ from bot.switchboard import Line, connect, pushing
 from engagement.clocks import Movable, ShiftedClock
 from engagement.errors import Refusal
 from prompts.loader import texts
+from scheduler import turns
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -256,20 +257,9 @@ class Server:
 async def _again_and_again(act: Callable[[], Awaitable[object]], otherwise: str) -> None:
     """Do what comes round again: whatever goes wrong, the next time is not given up for it."""
     try:
-        await _tried(act)
-    except _Failed as error:
+        await turns.tried(act)
+    except turns.Failed as error:
         log.warning(otherwise, kind=type(error.__cause__).__name__)
-
-
-async def _tried(act: Callable[[], Awaitable[object]]) -> None:
-    try:
-        await act()
-    except Exception as error:
-        raise _Failed from error
-
-
-class _Failed(Exception):
-    """A turn did not work; the cause says why."""
 
 
 def run(directory: Path, channels: list[str], role: str) -> int:

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import bindparam, delete, or_, select
 
 from engagement.clocks import Clock
+from scheduler import turns
 from storage.campaigns import Heartbeat
 from storage.columns import micros
 from storage.engine import Database, Session
@@ -100,18 +101,12 @@ class Pulse:
         """
         while True:
             try:
-                await self._tried()
-            except _Missed as error:
+                await turns.tried(self.beat)
+            except turns.Failed as error:
                 log.warning("heartbeat.missed", kind=type(error.__cause__).__name__)
                 await asyncio.sleep(AGAIN_AFTER.total_seconds())
             else:
                 await asyncio.sleep(BEAT_AFTER.total_seconds())
-
-    async def _tried(self) -> None:
-        try:
-            await self.beat()
-        except Exception as error:
-            raise _Missed from error
 
     @property
     def is_faint(self) -> bool:
@@ -126,7 +121,3 @@ class Pulse:
         now = self._clock.now()
         self._beaten = None
         await self._database.write(lambda session: stopped(session, self._prefix, now))
-
-
-class _Missed(Exception):
-    """A heartbeat was not written; the cause says why."""
