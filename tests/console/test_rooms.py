@@ -6,10 +6,12 @@ import csv
 import io
 import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import col, delete, select
 from starlette.testclient import TestClient
 
 from bot.main import Program
@@ -193,31 +195,44 @@ def test_the_board_names_who_may_be_named(client: TestClient, program: Program) 
     assert "李阿姨" in page
 
 
-@pytest.mark.parametrize(("groups", "words"), [(1, "企业微信每天给的合计"), (3, "分不到这一个群")])
-def test_where_nobody_hears_the_platform_s_count_is_shown(
-    client: TestClient, program: Program, groups: int, words: str
-) -> None:
-    """客户群：页面上的消息数是企业微信的合计，写明是谁的合计；打卡另画一张，热力图没有。"""
-    group = group_of(program)
+@contextmanager
+def unheard(program: Program, groups: int) -> Iterator[int]:
+    """The sample group as one in which the platform lets nobody listen; as it was afterwards, for the other tests."""
+    group, day = group_of(program), local_day(NOW, "Asia/Shanghai") - timedelta(days=1)
     figures = {"msg_total": 4321, "member_has_msg": 65, "member_total": 200, "chat_total": groups}
 
     def make(session: Session) -> None:
         row = session.get_one(Group, group)
         where = {"channel": row.channel, "account": row.account, "owner": "zhou"}
-        owned = CustomerGroup(channel=row.channel, account=row.account, conversation=row.external_id, owner="zhou")
-        session.merge(owned)
-        day = local_day(NOW, "Asia/Shanghai") - timedelta(days=1)
+        session.add(CustomerGroup(channel=row.channel, account=row.account, conversation=row.external_id, owner="zhou"))
         mass_sends.put_figures(session, **where, local_date=day, figures=figures)
 
+    def take_back(session: Session) -> None:
+        session.execute(delete(CustomerGroup).where(col(CustomerGroup.owner) == "zhou"))
+        mass_sends.prune(session, day + timedelta(days=1))
+
     program.database.write_now(make)
+    try:
+        yield group
+    finally:
+        program.database.write_now(take_back)
+
+
+@pytest.mark.parametrize(("groups", "words"), [(1, "企业微信每天给的合计"), (3, "分不到这一个群")])
+def test_where_nobody_hears_the_platform_s_count_is_shown(
+    client: TestClient, program: Program, groups: int, words: str
+) -> None:
+    """客户群：页面上的消息数是企业微信的合计，写明是谁的合计；打卡另画一张，热力图没有。"""
     sign_in(client, "leader")
-    page = client.get(f"/console/groups/{group}").text
+    with unheard(program, groups) as group:
+        page = client.get(f"/console/groups/{group}").text
+        today = client.get("/console/today").text
     assert words in page
     assert "4321" in page
     assert "一周活跃热力图" not in page
     assert (page.count('data-chart="trend"'), page.count('data-chart="told"')) == (1, 1)
-    today = client.get("/console/today").text
     assert ("昨天群里 4321 条消息" if groups == 1 else "昨天群主的 3 个群一共 4321 条消息") in today
+    assert "一周活跃热力图" in client.get(f"/console/groups/{group}").text
 
 
 def test_who_looked_stands_in_the_audit_trail(client: TestClient, program: Program) -> None:
