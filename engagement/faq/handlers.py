@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engagement import calendar, rooms
 from engagement.errors import Refusal
 from engagement.events import FactMissing, PostCleared
-from engagement.faq import corrections, rules, service, tallies, thumbs, turns
+from engagement.faq import corrections, danger, rules, service, tallies, thumbs, turns
 from engagement.faq.asking import QUESTION_MOST, Found, Part
 from engagement.feature import Context
 from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line, row_id
@@ -52,7 +52,7 @@ def _known(ctx: Context, question: str) -> Sequence[Reply] | None:
     if not question.strip():
         return [Reply("faq.empty", _NO_GROUP)]
     if rules.danger(question):
-        return [_comfort(ctx, question)]
+        return danger.comfort(ctx, question)
     if polite:
         waits = polite == "nothing_open" and service.waiting_of(ctx)
         return [Reply("faq.still_waiting" if waits else f"faq.{polite}", _NO_GROUP, subject="faq:talk")]
@@ -67,24 +67,10 @@ def _known(ctx: Context, question: str) -> Sequence[Reply] | None:
     return None
 
 
-def comfort(ctx: Context) -> Sequence[Reply]:
-    """Somebody is in danger: the same words each time, from nowhere but here, and whom to call."""
-    return [_comfort(ctx, ctx.text)]
-
-
-def _comfort(ctx: Context, text: str) -> Reply:
-    """Say it where only he reads it, if he can be written to there; in the group nobody is called by name, nor told of a task."""
-    ctx.aside = True
-    key = "faq.self_harm" if rules.danger(text) == "self_harm" else "faq.violence"
-    if ctx.incoming.place is Place.GROUP and bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel):
-        return Reply(key, _NO_GROUP, kind=Kind.DM, to=ctx.actor.person_id, subject="faq:talk")
-    return Reply(key, _NO_GROUP, subject="faq:talk")
-
-
 def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
     """Say the one answer of a message."""
     answer = part.answer
-    told = ctx.emit(FactMissing(ctx.group.id, answer.missing)) if answer.missing and ctx.group is not None else []
+    told = _wanted(ctx, answer)
     if answer.decision == "answered":
         tallies.count(ctx.session, _counted(ctx), ctx.today, answered=1, worded=int(answer.model is not None))
         return [_answer(ctx, answer, angry=rules.is_angry(question)), *told]
@@ -97,6 +83,13 @@ def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
         tallies.count(ctx.session, _counted(ctx), ctx.today, refused=1)
         return [Reply("faq.small_talk", _NO_GROUP, subject="faq:refused")]
     return [*_hand_over(ctx, part.question if part.leaned else question, answer.score), *told]
+
+
+def _wanted(ctx: Context, answer: Answer) -> Sequence[Reply]:
+    """Note which fact of the group a neighbour asked for in vain; a leader who tries it out is none."""
+    if ctx.group is None or ctx.actor.leader or not answer.missing:
+        return ()
+    return ctx.emit(FactMissing(ctx.group.id, answer.missing))
 
 
 def _answer(ctx: Context, answer: Answer, *, angry: bool = False, whole: bool = False) -> Reply:
@@ -143,8 +136,7 @@ def _several(ctx: Context, found: Found) -> Sequence[Reply]:
             worded += answer.model is not None
             cited += [Citation(c.document, c.chunk, c.quote) for c in answer.citations[:1]]
             rows.append({**row, "answer": short})
-            if answer.missing and ctx.group is not None:
-                told += ctx.emit(FactMissing(ctx.group.id, answer.missing))
+            told += _wanted(ctx, answer)
         elif answer.decision == "asked_back":
             rows.append({**row, "answer": texts().raw("faq.several_which")})
             buttons += _offers(answer, 2)
@@ -198,7 +190,7 @@ def candidate(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
         raise Refusal("guard.old_button")
     tallies.count(ctx.session, _counted(ctx), ctx.today, chosen=1, worded=int(answer.model is not None))
     turns.keep(ctx, answer.question, answer.citations[0].chunk if answer.citations else "")
-    told = ctx.emit(FactMissing(ctx.group.id, answer.missing)) if answer.missing and ctx.group is not None else []
+    told = _wanted(ctx, answer)
     return [_answer(ctx, answer, whole=True), *told]
 
 
@@ -224,7 +216,10 @@ def hand_over(ctx: Context) -> Sequence[Reply]:
     """问团长 …: straight to the leader."""
     if not ctx.argument.strip():
         return [Reply("faq.hand_over_how", _NO_GROUP, subject="again:")]
-    first = [_comfort(ctx, ctx.argument)] if rules.danger(ctx.argument) else []
+    kind = rules.danger(ctx.argument)
+    first = danger.comfort(ctx, ctx.argument) if kind else []
+    if kind == "emergency" and len(first) > 1:
+        return first  # the leaders know, and not only in the morning
     return [*first, *_hand_over(ctx, ctx.argument, 0.0, asked=True)]
 
 

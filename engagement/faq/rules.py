@@ -19,6 +19,8 @@ MOST_OPEN = 5
 
 DISTRESS_MOST = 200
 """Characters of a text that are looked at for somebody's distress."""
+CLAUSE_MOST = 40
+"""Longer clauses tell a story; who needs help now is brief."""
 _BREAKS = re.compile(r"[^\w ]+|\n")
 _CALLED = re.compile(r"团团|小助手|机器人")
 _ENDINGS = r"(?:你|您|啊|呀|哦|哈|了|吧|嘞|啦|各位|大家|邻居们?|团长|闺女|姑娘|小伙子?|妹子|大姐|亲)*"
@@ -179,13 +181,20 @@ def _in_a_row(bare: str) -> str:
 
 
 def danger(text: str) -> str:
-    """Say whether somebody is in danger: ``self_harm`` or ``violence`` (at home); an empty text otherwise.
+    """Say whether somebody is in danger; an empty text otherwise.
 
     Each clause is looked at, and the whole without its marks (「我 不 想 活 了」).
+
+    Returns:
+        ``self_harm``, ``violence`` (at home), or ``emergency``: who needs a doctor, the police or the fire brigade now.
     """
     plain = simplified(unicodedata.normalize("NFKC", text[:DISTRESS_MOST]).lower())
-    clauses = {folded(one) for one in (plain, *_BREAKS.split(plain), *plain.split())}
-    return next((kind for kind, words in distress().items() if any(map(words.fullmatch, clauses))), "")
+    whole = folded(plain)
+    clauses = {whole, *(folded(one) for one in (*_BREAKS.split(plain), *plain.split()))}
+    for kind, words in distress().items():
+        if any(words.fullmatch(one) for one in clauses if kind != "emergency" or len(one) <= CLAUSE_MOST):
+            return kind
+    return next((kind for kind, words in distress("alone").items() if words.fullmatch(whole[:CLAUSE_MOST])), "")
 
 
 def clock(text: str) -> str:

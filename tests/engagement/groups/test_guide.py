@@ -290,6 +290,7 @@ def test_a_question_that_lacks_a_fact_reaches_the_leader(stage: Stage) -> None:
     """
     stage.say(LEADER, "积分", private=True)
     stage.gateway.dispatcher.answering = Knows("pickup_place")  # type: ignore[assignment]
+    assert keys(stage.say(LEADER, "提问 在哪提货", private=True)) == ["faq.answer"], "who tries it out is no neighbour"
     answer, told = stage.say("李阿姨", "提问 在哪提货")
     assert (answer.key, told.key, told.to) == ("faq.answer", "groups.fact_wanted", LEADER)
     assert [told.values["word"], len(told.buttons)] == ["提货点", 1]
