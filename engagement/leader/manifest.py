@@ -15,6 +15,7 @@ FEATURE = Feature(
             "leader.today",
             ("今日一览", "一览", "今天怎么样", "群里怎么样"),
             handlers.today,
+            asked="shown",
             slash=("today",),
             roles=_LEADER,
             consent=False,

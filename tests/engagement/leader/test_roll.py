@@ -83,3 +83,20 @@ def test_no_list_is_taken_away(stage: Stage) -> None:
     assert told.tails == ("leader.export_page",)
     stage.say("李阿姨", "签到")
     assert keys(stage.say("李阿姨", "导出名单", private=True)) == ["leader.roll_not_yours"]
+
+
+def test_what_only_a_leader_means(stage: Stage) -> None:
+    """
+    团长（私聊）: 提货点换地方了 → 设置；怎么看后台 → 后台；群里咋样 → 今日一览
+    李阿姨说同样的话: 照常当提问答
+    """
+    stage.say("李阿姨", "签到")
+    for said, key in (
+        ("提货点换地方了", "groups.settings_no_facts"),
+        ("改一下提货时间 改成五点到八点", "groups.settings_no_facts"),
+        ("怎么看后台", "entry.no_pages"),
+        ("看看群里活跃不", "leader.today"),
+    ):
+        assert keys(stage.say(LEADER, said, private=True)) == [key], said
+        assert keys(stage.say("李阿姨", said, private=True))[0] == "faq.handed_over", said
+        assert keys(stage.say("李阿姨", f"请问 {said}"))[0].startswith("faq."), said
