@@ -234,23 +234,6 @@ def test_the_clock_answers_what_only_it_knows(stage: Stage) -> None:
     assert keys(ask(stage, "现在几点提货"))[0] in ("faq.answer", "faq.which")
 
 
-@pytest.mark.parametrize("said", ["多少钱", "怎么卖", "什么价", "多少钱？"])
-def test_a_price_of_nothing_named_is_not_asked_back(stage: Stage, said: str) -> None:
-    enter(stage, "李阿姨")
-    (answer,) = ask(stage, said)
-    assert (answer.key, answer.citations[0].chunk) == ("faq.answer", "orders.price")
-
-
-@pytest.mark.parametrize(
-    ("said", "entry"),
-    [("明儿个能到吗", "delivery.day"), ("今儿货到没到", "delivery.day"), ("咋个补签嘛", "checkin.missed")],
-)
-def test_as_neighbours_say_it_at_home(stage: Stage, said: str, entry: str) -> None:
-    enter(stage, "李阿姨")
-    (answer,) = ask(stage, said)
-    assert (answer.key, answer.citations[0].chunk) == ("faq.answer", entry)
-
-
 # ---------------------------------------------------------------- thumbs and corrections
 
 
