@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from engagement.faq import rules
 from engagement.faq.asking import QUESTION_MOST
+from engagement.faq.talk import NO_GROUP
 from engagement.feature import Context
 from engagement.kernel import Kind, Place, Reply, one_line
 from prompts.loader import texts
 from storage import bots, identities
-
-_NO_GROUP: Mapping[str, object] = {"group": None}
 
 
 def urgent(ctx: Context) -> Sequence[Reply]:
@@ -32,8 +31,8 @@ def comfort(ctx: Context, text: str) -> Sequence[Reply]:
         return _emergency(ctx, text)
     key = f"faq.{kind}"
     if ctx.incoming.place is Place.GROUP and bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel):
-        return [Reply(key, _NO_GROUP, kind=Kind.DM, to=ctx.actor.person_id, subject="faq:talk")]
-    return [Reply(key, _NO_GROUP, subject="faq:talk")]
+        return [Reply(key, NO_GROUP, kind=Kind.DM, to=ctx.actor.person_id, subject="faq:talk")]
+    return [Reply(key, NO_GROUP, subject="faq:talk")]
 
 
 def _emergency(ctx: Context, text: str) -> Sequence[Reply]:
@@ -43,10 +42,10 @@ def _emergency(ctx: Context, text: str) -> Sequence[Reply]:
         one for one in leaders if one != ctx.actor.person_id and bots.is_open(ctx.session, one, ctx.incoming.channel)
     ]
     if group is None or not told:
-        return [Reply("faq.emergency", _NO_GROUP, subject="faq:talk")]
+        return [Reply("faq.emergency", NO_GROUP, subject="faq:talk")]
     values = {"group": group.name, "name": ctx.actor.name, "words": one_line(text, QUESTION_MOST)}
     leader = bots.name_of(ctx.session, told[0]) if len(told) == 1 else texts().raw("faq.leader")
-    said = {**_NO_GROUP, "leader": leader}
+    said = {**NO_GROUP, "leader": leader}
     return [
         Reply("faq.emergency", said, ("faq.emergency_told",), subject="faq:talk"),
         *(Reply("faq.to_leader_emergency", values, kind=Kind.DM, to=one) for one in told),

@@ -17,6 +17,7 @@ FEATURE = Feature(
             "groups.settings",
             ("设置", "群设置"),
             handlers.settings,
+            asked="shown",
             slash=("settings",),
             roles=_LEADER,
             consent=False,

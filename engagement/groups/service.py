@@ -259,7 +259,12 @@ def has_checkins(ctx: Context) -> bool:
 def reachable_leaders(ctx: Context) -> list[int]:
     """Return the leaders' person ids whose private chat is open, longest-serving first."""
     here = identities.leaders(ctx.session, ctx.here.id)
-    return [person for person in here if bots.is_open(ctx.session, person, ctx.incoming.channel)]
+    return [person for person in here if is_reachable(ctx, person)]
+
+
+def is_reachable(ctx: Context, person_id: int) -> bool:
+    """Say whether somebody's private chat is open."""
+    return bots.is_open(ctx.session, person_id, ctx.incoming.channel)
 
 
 def add_leader(ctx: Context, name: str) -> Member:

@@ -215,12 +215,26 @@ def test_made_and_unmade_a_leader(stage: Stage) -> None:
     said = stage.say(LEADER, "设团长 王姐")
     assert keys(said) == ["groups.leader_added", "groups.you_lead"]
     assert keys(stage.say(LEADER, "设团长 王姐")) == ["groups.leads_already"]
-    assert keys(stage.say(LEADER, "", button=said[0].buttons[0].key)) == ["groups.leads_no_more"]
+    undone = stage.say(LEADER, "", button=said[0].buttons[0].key)
+    assert keys(undone) == ["groups.leads_no_more", "groups.you_lead_no_more"]
     assert keys(stage.say("王姐", "设置")) == ["guard.leader_only"]
     stage.say(LEADER, "设团长 王姐")
-    (removed,) = stage.say(LEADER, "取消团长 王姐")
-    assert keys(stage.say(LEADER, "", button=removed.buttons[0].key)) == ["groups.leads_again"]
+    removed, told = stage.say(LEADER, "取消团长 王姐")
+    assert (told.key, told.kind, told.to) == ("groups.you_lead_no_more", Kind.DM, "王姐"), "she hears it herself"
+    assert placeholders_match(told)
+    again = stage.say(LEADER, "", button=removed.buttons[0].key)
+    assert keys(again) == ["groups.leads_again", "groups.you_lead"]
     assert keys(stage.say("王姐", "免打扰 21:00-8:00")) == ["groups.quiet_kept"]
+
+
+def test_who_led_hears_of_it_only_where_the_bot_may_write_to_her(stage: Stage) -> None:
+    """（没私聊过的）王姐: 不当团长了也不打扰；自己退下来的不用再听一遍"""
+    stage.say("王姐", "签到")
+    stage.say(LEADER, "设团长 王姐")
+    assert keys(stage.say(LEADER, "取消团长 王姐")) == ["groups.leader_removed"]
+    stage.say(LEADER, "设团长 王姐")
+    stage.say("王姐", "积分", private=True)
+    assert keys(stage.say("王姐", "取消团长 王姐")) == ["groups.leader_removed"]
 
 
 def test_the_last_leader_stays_whatever_is_taken_back(stage: Stage) -> None:
