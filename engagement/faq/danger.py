@@ -29,7 +29,7 @@ def comfort(ctx: Context, text: str) -> Sequence[Reply]:
     kind = rules.danger(text)
     if kind == "emergency":
         return _emergency(ctx, text)
-    key = f"faq.{kind}"
+    key = "faq.self_harm" if kind == "self_harm" else "faq.violence"
     if ctx.incoming.place is Place.GROUP and bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel):
         return [Reply(key, NO_GROUP, kind=Kind.DM, to=ctx.actor.person_id, subject="faq:talk")]
     return [Reply(key, NO_GROUP, subject="faq:talk")]
