@@ -113,7 +113,10 @@ def read_facts(text: str) -> list[tuple[str, str]]:
     starts = [found.start("word") for found in _NAMED.finditer(simplified(folded))]
     if len(starts) < 2 or starts[0]:
         return [read_fact(text)]
-    return [read_fact(folded[first:last].strip(" ,，;；。、")) for first, last in zip(starts, [*starts[1:], None], strict=True)]
+    return [
+        read_fact(folded[first:last].strip(" ,，;；。、"))
+        for first, last in zip(starts, [*starts[1:], None], strict=True)
+    ]
 
 
 def named_fact(text: str) -> tuple[str, str] | None:
