@@ -119,7 +119,8 @@ def _shown(ctx: Context, draft: service.Draft) -> Sequence[Reply]:
     buttons += _choices(ctx, draft, reference, names if every <= _NAMED else [])
     buttons.append(Button(f"announce_drop:{reference}", "announcements.button_drop"))
     key = "draft" if found.reached else "draft_full" if found.full else "draft_shut" if every else "draft_nobody"
-    return [Reply(f"announcements.{key}", values, found.tails(draft), buttons=buttons)]
+    subject = f"announce_shown:{draft.round.id}"  # what is said next is no draft
+    return [Reply(f"announcements.{key}", values, found.tails(draft), buttons=buttons, subject=subject)]
 
 
 @dataclass(frozen=True, slots=True)
