@@ -272,33 +272,6 @@ def _named(statement: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """A group's month: how many took part, checked in how often, answered how often, completed."""
-
-    participants: int = 0
-    checkins: int = 0
-    answers: int = 0
-    completed: int = 0
-
-
-def totals(session: Session, months: Sequence[tuple[int, str]]) -> Mapping[tuple[int, str], Totals]:
-    """Return the totals of (group id, month) pairs; a pair in which nobody took part is absent."""
-    rows = session.execute(
-        select(
-            _S.c.group_id,
-            _S.c.month,
-            func.count(),
-            func.sum(_S.c.days),
-            func.sum(_S.c.answers),
-            func.count(_S.c.completed_on),
-        )
-        .where(tuple_(_S.c.group_id, _S.c.month).in_(months))
-        .group_by(_S.c.group_id, _S.c.month)
-    )
-    return {(group, month): Totals(n, int(days), int(answers), done) for group, month, n, days, answers, done in rows}
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """A member at a place of a month's board; ``place`` counts from 1 without ties."""
 
