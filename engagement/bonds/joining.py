@@ -92,6 +92,12 @@ class Going:
     families: Sequence[Family]
 
 
+def is_in(session: Session, group_id: int, person_id: int) -> bool:
+    """Say whether somebody is in a group now."""
+    here = (Member.group_id == group_id, Member.person_id == person_id, col(Member.left_at).is_(None))
+    return session.exec(select(Member.id).where(*here)).first() is not None
+
+
 def look_at_parting(ctx: Context, bond: Bond) -> Going:
     """Say what would go where; changes nothing."""
     moved = Moved.of(bond)
