@@ -13,7 +13,7 @@ import pytest
 
 from tests.engagement.bonds.machine import run
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 WALKS = 400 if os.environ.get("TUANTUAN_CHAOS") == "full" else 20
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlmodel import col, select
 
 from engagement.campaigns import echoes
 from engagement.campaigns.tables import Echo, Plan
@@ -23,6 +23,7 @@ from engagement.leader import glance
 from engagement.region import service as region
 from engagement.registry import FEATURES
 from engagement.theme import figures
+from engagement.theme import service as theme
 from engagement.theme.tables import ThemeScore
 from engagement.topic import service as topic
 from engagement.topic import shown
@@ -31,6 +32,7 @@ from storage.documents import Document
 from storage.engine import Session
 from storage.groups import Group, Member
 from storage.learning import AnswerTally, Feedback
+from storage.ledger import Entry
 from tests.engagement.bonds.neighbours import MINE, THERE, bind, member, on_another_channel, part, sound
 from tests.engagement.stage import Stage, open_stage
 
@@ -345,3 +347,30 @@ def test_who_came_by_the_link_is_not_thrown_out_for_not_being_in_the_chat(
     part(stage)
     assert (member(stage, MINE).by_link, member(stage, THERE).by_link) == (mine, there)
     assert (member(stage, MINE).left_at is None) is not left
+
+
+@pytest.mark.parametrize("paid_before", [False, True])
+def test_a_month_is_rewarded_once_a_person(stage: Stage, paid_before: bool) -> None:
+    """Both have completed the month's challenge: as one they get it once, whoever had it; apart the other's is his own."""
+    ids = {name: member(stage, name).id or 0 for name in (MINE, THERE)}
+
+    def completed(session: Session) -> None:
+        for name, number in ids.items():
+            row = session.get_one(ThemeScore, (stage.group_id, MONTH, number))
+            row.completed_on = TODAY
+            row.rewarded_on = TODAY if paid_before and name == THERE else None
+            session.add(row)
+
+    def settled(session: Session) -> list[int]:
+        theme.settle(session, {stage.group_id: date(2026, 12, 31)}, stage.clock.now())
+        found = session.exec(select(Entry.member_id).where(Entry.kind == "challenge").order_by(col(Entry.id)))
+        return list(found)
+
+    stage.database.write_now(completed)
+    bind(stage)
+    once = [] if paid_before else [ids[MINE]]
+    assert stage.database.write_now(settled) == once
+    assert stage.database.write_now(settled) == once
+    part(stage)
+    assert stage.database.write_now(settled) == [*once, ids[MINE] if paid_before else ids[THERE]]
+    sound(stage)
