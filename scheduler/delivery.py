@@ -40,6 +40,8 @@ PATIENCE = 0.5
 SEND_SECONDS = 60.0
 """A sender has limits of its own; this one only keeps a hanging one from holding the shard for ever."""
 COMMIT_TRIES = 6
+LAPSED = frozenset({"window_closed", "window_used"})
+"""Reasons that are no failure: the person has to speak first, and a message with a day of its own is not kept until then."""
 
 _G = Group.__table__  # type: ignore[attr-defined]
 # Another bot account may serve the group by now: that this one was taken out is nothing to it.
@@ -266,7 +268,8 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
             session.run(_REMOVED, group_id=taken.group_id, bot=taken.message.account)
             return _end(session, work, taken, "failed", "gone")
         case Outcome.REJECTED:
-            return _end(session, work, taken, "failed", receipt.reason or "rejected")
+            state = "skipped" if receipt.reason in LAPSED else "failed"
+            return _end(session, work, taken, state, receipt.reason or "rejected")
         case Outcome.UNKNOWN:
             return _ambiguous(session, work, taken, receipt)
 

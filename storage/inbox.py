@@ -9,10 +9,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, bindparam, delete, literal_column, select, text, update
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlmodel import Field, SQLModel
 
-from storage.columns import micros, pk, utc
+from storage.columns import instant, micros, pk, utc
 from storage.engine import Session
 from storage.statements import Prepared
 
@@ -92,6 +103,24 @@ _FAILED = Prepared(
 )
 _DEAD = Prepared("inbox.dead", update(_T).where(_T.c.id == bindparam("row")).values(state="dead", body=""))
 _PRUNE = Prepared("inbox.prune", delete(_T).where(_T.c.state != "pending", _T.c.received_at < bindparam("before")))
+
+
+_HEARD = Prepared(
+    "inbox.heard",
+    select(_T.c.conversation, func.max(_T.c.received_at))
+    .where(_T.c.channel == bindparam("channel"), _T.c.received_at > bindparam("since"))
+    .group_by(_T.c.conversation),
+)
+
+
+def heard(session: Session, channel: str, since: datetime) -> dict[str, datetime]:
+    """Return conversation → when something came in there last, of those heard later than ``since``; goes through all rows.
+
+    Args:
+        since: not longer ago than :data:`KEEP_DAYS`.
+    """
+    found = session.rows(_HEARD, channel=channel, since=micros(since))
+    return {str(conversation): instant(at) for conversation, at in found}
 
 
 def put(

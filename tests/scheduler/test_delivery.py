@@ -110,12 +110,14 @@ async def test_a_bot_that_was_removed_marks_the_group(town: Callable[..., Town])
     assert here.group(2).state == "removed"
 
 
-async def test_a_rejected_message_is_not_tried_again(town: Callable[..., Town]) -> None:
+@pytest.mark.parametrize(("reason", "state"), [("too_long", "failed"), ("window_closed", "skipped")])
+async def test_a_rejected_message_is_not_tried_again(reason: str, state: str, town: Callable[..., Town]) -> None:
+    """That a person was silent for two days is no failure: the message lapses, and its row says why."""
     here = await due(town)
-    here.phone.answer = answers("g1", Receipt(Outcome.REJECTED, reason="too_long"))
+    here.phone.answer = answers("g1", Receipt(Outcome.REJECTED, reason=reason))
     await here.run()
     await here.run()
-    assert here.states()[1] == ("failed", "too_long")
+    assert here.states()[1] == (state, reason)
     assert len(here.phone.tried) == 3
 
 
