@@ -193,6 +193,7 @@ class Reply:
         emoji: of a REACTION.
         card: a picture to go with it; when it cannot be drawn, the words go out alone.
         document: a text file to go with it.
+        refuses: it is a no, and what was written with it stays (a counted try); a page shows it as one.
     """
 
     key: str
@@ -210,6 +211,7 @@ class Reply:
     emoji: str = ""
     card: Card | None = None
     document: Document | None = None
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

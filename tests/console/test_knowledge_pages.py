@@ -15,7 +15,8 @@ from knowledge.lifecycle import Hand
 from storage.audit import AuditRow
 from storage.documents import Chunk, Document, DocumentVersion, Finding, Phrasing
 from storage.engine import Session
-from storage.groups import Region
+from storage.groups import Member, Region
+from storage.learning import Feedback
 from tests.console import keeping
 from tests.console.keeping import ENTRIES, NOW, Desk
 
@@ -376,3 +377,41 @@ def test_a_list_names_who_answers_for_a_document_and_only_what_is_not_as_usual(d
     listed = page[page.index('<ul class="rows">') :]
     assert "示例运营" in listed
     assert "使用中</span>" not in listed
+
+
+def visible(page: str) -> str:
+    """The words of a page, without its markup."""
+    return unescape(re.sub(r"<[^>]+>", " ", page[page.index("<main") :]))
+
+
+def test_no_page_shows_the_ids_that_machines_use(desk: Desk) -> None:
+    """Entries go by their questions: in the document, under what neighbours thought, and where two contradict."""
+
+    def thumb(session: Session) -> None:
+        group = keeping.group(session)
+        member = session.exec(select(Member.id).where(Member.group_id == group, Member.role == "member")).one()
+        for entry in ("spoiled", "long-gone"):
+            session.add(
+                Feedback(
+                    member_id=member or 0,
+                    group_id=group,
+                    document_id=1,
+                    entry=entry,
+                    verdict=-1,
+                    local_date=NOW.date(),
+                    at=NOW,
+                )
+            )
+
+    desk.program.database.write_now(thumb)
+    care = visible(desk.get("/console/knowledge/1/care"))
+    assert "草莓烂了能退吗？" in care
+    assert "这条已经不在了" in care
+    desk.add([{"id": "rotten", "question": "草莓烂了能退吗", "answer": "三天内退。"}], "more.jsonl")
+    assert 'value="duplicates"' in desk.get("/console/knowledge")
+    found = desk.do("duplicates", back="/console/golden")
+    assert "草莓烂了能退吗" in visible(found)
+    assert 'href="/console/knowledge?q=' in found
+    for page in (care, visible(desk.get("/console/knowledge/1")), visible(found)):
+        for name in ("spoiled", "pickup", "rotten", "long-gone"):
+            assert name not in page
