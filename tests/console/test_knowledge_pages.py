@@ -272,6 +272,18 @@ def test_what_the_scan_held_back_is_looked_at_and_let_pass(desk: Desk) -> None:
     assert desk.read(lambda session: session.exec(select(Chunk.withheld).where(Chunk.entry == "bad")).one()) is False
 
 
+def test_a_mere_note_is_seen_and_nothing_is_let_pass(desk: Desk) -> None:
+    """A number that was masked holds nothing back: the button says 知道了, and so does what comes of it."""
+    document = desk.add([{"id": "call", "question": "找谁？", "answer": "打 13812345678 找小林。"}], "call.jsonl")
+    page = desk.get(f"/console/knowledge/{document}")
+    assert "知道了" in page
+    assert "放行" not in page
+    finding = desk.read(lambda session: session.exec(select(Finding.id).where(Finding.severity != "block")).first())
+    page = desk.do("accept", id=str(document), findings=str(finding), back=f"/console/knowledge/{document}")
+    assert told(page) == "记下了，1 条看过了。"
+    assert "放行" not in page
+
+
 def test_erasing_is_asked_for_and_leaves_no_word(desk: Desk) -> None:
     page = desk.do("erase", id="1")
     assert "不能恢复" in told(page)
@@ -411,6 +423,7 @@ def test_no_page_shows_the_ids_that_machines_use(desk: Desk) -> None:
     assert 'value="duplicates"' in desk.get("/console/knowledge")
     found = desk.do("duplicates", back="/console/golden")
     assert "草莓烂了能退吗" in visible(found)
+    assert "找重复和打架的" in visible(desk.get("/console/knowledge/works")), "a work has a name"
     assert 'href="/console/knowledge?q=' in found
     for page in (care, visible(desk.get("/console/knowledge/1")), visible(found)):
         for name in ("spoiled", "pickup", "rotten", "long-gone"):
