@@ -18,7 +18,7 @@ from storage.engine import Session
 from storage.groups import Member, Region
 from storage.learning import Feedback
 from tests.console import keeping
-from tests.console.keeping import ENTRIES, NOW, Desk
+from tests.console.keeping import NOW, Desk
 
 pytestmark = pytest.mark.xdist_group("console_knowledge")
 PAGES = (
@@ -39,8 +39,7 @@ TOAST = re.compile(r'data-toast><p class="grow">(.*?)</p>', re.DOTALL)
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with keeping.opened(tmp_path) as opened:
-        opened.add(ENTRIES)
+    with keeping.with_entries(tmp_path) as opened:
         opened.sign_in("staff")
         yield opened
 
