@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -44,9 +44,11 @@ MONTH = "2026-12"
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
+def stage(tmp_path: Path) -> Iterator[Stage]:
     """小满 and 满满 are both in the group; 满满 comes by the Official Account."""
-    return ready(open_stage(tmp_path, FEATURES, "2026-12-01T09:00"))
+    opened = ready(open_stage(tmp_path, FEATURES, "2026-12-01T09:00"))
+    yield opened
+    opened.database.close()
 
 
 def ready(opened: Stage) -> Stage:
@@ -403,3 +405,4 @@ def test_it_is_counted_alike_on_postgresql(tmp_path: Path, postgres_url: str) ->
     assert (shown_day.values["count"], str(shown_day.values["names"]).split("、")) == (2, [LEADER, MINE])
     part(stage)
     assert seen_today(stage) == people
+    stage.database.close()
