@@ -6,29 +6,53 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from engagement import calendar
-from engagement.faq import service
+from engagement.faq import ending, service
 from engagement.feature import GroupView, Occurrence, Planned
 from engagement.kernel import Kind, Reply
 from storage import identities
 from storage.engine import Session
 
+DAY = timedelta(days=1)
 EXPIRES = timedelta(days=7)
 FRESH = timedelta(days=2)
 """Nobody is reminded again when nothing newer than this waits: the list stays under 「待回复」."""
 NIGHT = timedelta(hours=15)
 MORNING_MINUTE = 9 * 60
 EVENING_MINUTE = 18 * 60
+GROUPS = {
+    "faq.reminder": "faq.reminder_groups",
+    "faq.morning": "faq.morning_groups",
+    "faq.ending": "faq.ending_groups",
+}
+"""What is said of one group → of several."""
 
 
 def plan_reminder(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
-    """Tell the first leader in the evening what still waits; skipped ``nothing`` when nothing new does.
+    """Tell the first leader in the evening what still waits, once more before it ends, and who asked that it has ended.
+
+    Skips: ``nothing`` when nothing new waits and nothing ends.
 
     Source: F64, F68.
     """
-    service.expire(session, now - EXPIRES)
+    ended: dict[int, list[ending.Ended]] = {}
+    for row in ending.expire(session, now - EXPIRES, [one.group.id for one in occurrences]):
+        ended.setdefault(row.group_id, []).append(row)
     found = _waiting(session, occurrences)
-    told = {group: rows for group, rows in found.items() if rows[-1].asked_at > now - FRESH}
-    return _planned(session, occurrences, told, "faq.reminder")
+    ending_soon = {group: [row for row in rows if row.asked_at < now - EXPIRES + DAY] for group, rows in found.items()}
+    told = {group: rows for group, rows in found.items() if rows[-1].asked_at > now - FRESH and not ending_soon[group]}
+    reminders = _planned(session, occurrences, told, "faq.reminder")
+    last_calls = _planned(session, occurrences, ending_soon, "faq.ending")
+    planned: list[Planned] = []
+    for one, reminder, last_call in zip(occurrences, reminders, last_calls, strict=True):
+        said = [reminder, last_call, *ending.told(session, one, ended.get(one.group.id, ()))]
+        planned += [row for row in said if row.reply is not None] or [Planned(one, skip="nothing")]
+    return planned
+
+
+def speaks(session: Session, one: Occurrence) -> bool:
+    """Say whether a question that was asked in the group ends without an answer by then; reads only."""
+    found = service.open_questions(session, [one.group.id])
+    return one.group.speaks and any(row.asked_at < one.due_at - EXPIRES for row in found)
 
 
 def plan_morning(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
@@ -55,22 +79,29 @@ def _waiting(session: Session, occurrences: Sequence[Occurrence]) -> dict[int, l
 def _planned(
     session: Session, occurrences: Sequence[Occurrence], waiting: Mapping[int, Sequence[service.Waiting]], key: str
 ) -> Sequence[Planned]:
-    leaders = identities.first_leaders(session, [group for group, rows in waiting.items() if rows])
-    planned = []
+    """Return for each occurrence what its leader is told; who leads several groups is told of all with the first of them."""
+    groups = [group for group, rows in waiting.items() if rows]
+    leaders = identities.first_leaders(session, groups) if groups else {}
+    mine: dict[int, list[Occurrence]] = {}
     for one in occurrences:
-        rows, leader = waiting.get(one.group.id, ()), leaders.get(one.group.id)
-        if not rows or leader is None:
-            planned.append(Planned(one, skip="nothing"))
-            continue
-        values = {
-            "count": len(rows),
-            "group": one.group.name,
-            "rows": [service.row_of(row) for row in rows[: service.SHOWN]],
-        }
-        single = len(rows) == 1
-        how = "faq.reply_here" if single else "faq.reply_each"
-        subject = f"question:{rows[0].id}" if single else "waiting:"
-        buttons = [service.answer_button(rows[0].id, rows[0].name)] if single else []
-        told = Reply(key, values, (how,), kind=Kind.DM, to=leader, subject=subject, buttons=buttons)
-        planned.append(Planned(one, told))
-    return planned
+        if waiting.get(one.group.id) and one.group.id in leaders:
+            mine.setdefault(leaders[one.group.id], []).append(one)
+    told = {some[0].group.id: _told(key, leader, some, waiting) for leader, some in mine.items()}
+    return [
+        Planned(one, told[one.group.id]) if one.group.id in told else Planned(one, skip="nothing")
+        for one in occurrences
+    ]
+
+
+def _told(key: str, leader: int, some: Sequence[Occurrence], waiting: Mapping[int, Sequence[service.Waiting]]) -> Reply:
+    rows = [row for one in some for row in waiting[one.group.id]]
+    shown = [{**service.row_of(row), "group": row.group} for row in rows[: service.SHOWN]]
+    values: dict[str, object] = {"count": len(rows), "group": some[0].group.name, "rows": shown}
+    if len(some) > 1:
+        values |= {"group": None, "groups": len(some)}
+        key = GROUPS[key]
+    single = len(rows) == 1
+    how = "faq.reply_here" if single else "faq.reply_each"
+    subject = f"question:{rows[0].id}" if single else "waiting:"
+    buttons = [service.answer_button(rows[0].id, rows[0].name)] if single else []
+    return Reply(key, values, (how,), kind=Kind.DM, to=leader, subject=subject, buttons=buttons)
