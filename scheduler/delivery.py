@@ -258,7 +258,7 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
         case Outcome.MIGRATED:
             if not _move(session, taken, receipt.new_id):
                 return _end(session, work, taken, "failed", "moved")
-            return _again(session, work, taken, now, "moved")
+            return _again(session, work, taken, now, "moved", counted=True)
         case Outcome.GONE if taken.message.place is Place.DM:
             # A person who closed the private chat says nothing about the group.
             message = taken.message
@@ -296,9 +296,11 @@ def _told(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -
     return "failed" if 0 in receipt.unsaid else "sent" if kept[0] else "taken_over"
 
 
-def _again(session: Session, work: _Round, taken: rows.Taken, not_before: datetime, outcome: str) -> str:
+def _again(
+    session: Session, work: _Round, taken: rows.Taken, not_before: datetime, outcome: str, *, counted: bool = False
+) -> str:
     for row in (taken.id, *taken.along):
-        rows.again(session, row, work.me, not_before)
+        rows.again(session, row, work.me, not_before, counted=counted)
     return outcome
 
 
@@ -321,7 +323,7 @@ def _end(session: Session, work: _Round, taken: rows.Taken, state: str, why: str
 def _ambiguous(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
     if taken.kind in work.resend and taken.attempts < AMBIGUOUS_ATTEMPTS:
         later = work.clock.now() + timedelta(seconds=min(60, 2**taken.attempts))
-        return _again(session, work, taken, later, "retry")
+        return _again(session, work, taken, later, "retry", counted=True)
     return _end(session, work, taken, "unknown", receipt.reason or "cut")
 
 

@@ -7,6 +7,7 @@ in the same transaction that marks the row done. Rows are kept for the days that
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 
 from sqlalchemy import (
@@ -28,6 +29,8 @@ from storage.engine import Session
 from storage.statements import Prepared
 
 KEEP_DAYS = 14
+PRUNED_AT_ONCE = 500
+"""Rows that one transaction looks at."""
 
 
 class Inbox(SQLModel, table=True):
@@ -102,7 +105,23 @@ _FAILED = Prepared(
     .returning(_T.c.attempts),
 )
 _DEAD = Prepared("inbox.dead", update(_T).where(_T.c.id == bindparam("row")).values(state="dead", body=""))
-_PRUNE = Prepared("inbox.prune", delete(_T).where(_T.c.state != "pending", _T.c.received_at < bindparam("before")))
+_EDGE = Prepared(
+    "inbox.edge",
+    select(_T.c.id, _T.c.received_at)
+    .where(_T.c.id > bindparam("after"))
+    .order_by(_T.c.id)
+    .limit(1)
+    .offset(PRUNED_AT_ONCE),
+)
+_PRUNE = Prepared(
+    "inbox.prune",
+    delete(_T).where(
+        _T.c.id > bindparam("after"),
+        _T.c.id <= bindparam("last"),
+        _T.c.state != "pending",
+        _T.c.received_at < bindparam("before"),
+    ),
+)
 
 
 _HEARD = Prepared(
@@ -166,6 +185,15 @@ def failed(session: Session, inbox_id: int, *, give_up_after: int) -> bool:
     return True
 
 
-def prune(session: Session, before: datetime) -> None:
-    """Forget handled events received before an instant."""
-    session.run(_PRUNE, before=micros(before))
+def prune(session: Session, before: datetime, after: int = 0) -> int:
+    """Forget handled events received before an instant, some hundreds at a time: the writer is not held for long.
+
+    Args:
+        after: a row's id; those before it were looked at.
+
+    Returns:
+        The id to go on after; 0 when what follows is younger: they stand in the order in which they came in.
+    """
+    edge, received_at = session.row(_EDGE, after=after) or (sys.maxsize, sys.maxsize)
+    session.run(_PRUNE, after=after, last=edge, before=micros(before))
+    return int(edge) if received_at < micros(before) else 0

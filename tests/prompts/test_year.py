@@ -20,6 +20,7 @@ from engagement.moderation import claims as wording
 from engagement.registry import FEATURES
 from prompts.campaigns import FOLDER, FORMS, PLACEHOLDERS, Line, Pack, packs, read
 from prompts.claims import claims
+from tests.each import each
 from tests.prompts.test_topics_and_calendar import EMOJI, MONTHS, texts_of
 
 YEARS = range(2026, 2031)
@@ -97,7 +98,7 @@ def theme_days(year: int) -> set[date]:
 
 both = pytest.mark.parametrize("audience", ["groups", "leaders"])
 every_year = pytest.mark.parametrize("year", YEARS)
-every_pack = pytest.mark.parametrize("key", sorted(PACKS))
+every_pack = each(sorted(PACKS))
 
 
 @every_year
