@@ -25,7 +25,7 @@ def bind(ctx: Context) -> Sequence[Reply]:
         return [Reply("bonds.code", {"code": service.make_code(ctx), "minutes": minutes, "group": None})]
     offer = service.enter_code(ctx, ctx.argument)
     if offer is None:
-        return [Reply("bonds.wrong_code", {"minutes": minutes, "group": None})]
+        return [Reply("bonds.wrong_code", {"minutes": minutes, "group": None}, refuses=True)]
     values = {
         "theirs": channels.words(offer.theirs),
         "mine": channels.words(offer.mine),
@@ -93,7 +93,7 @@ def show(ctx: Context) -> Sequence[Reply]:
     own, parts = parting.mine(ctx.session, ctx.actor.person_id)
     if not parts:
         return [Reply("bonds.alone", {"channels": channels.words(own), "group": None})]
-    rows = [{"channels": channels.words(one.channels), "day": _day(ctx, one)} for one in parts]
+    rows = [{"channels": channels.words(one.channels), "day": bound_on(ctx, one)} for one in parts]
     buttons = [
         Button(f"bond_part:{one.bond_id}", "bonds.button_part", {"channels": channels.words(one.channels)})
         for one in parts
@@ -116,8 +116,9 @@ def part_button(ctx: Context) -> Sequence[Reply]:
         Button(f"bond_part_yes:{part.bond_id}", "bonds.button_part_yes"),
         Button("bond_keep:", "bonds.button_keep"),
     ]
-    tails = ["bonds.part_families"] if going.families else []
-    return [Reply("bonds.part_sure", values, tails=tails, buttons=buttons)]
+    what = "bonds.part_goes" if going.groups or going.points else "bonds.part_nothing"
+    families = ["bonds.part_families"] if going.families else []
+    return [Reply("bonds.part_sure", values, tails=[what, *families, "bonds.part_after"], buttons=buttons)]
 
 
 def _family(one: joining.Family) -> str:
@@ -131,7 +132,11 @@ def part_yes_button(ctx: Context) -> Sequence[Reply]:
     went, stayed = channels.words(done.went), channels.words(done.stayed)
     # Whoever holds one of the accounts can press; the other one's owner is not to learn it by chance, nor of whose groups.
     return [
-        Reply("bonds.parted", {"channels": went, "points": done.points, "group": None}),
+        Reply(
+            "bonds.parted",
+            {"channels": went, "points": done.points, "group": None},
+            tails=["bonds.parted_points"] if done.points else [],
+        ),
         *(
             Reply("bonds.told_went", {"channels": stayed, "group": None}, kind=Kind.DM, chat=chat)
             for chat in done.went_chats
@@ -148,6 +153,7 @@ def keep_button(_ctx: Context) -> Sequence[Reply]:
     return [Reply("bonds.kept", {"group": None})]
 
 
-def _day(ctx: Context, part: parting.Part) -> str:
+def bound_on(ctx: Context, part: parting.Part) -> str:
+    """Return the day since which something is bound, as it is shown."""
     zone = ctx.group.zone if ctx.group is not None else HOME_ZONE
     return shown_day(calendar.local_day(part.bound_at, zone))

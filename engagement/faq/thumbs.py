@@ -20,6 +20,7 @@ from engagement.errors import Refusal
 from engagement.faq import asking, tallies, turns
 from engagement.feature import Context
 from engagement.kernel import Button, Reply, row_id
+from storage import bonds
 from storage.documents import Chunk, Document, DocumentVersion
 from storage.engine import Session
 from storage.groups import Member
@@ -84,13 +85,17 @@ def _press(ctx: Context, verdict: int) -> None:
         raise Refusal("guard.old_button")
     if ctx.group is None or ctx.actor.member_id is None or not ctx.actor.consented:
         return
+    # A person has one thumb, with whichever of his accounts he pressed first.
+    mine = bonds.with_resting(ctx.session, [ctx.actor.member_id])
     row = ctx.session.exec(
-        pick(Feedback).where(
-            Feedback.member_id == ctx.actor.member_id,
+        pick(Feedback)
+        .where(
+            col(Feedback.member_id).in_(mine),
             Feedback.document_id == document_id,
             Feedback.entry == entry,
             Feedback.local_date == ctx.today,
         )
+        .order_by(col(Feedback.id))
     ).first()
     before = row.verdict if row is not None else 0
     if row is None:
