@@ -75,7 +75,7 @@ def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
     if answer.decision == "answered":
         tallies.count(ctx.session, _counted(ctx), ctx.today, answered=1, worded=int(answer.model is not None))
         return [_answer(ctx, answer, angry=rules.is_angry(question)), *told]
-    for_one = _for_the_one(ctx, question) if answer.decision != "answered" else ()
+    for_one = _for_the_one(ctx, question)
     if for_one:
         return for_one
     if answer.decision == "asked_back":

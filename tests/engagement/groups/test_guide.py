@@ -552,6 +552,7 @@ def test_quiet_hours_of_most_of_the_day_are_asked_about(stage: Stage) -> None:
         (asked,) = stage.say(LEADER, f"免打扰 {words}", private=True)
         assert (asked.key, asked.buttons[0].values["span"]) == ("groups.quiet_long", first), words
         assert placeholders_match(asked)
+    (asked,) = stage.say(LEADER, "免打扰 十点到七点", private=True)
     assert keys(stage.say(LEADER, "", button=asked.buttons[0].key)) == ["groups.quiet_kept"]
     assert rules.doubted_span(22 * 60, 7 * 60) is None
     assert rules.doubted_span(18 * 60, 10 * 60) == (18 * 60, 10 * 60), "sixteen hours, and nothing shorter is meant"
