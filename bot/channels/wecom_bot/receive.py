@@ -24,6 +24,7 @@ from bot.channels.wecom_bot import frames
 from bot.channels.wecom_bot.cards import OVER
 from bot.channels.wecom_bot.files import LONGEST_URL, media_id
 from bot.channels.wecom_bot.frames import Frame
+from bot.channels.wecom_bot.words import SETTLES
 from engagement.clocks import Clock
 from engagement.kernel import MAX_TEXT, Event, Incoming, Place
 from prompts.loader import texts
@@ -176,7 +177,7 @@ def _event(frame: Frame, base: dict[str, Any]) -> Incoming | None:
         return Incoming(event=Event.MESSAGE, dedupe_key=key, message_id=f"w:{frame.req_id}", text=ENTERED, **base)
     if frame.event == frames.PRESSED:
         card = as_object(event.get(frames.PRESSED) or event)
-        pressed = as_text(card.get("event_key") or "", _KEY + 1)
+        pressed = as_text(card.get("event_key") or "", _KEY + 2).removeprefix(SETTLES)
         if pressed == OVER:
             return None
         message_id = f"c:{frame.req_id}"

@@ -166,9 +166,10 @@ class FakeWecomBot:
         await self.event(user, {"eventtype": "enter_chat"}, **more)
 
     async def press(self, user: str, key: str, **more: Any) -> None:
-        """Press a button of the latest card that has it."""
-        task = next((one.task for one in reversed(self.seen) if key in one.buttons), "t")
-        card = {"card_type": "button_interaction", "event_key": key, "task_id": task}
+        """Press a button of the latest card that has it; ``key`` without the mark that the bot puts before some."""
+        found = ((one.task, full) for one in reversed(self.seen) for full in one.buttons if full.lstrip("!") == key)
+        task, full = next(found, ("t", key))
+        card = {"card_type": "button_interaction", "event_key": full, "task_id": task}
         await self.event(user, {"eventtype": "template_card_event", "template_card_event": card}, **more)
 
     async def event(self, user: str, event: dict[str, Any], **more: Any) -> None:
