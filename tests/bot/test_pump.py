@@ -21,6 +21,7 @@ from storage import inbox
 from storage.groups import GroupHour, Member
 from storage.outbox import Outbox
 from tests.bot.house import NOW, House
+from tests.storage.worlds import waiting
 
 
 class Heard:
@@ -78,7 +79,7 @@ def test_what_a_crash_left_is_handled_once(house: House) -> None:
     async def before() -> None:
         for message in messages:
             await house.gateway.accept(message)
-        row = house.database.read_now(inbox.pending)[0][0]
+        row = house.database.read_now(waiting)[0][0]
         await house.gateway.handle(row, messages[0])
 
     sender = Heard()
@@ -91,9 +92,9 @@ def test_what_a_crash_left_is_handled_once(house: House) -> None:
         assert await pump.resume() == 0
 
     asyncio.run(before())
-    assert house.database.read_now(inbox.pending) != []
+    assert house.database.read_now(waiting) != []
     asyncio.run(after())
-    assert house.database.read_now(inbox.pending) == []
+    assert house.database.read_now(waiting) == []
     assert house.count(Checkin) == 5
     assert [m.reply_to for m in sender.sent] == [m.message_id for m in messages[1:]]
 
@@ -151,7 +152,7 @@ def test_it_does_not_come_back_for_ever(house: House, monkeypatch: pytest.Monkey
             down.setattr(type(house.database), "write", write)
             pump._begin(row, message)
             await pump.drain()
-        assert house.database.read_now(inbox.pending) == [(row, message.dump())]
+        assert house.database.read_now(waiting) == [(row, message.dump())]
 
     asyncio.run(main())
 
