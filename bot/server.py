@@ -16,6 +16,7 @@ import structlog
 
 from bot import diagnosis, logs, transfer, weekly
 from bot.courier import LEFT_AFTER
+from bot.desk import NOWHERE
 from bot.listening import announce, channels_are_local, drained_server, listen
 from bot.main import Busy, Program, open_program
 from bot.moved import MovedClock
