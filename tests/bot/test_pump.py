@@ -99,6 +99,25 @@ def test_what_a_crash_left_is_handled_once(house: House) -> None:
     assert [m.reply_to for m in sender.sent] == [m.message_id for m in messages[1:]]
 
 
+def test_only_what_can_be_answered_here_is_taken_and_what_is_under_way_is_left_alone(house: House) -> None:
+    pump = a_pump(house)
+    seen: list[int] = []
+
+    async def main() -> None:
+        await house.gateway.accept(house.incoming("签到"))
+        await house.gateway.accept(house.incoming("签到", channel="elsewhere"))
+        assert await pump.resume(channels={"play"}) == 1
+        seen.append(await pump.resume(channels={"play"}))
+        await pump.drain()
+        assert await pump.take_over("play") == 0
+        assert await pump.take_over("elsewhere") == 1
+        await pump.drain()
+
+    asyncio.run(main())
+    assert seen == [0]
+    assert house.database.read_now(waiting) == []
+
+
 def test_every_kind_of_event_survives_the_row(house: House) -> None:
     """What is read back from the row is what was received."""
     full = house.incoming(

@@ -206,6 +206,9 @@ def test_events_become_events() -> None:
             frames.EVENT, event={"eventtype": "feedback_event", "feedback_event": {"id": "5:a", "type": kind}}
         )
         assert liked is not None and liked.button == f"{way}:5:a"
+    why = {"id": "5:a", "type": 2, "content": " 少了周末的时间 ", "inaccurate_reason_list": [2, 2, 99, "1", 4]}
+    missed = callback(frames.EVENT, event={"eventtype": "feedback_event", "feedback_event": why})
+    assert missed is not None and missed.text == "说得不全；数据不对；少了周末的时间"
     for odd in (
         {"id": "5:a", "type": 3},
         {"id": "5:a", "type": [1]},
