@@ -92,8 +92,7 @@ class Fetch(Protocol):
         """Return the file, at most ``most`` bytes.
 
         Raises:
-            TooLarge: it has more.
-            Unfetchable: it cannot be had.
+            TooLarge, Unfetchable: it has more; it cannot be had.
         """
         ...
 
@@ -113,12 +112,10 @@ class Context:
         notify: hands events to the subscribers of other slices, in this transaction.
         features: every slice's declaration, for help and for the privacy commands.
         pages: address of the web pages without a slash at the end; empty when there are none that neighbours can sign in to.
-        rewarded: (person, reference of the message, when) → when that person was rewarded for other messages lately, and
-            notes this one; in memory. None where nobody types.
+        rewarded: (person, message's reference, when) → when he was rewarded for others lately; notes this one, in memory.
         door: link that opens a private chat with the bot, to which a payload is added; empty where there is none.
         fetch: hands out a file that somebody sent on this channel, by its ``media_id``; None where files cannot be had.
-        show: shows an answer's words in private while they are being written, each time all that stand so far; what was
-            shown is gone when the reply comes. None where the channel cannot.
+        show: shows an answer's words in private while they are written, until the reply comes; None where that cannot be.
         closing: (text key, values) of short lines that subscribers put under the reply; their values need names of their own.
         aside: what is said (to somebody in danger, to 「算了」) is no use of anything, and makes no newcomer's step.
     """
@@ -207,8 +204,7 @@ class Command:
         roles: any of these is needed: ``leader``, ``staff``, ``manager``, ``admin``; empty = everybody.
         consent: running it needs (and, the first time, makes) the consent record. False for help and privacy rights.
         numbered: further words that count in private only, and only with a number behind them: 「看 3」.
-        asked: what a whole sentence brings that means the command (prompts/asking): ``shown`` = its own reply, for it only
-            shows something; ``offered`` = its button; empty = no sentence means it.
+        asked: what a sentence that means it brings (prompts/asking): ``shown`` its reply, ``offered`` its button; empty: nothing.
         reads: it only shows what is kept; after 退出 it does not count as coming back.
         long: what follows may be longer than any other command, which would be a question; the handler says what is too long.
         quotes: what follows is passed on to people, so its punctuation stays as it was typed.
@@ -275,6 +271,8 @@ class JobSpec:
         rhythm: a slice's campaigns of this kind come due on days of their own.
         merges: what such pushes say to a group within an hour is one message; only where ``resend_ambiguous``.
         private: it speaks to people only; ``merges`` is then about what one person is told.
+        speaks: whether an occurrence to come may have something to say to its group; yes in doubt, reads only.
+        yields: it gives up its place in the group's day to the welcome of the day's first newcomer.
     """
 
     kind: str
@@ -288,6 +286,8 @@ class JobSpec:
     rhythm: Rhythm | None = None
     merges: bool = False
     private: bool = False
+    speaks: Callable[[Session, Occurrence], bool] = lambda _session, _occurrence: True
+    yields: bool = False
 
     @property
     def daily(self) -> bool:

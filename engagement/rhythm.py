@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from engagement.kernel import Card
     from storage.engine import Session
 
+TOGETHER = timedelta(hours=1)
+"""What several campaigns say to a group, or to one person in private, within an hour is said at once, with the first of them."""
+
 Moment: TypeAlias = tuple[date, int]
 """A local day and a minute of it, 0 … 1439."""
 

@@ -15,7 +15,7 @@ from sqlalchemy import Select, bindparam, literal_column, select
 
 from engagement import calendar, rhythm
 from engagement.feature import GroupView, JobSpec, Occurrence
-from engagement.rhythm import Moment
+from engagement.rhythm import TOGETHER, Moment
 from scheduler.zones import zone_of
 from storage.campaigns import Campaign, Schedule
 from storage.columns import instant, micros
@@ -25,8 +25,6 @@ from storage.statements import Prepared
 
 LOOK_BACK = timedelta(days=7)
 """After a downtime, older occurrences than this leave no row."""
-TOGETHER = timedelta(hours=1)
-"""What several campaigns say to a group, or to one person in private, within an hour is said at once, with the first of them."""
 
 # Thousands of groups have the same zone, minute and quiet hours, and are planned in one second.
 local_day = lru_cache(maxsize=1024)(calendar.local_day)

@@ -16,9 +16,10 @@ from engagement import rhythm
 from engagement.calendar import instant_of, local_day
 from engagement.feature import GroupView, JobSpec, Occurrence
 from engagement.kernel import Outgoing, Place
+from engagement.rhythm import TOGETHER
 from scheduler import planner, rows, schedules
 from scheduler.aside import aside, undone, undone_here
-from scheduler.due import TOGETHER, told_at
+from scheduler.due import told_at
 from scheduler.planner import Verdict
 from scheduler.zones import zone_of
 from storage.campaigns import Campaign, Delivery, Schedule

@@ -47,6 +47,7 @@ class Capabilities:
         picture: cards are drawn; ``caption_limit``: longest text under one, inclusive, in ``unit``; 0 = words stand beside it.
         document: files go with a message; else it says where the file is.
         links_people: a mention may be a link to the person instead of words.
+        quotes: what somebody says in answer to one message is known to be about it; without, texts name another way.
         closing: text key of what stands below everything that is pushed there: how people act where not all is heard.
         hears: what the bot is told of what people say in groups there, or in private where there are no groups.
     """
@@ -66,6 +67,7 @@ class Capabilities:
     document: bool = False
     links_people: bool = False
     hears: Hears = Hears.ALL
+    quotes: bool = True
     closing: str = ""
 
 
@@ -93,6 +95,7 @@ WECHAT = Capabilities(
     parts=2,
     dialect=Dialect.TAGGED,
     picture=True,
+    quotes=False,
 )
 """The Official Account: choices are numbered, words stand beside a picture; two parts, for five messages are all there are.
 
@@ -109,6 +112,7 @@ WECOM_BOT = Capabilities(
     picture=True,
     document=True,
     hears=Hears.ADDRESSED,
+    quotes=False,
     closing="render.call_me",
 )
 """Source: CHANNELS (WeCom AI bot: a stream holds 20,480 bytes; some are kept for marks that are written wide). Six buttons on a
@@ -143,7 +147,7 @@ DESK = replace(PLAY, name="desk", document=True)
 TERMINAL = Capabilities(name="terminal", text_limit=20_000, reactions=True, edit=True)
 """A terminal: plain words; choices are numbered, and what replaces a line is written below it."""
 
-WECOM = Capabilities(name="wecom", text_limit=2048, unit=Unit.BYTES, parts=3, dialect=Dialect.TAGGED)
+WECOM = Capabilities(name="wecom", text_limit=2048, unit=Unit.BYTES, parts=3, dialect=Dialect.TAGGED, quotes=False)
 """An app's message to one member: choices are numbered. Source: WeCom documents (text, 2048 bytes)."""
 
 WECOM_APPCHAT = replace(WECOM, hears=Hears.NOTHING)

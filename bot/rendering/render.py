@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from bot.rendering.capabilities import Capabilities, Dialect, Hears, Unit
 from bot.rendering.words import STAR, escape_html, nobody_at_all, shown, width
@@ -63,6 +63,18 @@ class _Span:
     to: str = ""
 
 
+UNQUOTED = {
+    "topic.push_how": "topic.push_how_unquoted",
+    "topic.today_how": "topic.today_how_page",
+    "faq.to_leader": "faq.to_leader_unquoted",
+    "faq.waiting": "faq.waiting_unquoted",
+    "faq.reply_here": "faq.reply_here_unquoted",
+    "faq.dismissed": "faq.dismissed_unquoted",
+    "faq.unclear": "faq.unclear_unquoted",
+}
+"""Texts that ask people to quote → what is said where nobody can."""
+
+
 def render(message: Outgoing, can: Capabilities) -> Rendered:
     """Render a message for a channel.
 
@@ -79,6 +91,8 @@ def render(message: Outgoing, can: Capabilities) -> Rendered:
     """
     if not _can_be_said(message, can):
         return Rendered(())
+    if not can.quotes:
+        message = _unquoted(message)
     words = texts()
     choices = tuple(_choices(message, words, can))
     no_file = message.document is not None and not can.document  # what its words hand over does not come
@@ -106,6 +120,14 @@ def render(message: Outgoing, can: Capabilities) -> Rendered:
     start, end, tail = pieces[0]
     captioned = _LENGTHS[can.unit](text[start:end] + tail) <= can.caption_limit
     return Rendered(parts, html, rows, numbered, captioned)
+
+
+def _unquoted(message: Outgoing) -> Outgoing:
+    def there(keys: Sequence[str]) -> tuple[str, ...]:
+        return tuple(UNQUOTED.get(key, key) for key in keys)
+
+    more = [replace(one, key=there([one.key])[0], tails=there(one.tails)) for one in message.more]
+    return replace(message, key=there([message.key])[0], tails=there(message.tails), more=more)
 
 
 def _can_be_said(message: Outgoing, can: Capabilities) -> bool:

@@ -36,6 +36,12 @@ def plan_groups(session: Session, occurrences: Sequence[Occurrence], now: dateti
     return planned
 
 
+def speaks(session: Session, one: Occurrence) -> bool:
+    """Say whether a campaign has anything to say that the group's leader wants; reads only."""
+    mine = saying.said(session, [one]).get((one.campaign_id, one.group.id))
+    return mine is not None and not saying.is_off(mine.plan, one.group.settings)
+
+
 def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
     """Say to a group's leaders in private what is for them; who leads several groups reads it for the oldest one only.
 

@@ -139,7 +139,15 @@ FEATURE = Feature(
         editing.CHANGE: editing.undo_words,
     },
     jobs=(
-        JobSpec(service.GROUPS, 0, jobs.plan_groups, GRACE_MINUTES, rhythm=_rhythm(service.GROUPS), merges=True),
+        JobSpec(
+            service.GROUPS,
+            0,
+            jobs.plan_groups,
+            GRACE_MINUTES,
+            rhythm=_rhythm(service.GROUPS),
+            merges=True,
+            speaks=jobs.speaks,
+        ),
         JobSpec(
             service.NIGHT,
             0,
@@ -147,6 +155,7 @@ FEATURE = Feature(
             GRACE_MINUTES,
             ignores_quiet=True,
             rhythm=_rhythm(service.NIGHT),
+            speaks=jobs.speaks,
         ),
         JobSpec(
             service.LEADERS,

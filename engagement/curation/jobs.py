@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlmodel import col, func
 from sqlmodel import select as pick
@@ -16,16 +17,20 @@ from engagement.curation.access import Curator
 from engagement.feature import GroupView, Occurrence, Planned
 from engagement.kernel import Button, Kind, Reply
 from knowledge import lifecycle
-from prompts.loader import texts
 from storage import bots, identities
 from storage.documents import Document, DocumentVersion
 from storage.engine import Session
 from storage.groups import Group, RoleGrant
 
+if TYPE_CHECKING:
+    from knowledge import report
+
 WEEK = "curation_week"
 MINUTE = 9 * 60
 MONDAY = 0
 DUE_SHOWN = 5
+LONG_MINUTES = 120
+"""From here on a wait is told in hours."""
 
 
 def plan_week(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
@@ -83,10 +88,12 @@ def _week(session: Session, who: Curator, one: Occurrence) -> Reply | None:
     minutes = round((whole.hand_over_seconds or 0) / 60)
     values: dict[str, object] = {
         "questions": whole.questions,
-        "coverage": _share(whole.coverage),
-        "resolution": _share(whole.resolution),
-        "before": _share(found.before.coverage),
+        "answered": _of(whole.coverage, whole),
+        "resolved": _of(whole.resolution, whole),
+        "before": found.before.questions,
+        "before_answered": _of(found.before.coverage, found.before),
         "minutes": minutes,
+        "hours": round(minutes / 60),
         "waiting": found.waiting,
         "offered": offered,
         "drafts": drafts,
@@ -105,15 +112,17 @@ def _week(session: Session, who: Curator, one: Occurrence) -> Reply | None:
     if whole.questions:
         tails.append("curation.week_figures")
         tails += ["curation.week_before"] if found.before.coverage is not None else []
-        tails += ["curation.week_hand_over"] if whole.hand_over_seconds is not None else []
+        if whole.hand_over_seconds is not None:
+            tails.append("curation.week_hand_over" if minutes < LONG_MINUTES else "curation.week_hand_over_hours")
     tails += ["curation.week_due"] if due else []
     waits = [key for key, count in (("waiting", found.waiting), ("offered", offered), ("drafts", drafts)) if count]
     tails += [f"curation.week_{key}" for key in waits]
     return Reply("curation.week", values, tails, kind=Kind.DM, to=who.person_id, buttons=_buttons(waits, due))
 
 
-def _share(value: float | None) -> str:
-    return texts().raw("curation.no_figure") if value is None else f"{value * 100:.0f}%"
+def _of(share: float | None, figures: report.Figures) -> int:
+    """Return how many questions a share is: three questions are told by counts, not in per cent."""
+    return round((share or 0) * figures.questions)
 
 
 def _buttons(waits: Sequence[str], due: Sequence[Document]) -> list[Button]:

@@ -9,7 +9,7 @@ from engagement import actions, guards, rooms
 from engagement.errors import Refusal
 from engagement.events import LeaderWrote
 from engagement.feature import Context
-from engagement.groups import guide, moving, rules, service, start
+from engagement.groups import guide, moving, rules, service, start, welcomes
 from engagement.groups.rules import Ask
 from engagement.kernel import Button, Kind, Place, Reply, row_id
 from prompts.loader import texts
@@ -86,7 +86,7 @@ def migrated(ctx: Context) -> Sequence[Reply]:
 
 def join(ctx: Context) -> Sequence[Reply]:
     """Welcome a newcomer with the notice, if the group's budget has room."""
-    name, may = service.welcome(ctx)
+    name, may = welcomes.welcome(ctx)
     if not may or not name:
         return []
     return [Reply("groups.welcome", {"name": name, "group": ctx.here.name}, [guards.notice(ctx)], kind=Kind.PUSH)]

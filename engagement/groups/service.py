@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from sqlmodel import col, func
 from sqlmodel import select as pick
@@ -16,7 +15,6 @@ from engagement.feature import Context, GroupView
 from engagement.groups import rules
 from engagement.kernel import Reply, one_line
 from storage import audit, bots, identities
-from storage.campaigns import Schedule
 from storage.engine import Session
 from storage.groups import Group, Member, Person
 from storage.ledger import Entry
@@ -33,8 +31,6 @@ MOVED = "bot_before"
 """Mark in this slice's part of the settings: the bot account that served the group before (bot.people)."""
 BUDGET = "budget"
 """Mark in this slice's part of the settings: unasked messages a day before a pause."""
-MOST_PUSHES = 3
-"""Pushes that a day brings at most: topic, theme or challenge, evening summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,42 +105,6 @@ def close_group(ctx: Context) -> None:
     ctx.session.add(group)
     ctx.session.flush()
     ctx.emit(GroupClosed(ctx.here.id))
-
-
-def welcome(ctx: Context) -> tuple[str, bool]:
-    """Enter a newcomer; returns (name, whether the group's budget and quiet hours allow a welcome)."""
-    incoming, group = ctx.incoming, ctx.here
-    channel_id = incoming.subject or incoming.sender
-    name = one_line(incoming.subject_name or incoming.sender_name)
-    person = identities.meet(ctx.session, incoming.channel, channel_id, name, ctx.now)
-    before = ctx.session.exec(
-        pick(Member).where(Member.group_id == group.id, Member.person_id == person.person_id)
-    ).first()
-    fresh = before is None or before.left_at is not None or before.joined_at == ctx.now
-    identities.enter(ctx.session, group.id, person.person_id, name, ctx.now)
-    if not fresh or not name:  # nobody is welcomed without a name: that must not cost the day one of its messages
-        return name, False
-    minute = calendar.local_minute(ctx.now, group.zone)
-    if calendar.is_quiet(minute, group.quiet_from, group.quiet_to):
-        return name, False
-    room = group.daily_budget - _coming_today(ctx)
-    return name, identities.spend_unasked(ctx.session, group.id, ctx.today.isoformat(), room)
-
-
-def _coming_today(ctx: Context) -> int:
-    """Count the pushes that are still to come today, for which welcomes leave room: newcomers must not cost the topic."""
-    kinds = [job.kind for feature in ctx.features for job in feature.jobs if job.unasked]
-    tomorrow = calendar.instant_of(ctx.today + timedelta(days=1), 0, ctx.here.zone)
-    found = ctx.session.exec(
-        pick(Schedule.id).where(
-            Schedule.group_id == ctx.here.id,
-            col(Schedule.kind).in_(kinds),
-            col(Schedule.enabled),
-            col(Schedule.next_at) > ctx.now,
-            col(Schedule.next_at) < tomorrow,
-        )
-    ).all()
-    return min(len(found), MOST_PUSHES)
 
 
 def farewell(ctx: Context) -> None:

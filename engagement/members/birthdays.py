@@ -156,6 +156,12 @@ def plan(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> 
     return planned
 
 
+def speaks(session: Session, one: Occurrence) -> bool:
+    """Say whether somebody has birthday who wants to be greeted in the group; reads only."""
+    born = _born(session, [one.group.id], rules.greeted_on(one.local_date))
+    return one.group.speaks and any(somebody.in_group for somebody in born.get(one.group.id, ()))
+
+
 def _group_line(names: Sequence[str], gift: int) -> Reply:
     values: dict[str, object] = {"names": "、".join(names[:NAMED]), "count": len(names), "points": gift}
     key = "members.birthday_group" if len(names) <= NAMED else "members.birthday_group_more"

@@ -184,7 +184,7 @@ FEATURE = Feature(
         Parted: path.on_parted,
     },
     lifecycle={"join": handlers.joined},
-    jobs=(JobSpec("birthday", birthdays.MINUTE, birthdays.plan, grace_minutes=180),),
+    jobs=(JobSpec("birthday", birthdays.MINUTE, birthdays.plan, grace_minutes=180, speaks=birthdays.speaks),),
     personal_data=(
         PersonalData(
             "identity",

@@ -20,6 +20,17 @@ def _keys(occurrences: Sequence[Occurrence]) -> list[_Key]:
     return [(one.group.id, rules.month_key(one.local_date)) for one in occurrences]
 
 
+def speaks(session: Session, one: Occurrence) -> bool:
+    """Say whether the theme has anything to say on a day; reads only."""
+    joined = service.joined_days(session, {one.group.id: one.group.zone})[one.group.id]
+    return rules.part_of(service.month_of(one.local_date), one.local_date, joined) is not None
+
+
+def challenge_speaks(_session: Session, one: Occurrence) -> bool:
+    """Say whether it is a day on which the challenge may have something to say."""
+    return one.local_date.day in rules.CHALLENGE_DAYS
+
+
 def _push(one: Occurrence, key: str, values: Mapping[str, object], tails: Sequence[str] = ()) -> Planned:
     return Planned(one, Reply(key, values, tails, kind=Kind.PUSH, subject="theme:"))
 

@@ -64,8 +64,15 @@ FEATURE = Feature(
     passes_on={"theme": rules.asks},
     events={CheckedIn: service.on_checked_in, TopicAnswered: service.on_answered},
     jobs=(
-        JobSpec("theme", rules.THEME_MINUTE, jobs.plan_theme, grace_minutes=240, merges=True),
-        JobSpec("challenge", rules.CHALLENGE_MINUTE, jobs.plan_challenge, grace_minutes=120, merges=True),
+        JobSpec("theme", rules.THEME_MINUTE, jobs.plan_theme, grace_minutes=240, merges=True, speaks=jobs.speaks),
+        JobSpec(
+            "challenge",
+            rules.CHALLENGE_MINUTE,
+            jobs.plan_challenge,
+            grace_minutes=120,
+            merges=True,
+            speaks=jobs.challenge_speaks,
+        ),
     ),
     personal_data=(
         PersonalData(

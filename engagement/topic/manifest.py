@@ -99,7 +99,7 @@ FEATURE = Feature(
     undos={handlers.CHANGE: handlers.undo, kinds.CHANGE: kinds.undo},
     jobs=(
         JobSpec(service.KIND, rules.PUSH_MINUTE, jobs.plan_topic, grace_minutes=240, merges=True),
-        JobSpec("topic_summary", rules.SUMMARY_MINUTE, jobs.plan_summary, grace_minutes=120),
+        JobSpec("topic_summary", rules.SUMMARY_MINUTE, jobs.plan_summary, grace_minutes=120, yields=True),
     ),
     personal_data=(
         PersonalData(

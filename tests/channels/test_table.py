@@ -52,6 +52,7 @@ FLIPS: dict[str, tuple[Outgoing, Capabilities, object]] = {
     "caption_limit": (said(), CAN, 0),
     "document": (said(document=Document("a.txt", "x"), place=Place.DM), CAN, True),
     "links_people": (said(mention=True, to="7", to_name="李"), CAN, False),
+    "quotes": (said(key="topic.push_how", values={"points": 5}), CAN, False),
     "closing": (said(Kind.PUSH), CAN, "render.on_the_page"),
     "hears": (said(buttons=CHOICES), replace(CAN, button_limit=0), Hears.NOTHING),
 }

@@ -21,9 +21,8 @@ from engagement import rhythm
 from engagement.calendar import local_day
 from engagement.feature import JobSpec
 from engagement.kernel import Outcome, Outgoing, Receipt
-from engagement.rhythm import Moment, Rhythm
+from engagement.rhythm import TOGETHER, Moment, Rhythm
 from scheduler import campaigns
-from scheduler.due import TOGETHER
 from storage.campaigns import Campaign, Schedule
 from storage.engine import Session
 from storage.groups import Group

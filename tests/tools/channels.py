@@ -79,6 +79,7 @@ ROWS: dict[str, Callable[[Capabilities], str]] = {
     "长的分成几条": lambda can: f"最多 {can.parts} 条" if can.parts > 1 else "不分",
     "加粗": lambda can: "有" if can.dialect is Dialect.HTML else "没有",
     "按钮": _buttons,
+    "引用": lambda can: "认得出" if can.quotes else "认不出，按钮、口令里说是哪件",
     "点名": lambda can: "点得开的名字" if can.links_people else "只写名字",
     "表情回应": lambda can: "有" if can.reactions else "没有，改成一句话",
     "改说过的话": _edits,

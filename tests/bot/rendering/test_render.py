@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.rendering import PLAY, TELEGRAM, TERMINAL, WEB, Capabilities, Dialect, Hears, Unit, render
-from bot.rendering.capabilities import WECOM_BOT, WECOM_GROUP
+from bot.rendering.capabilities import TABLE, WECOM_BOT, WECOM_GROUP
+from bot.rendering.render import UNQUOTED
 from bot.rendering.words import nobody_at_all, shown
-from engagement.kernel import Button, Citation, Document, Kind, Outgoing, Place
+from engagement.kernel import Button, Citation, Document, Kind, Outgoing, Place, Section
 from prompts.loader import Texts, texts
 from tests.platforms.telegram.markup import read, units
 
@@ -269,3 +270,21 @@ def test_what_fits_under_a_picture(limit: int, fits: bool) -> None:
     can = Capabilities("x", 100, Unit.UTF16, dialect=Dialect.HTML, picture=True, caption_limit=limit)
     rendered = render(said("demo.bold"), can)
     assert (rendered.text, rendered.captioned) == ("<b>满 20 个送一盒</b>，今天", fits)
+
+
+def test_where_nobody_can_quote_no_text_asks_for_it() -> None:
+    """The AI bot's push said 「回复这条聊聊」 and below it that it cannot tell what is quoted."""
+    push = said(
+        "topic.push",
+        Kind.PUSH,
+        values={"question": "今晚吃什么", "points": 5},
+        tails=("topic.push_how",),
+        more=(Section("faq.to_leader", {"group": "一期", "name": "李阿姨", "question": "几点"}),),
+    )
+    assert "回复这条聊聊" in render(push, TELEGRAM).text
+    for name in ("wecom_bot", "wechat", "wecom"):
+        text = render(push, TABLE[name]).text
+        assert "发「话题」加上你的话" in text, name
+        assert "回复这条" not in text and "引用这条" not in text, name
+    for key, instead in UNQUOTED.items():
+        assert "引用" not in texts().raw(instead) and "回复这条" not in texts().raw(instead), key

@@ -12,6 +12,7 @@ from sqlmodel import select
 
 from engagement.kernel import Outgoing
 from knowledge import lifecycle
+from prompts.loader import texts
 from storage.documents import Question
 from storage.engine import Session
 from storage.groups import Group, Region
@@ -271,7 +272,11 @@ def test_monday_morning(office: Office) -> None:
     assert set(told) == {office.stage.person(who) for who in (WANG, SUN, "周团长")}
     staff = told[office.stage.person(WANG)]
     assert "curation.week_due" in staff.tails and "curation.week_waiting" in staff.tails
-    assert "curation.week_due" not in told[office.stage.person("周团长")].tails
+    leader = told[office.stage.person("周团长")]
+    assert "curation.week_due" not in leader.tails
+    assert "curation.week_figures" in leader.tails
+    figures = texts().fill("curation.week_figures", leader.values)
+    assert figures == "邻居问了 **1** 次，答上 0 次，解决 0 次。", "one question is told by counts, not in per cent"
     (tuesday,) = office.stage.database.write_now(lambda s: plan(s, "2026-12-08T09:00"))
     assert tuesday.skip == "nothing"  # type: ignore[attr-defined]
 

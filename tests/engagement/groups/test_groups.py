@@ -9,6 +9,7 @@ from sqlmodel import select
 
 from engagement.kernel import Event, Kind
 from engagement.registry import FEATURES
+from storage import identities
 from storage.campaigns import Campaign, Schedule
 from storage.engine import Session
 from storage.groups import Group, Member
@@ -62,11 +63,47 @@ def test_becoming_an_administrator_is_no_second_arrival(stage: Stage) -> None:
 
 
 def test_newcomers_do_not_cost_the_day_its_topic(stage: Stage) -> None:
-    def schedules(session: Session) -> None:
-        for number, (kind, hour) in enumerate((("topic", 10), ("theme", 11), ("topic_summary", 20)), start=1):
+    _due(stage, "2026-12-01", topic=10, theme=11, topic_summary=20)
+    assert [_joins(stage, name, "2026-12-01T09:00") for name in ("王姐", "刘姐", "陈师傅")] == [
+        ["groups.welcome"],
+        [],
+        [],
+    ]
+
+
+def test_a_morning_newcomer_is_welcomed_when_the_theme_has_nothing_to_say(stage: Stage) -> None:
+    """One message is said; on the 3rd theme and challenge are silent, so only the evening's summary keeps its place."""
+    _due(stage, "2026-12-03", theme=10, challenge=19, topic_summary=20)
+    stage.database.write_now(lambda session: identities.spend_unasked(session, stage.group_id, "2026-12-03", 4))
+    said = [_joins(stage, name, "2026-12-03T09:00") for name in ("王姐", "刘姐", "陈师傅")]
+    assert said == [["groups.welcome"], ["groups.welcome"], []]
+
+
+def test_the_first_newcomer_of_a_full_day_is_welcomed_instead_of_the_evening_summary(stage: Stage) -> None:
+    """Two messages are said, and on the 15th the challenge may speak: the summary's would be the last."""
+    _due(stage, "2026-12-15", theme=10, challenge=19, topic_summary=20)
+    for _ in range(2):
+        stage.database.write_now(lambda session: identities.spend_unasked(session, stage.group_id, "2026-12-15", 4))
+    assert _joins(stage, "王姐", "2026-12-15T09:00") == ["groups.welcome"]
+    assert _joins(stage, "刘姐", "2026-12-15T09:01") == []
+
+
+def test_what_goes_out_in_one_message_keeps_one_place(stage: Stage) -> None:
+    _due(stage, "2026-12-05", topic=10, theme=10)
+    said = [_joins(stage, name, "2026-12-05T09:00") for name in ("王姐", "刘姐", "陈师傅", "赵叔")]
+    assert said == [["groups.welcome"], ["groups.welcome"], ["groups.welcome"], []]
+
+
+def _joins(stage: Stage, name: str, when: str) -> list[str]:
+    return keys(stage.happen(Event.JOIN, name, subject=name, subject_name=name, when=when))
+
+
+def _due(stage: Stage, day: str, **hours: int) -> None:
+
+    def write(session: Session) -> None:
+        for number, (kind, hour) in enumerate(hours.items(), start=1):
             session.add(Campaign(id=number, key=kind, kind=kind, created_at=stage.clock.now()))
             session.flush()
-            due = at(f"2026-12-01T{hour}:00")
             session.add(
                 Schedule(
                     campaign_id=number,
@@ -74,13 +111,11 @@ def test_newcomers_do_not_cost_the_day_its_topic(stage: Stage) -> None:
                     kind=kind,
                     zone="Asia/Shanghai",
                     local_minute=hour * 60,
-                    next_at=due,
+                    next_at=at(f"{day}T{hour:02d}:00"),
                 )
             )
 
-    stage.database.write_now(schedules)
-    said = [stage.happen(Event.JOIN, name, subject=name, subject_name=name) for name in ("王姐", "刘姐", "陈师傅")]
-    assert [keys(one) for one in said] == [["groups.welcome"], [], []]
+    stage.database.write_now(write)
 
 
 def test_the_zone_of_the_platform_is_taken(stage: Stage) -> None:
