@@ -17,11 +17,11 @@ from bot.queued import Queued
 from engagement.clocks import Clock
 from engagement.kernel import Illustrator, Kind, Outcome, Outgoing, Place, Receipt, Sender, in_words
 from scheduler.gate import RateGate
-from storage import bots, outbox
+from storage import bots, outbox, unsent
 from storage.columns import instant
 from storage.engine import Database, Session
 from storage.gathering import Gathering
-from storage.outbox import Waiting
+from storage.unsent import Waiting
 
 log = structlog.get_logger("bot.courier")
 
@@ -215,8 +215,9 @@ class Courier:
             left_after: how long what this process wrote down itself must have stood there.
         """
         adrift = partial(
-            outbox.adrift,
+            unsent.adrift,
             me=self._fence.me,
+            now=self._clock.now(),
             before=self._clock.now() - left_after,
             fresh=self._fence.fresh(),
             unnamed_before=self._fence.unnamed_before(),
@@ -229,10 +230,9 @@ class Courier:
         Args:
             doubt: is told of each before: whoever left it may have said it, and not have come to write that down.
         """
-        before = self._clock.now() - LEFT_AFTER
-        return await self._take(
-            await self._database.read(partial(outbox.left, channel=channel, before=before)), (channel,), doubt
-        )
+        now = self._clock.now()
+        left = partial(unsent.left, channel=channel, now=now, before=now - LEFT_AFTER)
+        return await self._take(await self._database.read(left), (channel,), doubt)
 
     async def _take(
         self,
@@ -243,7 +243,7 @@ class Courier:
         """Post what was found and is wanted; what cannot be said here waits for who can, until it is too old."""
         young = [one for one in found if one.id not in self._posted and await self._still_wanted(one)]
         mine = [one for one in young if one.channel in channels]
-        taken = await self._database.write(partial(outbox.take, found=mine, me=self._fence.me)) if mine else []
+        taken = await self._database.write(partial(unsent.take, found=mine, me=self._fence.me)) if mine else []
         for one in taken:
             message = Outgoing.load(one.body)
             doubt(message)
