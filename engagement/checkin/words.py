@@ -94,12 +94,17 @@ DAILY_WORDS = spellings()
 
 def leave_spellings() -> tuple[str, ...]:
     """Return what people type in one for so many days off, and up to which day: 「请假3天」, 「请假到周日」."""
-    counts = [f"请假{number}天" for number in (*"1234567", *_ONES[:7], _TWO)]
+    counts = [f"请假{number}天" for number in (*"1234567", *_ONES[:7], _TWO)]  # zh: what people type
     weekdays = [
-        f"{of}{week}{day}" for of in ("", "这", "本", "下") for week in ("周", "星期", "礼拜") for day in _WEEK + "天"
+        f"{of}{week}{day}"
+        for of in ("", "这", "本", "下")  # zh: this, this, next
+        for week in ("周", "星期", "礼拜")  # zh: a week's day, as people type it
+        for day in _WEEK + "天"  # zh: Sunday, as people type it
     ]
-    days = [f"{month}月{day}{end}" for month in range(1, 13) for day in range(1, 32) for end in "日号"]
-    return tuple(dict.fromkeys([*counts, *(f"请假到{one}" for one in (*weekdays, "明天", "后天", *days))]))
+    dates = [(month, day) for month in range(1, 13) for day in range(1, 32)]
+    days = [f"{month}月{day}{end}" for month, day in dates for end in "日号"]  # zh: a date, as people type it
+    until = (*weekdays, "明天", "后天", *days)  # zh: tomorrow, the day after
+    return tuple(dict.fromkeys([*counts, *(f"请假到{one}" for one in until)]))  # zh: what people type
 
 
 LEAVE_WORDS = leave_spellings()
