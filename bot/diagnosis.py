@@ -134,7 +134,7 @@ def ask_platforms(settings: Settings, directory: Path) -> list[str]:
 
 
 async def _asked(settings: Settings, directory: Path) -> list[str]:
-    from bot.channels.telegram_examine import examine as telegram
+    from bot.channels.telegram.examine import examine as telegram
     from bot.channels.wechat.examine import examine as wechat
     from bot.channels.wecom.examine import examine as wecom
     from bot.channels.wecom_bot.examine import IN_USE

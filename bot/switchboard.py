@@ -21,7 +21,7 @@ from storage.bots import unserved
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
-    from bot.channels.telegram_bots import TelegramBots
+    from bot.channels.telegram.bots import TelegramBots
     from bot.channels.wechat import WeChatChannel
     from bot.channels.wechat.oauth import OAuth
     from bot.main import Program
@@ -104,7 +104,7 @@ def slash_commands(program: Program) -> list[tuple[str, str]]:
 
 
 def _telegram(program: Program) -> Line:
-    from bot.channels.telegram_bots import TelegramBots
+    from bot.channels.telegram.bots import TelegramBots
 
     channel = TelegramBots(
         program.settings.telegram,
