@@ -47,7 +47,7 @@ lint: .dev-environment
 types: .dev-environment ## mypy, strict
 	$(PYTHON_IN) -m mypy
 
-contracts: .dev-environment ## the nine import contracts
+contracts: .dev-environment ## the ten import contracts
 	$(VENV)/bin/lint-imports --no-logo --cache-dir .cache/importlinter
 
 coverage: .dev-environment ## the suite with coverage and its gates

@@ -195,7 +195,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="checkin | webhook | start | month | cards | knowledge | planner | pushes | pages | seed | all"
+            help="checkin | webhook | callbacks | start | month | cards | knowledge | planner | pushes | pages | seed | all"
         ),
     ],
     data: Data = Path("data"),

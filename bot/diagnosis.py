@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot import transfer
-from bot.settings import Mode, Settings, is_loopback
+from bot.channels.addresses import is_loopback
+from bot.settings import Mode, Settings
 from prompts.loader import texts
 
 SECRET_LENGTH = 32

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from bot.channels.telegram.bots import TelegramBots
-    from bot.channels.wechat import WeChatChannel
+    from bot.channels.wechat.channel import WeChatChannel
     from bot.channels.wechat.oauth import OAuth
     from bot.main import Program
     from bot.voice import Fetch
@@ -130,7 +130,7 @@ async def _start_telegram(program: Program, channel: TelegramBots, role: str) ->
 
 
 def _wechat(program: Program) -> Line:
-    from bot.channels.wechat import WeChatChannel
+    from bot.channels.wechat.channel import WeChatChannel
 
     channel = WeChatChannel(
         program.settings.wechat,

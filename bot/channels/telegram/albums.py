@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from bot.channels.telegram.fields import as_integer, as_text
+from bot.channels.fields import as_integer, as_text
 from engagement.kernel import Incoming, Place
 
 _PREFIX = "album:"

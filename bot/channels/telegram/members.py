@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from bot.channels.fields import as_object, moment_of
 from bot.channels.telegram.account import CHANNEL, Me
-from bot.channels.telegram.fields import Chat, as_object, moment_of, person_of, status_of
+from bot.channels.telegram.fields import Chat, person_of, status_of
 from engagement.kernel import RIGHTS, Event, Incoming, Place
 
 _HERE = frozenset({"creator", "administrator", "member"})

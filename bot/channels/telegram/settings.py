@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.channels.addresses import is_loopback
 
 HOOK_PATH = "/telegram/webhook"
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
@@ -132,8 +133,4 @@ class TelegramSettings(BaseSettings):
     @property
     def on_this_machine(self) -> bool:
         """The Bot API server is a loopback address: no proxy, nothing leaves the country."""
-        host = urlsplit(self.base_url).hostname or ""
-        try:
-            return host == "localhost" or ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.base_url)

@@ -10,21 +10,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.channels.fields import LARGEST, as_integer, as_object, as_text, possible
 from bot.channels.telegram.account import CHANNEL, Me
 from bot.channels.telegram.albums import album_key
-from bot.channels.telegram.fields import (
-    LARGEST,
-    Chat,
-    as_integer,
-    as_object,
-    as_text,
-    file_of,
-    media_of,
-    person_of,
-    possible,
-    sender_of,
-    speaks_for,
-)
+from bot.channels.telegram.fields import Chat, file_of, media_of, person_of, sender_of, speaks_for
 from bot.channels.telegram.members import bot_moved, member_moved, reacted
 from engagement.kernel import MAX_TEXT, Event, Incoming, Place
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.channels.fields import decode
 from bot.channels.telegram.account import Me
-from bot.channels.telegram.fields import decode
 from bot.channels.telegram.updates import callback_id, is_numbered, parse_all
 from engagement.clocks import Clock
 from engagement.kernel import Incoming

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from bot.channels.wechat.wire import Malformed
+from bot.channels.envelope import Malformed
 from engagement.kernel import MAX_TEXT, Event, Incoming, Place, one_line
 
 CHANNEL = "wechat"

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.channels.fields import decode
 from bot.channels.telegram.channel import Me, parse, parse_all
-from bot.channels.telegram.fields import decode
 from bot.channels.telegram.updates import callback_id
 from engagement.kernel import MAX_TEXT, RIGHTS, Event, Incoming, Place
 from tests.platforms.telegram.chats import Chat, member_update, message_update, person, press_update

@@ -15,7 +15,7 @@ import pytest
 from starlette.applications import Starlette
 
 from bot.channels.choices import meant
-from bot.channels.wechat import WeChatChannel, WeChatSettings
+from bot.channels.wechat.channel import WeChatChannel, WeChatSettings
 from bot.channels.wechat.wire import LARGEST
 from bot.rendering.render import Rendered
 from engagement.clocks import ShiftedClock
