@@ -386,7 +386,7 @@ def doubtful(program: Program, state: str = "unknown") -> int:
         row = Delivery(
             campaign_id=sent.campaign_id,
             group_id=sent.group_id,
-            local_date=(now + timedelta(days=state == "failed")).date(),
+            local_date=sent.local_date + timedelta(days=30 + (state == "failed")),
             recipient=0 if state == "unknown" else 1,
             shard="x",
             state=state,
