@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.channels.wecom.appchat import PREFIX
+from bot.channels.wecom.appchat import PREFIX, AppchatSender
 from engagement.campaigns import words
 from engagement.kernel import Kind, Outcome, Place, Receipt
 from prompts.loader import texts
 from storage.engine import Database
 from tests.bot.channels.wechat.test_wechat_sender import Bench as Account
-from tests.bot.channels.wecom.test_senders import House, message
+from tests.bot.channels.wecom.test_senders import House, message, worded
 from tests.platforms.wechat import FakeWeChat
 from tests.platforms.wecom_bot import FakeWecomBot
 from tests.platforms.wecom_bot.bench import bench, outgoing
@@ -121,10 +121,7 @@ class Town:
 
         return lambda: sender.send(message(to)), refuse
 
-    def _appchat(self):  # type: ignore[no-untyped-def]
-        from bot.channels.wecom.appchat import AppchatSender
-        from tests.bot.channels.wecom.test_senders import worded
-
+    def _appchat(self) -> AppchatSender:
         return AppchatSender(self.house.api, self.house.settings, worded(), self.house.clock, self.database)
 
     async def _account(self) -> tuple[Say, Refuse]:
