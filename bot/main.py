@@ -348,7 +348,7 @@ def open_program(
         senders,
         pictures,
         courier,
-        Pump(gateway, courier),
+        Pump(gateway, courier, fence),
         fence,
         live,
         ownership,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Container, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import structlog
 
 from bot.courier import Courier
+from bot.fence import Fence
 from bot.gateway import Gateway, Handled
 from bot.hearing import Hearing, keep, keep_seen
 from bot.impostors import Watch
@@ -21,16 +24,23 @@ MOST_AT_ONCE = 2000
 """Messages in work; beyond it receiving waits, and the platform holds the rest."""
 COMES_BACK = 60
 COMES_BACK_AFTER = 3.0
-"""How often, and after how many seconds, an event is looked at again when the database was down; then at the next start."""
+"""How often, and after how many seconds, an event is looked at again when the database was down; then with what was left."""
+LEFT_AFTER = timedelta(minutes=1)
+"""What this process received and did not handle for so long, and is not at work on, it begins anew."""
 
 
 class Pump:
     """Keeps the order within a conversation: events are handed to the writer in the order in which they were persisted."""
 
-    def __init__(self, gateway: Gateway, courier: Courier) -> None:
-        """Wire the parts."""
+    def __init__(self, gateway: Gateway, courier: Courier, fence: Fence | None = None) -> None:
+        """Wire the parts.
+
+        Args:
+            fence: knows who lives.
+        """
         self.gateway = gateway
         self.courier = courier
+        self.fence = fence or Fence(gateway.database, gateway.clock)
         self.hearing = Hearing()
         self.watch = Watch(gateway.database)
         gateway.post = courier.begin
@@ -90,7 +100,11 @@ class Pump:
         return await asyncio.shield(doing)
 
     async def _at_desk(self, row: int, incoming: Incoming) -> Handled:
-        handled = await self._in_turn(row, incoming)
+        self._under_way.add(row)
+        try:
+            handled = await self._in_turn(row, incoming)
+        finally:
+            self._under_way.discard(row)
         if handled.outcome == "down":
             self._begin(row, incoming)
         self._post(handled)
@@ -141,17 +155,33 @@ class Pump:
                 del self._turn[oldest]
         return lock
 
-    async def resume(self, channel: str = "") -> int:
-        """Handle what was persisted and not handled before a crash; returns how many events.
+    async def resume(self, left_after: timedelta = timedelta(), channels: Container[str] | None = None) -> int:
+        """Handle what was received and nobody handles who lives; returns how many events.
 
         Args:
-            channel: only its events, of a process that was connected to it and is no more; empty = all.
+            left_after: how long what this process received itself must have waited; what it is at work on is left alone.
+            channels: only their events, where the answer can be said; None = all.
         """
-        rows = await self.gateway.database.read(partial(inbox.pending, channel=channel))
-        mine = [(row, body) for row, body in rows if row not in self._under_way]
-        for row, body in mine:
-            self._begin(row, Incoming.load(body))
-        return len(mine)
+        adrift = partial(
+            inbox.adrift,
+            me=self.fence.me,
+            before=self.gateway.clock.now() - left_after,
+            fresh=self.fence.fresh(),
+            unnamed_before=self.fence.unnamed_before(),
+        )
+        found = await self.gateway.database.read(adrift)
+        return await self._take([one for one in found if channels is None or one.channel in channels])
+
+    async def take_over(self, channel: str) -> int:
+        """Handle what another process received on a channel that this one is connected to now; returns how many events."""
+        return await self._take(await self.gateway.database.read(partial(inbox.on, channel=channel)))
+
+    async def _take(self, found: Sequence[inbox.Received]) -> int:
+        mine = [one for one in found if one.id not in self._under_way]
+        taken = await self.gateway.database.write(partial(inbox.take, found=mine, me=self.fence.me)) if mine else []
+        for one in taken:
+            self._begin(one.id, Incoming.load(one.body))
+        return len(taken)
 
     async def flush(self) -> None:
         """Write the counters of what was heard."""

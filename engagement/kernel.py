@@ -124,13 +124,14 @@ class Button:
 
     Attributes:
         key: at most 64 bytes, ``prefix:reference``; the prefix's owner handles it.
-        optional: left out where choices are numbered in the text.
+        optional: left out where choices are numbered in the text; ``settles``: answers the question that it stands under.
     """
 
     key: str
     label: str
     values: Mapping[str, object] = field(default_factory=dict)
     optional: bool = False
+    settles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ class Reply:
     """What a feature wants said; rendered per channel from the text ``key`` and ``values``.
 
     Attributes:
-        key: text of prompts/texts, ``slice.name``.
+        key: text of prompts/texts.
         values: for the placeholders, JSON-able. Strings are shown on one line; a list of strings is shown line by line;
             ``{rows:slice.row}`` renders a list of mappings with another text. ``tails``: keys of further paragraphs.
         kind: REPLY quotes what it answers; PUSH goes to the group unasked; DM goes to ``to`` in private; EDIT replaces the
@@ -226,8 +227,7 @@ class Outgoing:
     """A reply with its address: what stands in an outbox or delivery row and is given to a channel.
 
     Attributes:
-        conversation: the channel's id of the chat to send to.
-        reply_to: the channel's id of the message that is answered.
+        conversation, reply_to: the channel's ids of the chat to send to, and of the message that is answered.
         to: the channel's id of the person meant (dm, mention); ``to_name`` is shown.
         feature: the slice that speaks, for logs and figures.
         picture: file name of the drawn card, in the folder of pictures; set just before sending.

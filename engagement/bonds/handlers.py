@@ -36,8 +36,8 @@ def bind(ctx: Context) -> Sequence[Reply]:
     }
     tails = ["bonds.offer_more", "bonds.offer_sure"] if len(offer.lines) > _LINES else ["bonds.offer_sure"]
     buttons = [
-        Button(f"bond_yes:{offer.bond_id}", "bonds.button_yes"),
-        Button(f"bond_no:{offer.bond_id}", "bonds.button_no"),
+        Button(f"bond_yes:{offer.bond_id}", "bonds.button_yes", settles=True),
+        Button(f"bond_no:{offer.bond_id}", "bonds.button_no", settles=True),
     ]
     return [
         Reply(
@@ -115,8 +115,8 @@ def part_button(ctx: Context) -> Sequence[Reply]:
         "group": None,
     }
     buttons = [
-        Button(f"bond_part_yes:{part.bond_id}", "bonds.button_part_yes"),
-        Button("bond_keep:", "bonds.button_keep"),
+        Button(f"bond_part_yes:{part.bond_id}", "bonds.button_part_yes", settles=True),
+        Button("bond_keep:", "bonds.button_keep", settles=True),
     ]
     tails = ["bonds.part_families"] if going.families else []
     return [Reply("bonds.part_sure", values, tails=tails, buttons=buttons)]

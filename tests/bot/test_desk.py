@@ -20,12 +20,12 @@ from console.pages import activities, groups, ledger, today
 from engagement.checkin.tables import Checkin
 from engagement.clocks import SetClock
 from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt
-from storage import inbox
 from storage.engine import DatabaseSettings
 from storage.groups import Consent, Group, Identity, Member, Person, RoleGrant
 from storage.ledger import Entry
 from storage.outbox import Outbox
 from tests.bot.house import NOW
+from tests.storage.worlds import waiting
 
 
 class Taker:
@@ -291,7 +291,7 @@ def test_what_a_crash_left_is_done_once_and_told_nobody(room: Room) -> None:
         assert await room.program.pump.resume() == 0
 
     asyncio.run(before())
-    body = room.program.database.read_now(inbox.pending)[0][1]
+    body = room.program.database.read_now(waiting)[0][1]
     kept = Incoming.load(body)
     assert (kept.desk_person, kept.desk_group) == (leader, group)
     asyncio.run(after())

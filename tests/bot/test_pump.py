@@ -21,6 +21,7 @@ from storage import inbox
 from storage.groups import GroupHour, Member
 from storage.outbox import Outbox
 from tests.bot.house import NOW, House
+from tests.storage.worlds import waiting
 
 
 class Heard:
@@ -78,7 +79,7 @@ def test_what_a_crash_left_is_handled_once(house: House) -> None:
     async def before() -> None:
         for message in messages:
             await house.gateway.accept(message)
-        row = house.database.read_now(inbox.pending)[0][0]
+        row = house.database.read_now(waiting)[0][0]
         await house.gateway.handle(row, messages[0])
 
     sender = Heard()
@@ -91,11 +92,30 @@ def test_what_a_crash_left_is_handled_once(house: House) -> None:
         assert await pump.resume() == 0
 
     asyncio.run(before())
-    assert house.database.read_now(inbox.pending) != []
+    assert house.database.read_now(waiting) != []
     asyncio.run(after())
-    assert house.database.read_now(inbox.pending) == []
+    assert house.database.read_now(waiting) == []
     assert house.count(Checkin) == 5
     assert [m.reply_to for m in sender.sent] == [m.message_id for m in messages[1:]]
+
+
+def test_only_what_can_be_answered_here_is_taken_and_what_is_under_way_is_left_alone(house: House) -> None:
+    pump = a_pump(house)
+    seen: list[int] = []
+
+    async def main() -> None:
+        await house.gateway.accept(house.incoming("签到"))
+        await house.gateway.accept(house.incoming("签到", channel="elsewhere"))
+        assert await pump.resume(channels={"play"}) == 1
+        seen.append(await pump.resume(channels={"play"}))
+        await pump.drain()
+        assert await pump.take_over("play") == 0
+        assert await pump.take_over("elsewhere") == 1
+        await pump.drain()
+
+    asyncio.run(main())
+    assert seen == [0]
+    assert house.database.read_now(waiting) == []
 
 
 def test_every_kind_of_event_survives_the_row(house: House) -> None:
@@ -151,7 +171,7 @@ def test_it_does_not_come_back_for_ever(house: House, monkeypatch: pytest.Monkey
             down.setattr(type(house.database), "write", write)
             pump._begin(row, message)
             await pump.drain()
-        assert house.database.read_now(inbox.pending) == [(row, message.dump())]
+        assert house.database.read_now(waiting) == [(row, message.dump())]
 
     asyncio.run(main())
 

@@ -206,6 +206,9 @@ def test_events_become_events() -> None:
             frames.EVENT, event={"eventtype": "feedback_event", "feedback_event": {"id": "5:a", "type": kind}}
         )
         assert liked is not None and liked.button == f"{way}:5:a"
+    why = {"id": "5:a", "type": 2, "content": " 少了周末的时间 ", "inaccurate_reason_list": [2, 2, 99, "1", 4]}
+    missed = callback(frames.EVENT, event={"eventtype": "feedback_event", "feedback_event": why})
+    assert missed is not None and missed.text == "说得不全；数据不对；少了周末的时间"
     for odd in (
         {"id": "5:a", "type": 3},
         {"id": "5:a", "type": [1]},
@@ -275,7 +278,7 @@ async def test_a_pressed_card_says_what_was_chosen_and_has_no_buttons_any_more(
 ) -> None:
     """In private the whole card is replaced; the grey button that is left means nothing."""
     await asked(wecom, here)
-    buttons = [Button("bond_yes:3", "是我"), Button("bond_no:3", "不是我")]
+    buttons = [Button("bond_yes:3", "是我", settles=True), Button("bond_no:3", "不是我", settles=True)]
     await here.channel.sender.send(outgoing("zhang", "是你吗？", kind=Kind.PUSH, buttons=buttons))
     card = wecom.seen[-1]
     await wecom.press("zhang", "bond_no:3")
@@ -295,7 +298,7 @@ async def test_a_pressed_card_says_what_was_chosen_and_has_no_buttons_any_more(
 async def test_a_menu_keeps_its_buttons(wecom: FakeWecomBot, here: Bench, key: str) -> None:
     """今日一览点了一个群，还要点下一个；看了改动，还要能发布。"""
     await asked(wecom, here)
-    buttons = [Button(key, "看看"), Button("kb_go:3.1", "发布")]
+    buttons = [Button(key, "看看"), Button("kb_go:3.1", "发布", settles=True)]
     await here.channel.sender.send(outgoing("zhang", "选一个", kind=Kind.PUSH, buttons=buttons))
     card = wecom.seen[-1]
     await wecom.press("zhang", key)
@@ -307,7 +310,7 @@ async def test_a_menu_keeps_its_buttons(wecom: FakeWecomBot, here: Bench, key: s
 
 async def test_in_a_group_a_card_changes_only_for_who_pressed(wecom: FakeWecomBot, here: Bench) -> None:
     await asked(wecom, here, "@团团 在吗", group="g1")
-    buttons = [Button("bond_yes:3", "是我"), Button("bond_no:3", "不是我")]
+    buttons = [Button("bond_yes:3", "是我", settles=True), Button("bond_no:3", "不是我", settles=True)]
     await here.channel.sender.send(outgoing("g1", "是你吗？", kind=Kind.PUSH, group=True, buttons=buttons))
     card = wecom.seen[-1]
     for person, key in (("zhang", "bond_yes:3"), ("li", "bond_no:3")):
@@ -323,7 +326,9 @@ async def test_a_card_of_an_earlier_life_changes_too_and_what_cannot_be_changed_
     wecom: FakeWecomBot, here: Bench
 ) -> None:
     await asked(wecom, here)
-    await here.channel.sender.send(outgoing("zhang", "选一个", kind=Kind.PUSH, buttons=[Button("bond_yes:3", "是我")]))
+    await here.channel.sender.send(
+        outgoing("zhang", "选一个", kind=Kind.PUSH, buttons=[Button("bond_yes:3", "是我", settles=True)])
+    )
     here.channel.cards._labels.clear()
     card = wecom.seen[-1]
     await wecom.press("zhang", "bond_yes:3")
@@ -332,7 +337,7 @@ async def test_a_card_of_an_earlier_life_changes_too_and_what_cannot_be_changed_
     wecom.welcome_seconds = 0.0
     card.changed.clear()
     for task in ("known", ""):
-        event = {"event_key": "bond_yes:3", "task_id": card.task if task else ""}
+        event = {"event_key": "!bond_yes:3", "task_id": card.task if task else ""}
         await wecom.event("zhang", {"eventtype": "template_card_event", "template_card_event": event})
     await wecom.wait_for(lambda: len(here.came) == 4)
     await here.channel.cards.drain()
