@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -78,7 +78,7 @@ class Pump:
                 self._room.release()
         if row is None:
             return False
-        self._begin(row, incoming).add_done_callback(lambda _: self._room.release())
+        self._begin(row, incoming, self._room.release)
         return True
 
     async def overhear(self, incoming: Incoming) -> Incoming | None:
@@ -121,16 +121,16 @@ class Pump:
             if not queued.is_shown:
                 self.courier.post(queued)
 
-    def _begin(self, row: int, incoming: Incoming) -> asyncio.Task[None]:
+    def _begin(self, row: int, incoming: Incoming, then: Callable[[], None] = lambda: None) -> None:
         self._under_way.add(row)
         task = asyncio.create_task(self._handle(row, incoming))
         self._tasks.add(task)
-        task.add_done_callback(lambda ended: self._ended(ended, row))
-        return task
+        task.add_done_callback(lambda ended: self._ended(ended, row, then))
 
-    def _ended(self, task: asyncio.Task[Any], row: int) -> None:
+    def _ended(self, task: asyncio.Task[Any], row: int, then: Callable[[], None]) -> None:
         self._tasks.discard(task)
         self._under_way.discard(row)
+        then()
 
     async def _handle(self, row: int, incoming: Incoming) -> None:
         # Listening takes seconds: what the person types meanwhile is answered first, and nobody else waits.

@@ -356,7 +356,7 @@ def test_a_leader_who_is_in_as_a_neighbour_leads_nobody(program: Program) -> Non
     leads = select(Member.group_id, Identity.external_id).join(
         Identity, col(Identity.person_id) == col(Member.person_id)
     )
-    group, name = program.database.read_now(lambda s: s.exec(leads.where(Member.role == "leader")).first())
+    group, name = program.database.read_now(lambda s: s.exec(leads.where(Member.role == "leader")).all()[0])
     client = as_(program, name)
     page = client.get("/h5").text
     csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
