@@ -26,7 +26,9 @@ GUEST = timedelta(minutes=30)
 """For so long somebody for whom the platform vouched may look at what he is asked, before he is asked to come again."""
 
 Neighbours = Callable[[str, str], Awaitable[Neighbour | None]]
-"""(group's chat, union id) → who that is in the chat, as the group's own platform says now; None when it does not."""
+"""(group's chat, union id) → who that is in the chat, as the group's own platform says now; None when it knows nobody.
+
+A refusal (``entry.join_silent``) where it does not answer: nobody is let in on his word then."""
 
 
 class Outside(Protocol):

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, ColumnElement, Index, text
 from sqlmodel import Field, SQLModel, col, func, select
 
 from storage.columns import document, pk, ref, utc
@@ -81,6 +81,7 @@ class Meeting:
         account: where its points were; 0 = it had none.
         left, into_left: when each had left the group, microseconds; None = was there.
         muted, into_muted: until when each was muted, microseconds; None = was not.
+        into_by_link: the acting one had come by the group's link and was not seen in its chat; None = it was not noted.
     """
 
     group: int
@@ -91,6 +92,7 @@ class Meeting:
     into_left: int | None = None
     muted: int | None = None
     into_muted: int | None = None
+    into_by_link: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,11 @@ def rests_on(session: Session, member_ids: Collection[int]) -> bool:
 def acting(session: Session, member: Member) -> Member:
     """Return the membership that acts for one: itself, unless it rests."""
     return member if member.bonded_to is None else session.get_one(Member, member.bonded_to)
+
+
+def acts() -> ColumnElement[int]:
+    """Return, of a row of ``member``, the membership that acts for it: who counts people counts these, each once."""
+    return func.coalesce(col(Member.bonded_to), col(Member.id))
 
 
 def with_resting(session: Session, member_ids: Collection[int]) -> dict[int, int]:

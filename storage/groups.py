@@ -145,6 +145,8 @@ class Member(SQLModel, table=True):
         account_id: where this member's points go; None until the first command (consent).
         left_at: None while in the group.
         muted_until: the bot ignores the member's commands until then.
+        mutes_ended: mutes that were taken back while a longer one hid them (:mod:`storage.mutes`): end → that of what each had
+            taken the place of, microseconds.
         steps: bits of a newcomer's first steps that are done (engagement.members); None for who is not on that path.
         bonded_to: the member of this group who acts for this one while their two persons are bound (storage.bonds).
         by_link: came by the group's link and was not seen in its chat so far: not to be there is no leaving.
@@ -178,6 +180,7 @@ class Member(SQLModel, table=True):
     left_at: datetime | None = utc(nullable=True)
     last_seen: date | None = day(nullable=True)
     muted_until: datetime | None = utc(nullable=True)
+    mutes_ended: dict[str, int | None] | None = document()
     steps: int | None = Field(default=None, nullable=True)
     bonded_to: int | None = Field(default=None, nullable=True, sa_type=BigInt)
     by_link: bool = Field(default=False, sa_column_kwargs={"server_default": false()})

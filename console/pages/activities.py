@@ -14,6 +14,7 @@ from console.policy import LEADERS, Allow
 from console.views import Views, say
 from engagement import calendar
 from engagement.campaigns import choices, words
+from engagement.theme import figures
 from engagement.theme import rules as theme_rules
 from engagement.theme import service as theme
 from engagement.topic import shown as topics
@@ -49,7 +50,7 @@ class Activities:
     """Everything on the page."""
 
     month: Month
-    totals: theme.Totals
+    totals: figures.Totals
     places: Sequence[theme.Place]
     today: topics.Shown | None
     tomorrow: topics.Shown | None
@@ -88,7 +89,7 @@ def read(session: Session, group: Group, now: datetime) -> Activities:
     here = known.get(today)
     return Activities(
         theme.month_of(today),
-        theme.totals(session, [key]).get(key, theme.Totals()),
+        figures.totals(session, [key]).get(key, figures.Totals()),
         theme.places(session, [key], BOARD).get(key, ()),
         here,
         known.get(today + timedelta(days=1)),

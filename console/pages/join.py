@@ -28,7 +28,14 @@ from storage.engine import Session
 from storage.groups import Group
 
 router = APIRouter()
-STATUS = {"entry.join_too_fast": 429, "entry.join_full": 403, "entry.join_outside": 403, "entry.join_no_account": 403}
+SILENT = "entry.join_silent"
+STATUS = {
+    SILENT: 503,
+    "entry.join_too_fast": 429,
+    "entry.join_full": 403,
+    "entry.join_outside": 403,
+    "entry.join_no_account": 403,
+}
 """Whatever else closes the door is a link that is over (410)."""
 TRIES = 10
 """Of one account to come into groups, before it has to wait …"""
@@ -103,7 +110,7 @@ async def do(request: Request, key: str) -> Response:
                 raise
             return await _asked(request, key, knock, neighbour, 422, given, texts().raw(refusal.key))
     except Refusal as refusal:
-        return _closed(request, refusal)
+        return _closed(request, refusal, given, same=same)
     response = _on(knock.group)
     if knock.visitor is None:
         await signing_in.open_session(request, response, Area.H5, Role.RESIDENT, person)
@@ -134,7 +141,8 @@ async def _neighbour(request: Request, knock: Knock) -> Neighbour | None:
     """Ask the group's own platform who the guest is in the chat, where both platforms tell; else nothing is guessed.
 
     Raises:
-        Refusal: ``entry.join_too_fast``. To go on without an answer would let somebody in who is muted under his own name.
+        Refusal: ``entry.join_too_fast``, ``entry.join_silent``. To go on without an answer would let somebody in who is muted
+            under his own name.
     """
     console = request.app.state.console
     ask = console.neighbours.get(knock.group.channel)
@@ -221,7 +229,18 @@ def _on(group: Group) -> Response:
     return RedirectResponse(f"/h5?group={group.id}", 303)
 
 
-def _closed(request: Request, refusal: Refusal) -> Response:
+def _closed(request: Request, refusal: Refusal, given: str = "", *, same: bool = False) -> Response:
+    """Say why not; where it is only not now, the same can be done again without typing it once more."""
     views: Views = request.app.state.views
-    said = texts().fill(refusal.key, refusal.values)
-    return views.page(request, "join_closed.html", STATUS.get(refusal.key, 410), said=said)
+    said, silent = texts().fill(refusal.key, refusal.values), refusal.key == SILENT
+    return views.page(
+        request,
+        "join_closed.html",
+        STATUS.get(refusal.key, 410),
+        secret=True,
+        said=said,
+        again=request.url.path if silent else "",
+        post=request.method == "POST",
+        given=given,
+        same=same,
+    )

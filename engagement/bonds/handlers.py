@@ -95,7 +95,7 @@ def show(ctx: Context) -> Sequence[Reply]:
     own, parts = parting.mine(ctx.session, ctx.actor.person_id)
     if not parts:
         return [Reply("bonds.alone", {"channels": channels.words(own), "group": None})]
-    rows = [{"channels": channels.words(one.channels), "day": _day(ctx, one)} for one in parts]
+    rows = [{"channels": channels.words(one.channels), "day": bound_on(ctx, one)} for one in parts]
     buttons = [
         Button(f"bond_part:{one.bond_id}", "bonds.button_part", {"channels": channels.words(one.channels)})
         for one in parts
@@ -150,6 +150,7 @@ def keep_button(_ctx: Context) -> Sequence[Reply]:
     return [Reply("bonds.kept", {"group": None})]
 
 
-def _day(ctx: Context, part: parting.Part) -> str:
+def bound_on(ctx: Context, part: parting.Part) -> str:
+    """Return the day since which something is bound, as it is shown."""
     zone = ctx.group.zone if ctx.group is not None else HOME_ZONE
     return shown_day(calendar.local_day(part.bound_at, zone))

@@ -92,6 +92,12 @@ class Going:
     families: Sequence[Family]
 
 
+def is_in(session: Session, group_id: int, person_id: int) -> bool:
+    """Say whether somebody is in a group now."""
+    here = (Member.group_id == group_id, Member.person_id == person_id, col(Member.left_at).is_(None))
+    return session.exec(select(Member.id).where(*here)).first() is not None
+
+
 def look_at_parting(ctx: Context, bond: Bond) -> Going:
     """Say what would go where; changes nothing."""
     moved = Moved.of(bond)
@@ -145,10 +151,13 @@ def _rest(member: Member, into: Member, now: datetime) -> Meeting:
         _when(into.left_at),
         _when(member.muted_until),
         _when(into.muted_until),
+        into.by_link,
     )
     if into.role != "leader":  # who leads a group is not muted in it
         into.muted_until = mutes.later(into.muted_until, member.muted_until)
     if member.left_at is None:
+        # Who is seen in the chat as either is in it; who has only come by the link as either is not.
+        into.by_link = member.by_link and (into.left_at is not None or into.by_link)
         into.left_at = None
         member.left_at = now
     member.bonded_to = into.id
@@ -163,6 +172,8 @@ def _rise(session: Session, met: Meeting) -> None:
     member.left_at = into.left_at if met.left is None else instant(met.left)
     if met.into_left is not None:
         into.left_at = instant(met.into_left)
+    if met.into_by_link is not None:
+        into.by_link = met.into_by_link  # the next reading of the chat sees whether it is in it by now
     if into.role != "leader":
         member.muted_until = into.muted_until  # the later end since they met, unless somebody has lifted it
     if met.left is None and into.role != "leader":

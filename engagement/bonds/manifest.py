@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engagement.bonds import handlers, records
+from engagement.bonds import handlers, helping, records
 from engagement.feature import Command, Feature, PersonalData
 
 FEATURE = Feature(
@@ -27,6 +27,16 @@ FEATURE = Feature(
             reads=True,
             help="bonds.help_show",
         ),
+        Command(
+            "bonds.part_for",
+            ("帮忙解绑",),
+            helping.ask,
+            slash=("partfor",),
+            takes="required",
+            roles=helping.ROLES,
+            consent=False,
+            help="bonds.help_for",
+        ),
     ),
     buttons={
         "bond_yes": handlers.yes_button,
@@ -34,8 +44,11 @@ FEATURE = Feature(
         "bond_part": handlers.part_button,
         "bond_part_yes": handlers.part_yes_button,
         "bond_keep": handlers.keep_button,
+        "bond_for": helping.button,
+        "bond_for_yes": helping.yes_button,
     },
-    plain=frozenset({"bond_no", "bond_part", "bond_part_yes", "bond_keep"}),
+    plain=frozenset({"bond_no", "bond_part", "bond_part_yes", "bond_keep", "bond_for", "bond_for_yes"}),
+    undos={helping.UNDO: helping.undo},
     personal_data=(
         PersonalData(
             "bond",

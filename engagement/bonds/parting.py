@@ -70,7 +70,11 @@ def ask(ctx: Context, bond_id: int) -> tuple[Part, joining.Going]:
     Raises:
         Refusal: not the actor's, parted already, or another one hangs on it.
     """
-    bond = _living(ctx, bond_id)
+    return look(ctx, _mine(ctx, bond_id))
+
+
+def look(ctx: Context, bond: Bond) -> tuple[Part, joining.Going]:
+    """Say the same of a bond that may be taken apart."""
     return _part(ctx.session, bond), joining.look_at_parting(ctx, bond)
 
 
@@ -80,13 +84,19 @@ def part(ctx: Context, bond_id: int) -> Apart:
     Raises:
         Refusal: as :func:`ask`.
     """
-    bond = _living(ctx, bond_id)
+    bond = _mine(ctx, bond_id)
+    done = take_apart(ctx, bond)
+    service.note(ctx, "bond.parted", bond=bond_id, absorbed=bond.absorbed_id)
+    return done
+
+
+def take_apart(ctx: Context, bond: Bond) -> Apart:
+    """Do it with a bond that may be; whoever does it puts it on record."""
     went = _part(ctx.session, bond).channels
     service.claim(ctx, bond, "bound", "parted")
     bond.parted_at = ctx.now
     points = joining.part(ctx, bond)
     service.forget_codes(ctx.session, bond)
-    service.note(ctx, "bond.parted", bond=bond_id, absorbed=bond.absorbed_id)
     return Apart(
         went,
         bonds.channels(ctx.session, bond.survivor_id),
@@ -103,9 +113,20 @@ def _others(ctx: Context, person_id: int) -> list[Chat]:
     return [chat for chat in bonds.open_chats(ctx.session, person_id) if (chat[0], chat[2]) != here]
 
 
-def _living(ctx: Context, bond_id: int) -> Bond:
+def _mine(ctx: Context, bond_id: int) -> Bond:
     bond = ctx.session.get(Bond, bond_id)
-    if bond is None or bond.survivor_id != ctx.actor.person_id or bond.state != "bound":
+    if bond is None or bond.survivor_id != ctx.actor.person_id:
+        raise Refusal("guard.old_button")
+    return living(ctx, bond)
+
+
+def living(ctx: Context, bond: Bond) -> Bond:
+    """Return a bond that can be taken apart now.
+
+    Raises:
+        Refusal: parted already, or another one hangs on it.
+    """
+    if bond.state != "bound":
         raise Refusal("guard.old_button")
     if bonds.rests_on(ctx.session, bonds.Moved.of(bond).members):
         raise Refusal("bonds.other_first")

@@ -172,8 +172,11 @@ def _line(member: Member, group: Group, share: Share | None, *, shared: bool) ->
 # ---------------------------------------------------------------- whether
 
 
-def check(ctx: Context, survivor: int, absorbed: int) -> None:
+def check(ctx: Context, survivor: int, absorbed: int, *, again: bool = False) -> None:
     """Refuse two persons who cannot become one.
+
+    Args:
+        again: their parting is taken back, which need not wait.
 
     Raises:
         Refusal: see :func:`engagement.bonds.rules.why_not`.
@@ -182,7 +185,7 @@ def check(ctx: Context, survivor: int, absorbed: int) -> None:
         _side(ctx.session, survivor),
         _side(ctx.session, absorbed),
         _both(ctx.session, survivor, absorbed),
-        _parted(ctx.session, survivor, absorbed),
+        None if again else _parted(ctx.session, survivor, absorbed),
         ctx.now,
     )
     if key:

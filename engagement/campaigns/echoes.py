@@ -22,6 +22,7 @@ from engagement.campaigns.tables import Echo, Plan
 from engagement.events import Quoted
 from engagement.feature import Context
 from engagement.kernel import Kind, Place, Reply, row_id
+from storage import bonds
 from storage.campaigns import Delivery, Schedule
 from storage.engine import Session
 from storage.groups import Group, Member
@@ -98,7 +99,14 @@ def _delivered(ctx: Context) -> Select[Plan, int, str, int | None]:
 def _count(ctx: Context, plan: Plan, member: int, *, again: bool) -> None:
     """Note an answer; a second one only adds to how often, and only if ``again``."""
     assert plan.id is not None
-    there = ctx.session.get(Echo, (plan.id, member))
+    # What he has answered with an account that rests by now is no second participant, nor when they part.
+    mine = bonds.with_resting(ctx.session, [member])
+    there = ctx.session.exec(
+        pick(Echo)
+        .where(Echo.plan_id == plan.id, col(Echo.member_id).in_(mine))
+        .order_by(col(Echo.first_at), col(Echo.member_id))
+        .limit(1)
+    ).first()
     if there is None:
         group = ctx.session.get_one(Member, member).group_id
         there = Echo(plan_id=plan.id, member_id=member, group_id=group, first_at=ctx.now)
@@ -141,12 +149,24 @@ def joined(
     Args:
         counts: says of a ``member`` row that its person is counted there.
     """
+    first = (
+        select(bonds.acts().label("member"), col(Echo.plan_id), func.min(col(Echo.first_at)).label("first_at"))
+        .join(Member, col(Member.id) == col(Echo.member_id))
+        .where(col(Member.group_id).in_(groups))
+        .group_by(bonds.acts(), col(Echo.plan_id))
+        .subquery()
+    )
     rows = session.execute(
-        select(col(Member.group_id), col(Echo.plan_id), func.count(), func.sum(case((counts, 1), else_=0)))
+        select(
+            col(Member.group_id),
+            first.c.plan_id,
+            func.count(),
+            func.sum(case((counts, 1), else_=0)),
+        )
         .select_from(Member)
-        .join(Echo, col(Echo.member_id) == col(Member.id))
-        .where(col(Member.group_id).in_(groups), col(Echo.first_at) >= since, col(Echo.first_at) < until)
-        .group_by(col(Member.group_id), col(Echo.plan_id))
+        .join(first, first.c.member == col(Member.id))
+        .where(first.c.first_at >= since, first.c.first_at < until)
+        .group_by(col(Member.group_id), first.c.plan_id)
     )
     return [(group, plan, members, persons) for group, plan, members, persons in rows]
 

@@ -23,7 +23,7 @@ from engagement import calendar
 from engagement.campaigns import rules, service
 from engagement.campaigns.saying import slot
 from engagement.campaigns.tables import Beat, Echo, Plan
-from storage import wordings
+from storage import bonds, wordings
 from storage.campaigns import Campaign, Delivery, Schedule
 from storage.engine import Session
 from storage.groups import Member
@@ -178,7 +178,8 @@ def _effect(session: Session, plan: Plan, campaign: Campaign, now: datetime) -> 
     members = _members(session, plan, campaign)
     answered: dict[int, int] = {}
     for group, people, times in session.execute(
-        select(col(Echo.group_id), func.count(), func.sum(col(Echo.answers)))
+        select(col(Echo.group_id), func.count(bonds.acts().distinct()), func.sum(col(Echo.answers)))
+        .join(Member, col(Member.id) == col(Echo.member_id))
         .where(col(Echo.plan_id) == plan.id)
         .group_by(col(Echo.group_id))
     ):
@@ -208,7 +209,7 @@ def _members(session: Session, plan: Plan, campaign: Campaign) -> Mapping[int, i
     found = dict.fromkeys(reached, 0)
     echoed = exists().where(col(Echo.plan_id) == plan.id, col(Echo.member_id) == col(Member.id))
     there = (
-        select(col(Member.group_id), func.count())
+        select(col(Member.group_id), func.count(bonds.acts().distinct()))
         .where(or_(col(Member.left_at).is_(None), echoed))
         .where(exists().where(sent, _D.c.group_id == col(Member.group_id)))
         .group_by(col(Member.group_id))

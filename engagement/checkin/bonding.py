@@ -19,7 +19,7 @@ from engagement.kernel import Reply
 from storage.columns import micros
 from storage.groups import Group
 
-_INSERT = recording(made_up=False)
+_INSERT = recording(made_up=False, by_bond=True)
 
 
 def on_bonded(ctx: Context, event: Bonded) -> Sequence[Reply]:

@@ -15,7 +15,7 @@ from engagement.events import CheckedIn
 from engagement.feature import Context, GroupView
 from engagement.kernel import Reply
 from engagement.points.service import award
-from storage import ledger
+from storage import bonds, ledger
 from storage.columns import micros
 from storage.engine import Session
 from storage.groups import Member
@@ -64,7 +64,7 @@ def _alike(name: str, alike: ColumnElement[bool]) -> Prepared:
     found = (
         select(_M.c.id)
         .select_from(_M.join(_S, (_S.c.member_id == _M.c.id) & (_S.c.topic == bindparam("topic"))))
-        .where(_M.c.group_id == bindparam("group"), _S.c.last_date == bindparam("day"), alike)
+        .where(_M.c.group_id == bindparam("group"), _M.c.bonded_to.is_(None), _S.c.last_date == bindparam("day"), alike)
         .limit(bindparam("most", type_=Integer))
     )
     return Prepared(name, found)
@@ -225,22 +225,19 @@ def as_far_of(session: Session, group_id: int, day: date, streak: int, most: int
 
 
 def day_count(session: Session, group_id: int, day: date, topic: str = DAILY) -> int:
-    """Count a group's check-ins of a local day."""
-    return int(
-        session.execute(
-            select(func.count())
-            .select_from(_C.join(_M, _M.c.id == _C.c.member_id))
-            .where(_M.c.group_id == group_id, _C.c.local_date == day, _C.c.topic == topic)
-        ).scalar_one()
-    )
+    """Count who of a group checked in on a local day."""
+    return counts_since(session, group_id, day, topic).get(day, 0)
 
 
 def counts_since(session: Session, group_id: int, since: date, topic: str = DAILY) -> dict[date, int]:
-    """Count a group's check-ins per local day from ``since`` on; days without one are absent."""
+    """Count who of a group checked in, per local day from ``since`` on; days without one are absent.
+
+    Whoever did it with two accounts is one.
+    """
     rows = session.execute(
-        select(_C.c.local_date, func.count())
+        select(_C.c.local_date, func.count(bonds.acts().distinct()))
         .select_from(_C.join(_M, _M.c.id == _C.c.member_id))
-        .where(_M.c.group_id == group_id, _C.c.local_date >= since, _C.c.topic == topic)
+        .where(_M.c.group_id == group_id, _C.c.local_date >= since, _C.c.topic == topic, _C.c.by_bond.is_(False))
         .group_by(_C.c.local_date)
     )
     return {day: int(number) for day, number in rows}

@@ -18,7 +18,7 @@ from engagement.checkin.tables import DAILY, Checkin, CheckinDay
 from engagement.feature import Context, GroupView
 from engagement.kernel import Kind, Reply
 from prompts.loader import texts
-from storage import outbox
+from storage import bonds, outbox
 from storage.columns import micros
 from storage.engine import Session
 from storage.groups import Group, Member
@@ -120,24 +120,26 @@ def _is_out(session: Session, group: GroupView, day: date) -> bool:
 
 
 def _say(session: Session, group: GroupView, day: date, kind: Kind) -> Reply:
-    count = int(
-        session.execute(
-            select(func.count())
-            .select_from(_C.join(_M, _M.c.id == _C.c.member_id))
-            .where(_M.c.group_id == group.id, _C.c.local_date == day, _C.c.topic == DAILY, _C.c.made_up.is_(False))
-        ).scalar_one()
+    # Whoever did it with two accounts is one, and is named as the one that goes on.
+    who = (
+        select(bonds.acts().label("member"), func.max(_C.c.id).label("latest"))
+        .select_from(_C.join(_M, _M.c.id == _C.c.member_id))
+        .where(
+            _M.c.group_id == group.id,
+            _C.c.local_date == day,
+            _C.c.topic == DAILY,
+            _C.c.made_up.is_(False),
+            _C.c.by_bond.is_(False),
+        )
+        .group_by(bonds.acts())
+        .subquery()
     )
+    count = int(session.execute(select(func.count()).select_from(who)).scalar_one())
     names = session.exec(
         pick(Member.name)
-        .join(Checkin, col(Checkin.member_id) == col(Member.id))
-        .where(
-            Member.group_id == group.id,
-            col(Checkin.local_date) == day,
-            col(Checkin.topic) == DAILY,
-            col(Checkin.made_up).is_(False),
-            col(Member.name) != "",
-        )
-        .order_by(col(Checkin.id).desc())
+        .join(who, who.c.member == col(Member.id))
+        .where(col(Member.name) != "")
+        .order_by(who.c.latest.desc())
         .limit(SHOWN)
     ).all()
     special = rules.special_day(pauses.settings_of(group), day)

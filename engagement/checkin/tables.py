@@ -19,6 +19,8 @@ class Checkin(SQLModel, table=True):
 
     Attributes:
         made_up: made up for afterwards (补签); becomes False when a late real check-in of that day arrives.
+        by_bond: the same person did it with another account (storage.bonds): it counts for this one's streak, and is no second
+            check-in.
     """
 
     __tablename__ = "checkin"
@@ -29,6 +31,7 @@ class Checkin(SQLModel, table=True):
     local_date: date = day()
     occurred_at: datetime = utc()
     made_up: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    by_bond: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class CheckinStreak(SQLModel, table=True):
@@ -112,17 +115,18 @@ class CheckinDay(SQLModel, table=True):
     edited_at: datetime = utc()
 
 
-def recording(*, made_up: bool) -> Prepared:
+def recording(*, made_up: bool, by_bond: bool = False) -> Prepared:
     """Return the statement that writes a check-in down, once a member, topic and local day; no row = it stands already.
 
     Its values are ``member``, ``topic``, ``local_day`` and ``occurred_at`` (microseconds).
 
     Args:
         made_up: it is made up for afterwards.
+        by_bond: it was done with another account.
     """
     table = Checkin.__table__  # type: ignore[attr-defined]
     return Prepared(
-        f"checkin.insert_{'makeup' if made_up else 'real'}",
+        f"checkin.insert_{'makeup' if made_up else 'bond' if by_bond else 'real'}",
         lambda insert: (
             insert(table)
             .values(
@@ -131,6 +135,7 @@ def recording(*, made_up: bool) -> Prepared:
                 local_date=bindparam("local_day"),
                 occurred_at=bindparam("occurred_at"),
                 made_up=true() if made_up else false(),
+                by_bond=true() if by_bond else false(),
             )
             .on_conflict_do_nothing(index_elements=["member_id", "topic", "local_date"])
             .returning(table.c.id)

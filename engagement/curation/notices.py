@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from sqlalchemy import and_
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -42,7 +43,7 @@ def waits(ctx: Context, who: Curator, version: DocumentVersion) -> None:
         return
     document = ctx.session.get_one(Document, version.document_id)
     group = _carrier(ctx, document.scope)
-    if group is None or _is_covered(ctx.session, group, version):
+    if group is None or _is_covered(ctx.session, version):
         return
     _begin(ctx, group, WAITS, f"{WAITS}:{version.id}", ctx.now + GATHERED)
 
@@ -60,27 +61,21 @@ def reached(ctx: Context, who: Curator, version: DocumentVersion, what: Literal[
 
 
 def _carrier(ctx: Context, scope: str) -> Group | None:
-    """Return the group whose schedule carries a notice: the document's own, or the oldest of this bot."""
-    here = pick(Group).where(
-        Group.channel == ctx.incoming.channel, Group.account == ctx.incoming.account, Group.state == "active"
-    )
+    """Return the group whose schedule carries a notice: the document's own, or the oldest, rather of this bot."""
+    here = pick(Group).where(Group.state == "active")
     kind, _, name = scope.partition(":")
     if kind == "group" and name.isdecimal():
         own = ctx.session.exec(here.where(Group.id == int(name))).first()
         if own is not None:
             return own
-    return ctx.session.exec(here.order_by(col(Group.id)).limit(1)).first()
+    mine = and_(col(Group.channel) == ctx.incoming.channel, col(Group.account) == ctx.incoming.account)
+    return ctx.session.exec(here.order_by(mine.desc(), col(Group.id)).limit(1)).first()
 
 
-def _is_covered(session: Session, group: Group, version: DocumentVersion) -> bool:
-    """Say whether the latest round told of a version, or is about to."""
+def _is_covered(session: Session, version: DocumentVersion) -> bool:
+    """Say whether the latest round told of a version, or is about to: one round tells all staff, wherever each is reached."""
     latest = session.exec(
-        pick(Campaign.created_at)
-        .join(Schedule, col(Schedule.campaign_id) == col(Campaign.id))
-        .join(Group, col(Group.id) == col(Schedule.group_id))
-        .where(Campaign.kind == WAITS, Group.channel == group.channel, Group.account == group.account)
-        .order_by(col(Campaign.id).desc())
-        .limit(1)
+        pick(Campaign.created_at).where(Campaign.kind == WAITS).order_by(col(Campaign.id).desc()).limit(1)
     ).first()
     return latest is not None and version.created_at < latest + GATHERED
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engagement.events import PostCleared
-from engagement.faq import asking, corrections, handlers, jobs, offers, rules, service, thumbs, turns
+from engagement.events import Bonded, PostCleared
+from engagement.faq import asking, bonding, corrections, handlers, jobs, offers, rules, service, thumbs, turns
 from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow
 
 _ASK = Slow(service.prepare, asking.work, handlers.reply)
@@ -60,7 +60,7 @@ FEATURE = Feature(
     fallback=_ASK,
     urgent=(lambda text: bool(rules.danger(text)), handlers.comfort),
     offers=offers.offer,
-    events={PostCleared: handlers.on_cleared},
+    events={PostCleared: handlers.on_cleared, Bonded: bonding.on_bonded},
     jobs=(
         JobSpec("question_reminder", jobs.EVENING_MINUTE, jobs.plan_reminder, grace_minutes=180, unasked=False),
         JobSpec("question_morning", jobs.MORNING_MINUTE, jobs.plan_morning, grace_minutes=180, unasked=False),

@@ -21,6 +21,7 @@ from engagement.faq import asking, tallies, turns
 from engagement.feature import Context
 from engagement.kernel import Button, Reply, one_line, row_id
 from knowledge.masking import mask
+from storage import bonds
 from storage.documents import Chunk, Document, DocumentVersion
 from storage.engine import Session
 from storage.groups import Member
@@ -92,13 +93,17 @@ def _press(ctx: Context, verdict: int) -> int:
         raise Refusal("guard.old_button")
     if ctx.group is None or ctx.actor.member_id is None or not ctx.actor.consented:
         return 0
+    # A person has one thumb, with whichever of his accounts he pressed first.
+    mine = bonds.with_resting(ctx.session, [ctx.actor.member_id])
     row = ctx.session.exec(
-        pick(Feedback).where(
-            Feedback.member_id == ctx.actor.member_id,
+        pick(Feedback)
+        .where(
+            col(Feedback.member_id).in_(mine),
             Feedback.document_id == document_id,
             Feedback.entry == entry,
             Feedback.local_date == ctx.today,
         )
+        .order_by(col(Feedback.id))
     ).first()
     before = row.verdict if row is not None else 0
     if row is None:

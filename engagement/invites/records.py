@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import case, delete, func, select
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -19,6 +19,7 @@ from storage.groups import Group, Member
 _I = Invitation.__table__  # type: ignore[attr-defined]
 _K = InviteClaim.__table__  # type: ignore[attr-defined]
 _M = Member.__table__  # type: ignore[attr-defined]
+_WHOM = _M.alias("invited")
 
 
 def brought(session: Session, member_id: int) -> list[tuple[Invitation, Member]]:
@@ -33,12 +34,16 @@ def brought(session: Session, member_id: int) -> list[tuple[Invitation, Member]]
 
 
 def board(session: Session, group_id: int, limit: int) -> list[tuple[str, int, int]]:
-    """Return (name, newcomers, of them paid for) of the neighbours who brought most and are still here."""
-    came = func.count(_I.c.id)
-    stayed = func.count(_I.c.rewarded_on)
+    """Return (name, newcomers, of them paid for) of the neighbours who brought most and are still here.
+
+    Whom they know on two accounts is one newcomer.
+    """
+    whom = func.coalesce(_WHOM.c.bonded_to, _WHOM.c.id)
+    came = func.count(whom.distinct())
+    stayed = func.count(case((_I.c.rewarded_on.is_not(None), whom), else_=None).distinct())
     rows = session.execute(
         select(_M.c.name, came, stayed)
-        .select_from(_I.join(_M, _M.c.id == _I.c.inviter_id))
+        .select_from(_I.join(_M, _M.c.id == _I.c.inviter_id).join(_WHOM, _WHOM.c.id == _I.c.invited_id))
         .where(_I.c.group_id == group_id, _M.c.left_at.is_(None))
         .group_by(_M.c.id, _M.c.name)
         .order_by(stayed.desc(), came.desc(), _M.c.id)

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Table, and_, func, or_, select
 from engagement import calendar
 from engagement.feature import GroupView
 from engagement.leader import rules
+from storage import bonds
 from storage.campaigns import Campaign, Delivery, Schedule
 from storage.documents import Question
 from storage.engine import Session
@@ -35,7 +36,7 @@ class Day:
     """A group's day so far.
 
     Attributes:
-        checkins, yesterday: members who checked in today, and on all of yesterday.
+        checkins, yesterday: members who checked in today, and on all of yesterday; with two accounts is one.
         answers: members who answered the topic.
         newcomers: members first seen today, leaders left out.
         open, oldest: questions that wait for the leader, and since when the oldest one does.
@@ -121,7 +122,8 @@ def _earned(session: Session, found: Mapping[int, Day], today: Mapping[int, date
     both = [(group, day) for group, day in today.items()]
     both += [(group, day - timedelta(days=1)) for group, day in today.items()]
     for group_id, local_date, kind, members in session.execute(
-        select(_E.c.group_id, _E.c.local_date, _E.c.kind, func.count(_E.c.member_id.distinct()))
+        select(_E.c.group_id, _E.c.local_date, _E.c.kind, func.count(bonds.acts().distinct()))
+        .select_from(_E.join(_M, _M.c.id == _E.c.member_id))
         .where(_on(_E, both), _E.c.kind.in_(_EARNED), _E.c.amount > 0)
         .group_by(_E.c.group_id, _E.c.local_date, _E.c.kind)
     ):

@@ -132,5 +132,6 @@ def erase_membership(session: Session, person_id: int, now: datetime) -> None:
         member.role = "member"
         member.last_seen = None
         member.steps = None
+        member.mutes_ended = None
         member.left_at = member.left_at or now
         session.add(member)

@@ -316,7 +316,7 @@ def restore(ctx: Context, before: Mapping[str, object]) -> ModerationCase:
     end, until, decided_by = muted_to(case), before.get("muted_until"), before.get("decided_by")
     if end is not None and state != "muted":
         lift(ctx, case, instant(until) if isinstance(until, int) else None)
-    elif end is not None and case.appeal_state == "granted" and until == micros(end):
+    elif end is not None and case.appeal_state == "granted" and isinstance(until, int) and until >= micros(end):
         mutes.add(ctx.session, member, end)
     case.state = str(state)
     case.appeal_state = str(before.get("appeal_state", ""))

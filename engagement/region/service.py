@@ -18,7 +18,7 @@ from sqlmodel import select as pick
 
 from engagement import calendar
 from engagement.region import rules
-from storage import platform_days
+from storage import bonds, platform_days
 from storage.customer_groups import CustomerGroup
 from storage.documents import Question
 from storage.engine import Session
@@ -34,6 +34,7 @@ _M = Member.__table__  # type: ignore[attr-defined]
 _E = Entry.__table__  # type: ignore[attr-defined]
 _Q = Question.__table__  # type: ignore[attr-defined]
 _FIRST = _M.alias("first_membership")
+_ASKED = _M.alias("asked_as")
 _PRESENT = ("checkin", "topic")
 """Kinds of points that somebody gets for a message in the group."""
 
@@ -151,16 +152,20 @@ def bounds(week: date, zone: str) -> tuple[datetime, datetime]:
 
 
 def at_home() -> ColumnElement[bool]:
-    """Say of a ``member`` row that it is its person's first: each person counts in that group only."""
+    """Say of a ``member`` row that it is its person's first: each person counts in that group only.
+
+    A membership for which another one acts is no person's of its own.
+    """
     earlier = exists().where(_FIRST.c.person_id == _M.c.person_id, _FIRST.c.id < _M.c.id)
-    return ~earlier.correlate(_M)
+    return and_(_M.c.bonded_to.is_(None), ~earlier.correlate(_M))
 
 
 def _neighbours(session: Session, found: Mapping[int, GroupWeek], groups: Sequence[int], until: datetime) -> None:
     there = (_M.c.joined_at < until) & ((_M.c.left_at.is_(None)) | (_M.c.left_at >= until))
+    who = select(bonds.acts().label("member")).where(_M.c.group_id.in_(groups), there).distinct().subquery()
     rows = session.execute(
         select(_M.c.group_id, func.count(), func.sum(case((at_home(), 1), else_=0)))
-        .where(_M.c.group_id.in_(groups), there)
+        .select_from(who.join(_M, _M.c.id == who.c.member))
         .group_by(_M.c.group_id)
     )
     for group, members, behind in rows:
@@ -171,7 +176,12 @@ def _neighbours(session: Session, found: Mapping[int, GroupWeek], groups: Sequen
 def _present(session: Session, found: Mapping[int, GroupWeek], week: date) -> None:
     """Count who checked in, and who certainly wrote something."""
     who = (
-        select(_E.c.group_id, _E.c.member_id, func.max(case((_E.c.kind == "checkin", 1), else_=0)).label("checked"))
+        select(
+            _E.c.group_id,
+            bonds.acts().label("member_id"),
+            func.max(case((_E.c.kind == "checkin", 1), else_=0)).label("checked"),
+        )
+        .select_from(_E.join(_M, _M.c.id == _E.c.member_id))
         .where(
             _E.c.group_id.in_(sorted(found)),
             _E.c.local_date >= week,
@@ -179,7 +189,7 @@ def _present(session: Session, found: Mapping[int, GroupWeek], week: date) -> No
             _E.c.kind.in_(_PRESENT),
             _E.c.amount > 0,
         )
-        .group_by(_E.c.group_id, _E.c.member_id)
+        .group_by(_E.c.group_id, bonds.acts())
         .subquery()
     )
     home = case((at_home(), 1), else_=0)
@@ -203,7 +213,11 @@ def _questions(
         select(
             _Q.c.group_id, answered, func.count(), func.count(case((at_home(), _M.c.person_id), else_=None).distinct())
         )
-        .select_from(_Q.outerjoin(_M, _M.c.id == _Q.c.member_id))
+        .select_from(
+            _Q.outerjoin(_ASKED, _ASKED.c.id == _Q.c.member_id).outerjoin(
+                _M, _M.c.id == func.coalesce(_ASKED.c.bonded_to, _ASKED.c.id)
+            )
+        )
         .where(_Q.c.group_id.in_(groups), _Q.c.asked_at >= since, _Q.c.asked_at < until)
         .group_by(_Q.c.group_id, answered)
     )

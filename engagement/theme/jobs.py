@@ -8,7 +8,7 @@ from datetime import datetime
 from engagement.calendar import month_end
 from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Reply
-from engagement.theme import rules, service, words
+from engagement.theme import figures, rules, service, words
 from prompts.packs import Month
 from storage import identities, wordings
 from storage.engine import Session
@@ -55,7 +55,7 @@ def plan_theme(session: Session, occurrences: Sequence[Occurrence], now: datetim
     slots = {rules.slot(service.month_of(one.local_date), part) for one, part in speaking}
     own = wordings.own(session, slots, {one.group.id for one, _ in speaking})
     closing = [one for one, part in speaking if part.kind == "closing"]
-    totals = service.totals(session, _keys(closing))
+    totals = figures.totals(session, _keys(closing))
     most = max((service.month_of(one.local_date).challenge.top for one in closing), default=0)
     places = service.places(session, _keys(closing), most + rules.COMPLETERS_SHOWN)
     planned = []
@@ -84,7 +84,7 @@ def _closing(
     month: Month,
     text: str,
     values: Mapping[str, object],
-    total: service.Totals | None,
+    total: figures.Totals | None,
     places: Sequence[service.Place],
 ) -> Planned:
     if total is None:
@@ -106,14 +106,14 @@ def plan_challenge(session: Session, occurrences: Sequence[Occurrence], now: dat
     """
     due = [one for one in occurrences if one.local_date.day in rules.CHALLENGE_DAYS]
     keys = _keys(due)
-    totals = service.totals(session, keys)
+    totals = figures.totals(session, keys)
     near = service.places(session, keys, rules.CLOSE_SHOWN, completed=False)
     planned = []
     for one, key in zip(due, keys, strict=True):
         month = service.month_of(one.local_date)
         target = month.challenge.target
         close = [place for place in near.get(key, ()) if place.points >= rules.close_from(target)]
-        total = totals.get(key, service.Totals())
+        total = totals.get(key, figures.Totals())
         if not close and not total.completed:
             planned.append(Planned(one, skip="nothing"))
             continue

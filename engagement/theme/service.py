@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, tuple_, update
+from sqlalchemy import bindparam, delete, exists, func, or_, select, tuple_, update
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -20,7 +20,7 @@ from engagement.theme import rules
 from engagement.theme.tables import ThemeScore
 from prompts import packs
 from prompts.packs import Month
-from storage import ledger
+from storage import bonds, ledger
 from storage.engine import Session
 from storage.groups import Consent, Group, Member
 from storage.ledger import Posting
@@ -32,6 +32,7 @@ PAID_AT_ONCE = 500
 _S = ThemeScore.__table__  # type: ignore[attr-defined]
 _M = Member.__table__  # type: ignore[attr-defined]
 _C = Consent.__table__  # type: ignore[attr-defined]
+_RESTING = _M.alias("resting")
 _KEY = ("group_id", "month", "member_id")
 
 
@@ -124,12 +125,15 @@ def _score(
     points, completed_on = row
     if points == 1:
         for month, account in ctx.session.rows(_OWED, member_row=member_id, month_key=key):
-            _pay(ctx.session, group_id, month, member_id, account, ctx.today, ctx.now)
+            if not _is_paid_as_another(ctx.session, group_id, month, member_id):
+                _pay(ctx.session, group_id, month, member_id, account, ctx.today, ctx.now)
     month = month_of(day)
     challenge = month.challenge
     if completed_on is not None or points < challenge.target:
         return ()
     ctx.session.run(_COMPLETE, group_row=group_id, month_key=key, member_row=member_id, on_day=day.isoformat())
+    if _is_paid_as_another(ctx.session, group_id, key, member_id):
+        return ()
     values = {
         "name": ctx.actor.name,
         "challenge": challenge.name,
@@ -167,6 +171,30 @@ def _pay(
     session.run(_REWARDED, group_row=group_id, month_key=month, member_row=member_id, on_day=today.isoformat())
 
 
+def _is_paid_as_another(session: Session, group_id: int, month: str, member_id: int) -> bool:
+    """Say whether the one person that somebody is with others gets a month's reward for another of his accounts.
+
+    For that which had it already, or else for the one that goes on. When they part, each completion is its own again.
+    """
+    acts = bonds.with_resting(session, [member_id])
+    if len(acts) == 1:
+        return False
+    done = session.exec(
+        pick(ThemeScore).where(
+            ThemeScore.group_id == group_id,
+            ThemeScore.month == month,
+            col(ThemeScore.member_id).in_(acts),
+            col(ThemeScore.completed_on).is_not(None),
+        )
+    ).all()
+    first = min(
+        done,
+        key=lambda one: (one.rewarded_on is None, acts[one.member_id] != one.member_id, one.member_id),
+        default=None,
+    )
+    return first is not None and first.member_id != member_id
+
+
 def settle(session: Session, group_days: Mapping[int, date], now: datetime, most: int = PAID_AT_ONCE) -> int:
     """Pay completers of months that are over, and of this month on its last day; returns how many.
 
@@ -178,8 +206,9 @@ def settle(session: Session, group_days: Mapping[int, date], now: datetime, most
     """
     if not group_days:
         return 0
+    rests = exists().where(_RESTING.c.bonded_to == _M.c.id)
     owed = session.execute(
-        select(_S.c.group_id, _S.c.month, _S.c.member_id, _M.c.account_id)
+        select(_S.c.group_id, _S.c.month, _S.c.member_id, _M.c.account_id, or_(_M.c.bonded_to.is_not(None), rests))
         .select_from(_S.join(_M, _M.c.id == _S.c.member_id))
         .where(
             _S.c.group_id.in_(sorted(group_days)),
@@ -191,10 +220,10 @@ def settle(session: Session, group_days: Mapping[int, date], now: datetime, most
         .order_by(_S.c.month, _S.c.group_id, _S.c.member_id)
     ).all()
     paid = 0
-    for group_id, month, member_id, account_id in owed:
+    for group_id, month, member_id, account_id, bound in owed:
         today = group_days[group_id]
         over = month < rules.month_key(today) or today == calendar.month_end(today)
-        if not over or paid >= most:
+        if not over or paid >= most or (bound and _is_paid_as_another(session, group_id, month, member_id)):
             continue
         _pay(session, group_id, month, member_id, account_id, today, now)
         paid += 1
@@ -269,33 +298,6 @@ def _named(statement: Any) -> Any:
     return statement.select_from(
         _S.join(_M, _M.c.id == _S.c.member_id).outerjoin(_C, _C.c.person_id == _M.c.person_id)
     ).where(_M.c.left_at.is_(None), _M.c.name != "", _C.c.withdrawn_at.is_(None))
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """A group's month: how many took part, checked in how often, answered how often, completed."""
-
-    participants: int = 0
-    checkins: int = 0
-    answers: int = 0
-    completed: int = 0
-
-
-def totals(session: Session, months: Sequence[tuple[int, str]]) -> Mapping[tuple[int, str], Totals]:
-    """Return the totals of (group id, month) pairs; a pair in which nobody took part is absent."""
-    rows = session.execute(
-        select(
-            _S.c.group_id,
-            _S.c.month,
-            func.count(),
-            func.sum(_S.c.days),
-            func.sum(_S.c.answers),
-            func.count(_S.c.completed_on),
-        )
-        .where(tuple_(_S.c.group_id, _S.c.month).in_(months))
-        .group_by(_S.c.group_id, _S.c.month)
-    )
-    return {(group, month): Totals(n, int(days), int(answers), done) for group, month, n, days, answers, done in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from engagement.theme.service import Place, Totals
+from engagement.theme.figures import Totals
+from engagement.theme.service import Place
 from prompts import packs
 from prompts.loader import texts
 from prompts.packs import Month

@@ -43,4 +43,4 @@ def _copy(ctx: Context, group_id: int, source: int, target: int, since: datetime
         .where(TopicDay.group_id == group_id, TopicDay.local_date == today, TopicAnswer.member_id == source)
     ).first()
     if answered is not None and (since is None or answered[1] >= since):
-        service.enter(ctx, answered[0] or 0, target, "")
+        service.enter(ctx, answered[0] or 0, target, "", by_bond=True)

@@ -25,7 +25,7 @@ def on_cleared(ctx: Context, event: PostCleared) -> Sequence[Reply]:
     member = ctx.session.get(Member, event.member_id)
     if row is None or row.id is None or member is None or member.account_id is None:
         return ()
-    if member.bonded_to is not None and service.enter(ctx, row.id, member.bonded_to, "") is None:
+    if member.bonded_to is not None and service.enter(ctx, row.id, member.bonded_to, "", by_bond=True) is None:
         return ()  # he has answered as the one person that he is
     if service.enter(ctx, row.id, event.member_id, event.text if event.repeated else "") is None:
         return ()

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, bindparam, delete, literal_column, update
+from sqlalchemy import ColumnElement, bindparam, delete, false, literal_column, true, update
+from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 
 from engagement import calendar
@@ -18,6 +19,7 @@ from engagement.topic import bank, rules
 from engagement.topic.kinds import kinds as kinds_of
 from engagement.topic.tables import OWN, TopicAnswer, TopicDay
 from prompts import packs
+from storage import bonds
 from storage.campaigns import Schedule
 from storage.columns import micros
 from storage.engine import Session
@@ -46,20 +48,29 @@ _PLAN = Prepared(
         .on_conflict_do_nothing(index_elements=["group_id", "local_date"])
     ),
 )
-_ANSWER = Prepared(
-    "topic_answer.insert",
-    lambda insert: (
-        insert(_A)
-        .values(
-            topic_day_id=bindparam("topic_row"),
-            member_id=bindparam("member_row"),
-            text=bindparam("words"),
-            answered_at=bindparam("answered_at"),
-        )
-        .on_conflict_do_nothing(index_elements=["topic_day_id", "member_id"])
-        .returning(_A.c.id)
-    ),
-)
+_OWN_WORDS = col(TopicAnswer.by_bond).is_(False)
+
+
+def _answering(name: str, *, by_bond: bool) -> Prepared:
+    return Prepared(
+        name,
+        lambda insert: (
+            insert(_A)
+            .values(
+                topic_day_id=bindparam("topic_row"),
+                member_id=bindparam("member_row"),
+                text=bindparam("words"),
+                answered_at=bindparam("answered_at"),
+                by_bond=true() if by_bond else false(),
+            )
+            .on_conflict_do_nothing(index_elements=["topic_day_id", "member_id"])
+            .returning(_A.c.id)
+        ),
+    )
+
+
+_ANSWER = _answering("topic_answer.insert", by_bond=False)
+_ANSWER_BY_BOND = _answering("topic_answer.insert_by_bond", by_bond=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +217,15 @@ def today(ctx: Context) -> Today:
     if row is None or row.state == "skipped":
         return Today(None, minute)
     assert row.id is not None
-    members = ctx.session.exec(select(TopicAnswer.member_id).where(TopicAnswer.topic_day_id == row.id)).all()
-    return Today(row, minute, answers=len(members), mine=ctx.actor.member_id in members)
+    mine = TopicAnswer.topic_day_id == row.id, TopicAnswer.member_id == ctx.actor.member_id
+    said = ctx.session.exec(select(TopicAnswer.id).where(*mine)).first()
+    return Today(row, minute, answers=answerers(ctx.session, row.id), mine=said is not None)
+
+
+def answerers(session: Session, topic_day_id: int) -> int:
+    """Count who answered a topic: whoever did it with two accounts is one."""
+    query = select(func.count(bonds.acts().distinct())).join(TopicAnswer, col(TopicAnswer.member_id) == col(Member.id))
+    return int(session.exec(query.where(TopicAnswer.topic_day_id == topic_day_id, _OWN_WORDS)).one())
 
 
 # ---------------------------------------------------------------- answers
@@ -255,25 +273,36 @@ def answer(ctx: Context, words: str, topic_day_id: int | None = None) -> Answere
     return Answered("counted", points, minute, before is None, said)
 
 
-def enter(ctx: Context, topic_day_id: int, member_id: int, words: str) -> int | None:
-    """Write a member's first answer down; its id, or None when there is one."""
+def enter(ctx: Context, topic_day_id: int, member_id: int, words: str, *, by_bond: bool = False) -> int | None:
+    """Write a member's first answer down, or that he gave it with another account; its id, or None when there is one."""
     made = ctx.session.row(
-        _ANSWER, topic_row=topic_day_id, member_row=member_id, words=words, answered_at=micros(ctx.now)
+        _ANSWER_BY_BOND if by_bond else _ANSWER,
+        topic_row=topic_day_id,
+        member_row=member_id,
+        words=words,
+        answered_at=micros(ctx.now),
     )
     return None if made is None else int(made[0])
 
 
 def answers_of(session: Session, topic_day_ids: Sequence[int]) -> Mapping[int, Sequence[rules.Said]]:
-    """Return topic id → its answers, for several groups at once; who withdrew consent is counted without a name."""
-    found: dict[int, list[rules.Said]] = {row: [] for row in topic_day_ids}
-    for row, name, withdrawn in session.exec(
-        select(TopicAnswer, Member.name, Consent.withdrawn_at)
+    """Return topic id → its answers, for several groups at once; who withdrew consent is counted without a name.
+
+    Of who answered with two accounts before he said that both are his, the earlier answer stands.
+    """
+    found: dict[int, dict[int | None, rules.Said]] = {row: {} for row in topic_day_ids}
+    acting = aliased(Member)
+    for row, member, name, withdrawn in session.exec(
+        select(TopicAnswer, acting.id, acting.name, Consent.withdrawn_at)
         .join(Member, col(Member.id) == col(TopicAnswer.member_id))
-        .join(Consent, col(Consent.person_id) == col(Member.person_id), isouter=True)
-        .where(col(TopicAnswer.topic_day_id).in_(topic_day_ids))
+        .join(acting, col(acting.id) == bonds.acts())
+        .join(Consent, col(Consent.person_id) == col(acting.person_id), isouter=True)
+        .where(col(TopicAnswer.topic_day_id).in_(topic_day_ids), _OWN_WORDS)
+        .order_by(col(TopicAnswer.id))
     ):
-        found[row.topic_day_id].append(rules.Said(name if withdrawn is None else "", row.text, row.answered_at))
-    return found
+        said = rules.Said(name if withdrawn is None else "", row.text, row.answered_at)
+        found[row.topic_day_id].setdefault(member, said)
+    return {row: list(said.values()) for row, said in found.items()}
 
 
 def forget_old(session: Session, now: datetime) -> None:

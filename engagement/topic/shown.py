@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 
-from engagement.topic.tables import OWN, TopicAnswer, TopicDay
+from engagement.topic import service
+from engagement.topic.tables import OWN, TopicDay
 from storage.engine import Session
 
 
@@ -42,5 +43,4 @@ def known(session: Session, group_id: int, days: Sequence[date]) -> Mapping[date
 
 def answers(session: Session, topic_day_id: int) -> int:
     """Count who answered a topic."""
-    query = select(func.count()).select_from(TopicAnswer).where(TopicAnswer.topic_day_id == topic_day_id)
-    return int(session.exec(query).one())
+    return service.answerers(session, topic_day_id)

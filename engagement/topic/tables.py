@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
@@ -44,6 +44,7 @@ class TopicAnswer(SQLModel, table=True):
 
     Attributes:
         text: personal data; emptied on erasure and after 30 days, while the row keeps saying that it counted.
+        by_bond: the same person said it with another account (storage.bonds): nothing more to answer, and no second answer.
     """
 
     __tablename__ = "topic_answer"
@@ -61,3 +62,4 @@ class TopicAnswer(SQLModel, table=True):
     member_id: int = ref("member.id")
     text: str = Field(default="", max_length=300)
     answered_at: datetime = utc()
+    by_bond: bool = Field(default=False, sa_column_kwargs={"server_default": false()})

@@ -25,6 +25,7 @@ from console.auth import Role
 from console.pages import join
 from engagement.entry import joining
 from engagement.entry.joining import Neighbour
+from engagement.errors import Refusal
 from storage import entry, group_keys, identities
 from storage.engine import Session, open_database
 from storage.entry import WebSession
@@ -52,10 +53,13 @@ class Community(World):
     def prepare(self) -> None:
         self.neighbours: dict[str, Neighbour] = {}
         self.asked: list[tuple[str, str]] = []
+        self.silent = False
         self.joined: list[tuple[int, int]] = []
 
         async def who(chat: str, union_id: str) -> Neighbour | None:
             self.asked.append((chat, union_id))
+            if self.silent:
+                raise Refusal("entry.join_silent")
             return self.neighbours.get(union_id)
 
         async def note(person: int, group: int) -> None:
@@ -329,6 +333,31 @@ async def test_an_account_that_became_known_is_not_made_one_with_another(world: 
     assert (await world.press(browser, page, name="王阿姨")).status_code == 303
     assert [(one.person_id, one.name) for one in world.members()] == [(2, "王阿姨")]
     assert [one.person_id for one in world.rows(Identity) if one.external_id == "wm-li"] == [other]
+
+
+async def test_nobody_is_let_in_on_his_word_while_wecom_is_silent(world: Community) -> None:
+    """企业微信没回话：谁也不放进来，说清楚，等一下再点；打好的名字还在，再点一次就成。"""
+    world.neighbours["u-li"] = Neighbour("wm-li", "李阿姨")
+    world.wechat.web.unions[LI] = "u-li"
+    world.silent = True
+    browser = await world.browser(LI)
+    page = await browser.open(world.link)
+    assert page.status_code == 503 and "再等一下" in page.text and "企业微信还没回话" in page.text
+    assert "没进去" not in page.text and "群里怎么叫你" not in page.text
+    world.silent = False
+    open_page = (await browser.client.get(world.link)).text
+    assert "你是群里的 李阿姨 吗？" in open_page
+    world.silent = True
+    answer = await world.press(browser, open_page, name="李大姐")
+    assert (
+        answer.status_code == 503 and 'name="name" value="李大姐"' in answer.text and 'name="same"' not in answer.text
+    )
+    assert world.members() == [] and "__Host-tt_h5" not in str(answer.headers.get_list("set-cookie"))
+    answer = await world.press(browser, open_page, same="1")
+    assert 'name="same" value="1"' in answer.text
+    world.silent = False
+    assert (await world.press(browser, answer.text, name="", same="1")).status_code == 303
+    assert [one.name for one in world.members()] == ["李阿姨"]
 
 
 async def test_who_reloads_uses_up_no_questions(world: Community, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,16 +10,18 @@ import asyncio
 import structlog
 
 from bot.channels.wecom import CHANNEL
-from bot.channels.wecom.api import CutOff, Refused
+from bot.channels.wecom.api import CutOff, Refused, receipt_of
 from bot.channels.wecom.customer_groups import CustomerGroups
 from engagement.clocks import Clock
 from engagement.entry.joining import Neighbour
+from engagement.errors import Refusal
+from engagement.kernel import Outcome
 from storage import group_keys, identities
 from storage.engine import Database, Session
 
 log = structlog.get_logger("bot.channels.wecom")
-_WHO_SECONDS = 4.0
-"""Somebody waits before a page for who he is in the chat; after that he says it himself."""
+WHO_SECONDS = 4.0
+"""Somebody waits before a page for who he is in the chat; after that he is asked to try again."""
 
 
 class Doorway:
@@ -47,10 +49,16 @@ class Doorway:
         return found
 
     async def neighbour(self, chat: str, union_id: str) -> Neighbour | None:
-        """Return who a newcomer on the pages is in the chat, as WeCom says now; None when it says nothing, or nothing in time."""
+        """Return who a newcomer on the pages is in the chat, as WeCom says now; None when it knows nobody, or may not say.
+
+        Raises:
+            Refusal: ``entry.join_silent``: no answer in time, or not now. It is not known who he is, so he is nobody new.
+        """
         try:
-            async with asyncio.timeout(_WHO_SECONDS):
+            async with asyncio.timeout(WHO_SECONDS):
                 return await self._groups.who_is(chat, union_id)
         except (Refused, CutOff, TimeoutError) as error:
             log.info("wecom.neighbour_unknown", kind=type(error).__name__)
+            if isinstance(error, TimeoutError) or receipt_of(error, repeatable=True).outcome is Outcome.RETRY:
+                raise Refusal("entry.join_silent") from error
             return None

@@ -241,3 +241,60 @@ def test_a_leader_does_not_judge_what_he_said_as_another_one(stage: Stage) -> No
     assert keys(stage.say(LEADER, "待审核", private=True)) == ["moderation.to_leader"]
     bind(stage, LEADER, THERE)
     assert keys(stage.say(LEADER, "待审核", private=True)) == ["moderation.none_wait"]
+
+
+# ---------------------------------------------------------------- what ended while something longer hid it
+
+
+@pytest.mark.parametrize("bound", [False, True])
+def test_what_was_taken_back_unseen_does_not_come_back(stage: Stage, bound: bool) -> None:
+    """禁言 满满 for a day, his words bring three, 撤销 of the day; the appeal is granted: he may speak, as one person too."""
+    number = held(stage, THERE)
+    undo = mute(stage, THERE, "1天")
+    assert press(stage, f"mod_mute:{number}", private=True)[0] == "moderation.done_muted"
+    if bound:
+        become_one(stage)
+    assert press(stage, undo) == ["leader.muted_again"]
+    who = MINE if bound else THERE
+    assert until(stage, who) == stage.clock.now() + rules.MUTE
+    granted(stage, number)
+    assert until(stage, who) is None
+    if bound:
+        part(stage)
+        assert (until(stage, MINE), until(stage, THERE)) == (None, None)
+    sound(stage)
+
+
+def test_what_lay_beneath_it_comes_back(stage: Stage) -> None:
+    """A day, then two days, then three by a case; the two are taken back, and the case: the day holds."""
+    number = held(stage, THERE)
+    mute(stage, THERE, "1天")
+    day = until(stage, THERE)
+    undo = mute(stage, THERE, "2天")
+    assert press(stage, f"mod_mute:{number}", private=True)[0] == "moderation.done_muted"
+    assert press(stage, undo) == ["leader.muted_again"]
+    granted(stage, number)
+    assert until(stage, THERE) == day is not None
+
+
+def test_an_appeal_that_is_granted_unseen_stays_granted(stage: Stage) -> None:
+    """His words bring three days, the leader nine; the appeal is granted, then the nine days are taken back: he may speak."""
+    number = held(stage, THERE)
+    assert press(stage, f"mod_mute:{number}", private=True)[0] == "moderation.done_muted"
+    undo = mute(stage, THERE, "9天")
+    assert "moderation.appealed" in keys(stage.say(THERE, "申诉 我没有恶意", channel="wechat"))
+    done = stage.say(LEADER, "", button=f"mod_yes:{number}", private=True)
+    again = next(button.key for button in done[0].buttons if button.key.startswith("undo:"))
+    assert press(stage, undo) == ["leader.unmuted"]
+    assert until(stage, THERE) is None
+    assert press(stage, again)[0] == "moderation.undone"
+    assert until(stage, THERE) == stage.clock.now() + rules.MUTE
+
+
+def test_the_shorter_of_two_that_met_is_taken_back_first(stage: Stage) -> None:
+    """小满 for two days, 满满 for one; as one, first the day is taken back and then the two: nothing is left of either."""
+    day, two = mute(stage, THERE, "1天"), mute(stage, MINE, "2天")
+    become_one(stage)
+    assert press(stage, day) == ["leader.muted_again"]
+    assert press(stage, two) == ["leader.unmuted"]
+    assert until(stage) is None

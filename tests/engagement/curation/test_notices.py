@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,30 @@ def test_who_wrote_on_another_channel_is_told_there(office: Office) -> None:
     office.send(WANG, ONE, RULES)
     ((whom, told),) = due(office, "2026-12-01T09:10")
     assert (whom, told.channel) == (SUN, "wechat")
+
+
+@pytest.mark.parametrize("second", ["telegram", ""])
+def test_drafts_from_two_channels_are_told_in_one_message(office: Office, second: str) -> None:
+    """王运营 hands in one draft here and one on another channel: 孙运营 hears once of both; a channel without groups will do."""
+    if second:
+        another_group(office.stage, channel=second)
+    office.send(WANG, ONE, RULES)
+    office.stage.clock.set(at("2026-12-01T09:04"))
+    on_another_channel(office.stage, WANG, second or "wechat")
+    there = replace(office.incoming(WANG, TWO, RULES_NEW), channel=second or "wechat")
+    office.stage.gateway.dispatcher.sources[there.channel] = office.fetch
+    office.take(there)
+    ((whom, told),) = [*due(office, "2026-12-01T09:10"), *due(office, "2026-12-01T09:20")]
+    assert whom == SUN and told.values["count"] == 2
+
+
+def test_who_hands_in_where_no_group_is_is_heard_of(office: Office) -> None:
+    """The Official Account has no groups: what comes by it is told all the same."""
+    on_another_channel(office.stage, WANG)
+    there = replace(office.incoming(WANG, ONE, RULES), channel="wechat")
+    office.stage.gateway.dispatcher.sources["wechat"] = office.fetch
+    office.take(there)
+    assert [whom for whom, _ in due(office, "2026-12-01T09:10")] == [SUN]
 
 
 def test_monday_is_told_once_to_whom_several_channels_know(office: Office) -> None:

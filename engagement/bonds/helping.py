@@ -1,0 +1,125 @@
+"""帮忙解绑: staff take apart for somebody who has none of his accounts in hand any more; it can be taken back for a week.
+
+Nobody's word proves here who he is, so every private chat of both hears of it, and of its being taken back.
+
+Source: ADR-0020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engagement import actions, channels, rooms
+from engagement.bonds import handlers, joining, parting, service
+from engagement.bonds.parting import Chat
+from engagement.errors import Refusal
+from engagement.feature import Context
+from engagement.kernel import Button, Kind, Place, Reply, row_id
+from storage import bonds
+from storage.bonds import Bond
+
+ROLES = frozenset({"staff", "admin"})
+UNDO = "bond_parted_for"
+"""Under which it stands in the list of 「撤销」."""
+
+
+def ask(ctx: Context) -> Sequence[Reply]:
+    """Show what is bound to a neighbour of the group."""
+    if ctx.incoming.place is not Place.DM:
+        raise Refusal("bonds.for_in_private")
+    member = rooms.the_only(
+        ctx.session, ctx.here.id, ctx.argument, nobody="groups.no_such_member", several="groups.same_names"
+    )
+    own, parts = parting.mine(ctx.session, member.person_id)
+    values = {"name": member.name, "own": channels.words(own)}
+    if not parts:
+        raise Refusal("bonds.for_nothing", **values)
+    rows = [{"channels": channels.words(one.channels), "day": handlers.bound_on(ctx, one)} for one in parts]
+    buttons = [
+        Button(f"bond_for:{one.bond_id}", "bonds.button_part", {"channels": channels.words(one.channels)})
+        for one in parts
+    ]
+    return [Reply("bonds.for_list", {**values, "rows": rows}, buttons=buttons)]
+
+
+def button(ctx: Context) -> Sequence[Reply]:
+    """Say what would go where."""
+    bond = _of_the_group(ctx)
+    part, going = parting.look(ctx, bond)
+    values = {
+        "channels": channels.words(part.channels),
+        "count": going.groups,
+        "points": going.points,
+        "days": actions.WINDOW.days,
+    }
+    yes = Button(f"bond_for_yes:{part.bond_id}", "bonds.button_part_yes")
+    return [Reply("bonds.for_sure", values, buttons=[yes, Button("bond_keep:", "bonds.button_keep")])]
+
+
+def yes_button(ctx: Context) -> Sequence[Reply]:
+    """It is confirmed."""
+    bond = _of_the_group(ctx)
+    done = parting.take_apart(ctx, bond)
+    service.note(ctx, "bond.parted_for", bond=bond.id or 0, survivor=bond.survivor_id, absorbed=bond.absorbed_id)
+    values = {"channels": channels.words(done.went), "points": done.points, "days": actions.WINDOW.days}
+    undo = actions.note(ctx, UNDO, {"bond": bond.id}, "bonds.did_part_for")
+    return [
+        Reply("bonds.for_parted", values, buttons=[undo]),
+        *_told("bonds.for_told_went", channels.words(done.stayed), done.went_chats),
+        *_told("bonds.for_told_stayed", channels.words(done.went), done.stayed_chats),
+    ]
+
+
+def undo(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
+    """Make them one again, as if they bound themselves now.
+
+    Raises:
+        Refusal: ``bonds.for_not_back`` when they cannot be one any more.
+    """
+    _check(ctx)
+    parted = ctx.session.get(Bond, before.get("bond", 0))
+    if parted is None or parted.state != "parted":
+        raise Refusal("guard.old_button")
+    survivor, absorbed = parted.survivor_id, parted.absorbed_id
+    went, stayed = (bonds.channels(ctx.session, one) for one in (absorbed, survivor))
+    if not went or not stayed or any(bonds.is_absorbed(ctx.session, one) for one in (survivor, absorbed)):
+        raise Refusal("bonds.for_not_back")
+    try:
+        service.check(ctx, survivor, absorbed, again=True)
+    except Refusal as no:
+        raise Refusal("bonds.for_not_back") from no
+    chats = [bonds.open_chats(ctx.session, one) for one in (absorbed, survivor)]
+    bond = Bond(survivor_id=survivor, absorbed_id=absorbed, state="bound", until=ctx.now, bound_at=ctx.now)
+    ctx.session.add(bond)
+    ctx.session.flush()
+    joining.join(ctx, bond)
+    service.forget_codes(ctx.session, bond)
+    service.note(ctx, "bond.bound_again", bond=bond.id or 0, survivor=survivor, absorbed=absorbed)
+    return [
+        Reply("bonds.for_back", {"channels": channels.words([*stayed, *went])}),
+        *_told("bonds.for_told_back", channels.words(stayed), chats[0]),
+        *_told("bonds.for_told_back", channels.words(went), chats[1]),
+    ]
+
+
+def _told(key: str, others: str, chats: Sequence[Chat]) -> list[Reply]:
+    values = {"channels": others, "days": actions.WINDOW.days, "group": None}
+    return [Reply(key, values, kind=Kind.DM, chat=chat) for chat in chats]
+
+
+def _check(ctx: Context) -> None:
+    if not ctx.actor.roles & ROLES:
+        raise Refusal("guard.staff_only")
+
+
+def _of_the_group(ctx: Context) -> Bond:
+    """Return the bond that a button is about: of somebody in the group that the chat is about.
+
+    Raises:
+        Refusal: not of the staff, or parted already, or of another group, or another one hangs on it.
+    """
+    _check(ctx)
+    bond = ctx.session.get(Bond, row_id(ctx.text))
+    if bond is None or not joining.is_in(ctx.session, ctx.here.id, bond.survivor_id):
+        raise Refusal("guard.old_button")
+    return parting.living(ctx, bond)
