@@ -18,11 +18,11 @@ from engagement.clocks import Clock
 from engagement.kernel import Illustrator, Kind, Outcome, Outgoing, Place, Receipt, Sender, in_words
 from scheduler import turns
 from scheduler.gate import RateGate
-from storage import bots, outbox
+from storage import bots, outbox, unsent
 from storage.columns import instant
 from storage.engine import Database, Session
 from storage.gathering import Gathering
-from storage.outbox import Waiting
+from storage.unsent import Waiting
 
 log = structlog.get_logger("bot.courier")
 
@@ -230,8 +230,9 @@ class Courier:
             left_after: how long what this process wrote down itself must have stood there.
         """
         adrift = partial(
-            outbox.adrift,
+            unsent.adrift,
             me=self._fence.me,
+            now=self._clock.now(),
             before=self._clock.now() - left_after,
             fresh=self._fence.fresh(),
             unnamed_before=self._fence.unnamed_before(),
@@ -244,10 +245,9 @@ class Courier:
         Args:
             doubt: is told of each before: whoever left it may have said it, and not have come to write that down.
         """
-        before = self._clock.now() - LEFT_AFTER
-        return await self._take(
-            await self._database.read(partial(outbox.left, channel=channel, before=before)), (channel,), doubt
-        )
+        now = self._clock.now()
+        left = partial(unsent.left, channel=channel, now=now, before=now - LEFT_AFTER)
+        return await self._take(await self._database.read(left), (channel,), doubt)
 
     async def _take(
         self,
@@ -258,7 +258,7 @@ class Courier:
         """Post what was found and is wanted; what cannot be said here waits for who can, until it is too old."""
         young = [one for one in found if one.id not in self._posted and await self._still_wanted(one)]
         mine = [one for one in young if one.channel in channels]
-        taken = await self._database.write(partial(outbox.take, found=mine, me=self._fence.me)) if mine else []
+        taken = await self._database.write(partial(unsent.take, found=mine, me=self._fence.me)) if mine else []
         posted = 0
         for one in taken:
             try:

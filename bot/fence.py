@@ -24,7 +24,7 @@ import structlog
 from engagement.clocks import Clock
 from scheduler import heartbeats, turns
 from scheduler.engine import executor_name
-from storage import outbox
+from storage import unsent
 from storage.engine import Database
 
 log = structlog.get_logger("bot.fence")
@@ -86,7 +86,7 @@ class Fence:
         with contextlib.suppress(turns.Failed):
             if self._pulse.is_faint:
                 await turns.tried(self._beat)
-            return row > self._doubted or await self._database.read(partial(outbox.is_of, row=row, sender=self.me))
+            return row > self._doubted or await self._database.read(partial(unsent.is_of, row=row, sender=self.me))
         return False
 
     def fresh(self) -> datetime:
@@ -105,7 +105,7 @@ class Fence:
             await self._pulse.beat()
             if self._doubted == _ALL:
                 # Nobody takes what is written from here on.
-                self._doubted = await self._database.read(outbox.newest)
+                self._doubted = await self._database.read(unsent.newest)
 
 
 async def _over_and_over(act: Callable[[], Awaitable[object]]) -> None:

@@ -242,7 +242,8 @@ class Gateway:
             said.extend(self.dispatcher.run(stage.ctx, target))
         said.extend(self._named(stage.ctx, stage.new_name))
         self._learn(stage.ctx.group)
-        return Handled("done", self._queue(stage.ctx, inbox_id, said))
+        outcome = "refused" if any(one.reply.refuses for one in said) else "done"
+        return Handled(outcome, self._queue(stage.ctx, inbox_id, said))
 
     def _early(self, ctx: Context, target: Target, inbox_id: int, state: Any) -> Sequence[Queued]:
         """Queue what is said before a long wait, once; another try says it again no more."""

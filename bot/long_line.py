@@ -53,7 +53,7 @@ class LongLine:
     def __init__(self, program: Program) -> None:
         """Wire it into the program; nothing is opened yet."""
         self._program = program
-        prefix = f"{heartbeats.ONE_CHANNEL}{program.me[:40]}"
+        prefix = f"{heartbeats.ONE_CHANNEL}{heartbeats.name_of(program.me)}"
         self._pulse = heartbeats.Pulse(program.database, program.clock, prefix, uuid.uuid4().hex[:8])
         self.me = self._pulse.me
         self.channel = WecomBotChannel(

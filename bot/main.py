@@ -224,17 +224,18 @@ class Program:
         await self.pump.keep_seen()
 
         def forget(session: Session) -> None:
-            inbox.prune(session, now - timedelta(days=inbox.KEEP_DAYS))
-            outbox.prune(
-                session,
-                messages_before=now - timedelta(days=outbox.KEEP_DAYS),
-                subjects_before=now - timedelta(days=outbox.SUBJECT_DAYS),
-            )
             actions.prune(session, now - timedelta(days=actions.KEEP_DAYS))
             offers.prune(session, now - timedelta(days=offers.KEEP_DAYS))
             nonces.prune(session, now - timedelta(hours=nonces.KEEP_HOURS))
 
         await self.database.write(forget)
+        for prune, days in ((inbox.prune, inbox.KEEP_DAYS), (outbox.prune, outbox.KEEP_DAYS)):
+            before, after = now - timedelta(days=days), 0
+            while after := await self.database.write(partial(prune, before=before, after=after)):
+                pass
+        long_ago = now - timedelta(days=outbox.SUBJECT_DAYS)
+        while await self.database.write(partial(outbox.prune_subjects, before=long_ago)):
+            pass
         await self.pictures.prune(now)
 
     async def draw_early(self) -> None:

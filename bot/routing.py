@@ -32,7 +32,7 @@ _BETWEEN = " :：\n,，#"
 def normal(text: str) -> str:
     """Reduce what people type to letters and digits: NFKC, simplified, no blanks, marks, emoji or invisible characters."""
     folded = simplified(unicodedata.normalize("NFKC", text[: LONGEST_COMMAND * 2])).lower()
-    return "".join(char for char in folded if unicodedata.category(char)[0] in "LN")
+    return folded if folded.isalnum() else "".join(filter(str.isalnum, folded))
 
 
 def visible(text: str) -> str:

@@ -191,9 +191,8 @@ class Reply:
         group_id: which group a PUSH goes to, or a DM is about; default the context's.
         subject: what a quote of this message is about, ``prefix:reference``.
         quotes: subject of our message in the group that a PUSH of a job quotes; without one it goes out unquoting.
-        emoji: of a REACTION.
-        card: a picture to go with it; when it cannot be drawn, the words go out alone.
-        document: a text file to go with it.
+        emoji: of a REACTION; ``document``: a text file with it; ``card``: a picture, left out if it cannot be drawn.
+        refuses: it is a no, and what was written with it stays (a counted try); a page shows it as one.
     """
 
     key: str
@@ -211,6 +210,7 @@ class Reply:
     emoji: str = ""
     card: Card | None = None
     document: Document | None = None
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

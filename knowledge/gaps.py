@@ -37,6 +37,8 @@ MOST_QUESTIONS = 5000
 DAYS = 60
 HANDLED_DAYS = 365
 """How long what was taken or laid aside is not offered again."""
+NEAR = 0.1
+"""So sure one must be of an entry that it is offered as the same question."""
 _FITTED = 4000
 """Phrasings that the weights of units are counted on."""
 
@@ -220,7 +222,7 @@ def _nearest(session: Session, base: KnowledgeBase, gap: Gap, now: datetime) -> 
     kind, _, name = gap.scope.partition(":")
     scope = scope_of(session, int(name) if kind == "group" else None)
     found = base.prepare(session, gap.text, scope.sight(now)).candidates
-    if not found or found[0].score < 0.02:
+    if not found or found[0].score < NEAR:
         return gap
     best = found[0]
     return replace(gap, near=best.id, near_title=best.question, near_score=round(best.score, 4))

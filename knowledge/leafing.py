@@ -333,13 +333,13 @@ def thumbs(session: Session, identity: int, now: datetime, zone: str = days.ZONE
     Who did not find an entry helpful may have said why, on platforms that ask: the latest of that, without names.
     """
     since = days.local(now, zone).date() - timedelta(days=THUMBS_DAYS)
-    rows = session.execute(
+    pressed = session.execute(
         select(Feedback.entry, Feedback.verdict, func.count())
         .where(Feedback.document_id == identity, col(Feedback.local_date) >= since)
         .group_by(col(Feedback.entry), col(Feedback.verdict))
     ).all()
     counted: dict[str, Counter[str]] = defaultdict(Counter)
-    for entry, verdict, count in rows:
+    for entry, verdict, count in pressed:
         counted[entry]["helped" if verdict > 0 else "missed"] += count
     said = session.execute(
         select(Feedback.entry, Feedback.reason)
@@ -350,13 +350,26 @@ def thumbs(session: Session, identity: int, now: datetime, zone: str = days.ZONE
     reasons: dict[str, list[str]] = defaultdict(list)
     for entry, reason in said:
         reasons[entry] += [reason] if len(reasons[entry]) < REASONS else []
-    order = sorted(counted.items(), key=lambda row: (-row[1]["missed"], -row[1]["helped"], row[0]))
+    order = sorted(counted.items(), key=lambda row: (-row[1]["missed"], -row[1]["helped"], row[0]))[:NAMES]
+    rows = session.exec(
+        select(Chunk.entry, Chunk.title)
+        .join(DocumentVersion, col(DocumentVersion.id) == col(Chunk.version_id))
+        .where(DocumentVersion.document_id == identity, col(Chunk.entry).in_([entry for entry, _ in order]))
+        .order_by(col(DocumentVersion.number), col(Chunk.id).desc())
+    )
+    titles: dict[str, str] = dict(rows.all())  # the newest version's, which comes last
     return {
         "days": THUMBS_DAYS,
         "helped": sum(one["helped"] for one in counted.values()),
         "missed": sum(one["missed"] for one in counted.values()),
         "entries": [
-            {"entry": entry, "helped": one["helped"], "missed": one["missed"], "reasons": reasons[entry]}
-            for entry, one in order[:NAMES]
+            {
+                "entry": entry,
+                "title": titles.get(entry, ""),
+                "helped": one["helped"],
+                "missed": one["missed"],
+                "reasons": reasons[entry],
+            }
+            for entry, one in order
         ],
     }

@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, bindparam, literal_column, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engagement.calendar import instant_of
@@ -110,9 +110,10 @@ def _end(group: GroupView, day: date) -> datetime:
 
 
 def _counted(session: Session, keys: Collection[tuple[int, date]]) -> dict[tuple[int, date], int]:
+    # Two lists and not one of pairs, for which SQLite goes through every day that any group ever had.
     found = session.connection().execute(
         select(_GD.c.group_id, _GD.c.local_date, _GD.c.unasked).where(
-            tuple_(_GD.c.group_id, _GD.c.local_date).in_(keys)
+            _GD.c.group_id.in_({group for group, _day in keys}), _GD.c.local_date.in_({day for _group, day in keys})
         )
     )
     return {(group, day): unasked for group, day, unasked in found}

@@ -39,6 +39,8 @@ PATIENCE = 0.5
 """Seconds a send waits for the gate before other groups of the shard go first."""
 SEND_SECONDS = 60.0
 """A sender has limits of its own; this one only keeps a hanging one from holding the shard for ever."""
+LAPSED = frozenset({"window_closed", "window_used"})
+"""Reasons that are no failure: the person has to speak first, and a message with a day of its own is not kept until then."""
 
 _G = Group.__table__  # type: ignore[attr-defined]
 # Another bot account may serve the group by now: that this one was taken out is nothing to it.
@@ -250,7 +252,7 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
         case Outcome.MIGRATED:
             if not _move(session, taken, receipt.new_id):
                 return _end(session, work, taken, "failed", "moved")
-            return _again(session, work, taken, now, "moved")
+            return _again(session, work, taken, now, "moved", counted=True)
         case Outcome.GONE if taken.message.place is Place.DM:
             # A person who closed the private chat says nothing about the group.
             message = taken.message
@@ -260,7 +262,8 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
             session.run(_REMOVED, group_id=taken.group_id, bot=taken.message.account)
             return _end(session, work, taken, "failed", "gone")
         case Outcome.REJECTED:
-            return _end(session, work, taken, "failed", receipt.reason or "rejected")
+            state = "skipped" if receipt.reason in LAPSED else "failed"
+            return _end(session, work, taken, state, receipt.reason or "rejected")
         case Outcome.UNKNOWN:
             return _ambiguous(session, work, taken, receipt)
 
@@ -287,9 +290,11 @@ def _told(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -
     return "failed" if 0 in receipt.unsaid else "sent" if kept[0] else "taken_over"
 
 
-def _again(session: Session, work: _Round, taken: rows.Taken, not_before: datetime, outcome: str) -> str:
+def _again(
+    session: Session, work: _Round, taken: rows.Taken, not_before: datetime, outcome: str, *, counted: bool = False
+) -> str:
     for row in (taken.id, *taken.along):
-        rows.again(session, row, work.me, not_before)
+        rows.again(session, row, work.me, not_before, counted=counted)
     return outcome
 
 
@@ -312,7 +317,7 @@ def _end(session: Session, work: _Round, taken: rows.Taken, state: str, why: str
 def _ambiguous(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
     if taken.kind in work.resend and taken.attempts < AMBIGUOUS_ATTEMPTS:
         later = work.clock.now() + timedelta(seconds=min(60, 2**taken.attempts))
-        return _again(session, work, taken, later, "retry")
+        return _again(session, work, taken, later, "retry", counted=True)
     return _end(session, work, taken, "unknown", receipt.reason or "cut")
 
 

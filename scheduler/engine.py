@@ -23,7 +23,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from hashlib import blake2s
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +58,8 @@ _NO_PROGRESS = {"no_sender", "not_taken", "broken"}
 
 
 def executor_name(directory: Path) -> str:
-    """Return the stable and unique name of the server on a data directory (one owns it at a time)."""
-    digest = blake2s(str(directory.resolve()).encode(), digest_size=4).hexdigest()
-    return f"{socket.gethostname()[:40]}-{digest}"
+    """Return the stable and unique name of the server on a data directory of this host (one owns it at a time)."""
+    return heartbeats.name_of(socket.gethostname(), str(directory.resolve()))
 
 
 @dataclass(frozen=True, slots=True)

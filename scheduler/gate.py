@@ -154,6 +154,9 @@ class RateGate:
     ) -> float:
         """Wait until a push may begin, at most ``patience`` seconds at a time.
 
+        Args:
+            conversation: the group; empty = somebody in private, who is under the bot's limit alone.
+
         Returns:
             0.0 = go; else nothing was taken and the group is closed for that many seconds: send others meanwhile.
         """
@@ -161,6 +164,8 @@ class RateGate:
         if rates is None:
             return 0.0
         group, bot = limits(rates, channel, account, conversation)
+        if not conversation:
+            group = None
         while wait := await self._slots.admit(group, bot, micros(clock.now())) / SECOND:
             if wait > patience:
                 return wait

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from hashlib import blake2s
 
 import structlog
 from sqlalchemy import bindparam, delete, or_, select
@@ -34,6 +35,9 @@ AGAIN_AFTER = BEAT_AFTER / 5
 ONE_CHANNEL = "one:"
 """Begins the name of who sends on one channel only: what he took is his while he lives, but he plans and drives nothing else."""
 
+_READABLE = 40
+"""Characters of a host's name that stand in a process's name, for who reads it; a row has room for eighty in all."""
+
 _H = Heartbeat.__table__  # type: ignore[attr-defined]
 ALIVE = select(_H.c.executor).where(_H.c.beat_at > bindparam("fresh"))
 """Who has beaten later than ``fresh``, microseconds."""
@@ -50,6 +54,12 @@ _STOPPED = Prepared(
     delete(_H).where(or_(_H.c.executor.like(bindparam("who"), escape="\\"), _H.c.beat_at < bindparam("long_ago"))),
 )
 _FRESH = Prepared("heartbeat.fresh", ALIVE)
+
+
+def name_of(host: str, *more: str) -> str:
+    """Return the stable name of a process: another one for each host, whatever its name ends with, and for each ``more``."""
+    digest = blake2s("\0".join((host, *more)).encode(), digest_size=8).hexdigest()
+    return f"{host[:_READABLE]}-{digest}"
 
 
 def beat(session: Session, me: str, now: datetime) -> None:

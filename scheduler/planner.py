@@ -20,11 +20,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
 
 import structlog
-from sqlalchemy import bindparam, delete, tuple_, update
+from sqlalchemy import bindparam, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engagement.feature import JobSpec, Occurrence, Planned
-from engagement.kernel import Kind, Outgoing, Reply
+from engagement.kernel import Kind, Outgoing, Place, Reply
 from engagement.rhythm import Moment
 from scheduler import budget
 from scheduler.addressing import outgoing
@@ -56,6 +56,10 @@ _S = Schedule.__table__  # type: ignore[attr-defined]
 _F = Fire.__table__  # type: ignore[attr-defined]
 _D = Delivery.__table__  # type: ignore[attr-defined]
 _MOVE = update(_S).where(_S.c.id == bindparam("row")).values(next_at=bindparam("to"))
+# One by one: for a list of keys SQLite goes through the whole table.
+_UNFIRE = delete(_F).where(
+    _F.c.campaign_id == bindparam("campaign"), _F.c.group_id == bindparam("group"), _F.c.local_date == bindparam("day")
+)
 Key: TypeAlias = tuple[int, int, date]
 """Campaign, group, local date: what a fire is known by."""
 
@@ -179,7 +183,9 @@ def _go_on(session: Session, moves: Mapping[Key, dict[str, object]], again: Sequ
     for key in again:
         moves[key]["to"] = now + AGAIN
     if again:
-        session.execute(delete(_F).where(tuple_(_F.c.campaign_id, _F.c.group_id, _F.c.local_date).in_(again)))
+        session.connection().execute(
+            _UNFIRE, [{"campaign": one, "group": two, "day": three} for one, two, three in again]
+        )
 
 
 def decide(session: Session, latest: list[Verdict], missed: list[Verdict], now: datetime) -> list[Verdict]:
@@ -324,6 +330,21 @@ def addressed(session: Session, verdict: Verdict) -> Outgoing | None:
     return message
 
 
+def _worded(session: Session, verdict: Verdict) -> tuple[Outgoing | None, str]:
+    """Return what goes out and how it stands in its row; what cannot be written down fails alone, ``bug``."""
+    try:
+        message = addressed(session, verdict)
+        body = message.dump() if message is not None else ""
+        body.encode()  # as the database will; half a character cannot be
+    except (TypeError, ValueError, AttributeError) as error:
+        log.exception(
+            "planner.unwritable", job=verdict.spec.kind, group=verdict.occurrence.group.id, kind=type(error).__name__
+        )
+        verdict.state, verdict.reason = "failed", "bug"
+        return None, ""
+    return message, body
+
+
 def _recipient(reply: Reply | None) -> int:
     return (reply.to or 0) if reply is not None and reply.kind is Kind.DM else 0
 
@@ -340,21 +361,21 @@ def _write(session: Session, verdicts: Sequence[Verdict], shard: str) -> None:
             log.error("planner.told_twice", job=verdict.spec.kind, group=one.group.id, recipient=recipient)
             continue
         taken.add((*_key(one), recipient))
-        message = addressed(session, verdict)
-        elsewhere = message is not None and message.channel != one.group.channel
+        message, body = _worded(session, verdict)
+        private = message is not None and message.place is Place.DM
         rows.append(
             {
                 "campaign_id": one.campaign_id,
                 "group_id": one.group.id,
                 "local_date": one.local_date,
                 "recipient": recipient,
-                "channel": message.channel if message is not None and elsewhere else "",
-                "account": message.account if message is not None and elsewhere else "",
+                "channel": message.channel if message is not None and private else "",
+                "account": message.account if message is not None and private else "",
                 "shard": shard,
                 "epoch": 0,
                 "state": verdict.state,
                 "reason": verdict.reason,
-                "body": message.dump() if message is not None else "",
+                "body": body,
                 "attempts": 0,
                 "sender": "",
                 "due_at": one.due_at,

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, bindparam, case, exists, func, literal_column, null, or_, select, update
+from sqlalchemy import ColumnElement, Integer, bindparam, case, exists, func, literal_column, null, or_, select, update
 
 from engagement.kernel import Kind, Outgoing, Place, Section
 from scheduler import heartbeats
@@ -41,7 +41,7 @@ class Due:
     Attributes:
         channel: on which it goes out: the group's, or another one on which its reader can be written to in private.
         account: by which bot account there.
-        conversation: the group's id on its platform at the moment.
+        conversation: the group's id on its platform at the moment; empty of what goes to somebody in private.
     """
 
     id: int
@@ -75,7 +75,7 @@ _DUE = Prepared(
         _C.c.kind,
         case((_D.c.channel == "", _G.c.channel), else_=_D.c.channel),
         case((_D.c.channel == "", _G.c.account), else_=_D.c.account),
-        _G.c.external_id,
+        case((_D.c.recipient == 0, _G.c.external_id), else_=""),
     )
     .join(_C, _C.c.id == _D.c.campaign_id)
     .join(_G, _G.c.id == _D.c.group_id)
@@ -131,7 +131,12 @@ _AGAIN = Prepared(
     "delivery.again",
     update(_D)
     .where(_ROW, _MINE)
-    .values(state="pending", not_before=bindparam("not_before"), carrier=null())
+    .values(
+        state="pending",
+        not_before=bindparam("not_before"),
+        carrier=null(),
+        attempts=_D.c.attempts - bindparam("uncounted", type_=Integer),
+    )
     .returning(_D.c.id),
 )
 _POSTPONE = Prepared(
@@ -157,8 +162,10 @@ _ORPHANS = Prepared(
     select(_D.c.id, _C.c.kind, _D.c.attempts)
     .join(_C, _C.c.id == _D.c.campaign_id)
     .where(
-        # Written out for the index of open rows; what goes along in a message of this shard is decided about with it.
-        literal_column("delivery.state = 'sending'"),
+        # Both, so that the index of open rows is recognised: SQLite does not see that the one is part of the other.
+        _OPEN,
+        _D.c.state == "sending",
+        # What goes along in a message of this shard is decided about with it.
         or_(
             _D.c.shard == bindparam("shard"),
             exists().where(_CARRIER.c.id == _D.c.carrier, _CARRIER.c.shard == bindparam("shard")),
@@ -296,9 +303,15 @@ def sent(session: Session, row: int, me: str, now: datetime, provider_id: str) -
     return session.row(_SENT, row=row, me=me, now=micros(now), provider_id=provider_id[:64]) is not None
 
 
-def again(session: Session, row: int, me: str, not_before: datetime) -> bool:
-    """Give a row back, to be sent not before an instant."""
-    return session.row(_AGAIN, row=row, me=me, not_before=micros(not_before)) is not None
+def again(session: Session, row: int, me: str, not_before: datetime, *, counted: bool) -> bool:
+    """Give a row back, to be sent not before an instant.
+
+    Args:
+        counted: the platform may have it, or has moved it on; else it was no try to send it: what a crash or a cut leaves in
+            doubt is told apart by tries.
+    """
+    values = {"row": row, "me": me, "not_before": micros(not_before), "uncounted": int(not counted)}
+    return session.row(_AGAIN, **values) is not None
 
 
 def postpone(session: Session, row: int, not_before: datetime) -> None:

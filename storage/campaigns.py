@@ -83,7 +83,7 @@ class Delivery(SQLModel, table=True):
 
     Attributes:
         recipient: person id of a private message; 0 = the group. A fire may have several, one a person.
-        channel: on which a private message goes out, where that is another one than the group's; else empty.
+        channel: on which a private message goes out; empty of what goes to the group, wherever that is.
         account: by which bot account there.
         shard: driven together by one workflow; about 200 rows each.
         epoch: how often the shard was rebuilt (a finished workflow id never runs again).

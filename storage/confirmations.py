@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from storage.engine import Session
 from storage.groups import Group, Identity
-from storage.mass_sends import OPEN, MassSend
+from storage.mass_sends import IS_OPEN, MassSend
 
 _M = MassSend.__table__  # type: ignore[attr-defined]
 _G = Group.__table__  # type: ignore[attr-defined]
@@ -62,8 +62,7 @@ def waiting(session: Session, first: date, last: date, most: int) -> tuple[list[
         )
         .scalar_subquery()
     )
-    open_rows = _M.c.state.in_(sorted(OPEN))
-    total = session.execute(select(func.count()).select_from(_M.join(_G, here)).where(open_rows)).scalar_one()
+    total = session.execute(select(func.count()).select_from(_M.join(_G, here)).where(IS_OPEN)).scalar_one()
     rows = session.execute(
         select(
             _G.c.id,
@@ -77,7 +76,7 @@ def waiting(session: Session, first: date, last: date, most: int) -> tuple[list[
             had,
         )
         .select_from(_M.join(_G, here).outerjoin(_I, known))
-        .where(open_rows)
+        .where(IS_OPEN)
         .order_by(_M.c.asked_at, _M.c.id)
         .limit(most)
     )

@@ -11,6 +11,7 @@ Source: ADR-0023.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    func,
     literal_column,
     select,
     text,
@@ -30,11 +32,13 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from storage.campaigns import Heartbeat
-from storage.columns import micros, pk, utc
+from storage.columns import instant, micros, pk, utc
 from storage.engine import Session
 from storage.statements import Prepared
 
 KEEP_DAYS = 14
+PRUNED_AT_ONCE = 500
+"""Rows that one transaction looks at."""
 
 
 class Inbox(SQLModel, table=True):
@@ -126,7 +130,41 @@ _FAILED = Prepared(
     .returning(_T.c.attempts),
 )
 _DEAD = Prepared("inbox.dead", update(_T).where(_T.c.id == bindparam("row")).values(state="dead", body=""))
-_PRUNE = Prepared("inbox.prune", delete(_T).where(_T.c.state != "pending", _T.c.received_at < bindparam("before")))
+_EDGE = Prepared(
+    "inbox.edge",
+    select(_T.c.id, _T.c.received_at)
+    .where(_T.c.id > bindparam("after"))
+    .order_by(_T.c.id)
+    .limit(1)
+    .offset(PRUNED_AT_ONCE),
+)
+_PRUNE = Prepared(
+    "inbox.prune",
+    delete(_T).where(
+        _T.c.id > bindparam("after"),
+        _T.c.id <= bindparam("last"),
+        _T.c.state != "pending",
+        _T.c.received_at < bindparam("before"),
+    ),
+)
+
+
+_HEARD = Prepared(
+    "inbox.heard",
+    select(_T.c.conversation, func.max(_T.c.received_at))
+    .where(_T.c.channel == bindparam("channel"), _T.c.received_at > bindparam("since"))
+    .group_by(_T.c.conversation),
+)
+
+
+def heard(session: Session, channel: str, since: datetime) -> dict[str, datetime]:
+    """Return conversation → when something came in there last, of those heard later than ``since``; goes through all rows.
+
+    Args:
+        since: not longer ago than :data:`KEEP_DAYS`.
+    """
+    found = session.rows(_HEARD, channel=channel, since=micros(since))
+    return {str(conversation): instant(at) for conversation, at in found}
 
 
 def put(
@@ -204,6 +242,15 @@ def give_up(session: Session, inbox_id: int) -> None:
     session.run(_DEAD, row=inbox_id)
 
 
-def prune(session: Session, before: datetime) -> None:
-    """Forget handled events received before an instant."""
-    session.run(_PRUNE, before=micros(before))
+def prune(session: Session, before: datetime, after: int = 0) -> int:
+    """Forget handled events received before an instant, some hundreds at a time: the writer is not held for long.
+
+    Args:
+        after: a row's id; those before it were looked at.
+
+    Returns:
+        The id to go on after; 0 when what follows is younger: they stand in the order in which they came in.
+    """
+    edge, received_at = session.row(_EDGE, after=after) or (sys.maxsize, sys.maxsize)
+    session.run(_PRUNE, after=after, last=edge, before=micros(before))
+    return int(edge) if received_at < micros(before) else 0

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     Index,
     UniqueConstraint,
     bindparam,
@@ -117,6 +118,8 @@ class Asked:
 
 
 _M = MassSend.__table__  # type: ignore[attr-defined]
+IS_OPEN: ColumnElement[bool] = literal_column("mass_send.state IN ('making', 'awaiting', 'unknown')")
+"""Condition on a row of which something is still to come; written out, so that the partial index is recognised."""
 TAKES_THE_DAY = or_(
     _M.c.state.in_((*sorted(OPEN), "sent")),
     (_M.c.state == "recalled") & (_M.c.reason != CALLED_BACK),
@@ -155,8 +158,7 @@ _OPEN = Prepared(
     .where(
         _M.c.channel == bindparam("channel"),
         _M.c.account == bindparam("account"),
-        # Written out, so that the partial index is recognised.
-        literal_column("mass_send.state IN ('making', 'awaiting', 'unknown')"),
+        IS_OPEN,
     )
     .order_by(_M.c.id),
 )

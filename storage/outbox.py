@@ -6,27 +6,24 @@ was handed over) stays in ``sent_message``, found by the platform's message id.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import (
     CheckConstraint,
     Index,
     UniqueConstraint,
     bindparam,
-    case,
     delete,
-    literal_column,
     select,
     text,
     update,
 )
 from sqlmodel import Field, SQLModel
 
-from storage.campaigns import Heartbeat
 from storage.columns import micros, pk, utc
 from storage.engine import Session
+from storage.inbox import PRUNED_AT_ONCE
 from storage.statements import Prepared
 
 KEEP_DAYS = 14
@@ -97,8 +94,6 @@ class SentMessage(SQLModel, table=True):
 
 _T = Outbox.__table__  # type: ignore[attr-defined]
 _S = SentMessage.__table__  # type: ignore[attr-defined]
-_H = Heartbeat.__table__  # type: ignore[attr-defined]
-_OPEN = _T.c.state.in_([literal_column("'pending'"), literal_column("'sending'")])
 _INSERT = Prepared(
     "outbox.insert",
     lambda insert: (
@@ -135,37 +130,6 @@ _DROPPED = Prepared(
     "outbox.dropped",
     update(_T).where(_T.c.id == bindparam("row")).values(state="dropped", body="", reason=bindparam("why")),
 )
-_WAITING = (_T.c.id, _T.c.channel, _T.c.sender, _T.c.body, _T.c.created_at)
-_ADRIFT = Prepared(
-    "outbox.adrift",
-    select(*_WAITING)
-    .where(
-        _OPEN,
-        case(
-            (_T.c.sender == bindparam("me"), _T.c.created_at <= bindparam("before")),
-            (_T.c.sender == literal_column("''"), _T.c.created_at <= bindparam("unnamed")),
-            else_=_T.c.sender.not_in(select(_H.c.executor).where(_H.c.beat_at > bindparam("fresh"))),
-        ),
-    )
-    .order_by(_T.c.id),
-)
-_LEFT = Prepared(
-    "outbox.left",
-    select(*_WAITING)
-    .where(_OPEN, _T.c.channel == bindparam("channel"), _T.c.created_at <= bindparam("before"))
-    .order_by(_T.c.id),
-)
-_TAKE = Prepared(
-    "outbox.take",
-    update(_T)
-    .where(_OPEN, _T.c.id == bindparam("row"), _T.c.sender == bindparam("was"))
-    .values(sender=bindparam("me"))
-    .returning(_T.c.id),
-)
-_IS_OF = Prepared(
-    "outbox.is_of", select(_T.c.id).where(_OPEN, _T.c.id == bindparam("row"), _T.c.sender == bindparam("me"))
-)
-_NEWEST = Prepared("outbox.newest", select(_T.c.id).order_by(_T.c.id.desc()).limit(1))
 _REMEMBER = Prepared(
     "sent_message.insert",
     lambda insert: (
@@ -215,11 +179,29 @@ _LAST = Prepared(
     .order_by(_S.c.id.desc())
     .limit(5),
 )
+_EDGE = Prepared(
+    "outbox.edge",
+    select(_T.c.id, _T.c.created_at)
+    .where(_T.c.id > bindparam("after"))
+    .order_by(_T.c.id)
+    .limit(1)
+    .offset(PRUNED_AT_ONCE),
+)
 _PRUNE = Prepared(
     "outbox.prune",
-    delete(_T).where((_T.c.state == "sent") | (_T.c.state == "dropped"), _T.c.created_at < bindparam("before")),
+    delete(_T).where(
+        _T.c.id > bindparam("after"),
+        _T.c.id <= bindparam("last"),
+        (_T.c.state == "sent") | (_T.c.state == "dropped"),
+        _T.c.created_at < bindparam("before"),
+    ),
 )
-_FORGET = Prepared("sent_message.prune", delete(_S).where(_S.c.sent_at < bindparam("before")))
+_FORGET = Prepared(
+    "sent_message.prune",
+    delete(_S)
+    .where(_S.c.id.in_(select(_S.c.id).where(_S.c.sent_at < bindparam("before")).limit(PRUNED_AT_ONCE)))
+    .returning(_S.c.id),
+)
 
 
 def put(
@@ -273,50 +255,6 @@ def drop(session: Session, outbox_id: int, why: str) -> None:
     session.run(_DROPPED, row=outbox_id, why=why)
 
 
-class Waiting(NamedTuple):
-    """A message that is not sent yet; ``created_at`` in microseconds."""
-
-    id: int
-    channel: str
-    sender: str
-    body: str
-    created_at: int
-
-
-def adrift(session: Session, me: str, before: datetime, fresh: datetime, unnamed_before: datetime) -> list[Waiting]:
-    """Return the messages that no living process but this one says, oldest first.
-
-    Args:
-        me: this process's name.
-        before: of this process's own, those written then or earlier.
-        fresh: who has given a heartbeat later lives.
-        unnamed_before: of those that bear no name, those written then or earlier.
-    """
-    found = session.rows(_ADRIFT, me=me, before=micros(before), fresh=micros(fresh), unnamed=micros(unnamed_before))
-    return [Waiting(*row) for row in found]
-
-
-def left(session: Session, channel: str, before: datetime) -> list[Waiting]:
-    """Return a channel's messages of ``before`` and earlier that are not sent yet, whosever they are."""
-    return [Waiting(*row) for row in session.rows(_LEFT, channel=channel, before=micros(before))]
-
-
-def take(session: Session, found: Sequence[Waiting], me: str) -> list[Waiting]:
-    """Make messages this process's own; returns those that were still as they were found."""
-    return [one for one in found if session.row(_TAKE, row=one.id, was=one.sender, me=me) is not None]
-
-
-def is_of(session: Session, row: int, sender: str) -> bool:
-    """Say whether a message is still a process's to send."""
-    return session.row(_IS_OF, row=row, me=sender) is not None
-
-
-def newest(session: Session) -> int:
-    """Return the highest id that was given; 0 if there is none."""
-    row = session.row(_NEWEST)
-    return 0 if row is None else int(row[0])
-
-
 def remember(
     session: Session,
     *,
@@ -361,7 +299,13 @@ def last_subjects(
     return [str(row[0]) for row in rows]
 
 
-def prune(session: Session, *, messages_before: datetime, subjects_before: datetime) -> None:
-    """Forget what was sent long ago."""
-    session.run(_PRUNE, before=micros(messages_before))
-    session.run(_FORGET, before=micros(subjects_before))
+def prune(session: Session, before: datetime, after: int = 0) -> int:
+    """Forget what was written before an instant and is done with, some hundreds at a time; see :func:`storage.inbox.prune`."""
+    edge, created_at = session.row(_EDGE, after=after) or (sys.maxsize, sys.maxsize)
+    session.run(_PRUNE, after=after, last=edge, before=micros(before))
+    return int(edge) if created_at < micros(before) else 0
+
+
+def prune_subjects(session: Session, before: datetime) -> bool:
+    """Forget what was said before an instant was about, some hundreds at a time; True when there may be more."""
+    return len(session.rows(_FORGET, before=micros(before))) == PRUNED_AT_ONCE

@@ -107,7 +107,10 @@ LONGEST = ("browser", "starter", "console")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that no worker is left alone with it at the end; single modules fill the gaps last."""
+    """Begin with what takes long, so that no worker is left alone with it at the end; single modules fill the gaps last.
+
+    A test that takes more than some ten seconds says so by its own timeout, and its module comes before the others.
+    """
     allowed: dict[str, float] = {}
     for item in items:
         module, mark = _module(item.nodeid), item.get_closest_marker("timeout")

@@ -91,6 +91,7 @@ async def knowledge(request: Request, before: str = "") -> Response:
         owners=sorted(owners.items(), key=lambda one: one[1]),
         scopes=scopes,
         work=await work_of(request, who),
+        everywhere=who.who.scopes is None,
         **about,
     )
 

@@ -15,12 +15,14 @@ from console.keeping import Keeper
 from console.pages.home import local_path
 from console.pages.knowledge import behind, form_of, told
 from console.policy import STAFF, Allow
-from console.views import Views
+from console.views import Views, say
 from console.works import Work
 from knowledge.errors import KnowledgeRefusal
 from storage.learning import GoldenCase
 
 router = APIRouter()
+OF_ALL = {"duplicates": "golden.duplicates", "golden_run": "golden.run"}
+"""What is about no document and no question in particular → what it is called."""
 PATIENCE = 2.5
 """Seconds that a form waits for its deed before the page says how far it is."""
 _STEP = 0.04
@@ -104,11 +106,11 @@ async def _title(request: Request, name: str, asked: dict[str, Any]) -> str:
         who = await keeping.keeper(request)
         row = await keeping.document(request, who, int(asked[deed.document]))
         return words.called(row.title, row.name)
-    for field in ("question", "texts", "entry"):
+    for field in ("question", "texts"):
         value = asked.get(field)
         if value:
             return str(value[0] if isinstance(value, list) else value)
-    return ""
+    return say(OF_ALL[name]) if name in OF_ALL else ""
 
 
 async def _was(request: Request, who: Keeper, name: str, asked: dict[str, Any]) -> dict[str, str]:

@@ -42,6 +42,8 @@ LINES = 30
 LOOKED_INTO = 6
 """Groups whose pushes of today are looked up one by one."""
 CARDS = 12
+SETTLING = timedelta(days=1)
+"""So long nobody is said to be quiet: the bot's own welcome is still fresh."""
 _KINDS = ("topic", "topic_summary", "theme", "challenge")
 
 
@@ -223,13 +225,14 @@ def _missing(groups: Sequence[Group]) -> list[Missing]:
 
 
 def _quiet(session: Session, groups: Sequence[Group], now: datetime) -> list[Quiet]:
-    """Return who joined in the last days and has not used anything yet."""
+    """Return who joined in the last days, but not since yesterday's hour, and has not used anything yet."""
     names: dict[int, list[str]] = {}
     rows = session.exec(
         select(Member.group_id, Member.name)
         .where(
             col(Member.group_id).in_([one.id for one in groups]),
             col(Member.joined_at) >= now - timedelta(days=members_rules.NEW_DAYS),
+            col(Member.joined_at) <= now - SETTLING,
             col(Member.left_at).is_(None),
             col(Member.account_id).is_(None),
             Member.role == "member",

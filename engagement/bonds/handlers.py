@@ -25,7 +25,7 @@ def bind(ctx: Context) -> Sequence[Reply]:
         return [Reply("bonds.code", {"code": service.make_code(ctx), "minutes": minutes, "group": None})]
     offer = service.enter_code(ctx, ctx.argument)
     if offer is None:
-        return [Reply("bonds.wrong_code", {"minutes": minutes, "group": None})]
+        return [Reply("bonds.wrong_code", {"minutes": minutes, "group": None}, refuses=True)]
     values = {
         "theirs": channels.words(offer.theirs),
         "mine": channels.words(offer.mine),
@@ -118,8 +118,9 @@ def part_button(ctx: Context) -> Sequence[Reply]:
         Button(f"bond_part_yes:{part.bond_id}", "bonds.button_part_yes", settles=True),
         Button("bond_keep:", "bonds.button_keep", settles=True),
     ]
-    tails = ["bonds.part_families"] if going.families else []
-    return [Reply("bonds.part_sure", values, tails=tails, buttons=buttons)]
+    what = "bonds.part_goes" if going.groups or going.points else "bonds.part_nothing"
+    families = ["bonds.part_families"] if going.families else []
+    return [Reply("bonds.part_sure", values, tails=[what, *families, "bonds.part_after"], buttons=buttons)]
 
 
 def _family(one: joining.Family) -> str:
@@ -133,7 +134,11 @@ def part_yes_button(ctx: Context) -> Sequence[Reply]:
     went, stayed = channels.words(done.went), channels.words(done.stayed)
     # Whoever holds one of the accounts can press; the other one's owner is not to learn it by chance, nor of whose groups.
     return [
-        Reply("bonds.parted", {"channels": went, "points": done.points, "group": None}),
+        Reply(
+            "bonds.parted",
+            {"channels": went, "points": done.points, "group": None},
+            tails=["bonds.parted_points"] if done.points else [],
+        ),
         *(
             Reply("bonds.told_went", {"channels": stayed, "group": None}, kind=Kind.DM, chat=chat)
             for chat in done.went_chats

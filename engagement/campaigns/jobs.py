@@ -19,7 +19,8 @@ from storage.groups import Group, Member
 def plan_groups(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
     """Say in each group what its campaign says today.
 
-    Skips: ``off`` (the leader wants no campaigns of this form), ``nothing`` (its days were changed meanwhile).
+    Skips: ``off`` (the leader wants no campaigns of this form), ``nothing`` (its days were changed meanwhile), ``new_group``
+    (it looks back on days when the group was not there).
 
     Source: F27-F31, F34-F37, F39, F40.
     """
@@ -31,6 +32,8 @@ def plan_groups(session: Session, occurrences: Sequence[Occurrence], now: dateti
             planned.append(Planned(one, skip="nothing"))
         elif saying.is_off(mine.plan, one.group.settings):
             planned.append(Planned(one, skip="off"))
+        elif mine.too_early:
+            planned.append(Planned(one, skip="new_group"))
         else:
             planned.append(Planned(one, saying.message(mine, one.local_date)))
     return planned
@@ -39,13 +42,14 @@ def plan_groups(session: Session, occurrences: Sequence[Occurrence], now: dateti
 def speaks(session: Session, one: Occurrence) -> bool:
     """Say whether a campaign has anything to say that the group's leader wants; reads only."""
     mine = saying.said(session, [one]).get((one.campaign_id, one.group.id))
-    return mine is not None and not saying.is_off(mine.plan, one.group.settings)
+    return mine is not None and not mine.too_early and not saying.is_off(mine.plan, one.group.settings)
 
 
 def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
     """Say to a group's leaders in private what is for them; who leads several groups reads it for the oldest one only.
 
-    Skips: ``off``, ``nothing``, ``no_address`` (nobody leads the group, or all of them read it elsewhere).
+    Skips: ``off``, ``nothing``, ``new_group`` (in the first days there is one lesson a day), ``no_address`` (nobody leads the
+    group, or all of them read it elsewhere).
 
     Source: F30, F41, F42, F44, F112.
     """
@@ -63,6 +67,9 @@ def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datet
             continue
         if saying.is_off(mine.plan, one.group.settings):
             planned.append(Planned(one, skip="off"))
+            continue
+        if mine.too_early:
+            planned.append(Planned(one, skip="new_group"))
             continue
         told = [
             person

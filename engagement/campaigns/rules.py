@@ -19,6 +19,14 @@ MOST_SHIFT = 3
 """Days by which a leader may move a campaign, either way."""
 ANSWERED_DAYS = 3
 """How long after its last beat an answer still counts for a campaign."""
+FIRST_DAYS = 7
+"""Days after a group's first one on which its leader hears one lesson a day, that of the first week."""
+YOUNG_DAYS = 30
+"""Days for which a group is too young to look back on a year."""
+YEARLY = frozenset({"gala", "phase"})
+"""Forms that look back on a year, or say how it goes on."""
+FOLLOWING = frozenset({"member_day", "live", "drill"})
+"""Forms whose later lines go back to one of the days before."""
 _ASKS = re.compile(
     r"[?\uff1f]|[吗么呢]\W*$|怎么|几点|几号|什么时候|在哪|哪里|哪儿|多少|多久|能不能|可不可以|可以吗|为什么|谁负责"
     r"|退款|退货|没到|没收到|少发|报名费"
@@ -118,6 +126,23 @@ def _festival(name: str, year: int) -> Iterator[tuple[int, date]]:
 def is_second(plan_key: str, group_id: int) -> bool:
     """Say whether a group gets the other wording: half of the groups, the same ones for a whole campaign."""
     return blake2s(f"{plan_key}:{group_id}".encode(), digest_size=2).digest()[0] % 2 == 1
+
+
+def is_too_early(
+    form: str, phase: str, *, to_leaders: bool, began: date, day: date, peak: date | None, before: date | None
+) -> bool:
+    """Say whether a group is too new for what a common campaign says: it looks back on days without the group, or crowds.
+
+    Args:
+        began: the local day on which the bot came into the group; day: on which it is said there.
+        peak: the anchor there; before: the day there of what the campaign said before; None where there is none.
+    """
+    age = (day - began).days
+    if (to_leaders and age <= FIRST_DAYS) or (form in YEARLY and age < YOUNG_DAYS):
+        return True
+    if phase == "last":
+        return peak is not None and peak < began
+    return form in FOLLOWING and before is not None and (day - before).days <= FIRST_DAYS and before < began
 
 
 def still_counts(last_day: date, shift: int, today: date) -> bool:

@@ -6,13 +6,14 @@ Source: F27-F31, ADR-0014.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from sqlalchemy import tuple_
 from sqlmodel import col
 from sqlmodel import select as pick
 
+from engagement import calendar
 from engagement.campaigns import rules, service
 from engagement.campaigns.tables import Beat, Plan
 from engagement.feature import GroupView, Occurrence
@@ -22,6 +23,7 @@ from prompts.loader import texts
 from storage import identities, wordings
 from storage.campaigns import Schedule
 from storage.engine import Session
+from storage.groups import Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Said:
 
     Attributes:
         peak: the anchor's day in that group.
+        too_early: the group is too new for it.
     """
 
     plan: Plan
@@ -37,6 +40,7 @@ class Said:
     title: str
     lines: Sequence[str]
     peak: date | None
+    too_early: bool = False
 
 
 def message(mine: Said, day: date) -> Reply:
@@ -106,6 +110,9 @@ def said(session: Session, occurrences: Sequence[Occurrence]) -> Mapping[tuple[i
     views = {one.group.id: one.group for one in occurrences}
     own = wordings.own(session, {slot(beat) for _, beat in beats.values()}, views)
     leaders = identities.leader_names(session, views)
+    began = _began(session, views)
+    following = {campaign for (campaign, _), (plan, _) in beats.items() if campaign and plan.form in rules.FOLLOWING}
+    lines = service.moments(session, following) if following else {}
     found: dict[tuple[int, int], Said] = {}
     for (campaign, group), day in days.items():
         pair = beats.get((campaign, day))
@@ -114,8 +121,26 @@ def said(session: Session, occurrences: Sequence[Occurrence]) -> Mapping[tuple[i
         plan, beat = pair
         view, there = views[group], day + timedelta(days=shifts.get((campaign, group), 0))
         words = own.get((slot(beat), group), "")
-        found[campaign, group] = _filled(plan, beat, view, there, words, leaders.get(group, ""))
+        mine = _filled(plan, beat, view, there, words, leaders.get(group, ""))
+        earlier = max((one for one, _ in lines.get(campaign, ()) if one < day), default=None)
+        early = plan.scope == "all" and not plan.joined
+        early = early and rules.is_too_early(
+            plan.form,
+            beat.phase,
+            to_leaders=plan.audience == "leaders",
+            began=began[group],
+            day=there,
+            peak=mine.peak,
+            before=None if earlier is None else there - (day - earlier),
+        )
+        found[campaign, group] = replace(mine, too_early=early)
     return found
+
+
+def _began(session: Session, views: Mapping[int, GroupView]) -> Mapping[int, date]:
+    """Return group id → the local day on which the bot first came into it."""
+    rows = session.exec(pick(Group.id, Group.created_at).where(col(Group.id).in_(sorted(views))))
+    return {group: calendar.local_day(at, views[group].zone) for group, at in rows if group is not None}
 
 
 def _filled(plan: Plan, beat: Beat, view: GroupView, day: date, own: str, leader: str) -> Said:

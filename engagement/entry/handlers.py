@@ -1,4 +1,4 @@
-"""后台, 我的页面, 进群链接, 「不是我」: arguments → service → reply."""
+"""后台, 我的页面, 打卡链接, 「不是我」: arguments → service → reply."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def on_started(ctx: Context, event: Started) -> Sequence[Reply]:
 
 
 def join_link(ctx: Context) -> Sequence[Reply]:
-    """Answer 进群链接: the link of a group whose neighbours are on the pages, for its leader, and for nobody who reads along.
+    """Answer 打卡链接: the link of a group whose neighbours are on the pages, for its leader, and for nobody who reads along.
 
     Raises:
         Refusal: ``guard.private_only``.

@@ -32,7 +32,7 @@ FEATURE = Feature(
         ),
         Command(
             "entry.join_link",
-            ("进群链接",),
+            ("打卡链接", "进群链接"),
             handlers.join_link,
             slash=("grouplink",),
             roles=frozenset({"leader"}),

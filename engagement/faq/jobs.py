@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from engagement import calendar
-from engagement.faq import service
+from engagement.faq import ending, service
 from engagement.feature import GroupView, Occurrence, Planned
 from engagement.kernel import Kind, Reply
 from storage import identities
 from storage.engine import Session
 
+DAY = timedelta(days=1)
 EXPIRES = timedelta(days=7)
 FRESH = timedelta(days=2)
 """Nobody is reminded again when nothing newer than this waits: the list stays under 「待回复」."""
@@ -21,14 +22,35 @@ EVENING_MINUTE = 18 * 60
 
 
 def plan_reminder(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
-    """Tell the first leader in the evening what still waits; skipped ``nothing`` when nothing new does.
+    """Tell the first leader in the evening what still waits, once more before it ends, and who asked that it has ended.
+
+    Skips: ``nothing`` when nothing new waits and nothing ends.
 
     Source: F64, F68.
     """
-    service.expire(session, now - EXPIRES)
+    ended: dict[int, list[ending.Ended]] = {}
+    for row in ending.expire(session, now - EXPIRES, [one.group.id for one in occurrences]):
+        ended.setdefault(row.group_id, []).append(row)
     found = _waiting(session, occurrences)
-    told = {group: rows for group, rows in found.items() if rows[-1].asked_at > now - FRESH}
-    return _planned(session, occurrences, told, "faq.reminder")
+    ending_soon = {group: [row for row in rows if row.asked_at < now - EXPIRES + DAY] for group, rows in found.items()}
+    told = {group: rows for group, rows in found.items() if rows[-1].asked_at > now - FRESH and not ending_soon[group]}
+    planned: list[Planned] = []
+    for one in occurrences:
+        last = ending_soon.get(one.group.id)
+        leader = (
+            _planned(session, [one], ending_soon, "faq.ending")
+            if last
+            else _planned(session, [one], told, "faq.reminder")
+        )
+        said = [*leader, *ending.told(session, one, ended.get(one.group.id, ()))]
+        planned += [row for row in said if row.reply is not None] or [Planned(one, skip="nothing")]
+    return planned
+
+
+def speaks(session: Session, one: Occurrence) -> bool:
+    """Say whether a question that was asked in the group ends without an answer by then; reads only."""
+    found = service.open_questions(session, [one.group.id])
+    return one.group.speaks and any(row.asked_at < one.due_at - EXPIRES for row in found)
 
 
 def plan_morning(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:

@@ -62,7 +62,7 @@ FEATURE = Feature(
     offers=offers.offer,
     events={PostCleared: handlers.on_cleared, Bonded: bonding.on_bonded},
     jobs=(
-        JobSpec("question_reminder", jobs.EVENING_MINUTE, jobs.plan_reminder, grace_minutes=180, unasked=False),
+        JobSpec("question_reminder", jobs.EVENING_MINUTE, jobs.plan_reminder, grace_minutes=180, speaks=jobs.speaks),
         JobSpec("question_morning", jobs.MORNING_MINUTE, jobs.plan_morning, grace_minutes=180, unasked=False),
     ),
     personal_data=(

@@ -161,6 +161,8 @@ def add(ctx: Context, question_id: int, words: str) -> Question | None:
     if asker != ctx.actor.person_id or _leads(ctx.session, ctx.actor.person_id, question.group_id or 0):
         return None
     question.text = one_line(f"{question.text} {words}", QUESTION_MOST)
+    if question.state == "expired":
+        question.asked_at = ctx.now
     question.state = "open"
     ctx.session.add(question)
     return question
@@ -307,13 +309,6 @@ def led(ctx: Context) -> list[int]:
         return [ctx.here.id]
     mine = identities.memberships(ctx.session, ctx.actor.person_id)
     return [member.group_id for member, _group in mine if member.role == "leader"]
-
-
-def expire(session: Session, before: datetime) -> None:
-    """Close questions asked before an instant that nobody answered."""
-    for question in session.exec(pick(Question).where(col(Question.state) == "open", col(Question.asked_at) < before)):
-        question.state = "expired"
-        session.add(question)
 
 
 def asked_by(session: Session, member_id: int, most: int) -> list[Question]:

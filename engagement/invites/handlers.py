@@ -77,7 +77,7 @@ def code(ctx: Context) -> Sequence[Reply]:
 
 
 def link(ctx: Context) -> Sequence[Reply]:
-    """入群链接 https://t.me/+abc, from a leader: what posters lead to."""
+    """海报链接 https://t.me/+abc, from a leader: what posters lead to."""
     wanted = rules.read_link(ctx.argument)
     before = service.set_link(ctx, wanted)
     undo = actions.note(ctx, UNDO, {"link": before}, "invites.did_link")

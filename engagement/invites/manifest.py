@@ -25,7 +25,14 @@ FEATURE = Feature(
         ),
         Command(
             "invites.link",
-            ("入群链接", "群信息 入群链接", "设置群信息 入群链接"),
+            (
+                "海报链接",
+                "群信息 海报链接",
+                "设置群信息 海报链接",
+                "入群链接",
+                "群信息 入群链接",
+                "设置群信息 入群链接",
+            ),
             handlers.link,
             takes="required",
             roles=frozenset({"leader"}),

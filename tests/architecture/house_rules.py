@@ -10,6 +10,8 @@ from dataclasses import dataclass
 CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
 # Says on the line itself why a Chinese literal may stand there, e.g. `# zh: what people type`.
 ALLOWED_CHINESE = re.compile(r"#.*\bzh: \w")
+CLOCKS = {"utcnow", "utcfromtimestamp", "today", "now", "fromtimestamp", "time", "localtime", "time_ns"}
+CLOCK = re.compile(rf"\.\s*(?:{'|'.join(sorted(CLOCKS))})\b")
 BROAD = {"Exception", "BaseException"}
 # Assembled, so that this file does not name what it forbids.
 HOSTS = re.compile(
@@ -33,17 +35,18 @@ def chinese_literals(source: str) -> Iterator[Complaint]:
     A pattern is an argument of `re.…()`, or a name that one is built from. The mark stands on the line itself, or on
     the first line of its statement.
     """
+    if not CHINESE.search(source) and "\\" not in source:
+        return
     tree = ast.parse(source)
+    nodes = list(ast.walk(tree))
     lines = source.splitlines()
-    exempt = {
-        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
+    exempt = {id(node.value) for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
     for pattern in _patterns(tree):
         exempt.update(id(part) for part in ast.walk(pattern))
-    for statement in ast.walk(tree):
+    for statement in nodes:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and ALLOWED_CHINESE.search(lines[statement.lineno - 1]):
             exempt.update(id(part) for part in ast.walk(statement))
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in exempt:
             written = lines[node.lineno - 1 : (node.end_lineno or node.lineno)]
             if CHINESE.search(node.value) and not any(ALLOWED_CHINESE.search(line) for line in written):
@@ -75,8 +78,10 @@ def _patterns(tree: ast.Module) -> list[ast.AST]:
 
 def naive_clocks(source: str, *, clock_is_a_parameter: bool) -> Iterator[Complaint]:
     """Times without a zone; where the clock is a parameter, also times that come from the machine at all."""
+    if not CLOCK.search(source):
+        return
     for node in ast.walk(ast.parse(source)):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS):
             continue
         owner, name = ast.unparse(node.func.value), node.func.attr
         zoned = bool(node.args or node.keywords)

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from benchmarks.month import Played, play_month, unasked_a_day
 from bot import play, verification
 from bot.main import replay
@@ -19,6 +21,7 @@ def _played(folder: Path) -> Played:
     return asyncio.run(play_month(folder, Month(seed=7, people=40, days=2)))
 
 
+@pytest.mark.timeout(240)
 def test_two_days(tmp_path: Path) -> None:
     played = _played(tmp_path / "first")
     assert (played.summary["bugs"], played.summary["faults"]) == (0, 0)

@@ -326,6 +326,28 @@ def test_what_an_earlier_process_left(house: House) -> None:
     ]
 
 
+def test_a_restart_waits_as_long_as_the_platform_said(house: House) -> None:
+    """And what stands behind it in its conversation does not overtake it."""
+    platform = Platform()
+    first, behind = message(house, 1, reply_to="first"), message(house, 2, reply_to="second")
+    other = message(house, 3, conversation="g2", reply_to="other")
+    later = NOW + timedelta(seconds=120)
+    house.database.write_now(lambda s: outbox.postpone(s, first.outbox_id, later))
+
+    async def main() -> None:
+        after = a_courier(house, platform)
+        assert await after.resume() == 1
+        await after.drain()
+        assert [m.reply_to for m in platform.sent] == ["other"]
+        house.clock.set(later)
+        assert await after.resume() == 2
+        await after.drain()
+
+    asyncio.run(main())
+    assert [m.reply_to for m in platform.sent] == ["other", "first", "second"]
+    assert [row[0] for row in rows(house)] == ["sent"] * 3 and behind.outbox_id < other.outbox_id
+
+
 def test_the_gate_holds_answers_back(house: House) -> None:
     """Twenty a minute to a group: the first ones go at once, what waits is in the gate's books."""
     platform = Platform(Receipt(Outcome.RETRY, retry_after=0.01))

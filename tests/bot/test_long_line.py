@@ -103,6 +103,18 @@ async def due(town: Town, wecom: FakeWecomBot, groups: int = 3) -> None:
         wecom._spoken.add(f"g{number}")
 
 
+async def test_two_hosts_with_long_names_are_two(wecom: FakeWecomBot, town: Town) -> None:
+    pod = "community-group-buying-assistant-web-7c9f8d6b5c-"
+    async with line(town, wecom.url, f"{pod}x2k4q:1") as one:
+        other = heartbeats.Pulse(
+            town.database, town.clock, f"{heartbeats.ONE_CHANNEL}{heartbeats.name_of(f'{pod}m8z7w:1')}", "2"
+        )
+        await wecom.wait_for(lambda: one.me in _beating(town.database))
+        await other.stop()
+        assert one.me in _beating(town.database)
+        assert one.me.rpartition("/")[0] != other.me.rpartition("/")[0]
+
+
 async def test_what_is_due_goes_out_once_where_the_connection_is(wecom: FakeWecomBot, town: Town) -> None:
     await due(town, wecom)
     async with line(town, wecom.url) as here:

@@ -53,11 +53,21 @@ def community(_lived: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     program.close()
 
 
-@pytest.fixture
-def program(data_dir: Path, request: pytest.FixtureRequest) -> Iterator[Program]:
-    """The program with what the module's own ``filled`` writes into it, at the module's ``NOW``."""
-    program, simulator = open_simulator(data_dir, SetClock(request.module.NOW))
+@pytest.fixture(scope="module")
+def _filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("filled") / "data"
+    program, simulator = open_simulator(folder, SetClock(request.module.NOW))
     program.database.write_now(request.module.filled)
+    simulator.close()
+    program.close()
+    return folder
+
+
+@pytest.fixture
+def program(data_dir: Path, _filled: Path, request: pytest.FixtureRequest) -> Iterator[Program]:
+    """The program with what the module's own ``filled`` writes into it, at the module's ``NOW``: a copy for every test."""
+    shutil.copytree(_filled, data_dir, dirs_exist_ok=True)
+    program, simulator = open_simulator(data_dir, SetClock(request.module.NOW))
     yield program
     simulator.close()
     program.close()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from knowledge.settings import DocumentSettings, KnowledgeSettings
 from storage.documents import Question
 from storage.engine import Session
 from storage.groups import Group, Identity, Member, Person, RoleGrant
+from tests import run_folder
 from tests.bot.channels.test_sim import open_simulator
 
 SECRET = "a secret of the tests, long enough"
@@ -167,9 +171,26 @@ def sample_leader(session: Session, group_id: int) -> None:
     session.flush()
 
 
+@cache
+def _filled() -> Path:
+    folder = run_folder.path() / f"entries-{os.getpid()}"
+    folder.mkdir()
+    with opened(folder) as desk:
+        desk.add(ENTRIES)
+    return folder
+
+
+@contextlib.contextmanager
+def with_entries(folder: Path, **more: Any) -> Iterator[Desk]:
+    """The same over an installation that has the entries; they are taken in once and copied."""
+    shutil.copytree(_filled(), folder, dirs_exist_ok=True)
+    with opened(folder, **more) as desk:
+        yield desk
+
+
 @contextlib.contextmanager
 def opened(folder: Path, *, urls: bool = False, answers: bool = True, **more: Any) -> Iterator[Desk]:
-    """The pages over an installation in a folder."""
+    """The pages over an installation in a folder: a new one, or one that is there."""
     data = folder / "data"
     data.mkdir(exist_ok=True)
     program, simulator = open_simulator(data, SetClock(NOW))

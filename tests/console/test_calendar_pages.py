@@ -17,7 +17,7 @@ from storage.audit import AuditRow
 from storage.campaigns import Campaign
 from storage.groups import Group, Identity, Person, RoleGrant
 from tests.console.browsers import Browser
-from tests.console.doors import CSRF
+from tests.console.doors import token
 from tests.console.entering import application, sign_in
 
 NOW = datetime(2026, 11, 19, 2, 0, tzinfo=UTC)
@@ -31,12 +31,6 @@ def filled(session: object) -> None:
     session.add(Group(channel="sim", external_id="one", name="一号群", created_at=NOW - timedelta(days=90)))  # type: ignore[attr-defined]
     for pack in campaigns.packs():
         service.load(session, pack, 2026, NOW, approved=False)  # type: ignore[arg-type]
-
-
-def token(client: TestClient, path: str = "/console/calendar") -> str:
-    found = CSRF.search(client.get(path).text)
-    assert found is not None
-    return found.group(1)
 
 
 def post(client: TestClient, path: str, **fields: str) -> object:
@@ -63,13 +57,13 @@ def test_a_month_shows_its_days(client: TestClient) -> None:
     assert "style=" not in page
 
 
-@pytest.mark.parametrize("month", ["", "2026-13", "x", "1900-01", "9999-12", "2026-1", "\x00", "<script>"])
-def test_rubbish_is_this_month(client: TestClient, month: str) -> None:
+def test_rubbish_is_this_month(client: TestClient) -> None:
     sign_in(client, "staff")
-    page = client.get("/console/calendar", params={"month": month, "region": "x", "form": "x", "state": "x"})
-    assert page.status_code == 200
-    assert "2026年11月" in page.text
-    assert "<script>alert" not in page.text
+    for month in ("", "2026-13", "x", "1900-01", "9999-12", "2026-1", "\x00", "<script>"):
+        page = client.get("/console/calendar", params={"month": month, "region": "x", "form": "x", "state": "x"})
+        assert page.status_code == 200, month
+        assert "2026年11月" in page.text, month
+        assert "<script>alert" not in page.text, month
 
 
 @pytest.mark.parametrize("who", ["leader", "resident"])
@@ -136,13 +130,13 @@ def test_a_beat_is_moved_and_put_back(client: TestClient, program: Program) -> N
     assert actions.count("calendar.shifted") == 2
 
 
-@pytest.mark.parametrize("day", ["2026-01-01", "2030-01-01", "x", "", "2026-99-99", "\x00" * 10])
-def test_a_beat_stays_in_its_window(client: TestClient, program: Program, day: str) -> None:
+def test_a_beat_stays_in_its_window(client: TestClient, program: Program) -> None:
     sign_in(client, "staff")
     one, days = movable(program)
-    answer = post(client, "/console/calendar/shift", beat=str(days[0].id), day=day)
-    assert answer.status_code == 409  # type: ignore[attr-defined]
-    assert [x.local_day for x in beats(program, one.id)] == [x.local_day for x in days]
+    for day in ("2026-01-01", "2030-01-01", "x", "", "2026-99-99", "\x00" * 10):
+        answer = post(client, "/console/calendar/shift", beat=str(days[0].id), day=day)
+        assert answer.status_code == 409, day  # type: ignore[attr-defined]
+        assert [x.local_day for x in beats(program, one.id)] == [x.local_day for x in days], day
     for beat in ("0", "999999", "x", "9" * 30):
         assert post(client, "/console/calendar/shift", beat=beat, day="2026-12-01").status_code == 409  # type: ignore[attr-defined]
 

@@ -21,15 +21,14 @@ from storage.groups import Identity, Member
 from storage.learning import GoldenCase, Proposal
 from storage.outbox import Outbox
 from tests.console import keeping
-from tests.console.keeping import ENTRIES, Desk
+from tests.console.keeping import Desk
 
 pytestmark = pytest.mark.xdist_group("console_gaps")
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with keeping.opened(tmp_path, desk=ProgramDesk) as opened:
-        opened.add(ENTRIES)
+    with keeping.with_entries(tmp_path, desk=ProgramDesk) as opened:
         opened.sign_in("staff")
         opened.group = opened.write(keeping.group)
         yield opened

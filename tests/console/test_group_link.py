@@ -1,4 +1,4 @@
-"""进群链接 on a group's page: who leads it sees it, copies it and changes it, as in the chat; nobody else does.
+"""打卡链接 on a group's page: who leads it sees it, copies it and changes it, as in the chat; nobody else does.
 
 Source: ADR-0021.
 """
@@ -88,7 +88,7 @@ def test_the_link_is_made_shown_and_changed(client: TestClient, program: Program
     before = len(renewals(program, group))
     sign_in(client, who)
     assert "还没有链接" in page(client, group) and not LINK.search(page(client, group))
-    assert PAGES in act(client, group, "进群链接", key=f"make {who}")
+    assert PAGES in act(client, group, "打卡链接", key=f"make {who}")
     first = link_on(client, group)
     shown = page(client, group)
     assert opens(program, first) and "data:image/svg+xml" in shown and 'data-copy="link-address"' in shown
@@ -98,7 +98,7 @@ def test_the_link_is_made_shown_and_changed(client: TestClient, program: Program
     second = link_on(client, group)
     assert (opens(program, first), opens(program, second)) == (False, True)
     assert len(renewals(program, group)) == before + 1 and renewals(program, group)[-1]
-    assert second.rpartition("/")[2] in act(client, group, "进群链接", key=f"again {who}"), "the chat says the same one"
+    assert second.rpartition("/")[2] in act(client, group, "打卡链接", key=f"again {who}"), "the chat says the same one"
 
 
 def test_it_is_there_only_for_who_leads_a_group_that_needs_one(client: TestClient, program: Program) -> None:
@@ -112,7 +112,7 @@ def test_it_is_there_only_for_who_leads_a_group_that_needs_one(client: TestClien
     assert "换好了" not in act(client, group, press=f"door:sure:{other}", key="theirs from mine")
     assert opens(program, key)
     unheard(program, group, hears=True)
-    assert "进群链接" not in page(client, group), "where neighbours are heard there is none"
+    assert "打卡链接" not in page(client, group), "where neighbours are heard there is none"
 
 
 def test_it_says_what_is_missing(program: Program) -> None:

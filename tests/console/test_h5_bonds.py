@@ -97,6 +97,8 @@ def test_a_wrong_code_and_somebody_else_s_bond(program: Program) -> None:
     stranger = as_(program, "xiaoman")
     page = send(stranger, "/h5/mine", "看看会合到什么", say=["绑定", "<b>346</b>"])
     assert "这个码不对" in said(page)
+    assert "border-warning" in page
+    assert "border-success" not in page, "a no is not shown as something that went well"
     form = fields_of(stranger.get("/h5/mine").text, "拿一个绑定码")
     del form["say"]
     for press in ("bond_part:1", "bond_part_yes:1", "bond_yes:1", "bond_no:1"):

@@ -274,6 +274,7 @@ async def test_the_platforms_say_who_she_is(world: Community) -> None:
     world.wechat.web.unions.update({LI: "u-li", "o-zhao": "u-zhao", "o-new": "u-new"})
     browser, page = await world.arrive()
     assert "你是群里的 李阿姨 吗？" in page and world.asked == [("wr1", "u-li")]
+    assert "填一下群里的邻居怎么叫你" not in page, "there is nothing to fill in for who is known"
     answer = await world.press(browser, page, same="1")
     assert answer.status_code == 303
     [member] = world.members()

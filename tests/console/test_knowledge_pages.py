@@ -15,9 +15,10 @@ from knowledge.lifecycle import Hand
 from storage.audit import AuditRow
 from storage.documents import Chunk, Document, DocumentVersion, Finding, Phrasing
 from storage.engine import Session
-from storage.groups import Region
+from storage.groups import Member, Region
+from storage.learning import Feedback
 from tests.console import keeping
-from tests.console.keeping import ENTRIES, NOW, Desk
+from tests.console.keeping import NOW, Desk
 
 pytestmark = pytest.mark.xdist_group("console_knowledge")
 PAGES = (
@@ -38,8 +39,7 @@ TOAST = re.compile(r'data-toast><p class="grow">(.*?)</p>', re.DOTALL)
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with keeping.opened(tmp_path) as opened:
-        opened.add(ENTRIES)
+    with keeping.with_entries(tmp_path) as opened:
         opened.sign_in("staff")
         yield opened
 
@@ -271,6 +271,18 @@ def test_what_the_scan_held_back_is_looked_at_and_let_pass(desk: Desk) -> None:
     assert desk.read(lambda session: session.exec(select(Chunk.withheld).where(Chunk.entry == "bad")).one()) is False
 
 
+def test_a_mere_note_is_seen_and_nothing_is_let_pass(desk: Desk) -> None:
+    """A number that was masked holds nothing back: the button says 知道了, and so does what comes of it."""
+    document = desk.add([{"id": "call", "question": "找谁？", "answer": "打 13812345678 找小林。"}], "call.jsonl")
+    page = desk.get(f"/console/knowledge/{document}")
+    assert "知道了" in page
+    assert "放行" not in page
+    finding = desk.read(lambda session: session.exec(select(Finding.id).where(Finding.severity != "block")).first())
+    page = desk.do("accept", id=str(document), findings=str(finding), back=f"/console/knowledge/{document}")
+    assert told(page) == "记下了，1 条看过了。"
+    assert "放行" not in page
+
+
 def test_erasing_is_asked_for_and_leaves_no_word(desk: Desk) -> None:
     page = desk.do("erase", id="1")
     assert "不能恢复" in told(page)
@@ -376,3 +388,42 @@ def test_a_list_names_who_answers_for_a_document_and_only_what_is_not_as_usual(d
     listed = page[page.index('<ul class="rows">') :]
     assert "示例运营" in listed
     assert "使用中</span>" not in listed
+
+
+def visible(page: str) -> str:
+    """The words of a page, without its markup."""
+    return unescape(re.sub(r"<[^>]+>", " ", page[page.index("<main") :]))
+
+
+def test_no_page_shows_the_ids_that_machines_use(desk: Desk) -> None:
+    """Entries go by their questions: in the document, under what neighbours thought, and where two contradict."""
+
+    def thumb(session: Session) -> None:
+        group = keeping.group(session)
+        member = session.exec(select(Member.id).where(Member.group_id == group, Member.role == "member")).one()
+        for entry in ("spoiled", "long-gone"):
+            session.add(
+                Feedback(
+                    member_id=member or 0,
+                    group_id=group,
+                    document_id=1,
+                    entry=entry,
+                    verdict=-1,
+                    local_date=NOW.date(),
+                    at=NOW,
+                )
+            )
+
+    desk.program.database.write_now(thumb)
+    care = visible(desk.get("/console/knowledge/1/care"))
+    assert "草莓烂了能退吗？" in care
+    assert "这条已经不在了" in care
+    desk.add([{"id": "rotten", "question": "草莓烂了能退吗", "answer": "三天内退。"}], "more.jsonl")
+    assert 'value="duplicates"' in desk.get("/console/knowledge")
+    found = desk.do("duplicates", back="/console/golden")
+    assert "草莓烂了能退吗" in visible(found)
+    assert "找重复和打架的" in visible(desk.get("/console/knowledge/works")), "a work has a name"
+    assert 'href="/console/knowledge?q=' in found
+    for page in (care, visible(desk.get("/console/knowledge/1")), visible(found)):
+        for name in ("spoiled", "pickup", "rotten", "long-gone"):
+            assert name not in page

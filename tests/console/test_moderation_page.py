@@ -16,7 +16,7 @@ from engagement.moderation.tables import ModerationCase
 from storage.audit import AuditRow
 from storage.engine import Session
 from storage.groups import Group, Identity, Member, Person
-from tests.console.doors import CSRF
+from tests.console.doors import token
 from tests.console.entering import sign_in
 
 NOW = datetime(2026, 11, 19, 2, 0, tzinfo=UTC)
@@ -58,9 +58,7 @@ def filled(session: Session) -> None:
 
 
 def post(client: TestClient, path: str, **fields: str) -> Response:
-    found = CSRF.search(client.get("/console/moderation/words").text)
-    assert found is not None
-    return client.post(path, data={"csrf": found.group(1), **fields})
+    return client.post(path, data={"csrf": token(client), **fields})
 
 
 def case(program: Program, number: int) -> ModerationCase:
@@ -189,19 +187,17 @@ def test_a_bad_line_refuses_the_whole_list(client: TestClient, program: Program)
     assert "第 2 行" in answer.text
     assert listed(program) == []
     assert post(client, "/console/moderation/words/import", scope="all", text=" ").status_code == 409
-    token = CSRF.search(client.get("/console/moderation/words").text)
-    assert token is not None
     for body, said in ((b"\xff\xfe\x00", "看不懂编码"), (b"", "没有词")):
         sent = client.post(
             "/console/moderation/words/import",
-            data={"csrf": token.group(1), "scope": "all"},
+            data={"csrf": token(client), "scope": "all"},
             files={"file": ("a.csv", body)},
         )
         assert sent.status_code == 409
         assert said in sent.text
     good = client.post(
         "/console/moderation/words/import",
-        data={"csrf": token.group(1), "scope": "all", "sure": "1"},
+        data={"csrf": token(client), "scope": "all", "sure": "1"},
         files={"file": ("a.csv", "刷单返现".encode("gb18030"))},
     )
     assert good.status_code == 303

@@ -27,7 +27,7 @@ from storage.engine import Session
 from storage.groups import Group
 from tests.bot.channels.test_sim import open_simulator
 from tests.console.browsers import Browser
-from tests.console.doors import CSRF
+from tests.console.doors import CSRF, token
 from tests.console.entering import application, sign_in
 
 NOW = datetime(2026, 11, 19, 2, 0, tzinfo=UTC)
@@ -72,9 +72,7 @@ def _row(campaign: int, group: int, state: str, due: datetime = NOW - timedelta(
 
 
 def post(client: TestClient, path: str, **fields: str) -> Response:
-    found = CSRF.search(client.get("/console/pushes").text)
-    assert found is not None
-    return client.post(path, data={"csrf": found.group(1), **fields})
+    return client.post(path, data={"csrf": token(client), **fields})
 
 
 def state(program: Program) -> str:

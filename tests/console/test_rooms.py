@@ -22,7 +22,7 @@ from storage.audit import AuditRow
 from storage.customer_groups import CustomerGroup
 from storage.documents import Question
 from storage.engine import Session
-from storage.groups import Group, Identity, Member
+from storage.groups import Group, Identity, Member, Person
 from storage.ledger import Entry
 from tests.console.doors import token
 from tests.console.entering import LIVED as NOW
@@ -131,6 +131,41 @@ def test_staff_see_where_most_waits_and_answer_there(client: TestClient, program
     assert about is not None
     act(client, group, "不用回", key="s", about=about.group(1))
     assert program.database.read_now(lambda s: s.get_one(Question, number)).state == "expired"
+
+
+def test_who_came_a_moment_ago_is_not_called_quiet(client: TestClient, program: Program) -> None:
+    """Newcomers without a first word are named from the second day on."""
+    group = group_of(program)
+
+    def come(session: Session) -> list[int]:
+        made = []
+        for name, ago in (("刚来的", timedelta(minutes=5)), ("来了两天的", timedelta(days=2))):
+            person = Person(created_at=NOW - ago)
+            session.add(person)
+            session.flush()
+            member = Member(group_id=group, person_id=person.id or 0, name=name, joined_at=NOW - ago)
+            session.add(member)
+            session.flush()
+            made.append(member.id or 0)
+        return made
+
+    def go(session: Session) -> None:
+        session.exec(delete(Member).where(col(Member.id).in_(made)))
+
+    made = program.database.write_now(come)
+    sign_in(client, "leader")
+    page = client.get("/console/today").text
+    program.database.write_now(go)
+    assert "来了两天的" in page
+    assert "刚来的" not in page
+
+
+def test_a_group_without_a_check_in_is_not_said_to_be_fine(client: TestClient, program: Program) -> None:
+    other = foreign(program)
+    sign_in(client, "staff")
+    line = client.get("/console/today").text.partition(f'href="/console/groups/{other}"')[2].partition("</li>")[0]
+    assert "还没人签到" in line
+    assert "badge-success" not in line
 
 
 # ---------------------------------------------------------------- groups

@@ -120,6 +120,7 @@ def test_the_whole_base_is_reviewed(answering: Answering, faq: ingest.Added, ent
     assert json.dumps(found.clashes[0].document())
 
 
+@pytest.mark.timeout(240)
 def test_checking_is_quick_in_a_large_base(answering: Answering, entries: Add, database: Database) -> None:
     entries(
         [

@@ -85,6 +85,7 @@ def test_gaps_are_grouped_counted_and_masked(
     assert parking.text == "停车位有吗 打我 138****5678"
     assert {one.scope for one in found[1:]} == {"group:1", "group:2"}
     assert next(one for one in found if "退款" in one.text).near == "refund"
+    assert all(one.near == "" or one.near_score >= gaps.NEAR for one in found), "no wild guess is offered"
     assert [one.count for one in gaps.grouped(database, answering.base, NOW, groups=[2])] == [1, 1]
     assert gaps.grouped(database, answering.base, NOW + timedelta(days=90)) == []
 

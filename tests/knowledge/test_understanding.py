@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engagement.registry import FEATURES
 from knowledge import understanding
 from prompts.asking import intents
+from tests.each import each
 
 EVALS = Path(__file__).resolve().parents[1] / "evals"
 COMMANDS = {command.name: command for feature in FEATURES for command in feature.commands}
@@ -22,7 +23,7 @@ def rows(name: str) -> list[dict[str, str]]:
     return [json.loads(line) for line in (EVALS / name).read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("row", rows("intents.jsonl"), ids=lambda row: row["text"])
+@each(rows("intents.jsonl"), lambda row: row["text"])
 def test_what_a_sentence_means(row: dict[str, str]) -> None:
     assert understanding.meant(row["text"]) == row["command"]
     if row["command"]:

@@ -113,6 +113,7 @@ def test_odd_words_leave_the_layout(name: str) -> None:
         assert abs(height - usual) <= 3 * 120, word  # a title and a sentence may take more lines
 
 
+@pytest.mark.timeout(240)
 def test_names_that_are_abuse(shared: Path) -> None:
     """Every name and text of the abuse set (FAULTS A9, A10), in every card."""
     folder = shared / "data" / "abuse" / "text"

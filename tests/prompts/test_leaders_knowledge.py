@@ -15,6 +15,7 @@ import pytest
 from engagement.registry import FEATURES
 from knowledge import loaders
 from knowledge.chunking import MAX_PASSAGE, passages
+from tests.each import each
 
 BASE = Path(__file__).resolve().parents[2] / "prompts" / "knowledge"
 FOLDER = BASE / "leaders"
@@ -32,8 +33,8 @@ QUOTED = re.compile(r"「([^」]*)」")
 SOURCE = re.compile(r"《([^》]+)》第(\d+\.\d+)条")
 NUMBER_OF_A_PHONE = re.compile(r"\d[\d-]{6,}\d")
 PROMISES = ("保证赔", "保证退", "一定赔", "先行赔付给", "包赔三倍")
-every_document = pytest.mark.parametrize("title", DOCUMENTS)
-every_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry["id"] for entry in ENTRIES])
+every_document = each(DOCUMENTS)
+every_entry = each(ENTRIES, lambda entry: str(entry["id"]))
 
 
 def details(text: str) -> list[str]:

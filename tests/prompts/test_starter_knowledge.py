@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from engagement.registry import FEATURES
+from tests.each import each
 
 BASE = Path(__file__).resolve().parents[2] / "prompts" / "knowledge"
 CATEGORIES = {
@@ -69,8 +70,9 @@ def answers(entry: dict[str, Any]) -> Iterator[str]:
 
 
 ENTRIES = entries()
-every_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry["id"] for entry in ENTRIES])
-every_policy = pytest.mark.parametrize("title", sorted(policies()))
+POLICIES = policies()
+every_entry = each(ENTRIES, lambda entry: str(entry["id"]))
+every_policy = each(POLICIES)
 
 
 def test_there_are_enough_entries_and_every_category_has_its_file() -> None:
@@ -138,12 +140,12 @@ def test_the_source_can_be_opened(entry: dict[str, Any]) -> None:
     cited = SOURCE.fullmatch(entry["source"])
     assert cited, entry["source"]
     title, section = cited.groups()
-    assert re.search(rf"^### {re.escape(section)} ", policies()[title], re.MULTILINE), entry["source"]
+    assert re.search(rf"^### {re.escape(section)} ", POLICIES[title], re.MULTILINE), entry["source"]
 
 
 @every_policy
 def test_a_policy_is_marked_as_a_sample_and_well_formed(title: str) -> None:
-    text = policies()[title]
+    text = POLICIES[title]
     lines = text.splitlines()
     assert "样例模板" in lines[0]
     assert f"# {title}" in lines
@@ -159,7 +161,7 @@ def test_a_policy_is_marked_as_a_sample_and_well_formed(title: str) -> None:
 
 @every_policy
 def test_a_policy_names_only_commands_that_exist_and_invents_no_number(title: str) -> None:
-    text = policies()[title]
+    text = POLICIES[title]
     for command in QUOTED.findall(text):
         assert command.split()[0] in COMMANDS, command
     assert not NUMBER_OF_A_PHONE.search(text)
@@ -180,7 +182,7 @@ def test_numbers_of_the_rules_stand_in_the_answer_and_in_its_source(entry_id: st
     entry = next(entry for entry in ENTRIES if entry["id"] == entry_id)
     cited = SOURCE.fullmatch(entry["source"])
     assert cited
-    policy = policies()[cited.group(1)]
+    policy = POLICIES[cited.group(1)]
     for piece in said:
         assert piece in entry["answer"]
         assert piece in policy

@@ -204,7 +204,8 @@ def _read_module(path: Path, result: Named) -> None:
 
 
 def test_every_text_that_code_names_is_there() -> None:
-    missing = {key: where for key, where in named().whole.items() if key not in set(texts().keys())}
+    there = set(texts().keys())
+    missing = {key: where for key, where in named().whole.items() if key not in there}
     assert not missing
 
 

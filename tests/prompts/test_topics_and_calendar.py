@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.each import each
+
 PROMPTS = Path(__file__).resolve().parents[2] / "prompts"
 
 SEASONS = {
@@ -67,6 +69,7 @@ def load_months() -> list[dict[str, Any]]:
 
 TOPICS = load_topics()
 MONTHS = load_months()
+every_topic = each(TOPICS, lambda topic: str(topic["id"]))
 
 
 def eligible(topic: dict[str, Any], month: int, weekday: int) -> bool:
@@ -131,7 +134,7 @@ def test_ids_are_unique_and_begin_with_their_file() -> None:
             assert re.fullmatch(rf"{stem}\.[a-z][a-z_]*", topic["id"]), topic["id"]
 
 
-@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic["id"])
+@every_topic
 def test_a_topic_is_one_short_question(topic: dict[str, Any]) -> None:
     question = topic["question"]
     assert topic.keys() <= TOPIC_KEYS
@@ -143,7 +146,7 @@ def test_a_topic_is_one_short_question(topic: dict[str, Any]) -> None:
     assert not placeholders(question + topic.get("hint", ""))
 
 
-@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic["id"])
+@every_topic
 def test_a_topic_can_come_up(topic: dict[str, Any]) -> None:
     assert set(topic.get("seasons", [])) <= SEASONS.keys()
     assert set(topic.get("months", [])) <= set(range(1, 13))

@@ -20,6 +20,7 @@ from engagement.moderation import claims as wording
 from engagement.registry import FEATURES
 from prompts.campaigns import FOLDER, FORMS, PLACEHOLDERS, Line, Pack, packs, read
 from prompts.claims import claims
+from tests.each import each
 from tests.prompts.test_topics_and_calendar import EMOJI, MONTHS, texts_of
 
 YEARS = range(2026, 2031)
@@ -97,7 +98,7 @@ def theme_days(year: int) -> set[date]:
 
 both = pytest.mark.parametrize("audience", ["groups", "leaders"])
 every_year = pytest.mark.parametrize("year", YEARS)
-every_pack = pytest.mark.parametrize("key", sorted(PACKS))
+every_pack = each(sorted(PACKS))
 
 
 @every_year
@@ -276,7 +277,26 @@ def test_no_trade_on_the_day_of_mourning() -> None:
         assert [one.pack.key for one in said(year, "groups") if one.day == own] == ["festival-qingming"]
 
 
+UNCONFIRMED = re.compile(
+    r"(?:明天|今天|今晚|明晚)(?:是|的)?直播|直播日|昨晚看|可以订了|开团了|一团开了|陆续到|上周(?:团|买|一起|换|的)|上回的水果|年前买"
+    r"|(?:\d+|[一二三四五六七八九十]+)折|优惠|特价|包邮|免费|赠|满\d+减"
+)
+"""What only a leader knows: whether there is a live show, what is sold, what came, what it costs."""
+
+
+@pytest.mark.parametrize("key", sorted(key for key, pack in PACKS.items() if pack.audience == "groups"))
+def test_no_text_tells_a_group_what_its_leader_has_not_said(key: str) -> None:
+    for line in PACKS[key].lines:
+        found = UNCONFIRMED.search(f"{line.title}\n{line.text}\n{line.other}")
+        assert found is None, (line.title, found)
+
+
 # ---------------------------------------------------------------- the checks can fail
+
+
+@pytest.mark.parametrize("text", ["明天是直播日", "今天起可以订了", "上周的米下锅了吗", "全场八折", "东西陆续到"])
+def test_an_unconfirmed_claim_is_noticed(text: str) -> None:
+    assert UNCONFIRMED.search(text)
 
 
 @pytest.mark.parametrize("text", ["全场特价", "快来！", "家人们早"])
@@ -292,5 +312,5 @@ def test_what_is_read_is_the_year_as_it_comes() -> None:
     assert year["neighbour-games", 0] == date(2027, 5, 22)
     assert [one.line.title for one in said(2027, "groups") if one.day == date(2027, 8, 8)] == [
         "七夕，做道他爱的",
-        "会员日 · 聊聊冻货",
+        "今天聊聊冻货",
     ]

@@ -59,7 +59,7 @@ async def test_a_429_stops_one_group_for_its_time_and_nobody_else(town: Callable
     assert here.database.read_now(lambda s: next_instant(s, here.clock.now())) == EIGHT_O_CLOCK + timedelta(seconds=120)
     await here.run(EIGHT_O_CLOCK + timedelta(seconds=120))
     assert here.states() == [("sent", "")] * 3
-    assert here.deliveries()[1].attempts == 2
+    assert here.deliveries()[1].attempts == 1
 
 
 async def test_a_429_beyond_the_grace_is_late(town: Callable[..., Town]) -> None:
@@ -110,12 +110,14 @@ async def test_a_bot_that_was_removed_marks_the_group(town: Callable[..., Town])
     assert here.group(2).state == "removed"
 
 
-async def test_a_rejected_message_is_not_tried_again(town: Callable[..., Town]) -> None:
+@pytest.mark.parametrize(("reason", "state"), [("too_long", "failed"), ("window_closed", "skipped")])
+async def test_a_rejected_message_is_not_tried_again(reason: str, state: str, town: Callable[..., Town]) -> None:
+    """That a person was silent for two days is no failure: the message lapses, and its row says why."""
     here = await due(town)
-    here.phone.answer = answers("g1", Receipt(Outcome.REJECTED, reason="too_long"))
+    here.phone.answer = answers("g1", Receipt(Outcome.REJECTED, reason=reason))
     await here.run()
     await here.run()
-    assert here.states()[1] == ("failed", "too_long")
+    assert here.states()[1] == (state, reason)
     assert len(here.phone.tried) == 3
 
 
@@ -128,6 +130,17 @@ async def test_an_ambiguous_send_is_resent_or_left_for_review(
     await here.run()
     await here.run(EIGHT_O_CLOCK + timedelta(minutes=1))
     assert here.states()[1] == state
+
+
+async def test_what_the_platform_wanted_later_is_no_send_without_an_answer(town: Callable[..., Town]) -> None:
+    here = await due(town, groups=1)
+    waits = [Receipt(Outcome.RETRY, retry_after=1)] * AMBIGUOUS_ATTEMPTS
+    here.phone.answer = answers("g0", *waits, Receipt(Outcome.UNKNOWN, reason="cut_off"))
+    for second in range(0, 40, 2):
+        await here.run(EIGHT_O_CLOCK + timedelta(seconds=second))
+    assert here.states() == [("sent", "")]
+    assert len(here.phone.tried) == AMBIGUOUS_ATTEMPTS + 2
+    assert here.deliveries()[0].attempts == 2, "the one without an answer and the last one"
 
 
 async def test_ambiguous_sends_are_not_repeated_without_end(town: Callable[..., Town]) -> None:

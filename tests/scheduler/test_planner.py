@@ -164,6 +164,21 @@ async def test_one_group_that_a_slice_fails_on_does_not_stop_the_others(town: Ca
     assert kept == ["topic", "x1", "x3"]
 
 
+@pytest.mark.parametrize("value", [DAY, "half a smile \ud83d"])
+async def test_one_reply_that_cannot_be_written_down_does_not_stop_the_others(
+    value: object, town: Callable[..., Town]
+) -> None:
+    def plan(_session: Session, occurrences: Sequence[Occurrence], _now: datetime) -> Sequence[Planned]:
+        titles = [value if one.group.external_id == "g1" else "t" for one in occurrences]
+        return [Planned(one, Reply("topic.push", {"title": it})) for one, it in zip(occurrences, titles, strict=True)]
+
+    here = town(job(plan=plan))
+    here.add(3)
+    await here.run()
+    await here.run(at(8))
+    assert here.states() == [("sent", ""), ("failed", "bug"), ("sent", "")]
+
+
 async def test_a_database_that_fails_is_no_bug_of_the_slice(town: Callable[..., Town]) -> None:
     import sqlite3
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from engagement.calendar import local_day
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outgoing, Place, Reply
 from scheduler.foresight import foresee
+from scheduler.gate import RateGate, Rates
+from scheduler.slots import MemorySlots
 from storage.engine import Session
 from storage.groups import Identity, Person
 from tests.scheduler.community import Town, job
@@ -63,6 +66,28 @@ async def test_each_person_gets_one_message_and_the_group_its_own_at_its_time(to
     await here.advance(at(11))
     assert said(here)[2:] == [("g0", [f"t{DAY}", f"t{DAY}"]), ("u8", ["later 8"])]
     assert here.unasked() == {(1, DAY): 1}
+
+
+async def test_what_people_are_told_does_not_hold_their_group_up(town: Callable[..., Town]) -> None:
+    """Thirty people in private, each from the bot they have opened: the group's twenty a minute are the group's."""
+    here = town(replace(private("letter", NINE, *range(1, 31)), merges=False), job("topic", NINE))
+    here.add(account="bot-1")
+
+    def people(session: Session) -> None:
+        session.add_all(Person(id=number, created_at=here.clock.now()) for number in range(1, 31))
+        session.flush()
+        session.add_all(
+            Identity(person_id=n, channel="play", account="bot-2", external_id=f"u{n}", dm_open=True)
+            for n in range(1, 31)
+        )
+
+    here.database.write_now(people)
+    await here.run()
+    here.gate = RateGate(MemorySlots(), {"play": Rates(group_per_minute=20)})
+    await here.run(at(9))
+    assert here.states() == [("sent", "")] * 31
+    assert {(row.channel, row.account) for row in here.deliveries() if row.recipient} == {("play", "bot-2")}
+    assert {(one.place, one.account) for one in here.phone.sent} == {(Place.DM, "bot-2"), (Place.GROUP, "bot-1")}
 
 
 async def test_it_is_foreseen_so(town: Callable[..., Town]) -> None:

@@ -10,9 +10,10 @@ import psycopg
 import pytest
 from sqlmodel import select
 
-from storage import outbox
+from storage import outbox, unsent
 from storage.columns import micros
 from storage.engine import Database, Session
+from storage.inbox import PRUNED_AT_ONCE
 from storage.outbox import Outbox, SentMessage
 from tests.storage.worlds import NOW
 
@@ -42,8 +43,8 @@ def subject(database: Database, provider_id: str = "77", **other: str) -> str | 
     return database.read_now(lambda s: outbox.subject_of(s, provider_id=provider_id, **where))
 
 
-def waiting(database: Database) -> list[outbox.Waiting]:
-    return database.read_now(lambda s: outbox.left(s, "play", NOW))
+def waiting(database: Database) -> list[unsent.Waiting]:
+    return database.read_now(lambda s: unsent.left(s, "play", NOW, NOW))
 
 
 def one(database: Database, row: int) -> Outbox:
@@ -113,6 +114,29 @@ def test_what_was_sent_long_ago_is_forgotten(database: Database) -> None:
     database.write_now(lambda s: remember(s, "1", days=-100))
     database.write_now(lambda s: remember(s, "2"))
     before = NOW - timedelta(days=60)
-    database.write_now(lambda s: outbox.prune(s, messages_before=before, subjects_before=before))
+    assert database.write_now(lambda s: outbox.prune(s, before)) == 0
+    assert not database.write_now(lambda s: outbox.prune_subjects(s, before))
     assert database.read_now(lambda s: sorted(row.id or 0 for row in s.exec(select(Outbox)))) == [kept, new]
     assert database.read_now(lambda s: list(s.exec(select(SentMessage.provider_id)))) == ["2"]
+
+
+def test_much_is_forgotten_in_pieces(database: Database) -> None:
+    """So that the writer is not held; a piece of which nothing may go does not end it, and what is young is not looked at."""
+    stays, before = PRUNED_AT_ONCE + 2, NOW - timedelta(days=60)
+
+    def fill(session: Session) -> int:
+        for number in range(PRUNED_AT_ONCE * 2 + 50):
+            row = put(session, f"{number}:0", days=-100)
+            remember(session, str(number), days=-100)
+            if number >= stays:
+                outbox.mark_sent(session, row, OLD)
+        return put(session, "young")
+
+    young, after, looks = database.write_now(fill), 0, 0
+    while after := database.write_now(lambda s, after=after: outbox.prune(s, before, after)):  # type: ignore[misc]
+        looks += 1
+    left = database.read_now(lambda s: sorted(row.id or 0 for row in s.exec(select(Outbox))))
+    assert (looks, len(left), left[-1]) == (2, stays + 1, young)
+    more = [database.write_now(lambda s: outbox.prune_subjects(s, before)) for _ in range(3)]
+    assert more == [True, True, False]
+    assert not database.read_now(lambda s: s.exec(select(SentMessage)).all())

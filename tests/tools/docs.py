@@ -119,7 +119,7 @@ PUSHES = {
     "points_notice": "私聊本人：积分快到期了（前 30、7、1 天）",
     "moderation_morning": "私聊团长：夜里先收着的内容",
     "moderation_evening": "私聊团长：还没处理的内容",
-    "question_reminder": "私聊团长：还没回的问题",
+    "question_reminder": "私聊团长：还没回的问题，满 7 天前再说一次；满了告诉提问的邻居（私聊，或在群里一句）",
     "question_morning": "私聊团长：夜里来的问题",
     "curation_week": "周一私聊运营和团长：上周答得怎样、该复查的、等着处理的",
     "curation_waits": "私聊别的运营：有草稿等第二个人看（攒十分钟，一次说完）",

@@ -207,6 +207,7 @@ def test_any_name_at_all_leaves_one_line_and_one_bold_word(name: str) -> None:
     text.encode("utf-8")
 
 
+@pytest.mark.timeout(240)
 def test_every_nasty_name_in_every_text_on_every_channel(shared: Path) -> None:
     """Every name of the collection, in every text that takes one: nothing crashes, nobody is called, nothing is marked."""
     lines = (shared / "data/abuse/text/names_nasty_dev.jsonl").read_text("utf-8").strip().split("\n")

@@ -57,6 +57,8 @@ def test_a_person_on_two_channels(stage: Stage) -> None:
     assert "微信公众号（12月1日绑上）" in shown(mine)
     (sure,) = stage.say(THERE, "", button=mine.buttons[0].key, channel="wechat")
     assert stage.person(MINE) == stage.person(THERE)
+    assert "没带群和积分来" in shown(sure)
+    assert "积分（" not in shown(sure), "nothing is not told in figures"
     parted, heard = stage.say(THERE, "", button=sure.buttons[0].key, channel="wechat")
     assert (heard.key, heard.channel, heard.to, heard.values["channels"]) == (
         "bonds.told_stayed",
@@ -66,6 +68,7 @@ def test_a_person_on_two_channels(stage: Stage) -> None:
     )
     assert "阳光花园" not in shown(heard), "not which group"
     assert (parted.key, parted.values["points"]) == ("bonds.parted", 0)
+    assert "积分" not in shown(parted)
     assert stage.person(MINE) != stage.person(THERE)
     for message in (code, asked, done, told, mine, sure, parted, heard):
         assert placeholders_match(message)

@@ -176,7 +176,7 @@ async def test_own_words_of_a_region_and_a_group(town: Town) -> None:
 
 
 async def test_leaders_hear_once_in_private_however_many_groups_they_lead(town: Town) -> None:
-    town.add(3)
+    town.add(3, created_at=JUNE - timedelta(days=30))
     leads(town, "周团长", 1, 2)
     leads(town, "吴团长", 3)
     planned(town, LESSON)
@@ -217,6 +217,37 @@ async def test_days_from_the_beginning_are_each_groups_own(town: Town) -> None:
         (3, "2027-06-13"),
         (3, "2027-06-15"),
     ]
+
+
+async def test_in_a_groups_first_week_its_leader_hears_one_lesson_a_day(town: Town) -> None:
+    """A Monday lesson within the first seven days is left out; that of the next Monday comes."""
+    town.add(1)
+    leads(town, "周团长", 1)
+    course, lesson = planned(town, COURSE, LESSON)
+    await town.advance(at("2027-06-22T00:00"))
+    assert [(one.local_date.isoformat(), one.state, one.reason) for one in town.deliveries()] == [
+        ("2027-06-11", "sent", ""),
+        ("2027-06-13", "sent", ""),
+        ("2027-06-14", "skipped", "new_group"),
+        ("2027-06-21", "sent", ""),
+    ]
+    assert course != lesson
+
+
+async def test_a_new_group_does_not_look_back_on_days_without_it(town: Town) -> None:
+    """A group came on the 19th, after the day itself: what goes back to it is not for it, another one hears it."""
+    usual = pack({"monthly": 18, "cycle": True}, {"turn": 6}, {"turn": 6, "day": 7}, key="member", form="member_day")
+    year = pack({"day": "06-20"}, {"day": 0, "phase": "peak"}, key="gala", form="gala")
+    town.add(1, created_at=JUNE - timedelta(days=30))
+    planned(town, EVENT, usual, year)
+    await town.run(at("2027-06-15T00:00"))
+    await town.advance(at("2027-06-19T12:00"))
+    town.add(1)
+    await town.advance(at("2027-06-26T00:00"))
+    days = {(one.group_id, one.local_date.day): (one.state, one.reason) for one in town.deliveries()}
+    late = [days[2, day] for day in (20, 25)]
+    assert late == [("skipped", "new_group")] * 2, days
+    assert [days[1, day] for day in (20, 25)] == [("sent", "")] * 2, days
 
 
 async def test_a_days_change_a_zone_and_a_clock_that_was_wrong_are_followed(town: Town) -> None:

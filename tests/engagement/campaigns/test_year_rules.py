@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -110,6 +110,41 @@ def test_figures_that_nobody_knows_are_none() -> None:
     on_it = rules.figures(day=peak, peak=peak, peak_words="6月18日", **known)  # type: ignore[arg-type]
     none = rules.figures(day=peak, peak=None, peak_words="", **known)  # type: ignore[arg-type]
     assert on_it["days_left"] is None and none["peak"] is None
+
+
+@pytest.mark.parametrize(
+    ("form", "phase", "to_leaders", "age", "peak", "before", "early"),
+    [
+        ("lesson", "", True, 7, None, None, True),
+        ("lesson", "", True, 8, None, None, False),
+        ("phase", "", True, 29, None, None, True),
+        ("gala", "warm", False, 29, 3, None, True),
+        ("gala", "warm", False, 30, 3, None, False),
+        ("event", "last", False, 1, -2, None, True),
+        ("event", "last", False, 2, -2, None, False),
+        ("event", "last", False, 1, None, None, False),
+        ("event", "warm", False, 0, 2, -3, False),
+        ("member_day", "", False, 6, None, -7, True),
+        ("member_day", "", False, 7, None, -7, False),
+        ("member_day", "", False, 6, None, -24, False),
+        ("member_day", "", False, 0, None, None, False),
+        ("festival", "", False, 0, None, -2, False),
+    ],
+)
+def test_a_new_group_is_not_told_of_days_without_it(
+    form: str, phase: str, to_leaders: bool, age: int, peak: int | None, before: int | None, early: bool
+) -> None:
+    """Days are counted from the one on which it is said."""
+    day = date(2027, 6, 20)
+
+    def there(distance: int | None) -> date | None:
+        return None if distance is None else day + timedelta(days=distance)
+
+    began = day - timedelta(days=age)
+    said = rules.is_too_early(
+        form, phase, to_leaders=to_leaders, began=began, day=day, peak=there(peak), before=there(before)
+    )
+    assert said is early
 
 
 def test_half_of_the_groups_get_the_other_wording_and_always_the_same_half() -> None:

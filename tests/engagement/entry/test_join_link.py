@@ -1,4 +1,4 @@
-"""进群链接: what a leader of a customer group has her neighbours come in by, and how she changes it."""
+"""打卡链接: what a leader of a customer group has her neighbours come in by, and how she changes it."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def opens(stage: Stage, link: object) -> int:
 
 def test_a_leader_sees_her_link_and_changes_it_when_it_has_leaked(stage: Stage) -> None:
     """
-    周团长（私聊）: 进群链接 → 链接 · [换一个链接]
+    周团长（私聊）: 打卡链接 → 链接 · [换一个链接]
     周团长点「换一个链接」→ 旧的马上打不开，确定换吗？ → 还没换
     周团长点「确定，换掉」→ 新链接；再点一次又换一个，只有最后一个打得开
     """
-    (first,) = stage.say(LEADER, "进群链接", private=True)
+    (first,) = stage.say(LEADER, "打卡链接", private=True)
     assert first.key == "entry.join_link" and placeholders_match(first) and "传到群外面" in shown(first)
     assert stage.say(LEADER, "進群鏈接", private=True)[0].values["link"] == first.values["link"], "it stays the same"
     (asked,) = stage.say(LEADER, "", button=first.buttons[0].key, private=True)
@@ -57,26 +57,26 @@ def test_a_leader_sees_her_link_and_changes_it_when_it_has_leaked(stage: Stage) 
 
 
 def test_nobody_else_sees_or_changes_it(stage: Stage) -> None:
-    assert keys(stage.say("李阿姨", "进群链接", private=True)) == ["guard.leader_only"]
+    assert keys(stage.say("李阿姨", "打卡链接", private=True)) == ["guard.leader_only"]
     assert keys(stage.say("李阿姨", "", button=f"door:sure:{stage.group_id}", private=True)) == ["guard.leader_only"]
     stage.change(speaks=True)
-    assert keys(stage.say(LEADER, "进群链接")) == ["guard.private_only"]
+    assert keys(stage.say(LEADER, "打卡链接")) == ["guard.private_only"]
     for wrong in ("door:sure:99", "door:burn:1", "door:", "door:sure:密"):
         assert keys(stage.say(LEADER, "", button=wrong, private=True))[0].startswith("guard.")
 
 
 def test_where_neighbours_are_heard_there_is_none(stage: Stage) -> None:
     stage.change(hears=True, speaks=True)
-    assert keys(stage.say(LEADER, "进群链接", private=True)) == ["entry.join_not_needed"]
+    assert keys(stage.say(LEADER, "打卡链接", private=True)) == ["entry.join_not_needed"]
     stage.change(hears=False)
     stage.gateway.dispatcher.pages = ""
-    assert keys(stage.say(LEADER, "进群链接", private=True)) == ["entry.no_pages"]
+    assert keys(stage.say(LEADER, "打卡链接", private=True)) == ["entry.no_pages"]
     assert stage.database.read_now(lambda s: group_keys.all_of(s, stage.group_id)) == []
 
 
 def test_it_is_about_the_group_that_she_leads(stage: Stage) -> None:
     other = stage.database.write_now(lambda s: _other(s, stage))
-    (link,) = stage.say(LEADER, "进群链接", private=True)
+    (link,) = stage.say(LEADER, "打卡链接", private=True)
     assert opens(stage, link.values["link"]) == stage.group_id != other
 
 

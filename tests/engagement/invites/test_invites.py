@@ -237,7 +237,7 @@ def test_a_new_code_ends_the_old_one(stage: Stage) -> None:
 
 def test_the_poster_of_a_bot_with_a_door(stage: Stage) -> None:
     stage.gateway.dispatcher.doors[("play", "")] = DOOR
-    stage.say("周团长", "群信息 入群链接 https://t.me/+sample")
+    stage.say("周团长", "群信息 海报链接 https://t.me/+sample")
     (poster,) = stage.say("李阿姨", "邀请海报")
     assert poster.card is not None
     assert poster.card.name == "poster"
@@ -254,7 +254,7 @@ def test_the_poster_without_a_door_has_the_group_s_link_and_a_code(stage: Stage)
     (none,) = stage.say("李阿姨", "邀请海报")
     assert none.key == "invites.poster_no_link"
     assert none.card is None
-    stage.say("周团长", "群信息 入群链接 https://work.weixin.qq.com/gm/sample")
+    stage.say("周团长", "群信息 海报链接 https://work.weixin.qq.com/gm/sample")
     (poster,) = stage.say("李阿姨", "邀请海报")
     assert poster.card is not None
     assert poster.card.values["link"] == "https://work.weixin.qq.com/gm/sample"
@@ -266,7 +266,7 @@ def test_a_pressed_link_counts_when_he_joins(stage: Stage) -> None:
     李阿姨的海报；王姐点开（私聊）→ 李阿姨请你来「阳光花园一期」，点这里进群
     王姐进群 → 算李阿姨请的
     """
-    stage.say("周团长", "群信息 入群链接 https://t.me/+sample")
+    stage.say("周团长", "群信息 海报链接 https://t.me/+sample")
     token = token_of(stage, "李阿姨")
     (door,) = stage.say("王姐", f"/start i{token}", private=True)
     assert door.key == "invites.door"
@@ -322,20 +322,20 @@ def test_links_that_lead_nowhere(stage: Stage) -> None:
     ],
 )
 def test_only_a_platform_s_own_links(stage: Stage, link: str) -> None:
-    assert keys(stage.say("周团长", f"群信息 入群链接 {link}")) == ["invites.link_how"]
+    assert keys(stage.say("周团长", f"群信息 海报链接 {link}")) == ["invites.link_how"]
 
 
 def test_the_group_s_link_can_be_taken_away_and_back(stage: Stage) -> None:
-    (kept,) = stage.say("周团长", "群信息 入群链接 https://t.me/+sample")
+    (kept,) = stage.say("周团长", "群信息 海报链接 https://t.me/+sample")
     assert kept.key == "invites.link_kept"
-    assert keys(stage.say("周团长", "入群链接 无")) == ["invites.link_gone"]
+    assert keys(stage.say("周团长", "海报链接 无")) == ["invites.link_gone"]
     assert stage.say("李阿姨", "邀请海报")[0].key == "invites.poster_no_link"
     gone = stage.say("周团长", "撤销")[0].buttons[0]
     assert keys(stage.say("周团长", "", button=gone.key)) == ["invites.link_restored"]
     assert "https://t.me/+sample" in shown(stage.say("李阿姨", "邀请海报")[0])
-    assert keys(stage.say("周团长", "群信息 入群链接")) == ["invites.link_how"]
+    assert keys(stage.say("周团长", "群信息 海报链接")) == ["invites.link_how"]
     assert keys(stage.say("周团长", "群信息 提货点 东门")) == ["groups.fact_kept"]
-    assert keys(stage.say("李阿姨", "入群链接 https://t.me/+mine")) == ["guard.leader_only"]
+    assert keys(stage.say("李阿姨", "海报链接 https://t.me/+mine")) == ["guard.leader_only"]
 
 
 # ---------------------------------------------------------------- several groups, erasure, cost
