@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlmodel import col
 from sqlmodel import select as pick
@@ -19,8 +19,8 @@ from storage.groups import Group, Member
 def plan_groups(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
     """Say in each group what its campaign says today.
 
-    Skips: ``off`` (the leader wants no campaigns of this form), ``nothing`` (its days were changed meanwhile), ``new_group``
-    (it looks back on days when the group was not there).
+    Skips: ``off`` (the leader wants no campaigns of this form), ``not_open`` (nor a late slot), ``nothing`` (its days were
+    changed meanwhile), ``new_group`` (it looks back on days when the group was not there).
 
     Source: F27-F31, F34-F37, F39, F40.
     """
@@ -31,7 +31,7 @@ def plan_groups(session: Session, occurrences: Sequence[Occurrence], now: dateti
         if mine is None:
             planned.append(Planned(one, skip="nothing"))
         elif saying.is_off(mine.plan, one.group.settings):
-            planned.append(Planned(one, skip="off"))
+            planned.append(Planned(one, skip="not_open" if mine.plan.night else "off"))
         elif mine.too_early:
             planned.append(Planned(one, skip="new_group"))
         else:
@@ -48,8 +48,10 @@ def speaks(session: Session, one: Occurrence) -> bool:
 def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
     """Say to a group's leaders in private what is for them; who leads several groups reads it for the oldest one only.
 
-    Skips: ``off``, ``nothing``, ``new_group`` (in the first days there is one lesson a day), ``no_address`` (nobody leads the
-    group, or all of them read it elsewhere).
+    A day brings one thing to read: a lesson of every week gives way to what belongs to the day.
+
+    Skips: ``off``, ``nothing``, ``new_group`` (in the first days there is one lesson a day), ``other_today``, ``no_address``
+    (nobody leads the group, or all of them read it elsewhere).
 
     Source: F30, F41, F42, F44, F112.
     """
@@ -57,6 +59,10 @@ def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datet
     groups: dict[int, list[int]] = {}
     for campaign, group in found:
         groups.setdefault(campaign, []).append(group)
+    heard: dict[tuple[int, date], list[saying.Said]] = {}
+    for one in occurrences:
+        if (other := found.get((one.campaign_id, one.group.id))) is not None:
+            heard.setdefault((one.group.id, one.local_date), []).append(other)
     leaders = _leaders(session, {one.group.id for one in occurrences})
     first = _first_groups(session, {person for people in leaders.values() for person in people})
     planned = []
@@ -71,6 +77,12 @@ def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datet
         if mine.too_early:
             planned.append(Planned(one, skip="new_group"))
             continue
+        if _is_lesson(mine) and any(
+            not _is_lesson(other) and not other.too_early and not saying.is_off(other.plan, one.group.settings)
+            for other in heard[one.group.id, one.local_date]
+        ):
+            planned.append(Planned(one, skip="other_today"))
+            continue
         told = [
             person
             for person in leaders.get(one.group.id, ())
@@ -81,6 +93,10 @@ def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datet
         lesson = replace(saying.message(mine, one.local_date), kind=Kind.DM)
         planned.extend(Planned(one, replace(lesson, to=person)) for person in told)
     return planned
+
+
+def _is_lesson(one: saying.Said) -> bool:
+    return one.plan.form == "lesson" and one.plan.scope == "all" and not one.plan.joined
 
 
 def posters(session: Session, occurrences: Sequence[Occurrence]) -> Sequence[Card]:

@@ -22,9 +22,9 @@ ANSWERED_DAYS = 3
 FIRST_DAYS = 7
 """Days after a group's first one on which its leader hears one lesson a day, that of the first week."""
 YOUNG_DAYS = 30
-"""Days for which a group is too young to look back on a year."""
-YEARLY = frozenset({"gala", "phase"})
-"""Forms that look back on a year, or say how it goes on."""
+"""Days for which a leader is not told how the year goes on."""
+LATE_MONTH = 11
+"""Who comes in this month of a year or later is not told to look back on it."""
 FOLLOWING = frozenset({"member_day", "live", "drill"})
 """Forms whose later lines go back to one of the days before."""
 _ASKS = re.compile(
@@ -138,8 +138,10 @@ def is_too_early(
         peak: the anchor there; before: the day there of what the campaign said before; None where there is none.
     """
     age = (day - began).days
-    if (to_leaders and age <= FIRST_DAYS) or (form in YEARLY and age < YOUNG_DAYS):
+    if (to_leaders and age <= FIRST_DAYS) or (form == "phase" and age < YOUNG_DAYS):
         return True
+    if form == "gala":  # as a whole or not at all
+        return began >= date(day.year, LATE_MONTH, 1)
     if phase == "last":
         return peak is not None and peak < began
     return form in FOLLOWING and before is not None and (day - before).days <= FIRST_DAYS and before < began

@@ -19,6 +19,12 @@ FRESH = timedelta(days=2)
 NIGHT = timedelta(hours=15)
 MORNING_MINUTE = 9 * 60
 EVENING_MINUTE = 18 * 60
+GROUPS = {
+    "faq.reminder": "faq.reminder_groups",
+    "faq.morning": "faq.morning_groups",
+    "faq.ending": "faq.ending_groups",
+}
+"""What is said of one group → of several."""
 
 
 def plan_reminder(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
@@ -34,15 +40,11 @@ def plan_reminder(session: Session, occurrences: Sequence[Occurrence], now: date
     found = _waiting(session, occurrences)
     ending_soon = {group: [row for row in rows if row.asked_at < now - EXPIRES + DAY] for group, rows in found.items()}
     told = {group: rows for group, rows in found.items() if rows[-1].asked_at > now - FRESH and not ending_soon[group]}
+    reminders = _planned(session, occurrences, told, "faq.reminder")
+    last_calls = _planned(session, occurrences, ending_soon, "faq.ending")
     planned: list[Planned] = []
-    for one in occurrences:
-        last = ending_soon.get(one.group.id)
-        leader = (
-            _planned(session, [one], ending_soon, "faq.ending")
-            if last
-            else _planned(session, [one], told, "faq.reminder")
-        )
-        said = [*leader, *ending.told(session, one, ended.get(one.group.id, ()))]
+    for one, reminder, last_call in zip(occurrences, reminders, last_calls, strict=True):
+        said = [reminder, last_call, *ending.told(session, one, ended.get(one.group.id, ()))]
         planned += [row for row in said if row.reply is not None] or [Planned(one, skip="nothing")]
     return planned
 
@@ -77,22 +79,29 @@ def _waiting(session: Session, occurrences: Sequence[Occurrence]) -> dict[int, l
 def _planned(
     session: Session, occurrences: Sequence[Occurrence], waiting: Mapping[int, Sequence[service.Waiting]], key: str
 ) -> Sequence[Planned]:
-    leaders = identities.first_leaders(session, [group for group, rows in waiting.items() if rows])
-    planned = []
+    """Return for each occurrence what its leader is told; who leads several groups is told of all with the first of them."""
+    groups = [group for group, rows in waiting.items() if rows]
+    leaders = identities.first_leaders(session, groups) if groups else {}
+    mine: dict[int, list[Occurrence]] = {}
     for one in occurrences:
-        rows, leader = waiting.get(one.group.id, ()), leaders.get(one.group.id)
-        if not rows or leader is None:
-            planned.append(Planned(one, skip="nothing"))
-            continue
-        values = {
-            "count": len(rows),
-            "group": one.group.name,
-            "rows": [service.row_of(row) for row in rows[: service.SHOWN]],
-        }
-        single = len(rows) == 1
-        how = "faq.reply_here" if single else "faq.reply_each"
-        subject = f"question:{rows[0].id}" if single else "waiting:"
-        buttons = [service.answer_button(rows[0].id, rows[0].name)] if single else []
-        told = Reply(key, values, (how,), kind=Kind.DM, to=leader, subject=subject, buttons=buttons)
-        planned.append(Planned(one, told))
-    return planned
+        if waiting.get(one.group.id) and one.group.id in leaders:
+            mine.setdefault(leaders[one.group.id], []).append(one)
+    told = {some[0].group.id: _told(key, leader, some, waiting) for leader, some in mine.items()}
+    return [
+        Planned(one, told[one.group.id]) if one.group.id in told else Planned(one, skip="nothing")
+        for one in occurrences
+    ]
+
+
+def _told(key: str, leader: int, some: Sequence[Occurrence], waiting: Mapping[int, Sequence[service.Waiting]]) -> Reply:
+    rows = [row for one in some for row in waiting[one.group.id]]
+    shown = [{**service.row_of(row), "group": row.group} for row in rows[: service.SHOWN]]
+    values: dict[str, object] = {"count": len(rows), "group": some[0].group.name, "rows": shown}
+    if len(some) > 1:
+        values |= {"group": None, "groups": len(some)}
+        key = GROUPS[key]
+    single = len(rows) == 1
+    how = "faq.reply_here" if single else "faq.reply_each"
+    subject = f"question:{rows[0].id}" if single else "waiting:"
+    buttons = [service.answer_button(rows[0].id, rows[0].name)] if single else []
+    return Reply(key, values, (how,), kind=Kind.DM, to=leader, subject=subject, buttons=buttons)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,12 @@ from sqlmodel import col, select
 from engagement.campaigns import echoes
 from engagement.campaigns.tables import Echo, Plan
 from engagement.checkin import service as checkins
+from engagement.checkin import summary
 from engagement.faq import tallies
 from engagement.feature import GroupView
 from engagement.invites import records
 from engagement.invites.tables import Invitation
+from engagement.kernel import Kind
 from engagement.leader import glance
 from engagement.region import service as region
 from engagement.registry import FEATURES
@@ -42,9 +44,14 @@ MONTH = "2026-12"
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
+def stage(tmp_path: Path) -> Iterator[Stage]:
     """小满 and 满满 are both in the group; 满满 comes by the Official Account."""
-    opened = open_stage(tmp_path, FEATURES, "2026-12-01T09:00")
+    opened = ready(open_stage(tmp_path, FEATURES, "2026-12-01T09:00"))
+    yield opened
+    opened.database.close()
+
+
+def ready(opened: Stage) -> Stage:
     for who in (MINE, THERE, LEADER):
         opened.say(who, "签到")
     on_another_channel(opened, THERE)
@@ -374,3 +381,28 @@ def test_a_month_is_rewarded_once_a_person(stage: Stage, paid_before: bool) -> N
     part(stage)
     assert stage.database.write_now(settled) == [*once, ids[MINE] if paid_before else ids[THERE]]
     sound(stage)
+
+
+def test_it_is_counted_alike_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    """The same figures, from the same statements."""
+    stage = ready(open_stage(tmp_path, FEATURES, "2026-12-01T09:00", url=postgres_url))
+    answer(stage, THERE, "我家最爱红烧肉")
+    answer(stage, MINE, "我家最爱清蒸鱼")
+    people, behind = seen_today(stage), week(stage)
+    bind(stage)
+    assert (people, seen_today(stage)) == ({3}, {2})
+    assert week(stage) == tuple(number - 1 for number in behind)
+    assert answered(stage) == (1, ["我家最爱红烧肉"])
+    key = (stage.group_id, MONTH)
+    total = stage.database.read_now(lambda s: figures.totals(s, [key]))[key]
+    assert (total.participants, total.checkins, total.answers) == (2, 2, 1)
+    groups, hour = [stage.group_id], timedelta(hours=1)
+    now = stage.clock.now()
+    assert not stage.database.read_now(lambda s: echoes.joined(s, groups, now - hour, now, region.at_home()))
+    assert stage.database.read_now(lambda s: records.board(s, stage.group_id, 5)) == []
+    group = stage.database.read_now(lambda s: GroupView.of(s.get_one(Group, stage.group_id)))
+    shown_day = stage.database.read_now(lambda s: summary._say(s, group, TODAY, Kind.EDIT))
+    assert (shown_day.values["count"], str(shown_day.values["names"]).split("、")) == (2, [LEADER, MINE])
+    part(stage)
+    assert seen_today(stage) == people
+    stage.database.close()

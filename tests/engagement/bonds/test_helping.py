@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,11 @@ LEADER, STAFF = "周团长", "王运营"
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Stage:
-    """小满 and 满满 are one; 王运营 is of the staff, and in the group."""
-    return ready(tmp_path)
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """小满 and 满满 are in the group, 满满 by the Official Account; 王运营 is of the staff, and in it too."""
+    opened = ready(tmp_path)
+    yield opened
+    opened.database.close()
 
 
 def ready(folder: Path) -> Stage:

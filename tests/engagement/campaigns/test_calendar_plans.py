@@ -191,7 +191,7 @@ async def test_the_late_slot_rings_only_where_the_leader_opened_it(town: Town) -
     planned(town, NIGHT)
     await town.advance(at("2027-06-12T00:00"))
     assert [one.conversation for one in town.phone.sent] == ["g0"]
-    assert sorted(town.states()) == [("sent", ""), ("skipped", "off")]
+    assert sorted(town.states()) == [("sent", ""), ("skipped", "not_open")]
     assert town.deliveries()[0].sent_at == at("2027-06-11T22:10")
 
 
@@ -234,12 +234,29 @@ async def test_in_a_groups_first_week_its_leader_hears_one_lesson_a_day(town: To
     assert course != lesson
 
 
+async def test_a_lesson_gives_way_to_what_belongs_to_the_day(town: Town) -> None:
+    """Both are due at one time on Monday the 14th: a leader reads one thing; where the other is unwanted, the lesson comes."""
+    drill = pack({"day": "06-14"}, {"text": "今天走一遍。"}, key="drill", form="drill", audience="leaders")
+    town.add(1, created_at=JUNE - timedelta(days=30))
+    town.add(1, created_at=JUNE - timedelta(days=30), settings={"calendar": {"off": ["drill"]}})
+    leads(town, "周团长", 1)
+    leads(town, "吴团长", 2)
+    lesson, walk = planned(town, LESSON, drill)
+    await town.advance(at("2027-06-15T00:00"))
+    rows = {(one.campaign_id, one.group_id): (one.state, one.reason) for one in town.deliveries()}
+    assert rows == {
+        (lesson, 1): ("skipped", "other_today"),
+        (walk, 1): ("sent", ""),
+        (lesson, 2): ("sent", ""),
+        (walk, 2): ("skipped", "off"),
+    }
+
+
 async def test_a_new_group_does_not_look_back_on_days_without_it(town: Town) -> None:
     """A group came on the 19th, after the day itself: what goes back to it is not for it, another one hears it."""
     usual = pack({"monthly": 18, "cycle": True}, {"turn": 6}, {"turn": 6, "day": 7}, key="member", form="member_day")
-    year = pack({"day": "06-20"}, {"day": 0, "phase": "peak"}, key="gala", form="gala")
     town.add(1, created_at=JUNE - timedelta(days=30))
-    planned(town, EVENT, usual, year)
+    planned(town, EVENT, usual)
     await town.run(at("2027-06-15T00:00"))
     await town.advance(at("2027-06-19T12:00"))
     town.add(1)

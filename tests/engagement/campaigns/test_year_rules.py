@@ -118,8 +118,6 @@ def test_figures_that_nobody_knows_are_none() -> None:
         ("lesson", "", True, 7, None, None, True),
         ("lesson", "", True, 8, None, None, False),
         ("phase", "", True, 29, None, None, True),
-        ("gala", "warm", False, 29, 3, None, True),
-        ("gala", "warm", False, 30, 3, None, False),
         ("event", "last", False, 1, -2, None, True),
         ("event", "last", False, 2, -2, None, False),
         ("event", "last", False, 1, None, None, False),
@@ -145,6 +143,16 @@ def test_a_new_group_is_not_told_of_days_without_it(
         form, phase, to_leaders=to_leaders, began=began, day=day, peak=there(peak), before=there(before)
     )
     assert said is early
+
+
+def test_a_year_is_looked_back_on_as_a_whole_or_not_at_all() -> None:
+    days = [date(2027, 12, 4), date(2027, 12, 13), date(2027, 12, 24)]
+    for began, early in ((date(2027, 10, 31), False), (date(2027, 11, 1), True), (date(2026, 12, 1), False)):
+        said = {
+            rules.is_too_early("gala", "", to_leaders=False, began=began, day=day, peak=None, before=None)
+            for day in days
+        }
+        assert said == {early}
 
 
 def test_half_of_the_groups_get_the_other_wording_and_always_the_same_half() -> None:

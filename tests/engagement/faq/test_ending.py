@@ -12,9 +12,10 @@ from sqlmodel import select
 from engagement.feature import GroupView, Occurrence, Planned
 from engagement.kernel import Kind
 from engagement.registry import FEATURES
+from prompts.loader import texts
 from storage.documents import Question
 from storage.engine import Session
-from storage.groups import Group
+from storage.groups import Group, Member
 from tests.engagement.stage import Stage, at, keys, open_stage
 
 EVENING = at("2026-12-01T18:00")
@@ -67,6 +68,39 @@ def test_in_private_where_that_is_open(stage: Stage) -> None:
     stage.say("李阿姨", "问团长 能代收燃气灶吗", "2026-12-01T09:30")
     stage.say("王姐", "问团长 能寄快递吗", "2026-12-01T09:40", private=True)
     assert evening(stage, 7) == [("faq.ended_here", Kind.PUSH, 0), ("faq.ended", Kind.DM, stage.person("王姐"))]
+
+
+def test_who_leads_two_groups_is_told_of_both_at_once(stage: Stage) -> None:
+    """One message at 18:00, whichever group it came from."""
+    stage.say("李阿姨", "问团长 能代收燃气灶吗", "2026-12-01T09:30")
+
+    def second(session: Session) -> int:
+        group = Group(channel="play", external_id="g2", name="二期", created_at=stage.clock.now())
+        session.add(group)
+        session.flush()
+        now, number, leader = stage.clock.now(), group.id or 0, stage_leader(session)
+        session.add(Member(group_id=number, person_id=leader, name="周团长", role="leader", joined_at=now))
+        session.add(Question(group_id=number, text="二期几点关门", asked_at=now))
+        return number
+
+    other = stage.database.write_now(second)
+
+    def plan(session: Session) -> Sequence[Planned]:
+        due = [
+            Occurrence(GroupView.of(session.get_one(Group, one)), 1, EVENING.date(), EVENING)
+            for one in (stage.group_id, other)
+        ]
+        return stage.jobs["question_reminder"].plan(session, due, EVENING)
+
+    first, rest = stage.database.write_now(plan)
+    assert first.reply is not None and rest.skip == "nothing"
+    assert (first.reply.key, first.reply.values["count"]) == ("faq.reminder_groups", 2)
+    said = texts().fill("faq.reminder_groups", first.reply.values)
+    assert "「阳光花园一期」李阿姨：能代收燃气灶吗" in said and "「二期」" in said
+
+
+def stage_leader(session: Session) -> int:
+    return session.exec(select(Member.person_id).where(Member.role == "leader")).one()
 
 
 def test_what_was_answered_or_put_aside_ends_in_silence(stage: Stage) -> None:
