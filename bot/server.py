@@ -17,7 +17,7 @@ import structlog
 from bot import diagnosis, logs, transfer, weekly
 from bot.courier import LEFT_AFTER
 from bot.desk import NOWHERE
-from bot.listening import announce, channels_are_local, drained_server, listen
+from bot.listening import announce, bounded_protocol, channels_are_local, drained_server, listen
 from bot.main import Busy, Program, open_program
 from bot.moved import MovedClock
 from bot.pump import LEFT_AFTER as HANDLED_AFTER
@@ -308,6 +308,7 @@ def run(directory: Path, channels: list[str], role: str) -> int:
         access_log=False,
         timeout_graceful_shutdown=int(DRAIN_SECONDS),
         server_header=False,
+        http=bounded_protocol(),
     )
     try:
         listening = listen(settings.web.host, settings.web.port)

@@ -11,7 +11,7 @@ import pytest
 
 from bot.channels.wecom.appchat import PREFIX, AppchatSender
 from engagement.campaigns import words
-from engagement.kernel import Kind, Outcome, Place, Receipt
+from engagement.kernel import Kind, Outcome, Place, Receipt, Sender
 from prompts.loader import texts
 from storage.engine import Database
 from tests.bot.channels.wechat.test_wechat_sender import Bench as Account
@@ -110,11 +110,12 @@ class Town:
             return await self._account()
         if name == "wecom_bot":
             return await self._bot()
-        sender, path, to = {
+        places: dict[str, tuple[Sender, str, str]] = {
             "app": (self.house.app(), "message/send", "leader"),
             "appchat": (self._appchat(), "appchat/send", f"{PREFIX}chat0"),
             "robot": (self.house.robot(), "webhook/send", "robot:店"),
-        }[name]
+        }
+        sender, path, to = places[name]
 
         def refuse(code: int) -> None:
             self.house.wecom.script[path] = [code]
