@@ -234,13 +234,18 @@ class Routes:
                     return (self.meant(argument) if asks else None) or target
         return None
 
-    def meant(self, text: str) -> Target | None:
+    def meant(self, text: str, ctx: Context | None = None) -> Target | None:
         """Find the command that a whole sentence means: what only shows is shown, what would change something is offered.
+
+        To who lacks the command's role (None: nobody is known to have it) the sentence is a question like any other, unless the
+        command has a no of its own for him.
 
         Source: FAULTS A13.
         """
         entry = self._asked.get(understanding.meant(text))
         if entry is None:
+            return None
+        if entry.command.roles and not entry.command.refusal and (ctx is None or not _may(ctx, entry.command)):
             return None
         if entry.command.asked == "shown":
             return Target(entry.feature, entry.command.handler, entry.command)

@@ -77,7 +77,7 @@ class Targets:
             if target is not None and (fallback is None or target.handler is not fallback.handler):
                 return [target]
         if incoming.addressed or incoming.place is Place.DM:
-            wanted = self.routes.meant(incoming.text) or self._link(session, ctx) or fallback
+            wanted = self.routes.meant(incoming.text, ctx) or self._link(session, ctx) or fallback
             return [] if wanted is None else [wanted]
         return []
 

@@ -23,6 +23,7 @@ FACTS = frozenset(
 
 QUOTE = 200
 _FACT = re.compile(r"\{([a-z_]+)\}")
+_BY_THE_WAY = re.compile(r"打\s*\{([a-z_]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Answer:
         text: empty unless answered.
         model: name and prompt version when a model worded it, else None.
         ms: milliseconds from question to answer.
-        missing: facts that the best passage would quote and the group has not told.
+        missing: facts that the best passage is about and the group has not told.
     """
 
     decision: Decision
@@ -187,6 +188,12 @@ def lacking(passage: Passage, facts: Mapping[str, str]) -> tuple[str, ...]:
     """Return the facts that a passage quotes and the group has not told, in order."""
     needed = {name for name in _FACT.findall(passage.body) if name in FACTS} | (set(passage.facts) & FACTS)
     return tuple(sorted(name for name in needed if not (facts.get(name) or "").strip()))
+
+
+def wanted(passage: Passage, facts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the lacking facts that the passage is about: a number to ring if all else fails is asked for by nobody."""
+    aside = set(_BY_THE_WAY.findall(passage.body))
+    return tuple(name for name in lacking(passage, facts) if name not in aside)
 
 
 def cite(passage: Passage, text: str) -> Citation:

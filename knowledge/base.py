@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from knowledge import concerns, confidence, embedding, judge, model, normalise, retriever, spelling
-from knowledge.answer import Answer, Candidate, Decision, Passage, Prepared, Scope, Sight, fill, lacking
+from knowledge.answer import Answer, Candidate, Decision, Passage, Prepared, Scope, Sight, fill, wanted
 from knowledge.arrays import give_back
 from knowledge.catalogue import Catalogue, Shelf
 from knowledge.confidence import Floors
@@ -372,7 +372,7 @@ class KnowledgeBase:
         missing: tuple[str, ...] = ()
         if decision == "answered":
             best = prepared.passages[0]
-            missing = lacking(best, facts)
+            missing = wanted(best, facts)
             plain = fill(best, facts)
             if plain is None or not (plain.strip() or best.title):
                 decision = "handed_over"

@@ -81,12 +81,16 @@ def intents() -> Mapping[str, re.Pattern[str]]:
     return found
 
 
-@lru_cache(maxsize=1)
-def distress() -> Mapping[str, re.Pattern[str]]:
-    """Return, by kind (``self_harm``, ``violence``), the clauses of somebody who is in danger."""
+@lru_cache(maxsize=2)
+def distress(table: str = "distress") -> Mapping[str, re.Pattern[str]]:
+    """Return, by kind (``self_harm``, ``violence``, ``emergency``), the clauses of somebody who is in danger.
+
+    Args:
+        table: ``alone`` for what means that only when it is the whole of a message.
+    """
     read = tomllib.loads((FOLDER / "distress.toml").read_text(encoding="utf-8"))
     found: dict[str, re.Pattern[str]] = {}
-    for kind, patterns in read["distress"].items():
+    for kind, patterns in read[table].items():
         whole = "|".join(f"(?:{one})" for one in patterns)
         for part, words in read["shared"].items():
             whole = whole.replace(f"<{part}>", words)

@@ -239,6 +239,12 @@ def get(session: Session, row: int) -> Asked:
     return _asked(session.row(_GET, row=row))
 
 
+def is_declined_since(row: Asked, latest: Asked) -> bool:
+    """Say whether nothing has happened to an open row but that its leader does not want it said."""
+    same = (latest.state, latest.provider_id) == (row.state, row.provider_id)
+    return same and row.state in OPEN and latest.reason == DECLINED
+
+
 def open_rows(session: Session, *, channel: str, account: str) -> list[Asked]:
     """Return what waits for a leader, and what nobody knows whether it does; oldest first."""
     return [_asked(row) for row in session.rows(_OPEN, channel=channel, account=account)]

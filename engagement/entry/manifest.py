@@ -14,6 +14,7 @@ FEATURE = Feature(
             "entry.console",
             ("后台", "控制台", "打开后台", "管理后台"),
             handlers.console,
+            asked="shown",
             slash=("console",),
             needs_group=False,
             roles=frozenset({"leader", "staff", "manager", "admin"}),

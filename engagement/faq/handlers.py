@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from engagement import calendar, rooms
+from engagement import rooms
 from engagement.errors import Refusal
 from engagement.events import FactMissing, PostCleared
-from engagement.faq import corrections, rules, service, tallies, thumbs, turns
+from engagement.faq import corrections, danger, rules, service, talk, tallies, thumbs, turns
 from engagement.faq.asking import QUESTION_MOST, Found, Part
+from engagement.faq.talk import NO_GROUP
 from engagement.feature import Context
 from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line, row_id
 from knowledge.proposals import offer_reply
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from knowledge.answering import Answer
 
 _CANDIDATES = 3
-_HOME = "Asia/Shanghai"
-"""Whose clock it is in private, for who is in no group."""
-_NO_GROUP: Mapping[str, object] = {"group": None}
-"""Values of what is said of no group: in private it needs no word about which one."""
+_PLACED = frozenset({"pickup_place", "pickup_hours", "order_cutoff", "delivery_day"})
+"""Facts without which an answer says nothing: who is in no known group is told how to be known in one."""
 
 
 def reply(ctx: Context, found: Found | None) -> Sequence[Reply]:
@@ -40,7 +38,7 @@ def reply(ctx: Context, found: Found | None) -> Sequence[Reply]:
     last = found.parts[-1]
     entry = last.answer.citations[0].chunk if last.answer.decision == "answered" and last.answer.citations else ""
     turns.keep(ctx, last.question, entry)
-    if len(found.parts) > 1:
+    if len(found.parts) > 1 and not all(_is_nowhere(ctx, part.answer) for part in found.parts):
         return _several(ctx, found)
     return _said(ctx, found.parts[0], question)
 
@@ -50,41 +48,28 @@ def _known(ctx: Context, question: str) -> Sequence[Reply] | None:
     about = ctx.subject.removeprefix("faq:") if ctx.subject.startswith("faq:") else ""
     polite, clock = rules.courtesy(question), rules.clock(question)
     if not question.strip():
-        return [Reply("faq.empty", _NO_GROUP)]
+        return [Reply("faq.photo" if ctx.incoming.media == "photo" else "faq.empty", NO_GROUP)]
     if rules.danger(question):
-        return [_comfort(ctx, question)]
+        return danger.comfort(ctx, question)
     if polite:
-        waits = polite == "nothing_open" and service.waiting_of(ctx)
-        return [Reply("faq.still_waiting" if waits else f"faq.{polite}", _NO_GROUP, subject="faq:talk")]
+        return [talk.polite(ctx, polite)]
     if corrections.meant(ctx):
         return corrections.take(ctx)
     if rules.is_not_it(question) and thumbs.read(about)[0]:
         return [thumbs.not_it(about, ())]
     if clock:
-        return [_clock(ctx, clock)]
+        return [talk.clock(ctx, clock)]
     if rules.is_talk(question) and not ctx.argument and ctx.incoming.place is Place.GROUP:
         return _hand_over(ctx, question, 0.0) if rules.is_angry(question) else []
     return None
 
 
-def comfort(ctx: Context) -> Sequence[Reply]:
-    """Somebody is in danger: the same words each time, from nowhere but here, and whom to call."""
-    return [_comfort(ctx, ctx.text)]
-
-
-def _comfort(ctx: Context, text: str) -> Reply:
-    """Say it where only he reads it, if he can be written to there; in the group nobody is called by name, nor told of a task."""
-    ctx.aside = True
-    key = "faq.self_harm" if rules.danger(text) == "self_harm" else "faq.violence"
-    if ctx.incoming.place is Place.GROUP and bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel):
-        return Reply(key, _NO_GROUP, kind=Kind.DM, to=ctx.actor.person_id, subject="faq:talk")
-    return Reply(key, _NO_GROUP, subject="faq:talk")
-
-
 def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
     """Say the one answer of a message."""
     answer = part.answer
-    told = ctx.emit(FactMissing(ctx.group.id, answer.missing)) if answer.missing and ctx.group is not None else []
+    told = _wanted(ctx, answer)
+    if _is_nowhere(ctx, answer):
+        return [Reply("faq.which_group", NO_GROUP, subject="faq:talk")]
     if answer.decision == "answered":
         tallies.count(ctx.session, _counted(ctx), ctx.today, answered=1, worded=int(answer.model is not None))
         return [_answer(ctx, answer, angry=rules.is_angry(question)), *told]
@@ -92,11 +77,23 @@ def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
         tallies.count(ctx.session, _counted(ctx), ctx.today, asked_back=1)
         buttons = [*_offers(answer, _CANDIDATES), Button("handover:", "faq.button_none")]
         which = "faq.which_sorry" if rules.is_angry(question) else "faq.which"
-        return [Reply(which, _NO_GROUP, buttons=buttons, subject="faq:which")]
+        return [Reply(which, NO_GROUP, buttons=buttons, subject="faq:which")]
     if answer.decision == "refused":
         tallies.count(ctx.session, _counted(ctx), ctx.today, refused=1)
-        return [Reply("faq.small_talk", _NO_GROUP, subject="faq:refused")]
+        return [Reply("faq.small_talk", NO_GROUP, subject="faq:refused")]
     return [*_hand_over(ctx, part.question if part.leaned else question, answer.score), *told]
+
+
+def _wanted(ctx: Context, answer: Answer) -> Sequence[Reply]:
+    """Note which fact of the group a neighbour asked for in vain; a leader who tries it out is none."""
+    if ctx.group is None or ctx.actor.leader or not answer.missing:
+        return ()
+    return ctx.emit(FactMissing(ctx.group.id, answer.missing))
+
+
+def _is_nowhere(ctx: Context, answer: Answer) -> bool:
+    """Say whether only a group's own facts would answer, and nobody knows which group."""
+    return ctx.group is None and answer.decision == "answered" and not _PLACED.isdisjoint(answer.missing)
 
 
 def _answer(ctx: Context, answer: Answer, *, angry: bool = False, whole: bool = False) -> Reply:
@@ -137,14 +134,15 @@ def _several(ctx: Context, found: Found) -> Sequence[Reply]:
     for number, part in enumerate(found.parts, start=1):
         answer = part.answer
         row: dict[str, object] = {"n": number, "question": one_line(part.question, service.SHORT)}
-        if answer.decision == "answered":
+        if _is_nowhere(ctx, answer):
+            rows.append({**row, "answer": texts().raw("faq.which_group")})
+        elif answer.decision == "answered":
             short = rules.shortened(answer.text)
             cut |= short != answer.text
             worded += answer.model is not None
             cited += [Citation(c.document, c.chunk, c.quote) for c in answer.citations[:1]]
             rows.append({**row, "answer": short})
-            if answer.missing and ctx.group is not None:
-                told += ctx.emit(FactMissing(ctx.group.id, answer.missing))
+            told += _wanted(ctx, answer)
         elif answer.decision == "asked_back":
             rows.append({**row, "answer": texts().raw("faq.several_which")})
             buttons += _offers(answer, 2)
@@ -170,20 +168,6 @@ def _counted(ctx: Context) -> int | None:
     return ctx.group.id if ctx.group is not None else None
 
 
-def _clock(ctx: Context, kind: str) -> Reply:
-    """Say what the clock of the group says."""
-    zone = ctx.group.zone if ctx.group is not None else _HOME
-    minute = calendar.local_minute(ctx.now, zone)
-    if kind == "time":
-        time = f"{minute // 60}:{minute % 60:02d}"
-        return Reply("faq.clock_time", {**_NO_GROUP, "time": time}, subject="faq:talk")
-    day = calendar.local_day(ctx.now, zone) + timedelta(days=int(kind == "tomorrow"))
-    weekday = texts().raw(f"faq.weekday_{day.isoweekday()}")
-    key = "faq.clock_tomorrow" if kind == "tomorrow" else "faq.clock_day"
-    values = {**_NO_GROUP, "month": day.month, "day": day.day, "weekday": weekday}
-    return Reply(key, values, subject="faq:talk")
-
-
 def _sources(cited: Sequence[Citation]) -> str:
     names: list[str] = []
     for citation in cited:
@@ -198,7 +182,9 @@ def candidate(ctx: Context, answer: Answer | None) -> Sequence[Reply]:
         raise Refusal("guard.old_button")
     tallies.count(ctx.session, _counted(ctx), ctx.today, chosen=1, worded=int(answer.model is not None))
     turns.keep(ctx, answer.question, answer.citations[0].chunk if answer.citations else "")
-    told = ctx.emit(FactMissing(ctx.group.id, answer.missing)) if answer.missing and ctx.group is not None else []
+    if _is_nowhere(ctx, answer):
+        return [Reply("faq.which_group", NO_GROUP, subject="faq:talk")]
+    told = _wanted(ctx, answer)
     return [_answer(ctx, answer, whole=True), *told]
 
 
@@ -206,13 +192,13 @@ def tell_leader(ctx: Context) -> Sequence[Reply]:
     """The button 「问团长」 under an answer that did not help."""
     question = thumbs.question_of(ctx)
     if not question:
-        return [Reply("faq.hand_over_how", _NO_GROUP, subject="again:")]
+        return [Reply("faq.hand_over_how", NO_GROUP, subject="again:")]
     return _hand_over(ctx, question, 0.0, asked=True)
 
 
 def none_of_these(ctx: Context) -> Sequence[Reply]:
     """The button 「都不是」: nothing is known of the words any more, so ask for them again, to be handed over."""
-    return [Reply("faq.say_again", _NO_GROUP, subject="again:")]
+    return [Reply("faq.say_again", NO_GROUP, subject="again:")]
 
 
 def said_again(ctx: Context) -> Sequence[Reply]:
@@ -223,8 +209,11 @@ def said_again(ctx: Context) -> Sequence[Reply]:
 def hand_over(ctx: Context) -> Sequence[Reply]:
     """问团长 …: straight to the leader."""
     if not ctx.argument.strip():
-        return [Reply("faq.hand_over_how", _NO_GROUP, subject="again:")]
-    first = [_comfort(ctx, ctx.argument)] if rules.danger(ctx.argument) else []
+        return [Reply("faq.hand_over_how", NO_GROUP, subject="again:")]
+    kind = rules.danger(ctx.argument)
+    first = danger.comfort(ctx, ctx.argument) if kind else []
+    if kind == "emergency" and len(first) > 1:
+        return first  # the leaders know, and not only in the morning
     return [*first, *_hand_over(ctx, ctx.argument, 0.0, asked=True)]
 
 
@@ -236,7 +225,7 @@ def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False
     if ctx.actor.leader and not (asked and leaders):
         # Words to a neighbour whose question waits, sent without a quote: nobody can tell whom they are for.
         waits_here = ctx.incoming.place is Place.DM and service.open_questions(ctx.session, service.led(ctx))
-        return [Reply("faq.leader_unknown", _NO_GROUP, ("faq.leader_quote",) if waits_here else ())]
+        return [Reply("faq.leader_unknown", NO_GROUP, ("faq.leader_quote",) if waits_here else ())]
     posted = service.posted(ctx, question)
     more = ctx.emit(posted)
     if posted.hidden:
@@ -286,7 +275,7 @@ def asked_to_answer(ctx: Context) -> Sequence[Reply]:
     rooms.lead(ctx, group_id)
     name = "" if question.member_id is None else service.name_of(ctx.session, question.member_id)
     values = {"name": name, "question": question.text}
-    return [Reply("faq.answer_now", {**_NO_GROUP, **values}, subject=f"answering:{question.id}")]
+    return [Reply("faq.answer_now", {**NO_GROUP, **values}, subject=f"answering:{question.id}")]
 
 
 def said_in_answer(ctx: Context) -> Sequence[Reply]:
@@ -350,7 +339,7 @@ def waiting(ctx: Context) -> Sequence[Reply]:
     """待回复: what neighbours asked and nobody answered yet; in a group in one message, in private one by one."""
     rows = service.open_questions(ctx.session, service.led(ctx))
     if not rows:
-        return [Reply("faq.none_waiting", _NO_GROUP)]
+        return [Reply("faq.none_waiting", NO_GROUP)]
     if ctx.incoming.place is Place.GROUP and len(rows) > 1:
         values = {"count": len(rows), "rows": [service.row_of(row) for row in rows[: service.SHOWN]]}
         return [Reply("faq.waiting_here", values, subject="waiting:")]
@@ -367,4 +356,4 @@ def waiting(ctx: Context) -> Sequence[Reply]:
 
 def which_waiting(ctx: Context) -> Sequence[Reply]:
     """A leader's quote of a list of several questions: which one is meant?"""
-    return [Reply("faq.which_waiting", _NO_GROUP)] if ctx.actor.leader else []
+    return [Reply("faq.which_waiting", NO_GROUP)] if ctx.actor.leader else []

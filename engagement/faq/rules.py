@@ -19,6 +19,8 @@ MOST_OPEN = 5
 
 DISTRESS_MOST = 200
 """Characters of a text that are looked at for somebody's distress."""
+CLAUSE_MOST = 40
+"""Longer clauses tell a story; who needs help now is brief."""
 _BREAKS = re.compile(r"[^\w ]+|\n")
 _CALLED = re.compile(r"团团|小助手|机器人")
 _ENDINGS = r"(?:你|您|啊|呀|哦|哈|了|吧|嘞|啦|各位|大家|邻居们?|团长|闺女|姑娘|小伙子?|妹子|大姐|亲)*"
@@ -28,15 +30,21 @@ _SAID = (
     ("empty", re.compile(r"(?:我?想)?(?:提问|问|请问|请教|问一下|问个问题|问问|有个问题|有问题)(?:一下|下)?")),
     (
         "there",
-        re.compile(r"(?:你好|您好|哈喽|你|您|团长)?(?:在吗|在么|在不在|在嘛|有人吗|有人在吗|人呢|人在吗|喂|在线吗)+"),
+        re.compile(r"(?:你好|您好|哈喽|你|您|团长)*(?:在吗|在么|在不在|在嘛|有人吗|有人在吗|人呢|人在吗|喂|在线吗)+"),
     ),
     (
         "hello",
         re.compile(
             r"(?:大家|各位|团长)?"
-            r"(?:你好|您好|大家好|早|早上好|早安|上午好|中午好|下午好|晚上好|嗨|哈喽|哈啰|hi|hello|hey)+"
-            + _ENDINGS
-            + r"|(?:你|到底)*(?:怎么|咋)(?:使用|用)[啊呀呢的]*"
+            r"(?:你好|您好|大家好|早|早上好|早安|上午好|中午好|下午好|晚上好|嗨|哈喽|哈啰|hi|hello|hey)+" + _ENDINGS
+        ),
+    ),
+    (
+        "how",
+        re.compile(
+            r"(?:你|到底)*(?:怎么|咋)(?:使用|用)[啊呀呢的]*"
+            r"|(?:我|俺|老人|我妈|我爸)*(?:还|都|也|真|真的)*不(?:太)?会(?:用|弄|操作|玩)(?:这个?|你|它|小程序|手机)*(?:东西|玩意儿?)?[啊呀呢的了]*"
+            r"|(?:你|这|这个|这里|这儿)(?:到底)?(?:是|算)?(?:个)?(?:干啥|干嘛|干什么|做什么|做啥|啥|什么)(?:用|东西|玩意儿?|地方|群)?[的啊呀呢]*"
         ),
     ),
     (
@@ -147,10 +155,10 @@ def courtesy(text: str) -> str:
     """Say what kind of politeness (or abuse) a text is that asks for nothing.
 
     Returns:
-        ``hello``, ``there``, ``wish``, ``caring``, ``thanks``, ``noted`` (heard it), ``yes`` (a nod to something), ``bye``,
-        ``nothing_open`` (a 取消 of nothing), ``small_talk`` (a joke, the weather: nothing for the leader), ``rude``,
-        ``upset`` (angry, and not a word about what), ``unclear`` (did not understand), ``empty`` (begins to ask); an empty
-        text otherwise.
+        ``hello``, ``how`` (is it used), ``there``, ``wish``, ``caring``, ``thanks``, ``noted`` (heard it), ``yes`` (a nod to
+        something), ``bye``, ``nothing_open`` (a 取消 of nothing), ``small_talk`` (a joke, the weather: nothing for the
+        leader), ``rude``, ``upset`` (angry, and not a word about what), ``unclear`` (did not understand), ``empty`` (begins
+        to ask); an empty text otherwise.
     """
     bare = folded(text)
     if not bare or len(bare) > COURTESY_MOST:
@@ -179,19 +187,32 @@ def _in_a_row(bare: str) -> str:
 
 
 def danger(text: str) -> str:
-    """Say whether somebody is in danger: ``self_harm`` or ``violence`` (at home); an empty text otherwise.
+    """Say whether somebody is in danger; an empty text otherwise.
 
     Each clause is looked at, and the whole without its marks (「我 不 想 活 了」).
+
+    Returns:
+        ``self_harm``, ``violence`` (at home), or ``emergency``: who needs a doctor, the police or the fire brigade now.
     """
     plain = simplified(unicodedata.normalize("NFKC", text[:DISTRESS_MOST]).lower())
-    clauses = {folded(one) for one in (plain, *_BREAKS.split(plain), *plain.split())}
-    return next((kind for kind, words in distress().items() if any(map(words.fullmatch, clauses))), "")
+    whole = folded(plain)
+    clauses = {whole, *(folded(one) for one in (*_BREAKS.split(plain), *plain.split()))}
+    for kind, words in distress().items():
+        if any(words.fullmatch(one) for one in clauses if kind != "emergency" or len(one) <= CLAUSE_MOST):
+            return kind
+    return next((kind for kind, words in distress("alone").items() if words.fullmatch(whole[:CLAUSE_MOST])), "")
 
 
 def clock(text: str) -> str:
     """Say whether somebody asks what only the clock knows: ``day``, ``tomorrow`` or ``time``; else an empty text."""
     bare = folded(text)
     return next((kind for kind, words in _CLOCK if words.fullmatch(bare)), "")
+
+
+def part_of_day(minute: int) -> str:
+    """Say how one greets at a local minute, 0 … 1439: ``morning``, ``noon``, ``afternoon`` or ``evening``."""
+    hour = minute // 60
+    return "morning" if 5 <= hour < 11 else "noon" if 11 <= hour < 13 else "afternoon" if 13 <= hour < 18 else "evening"
 
 
 def is_talk(text: str) -> bool:

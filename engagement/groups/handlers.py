@@ -15,7 +15,6 @@ from engagement.kernel import Button, Kind, Place, Reply, row_id
 from prompts.loader import texts
 from storage import bots, identities
 
-ROLE = "group_leader"
 _FILLS = 3
 """Missing facts that 设置 offers to fill by a button of their own."""
 _ACKS = {
@@ -164,37 +163,6 @@ def undo_change(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
     words = {**rules.shown_facts(), **{name: texts().raw(f"groups.kept_{name}") for name in ("quiet", "acks", "zone")}}
     named = texts().raw("groups.between").join(words.get(one, one) for one in kept)
     return [Reply("groups.restored_partly", {"kept": named})]
-
-
-def add_leader(ctx: Context) -> Sequence[Reply]:
-    """设团长 王姐."""
-    member = service.add_leader(ctx, _name(ctx, "groups.leader_how"))
-    undo = actions.note(ctx, ROLE, {"member": member.id, "role": "member"}, "groups.did_leader")
-    said = [Reply("groups.leader_added", {"name": member.name}, buttons=[undo])]
-    if member.person_id in service.reachable_leaders(ctx):
-        values = {"group": ctx.here.name}
-        said.append(Reply("groups.you_lead", values, kind=Kind.DM, to=member.person_id))
-    return said
-
-
-def _name(ctx: Context, how: str) -> str:
-    name = ctx.argument.lstrip("@").strip()
-    if not name:
-        raise Refusal(how)
-    return name
-
-
-def remove_leader(ctx: Context) -> Sequence[Reply]:
-    """取消团长 王姐."""
-    member = service.remove_leader(ctx, _name(ctx, "groups.unleader_how"))
-    undo = actions.note(ctx, ROLE, {"member": member.id, "role": "leader"}, "groups.did_unleader")
-    return [Reply("groups.leader_removed", {"name": member.name}, buttons=[undo])]
-
-
-def undo_role(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
-    """Make or unmake a leader again."""
-    member = service.restore_role(ctx, before)
-    return [Reply("groups.leads_again" if member.role == "leader" else "groups.leads_no_more", {"name": member.name})]
 
 
 def choose_group(ctx: Context) -> Sequence[Reply]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engagement.events import CheckedIn, FactMissing, Greeted, Unidentified
 from engagement.feature import Command, Feature
-from engagement.groups import guide, handlers, pause, rules, start, threads, troubles
+from engagement.groups import guide, handlers, leaders, pause, rules, start, threads, troubles
 from engagement.kernel import Place
 
 _LEADER = frozenset({"leader"})
@@ -17,6 +17,7 @@ FEATURE = Feature(
             "groups.settings",
             ("设置", "群设置"),
             handlers.settings,
+            asked="shown",
             slash=("settings",),
             roles=_LEADER,
             consent=False,
@@ -88,7 +89,7 @@ FEATURE = Feature(
         Command(
             "groups.leader",
             ("设团长", "添加团长"),
-            handlers.add_leader,
+            leaders.add,
             slash=("leader",),
             takes="required",
             roles=_LEADER,
@@ -98,7 +99,7 @@ FEATURE = Feature(
         Command(
             "groups.unleader",
             ("取消团长", "撤销团长", "撤团长", "去掉团长"),
-            handlers.remove_leader,
+            leaders.remove,
             slash=("unleader",),
             takes="required",
             roles=_LEADER,
@@ -126,10 +127,26 @@ FEATURE = Feature(
         "start": start.start_button,
         "copy": start.copy,
         "pause": pause.choose,
+        "unlead": leaders.removing,
+        "relead": leaders.take_back,
     },
     quotes={"fill": guide.answered, "filled": guide.over},
     asks=frozenset({"fill"}),
-    plain=frozenset({"fill", "fill_as", "fill_skip", "fill_stop", "start", "copy", "quiet_acks", "filled", "pause"}),
+    plain=frozenset(
+        {
+            "fill",
+            "fill_as",
+            "fill_skip",
+            "fill_stop",
+            "start",
+            "copy",
+            "quiet_acks",
+            "filled",
+            "pause",
+            "unlead",
+            "relead",
+        }
+    ),
     passes_on={"fill": rules.is_no_value, "filled": rules.is_no_value},
     events={
         CheckedIn: start.on_checked_in,
@@ -140,7 +157,7 @@ FEATURE = Feature(
     undos={
         pause.CHANGE: pause.undo,
         guide.CHANGE: handlers.undo_change,
-        handlers.ROLE: handlers.undo_role,
+        leaders.ROLE: leaders.undo,
         threads.CHANGE: threads.undo,
     },
     lifecycle={

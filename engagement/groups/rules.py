@@ -186,7 +186,9 @@ ALL, MISSING, FIRST, ONE = "all", "missing", "first", "one"
 _SKIPS = re.compile(r"跳过|下一个|下一项|下一步|略过|不用填|过")
 _STOPS = re.compile(r"停|停止|先停|先到这里?|以后再说|等会儿?|结束|够了|回头再填")
 _CLEARS = re.compile(r"无|没有|暂无|清空|删除|删掉|去掉|不填")
-_ASKS = re.compile(r"[?\uff1f]\s*$|[吗么呢谁]\W*$|干嘛|干啥|怎么|为什么|请问|什么意思|啥意思")
+_ASKS = re.compile(
+    r"[?\uff1f]\s*$|[吗么呢谁]\W*$|^(?:今天|现在|群里|这周|最近|都|还)*(?:有)?(?:谁|哪些人|多少|几个)|(?:多少|几个)(?:人|邻居|位)|干嘛|干啥|怎么|为什么|请问|什么意思|啥意思"
+)
 _COURTESY = re.compile(
     r"(?:好的?|嗯+|收到|知道了|明白了?|谢谢|多谢|辛苦了?|你好|您好|在吗|ok|hi|哦|行)+", re.IGNORECASE
 )

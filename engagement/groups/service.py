@@ -259,7 +259,12 @@ def has_checkins(ctx: Context) -> bool:
 def reachable_leaders(ctx: Context) -> list[int]:
     """Return the leaders' person ids whose private chat is open, longest-serving first."""
     here = identities.leaders(ctx.session, ctx.here.id)
-    return [person for person in here if bots.is_open(ctx.session, person, ctx.incoming.channel)]
+    return [person for person in here if is_reachable(ctx, person)]
+
+
+def is_reachable(ctx: Context, person_id: int) -> bool:
+    """Say whether somebody's private chat is open."""
+    return bots.is_open(ctx.session, person_id, ctx.incoming.channel)
 
 
 def add_leader(ctx: Context, name: str) -> Member:
@@ -275,17 +280,32 @@ def add_leader(ctx: Context, name: str) -> Member:
     return found
 
 
-def remove_leader(ctx: Context, name: str) -> Member:
-    """Make a leader a neighbour again: the way back from :func:`add_leader`.
+def named_leader(ctx: Context, name: str) -> Member:
+    """Return the leader of that name.
 
     Raises:
-        Refusal: no leader of that name, or the only one.
+        Refusal: nobody, or several.
     """
     leaders = [member for member in identities.named(ctx.session, ctx.here.id, name) if member.role == "leader"]
     if len(leaders) != 1:
         raise Refusal("groups.no_such_leader", name=name)
-    _set_role(ctx, leaders[0], "member", action="leader.removed")
     return leaders[0]
+
+
+def led_before(ctx: Context, member: Member) -> bool:
+    """Say whether another leader has led the group for longer than the acting one."""
+    here = identities.leaders(ctx.session, ctx.here.id)
+    mine = here.index(ctx.actor.person_id) if ctx.actor.person_id in here else 0
+    return member.person_id in here[:mine]
+
+
+def remove_leader(ctx: Context, member: Member) -> None:
+    """Make a leader a neighbour again: the way back from :func:`add_leader`.
+
+    Raises:
+        Refusal: the only one.
+    """
+    _set_role(ctx, member, "member", action="leader.removed")
 
 
 def restore_role(ctx: Context, before: Mapping[str, object]) -> Member:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engagement.events import CheckedIn, Suspected
 from engagement.feature import Command, Feature, JobSpec, PersonalData
-from engagement.leader import handlers, jobs, rules, service
+from engagement.leader import handlers, jobs, roll, rules, service
 
 _LEADER = frozenset({"leader"})
 
@@ -15,12 +15,34 @@ FEATURE = Feature(
             "leader.today",
             ("今日一览", "一览", "今天怎么样", "群里怎么样"),
             handlers.today,
+            asked="shown",
             slash=("today",),
             roles=_LEADER,
             consent=False,
             help="leader.help_today",
         ),
         Command("leader.day", ("今日", "今天"), handlers.day, slash=("day",), consent=False),
+        Command(
+            "leader.roll",
+            ("签到名单", "打卡名单", "今日签到名单"),
+            roll.roll,
+            slash=("roll",),
+            roles=_LEADER,
+            refusal="leader.roll_not_yours",
+            consent=False,
+            asked="shown",
+            help="leader.help_roll",
+        ),
+        Command("leader.people", ("群人数", "群里人数"), roll.people, consent=False, asked="shown", reads=True),
+        Command(
+            "leader.export",
+            ("导出名单", "导出成员", "导出群成员"),
+            roll.export,
+            roles=_LEADER,
+            refusal="leader.roll_not_yours",
+            consent=False,
+            asked="shown",
+        ),
         Command(
             "leader.undo",
             ("撤销", "撤回操作", "反悔"),

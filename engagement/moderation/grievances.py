@@ -46,7 +46,8 @@ def typed(ctx: Context) -> Sequence[Reply]:
     if not receivers:
         hotline = ctx.here.facts.get("hotline", "")
         values = {"group": ctx.here.name, "hotline": hotline}
-        return [Reply("moderation.grievance_nobody", values, ["moderation.grievance_hotline"] if hotline else [])]
+        tails = [*(["moderation.grievance_hotline"] if hotline else []), "moderation.grievance_official"]
+        return [Reply("moderation.grievance_nobody", values, tails)]
     if not words:
         return [Reply("moderation.grievance_how", {"group": ctx.here.name})]
     return _sent(ctx, receivers, words)

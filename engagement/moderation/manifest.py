@@ -36,6 +36,7 @@ FEATURE = Feature(
             grievances.typed,
             slash=("grievance",),
             takes="optional",
+            asked="shown",
             quotes=True,
             consent=False,
             help="moderation.help_grievance",

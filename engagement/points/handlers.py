@@ -27,7 +27,12 @@ def show(ctx: Context) -> Sequence[Reply]:
         found = service.all_standings(ctx.session, ctx.actor.person_id, ctx.today)
         if len(found) > 1:
             rows = [
-                {"group": s.group_name, "home": _home(s.others, "home_note"), "balance": s.balance, "week": s.week}
+                {
+                    "group": s.group_name,
+                    "home": _home(s.others, "home_note"),
+                    "balance": s.balance,
+                    "gained": _gained(s),
+                }
                 for s in found
             ]
             values = {"rows": rows, "balance": sum(s.balance for s in found), "group": None}
@@ -41,6 +46,7 @@ def show(ctx: Context) -> Sequence[Reply]:
     mine = service.standing(ctx.session, group.id, group.name, actor.member_id, actor.account_id, ctx.today)
     values = {"name": actor.name, "balance": mine.balance, "week": mine.week, "rank": mine.rank}
     values["others"] = _home(mine.others, "home_others")
+    values["gained"] = _gained(mine, "points.gained_home" if mine.others else "points.gained")
     values["place"] = texts().fill("points.place_tied" if mine.tied else "points.place", {"rank": mine.rank})
     if mine.balance == 0 and mine.week == 0:
         return [Reply("points.home_none" if mine.others else "points.none", values)]
@@ -60,6 +66,11 @@ def _home(others: Sequence[str], key: str) -> str:
     names = words.raw("points.between").join(others[:OTHERS_SHOWN])
     more = words.raw("points.and_more") if len(others) > OTHERS_SHOWN else ""
     return words.fill(f"points.{key}", {"others": f"{names}{more}"}) if others else ""
+
+
+def _gained(standing: service.Standing, key: str = "points.gained") -> str:
+    """Say what the week brought; a plus of nothing is none."""
+    return texts().fill(key, {"week": standing.week}) if standing.week else texts().raw("points.gained_none")
 
 
 def _soon(expiring: Expiring | None) -> dict[str, object]:

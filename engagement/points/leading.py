@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from engagement import actions
 from engagement.errors import Refusal
 from engagement.feature import Context
-from engagement.kernel import Button, Kind, Place, Reply, row_id
+from engagement.kernel import Button, Kind, Place, Reply, one_line, row_id
 from engagement.points import corrections, gifts, rules, service, validity
 from prompts.loader import shown_day, texts
+from storage import identities
 
 _EXPIRY = "points_expiry"
 _TAKES = {"points.gift_how": "points.take_how", "points.gift_reason": "points.take_reason"}
@@ -40,11 +41,22 @@ def _adjust(ctx: Context, *, take: bool) -> Sequence[Reply]:
 
 def _read(ctx: Context, *, take: bool) -> rules.Gift:
     try:
-        return rules.read_gift(ctx.argument, rules.Limits.of(ctx.here.settings).gift_most)
+        return rules.read_gift(_spaced(ctx), rules.Limits.of(ctx.here.settings).gift_most)
     except Refusal as no:
         if take and no.key in _TAKES:
             raise Refusal(_TAKES[no.key]) from no
         raise
+
+
+def _spaced(ctx: Context) -> str:
+    """Put in the blanks that 「加分 李阿姨20 帮忙」 lacks, where the group has just one such name, which ends in no figure."""
+    cuts = rules.readings(ctx.argument)
+    known = [cut for cut in cuts if identities.named(ctx.session, ctx.here.id, cut[0])]
+    if len(known) > 1 or (known and known[0][0][-1].isdigit()):
+        raise Refusal("points.gift_where", said=one_line(ctx.argument), first=known[-1][0])
+    plain = [cut for cut in cuts if not cut[0][-1].isdigit()]
+    meant = known or (plain if len(plain) == 1 else [])
+    return " ".join(meant[0]) if meant else ctx.argument
 
 
 def _asked(ctx: Context, done: gifts.Adjusted, values: Mapping[str, object], *, take: bool) -> Sequence[Reply]:

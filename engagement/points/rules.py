@@ -131,6 +131,26 @@ def read_gift(text: str, most: int) -> Gift:
     return Gift(unicodedata.normalize("NFKC", match.group("name")).strip(), amount, reason)
 
 
+_GLUED = re.compile(r"[+]?(?P<amount>\d{1,9})\s*(?:积?分)?(?:[\s,:]+(?P<loose>.*)|(?P<tight>[^\W\d_].*))?", re.DOTALL)
+_GLUED_MOST = 80
+
+
+def readings(text: str) -> list[tuple[str, str]]:
+    """Return where 「李阿姨20帮忙」 may be cut, when a gift's blanks were left out: (name, the rest with blanks).
+
+    「张姐220」 may be 张姐 and 220, or 张姐2 and 20: who is called so is not known here. Empty when the blanks are there.
+    """
+    if _GIFT.match(text.strip()):
+        return []
+    said = unicodedata.normalize("NFKC", text[:_GLUED_MOST]).lstrip("@ ")
+    found = []
+    for at in range(1, len(said)):
+        name, rest = said[:at].rstrip(" :"), _GLUED.fullmatch(said, at)
+        if rest is not None and name[-1:].isalnum() and "+" not in name:
+            found.append((name, f"{rest['amount']} {rest['loose'] or rest['tight'] or ''}"))
+    return found
+
+
 def read_reason(text: str) -> str:
     """Put a reason on one line and cut it; may be empty."""
     return " ".join(text.split())[:REASON_MOST]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -364,6 +365,10 @@ def test_one_person_in_two_groups(house: House) -> None:
     first = next(b for b in chosen.buttons if b.key.endswith(":1"))
     assert house.keys("", private=True, button=first.key) == ["groups.chosen"]
     assert house.keys("排行榜", private=True) == ["points.board_week"]
+    house.clock.set(NOW + timedelta(days=8))
+    _, (later,) = house.tell("积分", private=True)
+    rows: Any = later.values["rows"]
+    assert [row["gained"] for row in rows] == ["这周还没有新的"] * 2, "a plus of nothing is none"
 
 
 def test_in_private_without_a_group(house: House) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,6 +148,16 @@ def main(arguments: list[str]) -> int:
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         print("no Chromium here (apt-get install chromium, or set CHROMIUM)", file=sys.stderr)
+        return 2
+    if (
+        not whole
+        and shutil.which("fc-list")
+        and not subprocess.run(["fc-list", ":charset=1f44d"], capture_output=True, check=False).stdout
+    ):
+        print(
+            "no font with emoji here (apt-get install fonts-noto-color-emoji): pictures would show boxes",
+            file=sys.stderr,
+        )
         return 2
     from playwright.sync_api import sync_playwright
 

@@ -161,9 +161,17 @@ def test_who_came_a_moment_ago_is_not_called_quiet(client: TestClient, program: 
 
 
 def test_a_group_without_a_check_in_is_not_said_to_be_fine(client: TestClient, program: Program) -> None:
-    other = foreign(program)
+    def make(session: Session) -> int:
+        group = Group(channel="sim", external_id="silent", name="安静的群", created_at=NOW)
+        session.add(group)
+        session.flush()
+        return group.id or 0
+
+    made = program.database.write_now(make)  # the newest group is on the page of staff
     sign_in(client, "staff")
-    line = client.get("/console/today").text.partition(f'href="/console/groups/{other}"')[2].partition("</li>")[0]
+    page = client.get("/console/today").text
+    program.database.write_now(lambda session: session.delete(session.get_one(Group, made)))
+    line = page.partition(f'href="/console/groups/{made}"')[2].partition("</li>")[0]
     assert "还没人签到" in line
     assert "badge-success" not in line
 

@@ -124,3 +124,15 @@ def test_follow_ups(starter: Answering) -> None:
     assert found["right"] >= 0.85, found
     assert found["wrong"] <= 0.10, found
     assert found["leaned_wrongly"] <= 0.03, found
+
+
+@pytest.mark.parametrize(
+    ("text", "entry"),
+    [
+        *((text, "orders.price") for text in ("多少钱", "怎么卖", "什么价", "多少钱？")),
+        *((text, "delivery.day") for text in ("明儿个能到吗", "今儿货到没到")),
+        ("咋个补签嘛", "checkin.missed"),
+    ],
+)
+def test_short_words_of_every_day_are_not_asked_back(starter: Answering, text: str, entry: str) -> None:
+    assert _entries(_work(starter, text)) == [entry]

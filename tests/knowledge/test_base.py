@@ -54,6 +54,15 @@ async def test_an_answer_has_its_source_and_the_groups_facts(answering: Answerin
     assert told.missing == ()
 
 
+async def test_a_number_to_ring_if_all_else_fails_is_no_fact_that_was_asked_for(
+    answering: Answering, entries: Add
+) -> None:
+    shut = {**REFUND, "answer": "先给团长发消息。联系不上就打 {hotline}。", "answer_without_facts": "先给团长发消息。"}
+    entries([{**shut, "facts": ["hotline"]}])
+    told = await answering.ask("退款多久到账", facts={}, now=NOW)
+    assert (told.text, told.missing) == ("先给团长发消息。", ())
+
+
 async def test_a_fact_is_put_in_as_it_is_and_never_looked_into(answering: Answering, entries: Add) -> None:
     entries(FAQ)
     told = await answering.ask(

@@ -52,6 +52,8 @@ UNLISTED = {
     "members.no_birthday": "忘掉你的生日",
     "groups.resume": "接着来：话题、主题、小结照常发",
     "leader.day": "团长看今日一览，邻居看今日话题",
+    "leader.people": "群里我认得多少人",
+    "leader.export": "名单不整份导出；要看、要表格去哪里",
     "groups.copy": "照抄自己带的另一个群的设置",
     "groups.unleader": "一位团长不再是团长",
     "groups.thread": "群里分话题的，以后没人问也会说的话都发到这个话题里；在 General 里发就改回去",

@@ -10,9 +10,11 @@ Source: ADR-0019; CHANNELS (customer groups).
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -21,6 +23,7 @@ from bot.channels.cutting import within
 from bot.channels.wecom import CHANNEL
 from bot.channels.wecom.api import CutOff, Refused, receipt_of
 from bot.channels.wecom.day import Day, parts_of, told
+from bot.channels.wecom.rounds import Rounds
 from bot.channels.wecom.settings import WecomSettings
 from bot.channels.wecom.tasks import TEXT_BYTES, Recall, Tasks
 from bot.channels.wecom.waits import Waits
@@ -79,6 +82,7 @@ class MassSender:
         self._database = database
         self._leader_of = leader_of
         self._waits = Waits(settings)
+        self._rounds = Rounds()
 
     async def send(self, message: Outgoing) -> Receipt:
         """Ask the leader, or say what became of having asked.
@@ -141,11 +145,8 @@ class MassSender:
         rows = await self._database.read(
             lambda session: mass_sends.open_rows(session, channel=CHANNEL, account=account)
         )
-        found: dict[str, int] = {}
-        for row in rows:
-            state = (await self._watched(row, awake)).state
-            found[state] = found.get(state, 0) + 1
-        return found
+        watched = partial(self._watched, awake=awake)
+        return Counter(row.state for row in await self._rounds.go(rows, watched, self._given_up))
 
     async def take_back(self, account: str) -> int:
         """Take back at once what a leader does not want said; returns how many rows are no more open."""
@@ -153,10 +154,9 @@ class MassSender:
             lambda session: mass_sends.open_rows(session, channel=CHANNEL, account=account)
         )
         unwanted = [row for row in rows if row.reason == DECLINED and row.state == "awaiting"]
-        looked = [await self._look(row) for row in unwanted]
-        return sum(row.state not in OPEN for row in looked)
+        return sum(row.state not in OPEN for row in await self._rounds.go(unwanted, self._look, self._given_up))
 
-    async def _watched(self, row: Asked, awake: bool) -> Asked:
+    async def _watched(self, row: Asked, *, awake: bool) -> Asked:
         now = self._clock.now()
         left = now - max(row.seen_at, row.changed_at) > self._waits.soon
         if row.state == "awaiting":
@@ -164,11 +164,7 @@ class MassSender:
             return row if asked else await self._look(row, wanted=not (left and awake))
         if not left or not awake:
             return row
-        try:
-            task = await self._tasks.search(row, None)
-        except (Refused, CutOff) as error:
-            log.info("wecom.not_searched", row=row.id, reason=receipt_of(error).reason)
-            return await self._given_up(row, now)
+        task = await self._tasks.search(row, None)
         if task is None:
             return await self._move(row, "refused", now, why="cut_off") or row
         return await self._move(row, "awaiting", now, provider_id=task) or row
@@ -284,7 +280,10 @@ class MassSender:
     # ---------------------------------------------------------------- waiting
 
     async def _awaited(self, work: Day, row: Asked) -> Receipt:
-        row = await self._look(row)
+        try:
+            row = await self._look(row)
+        except (Refused, CutOff) as error:
+            row = await self._given_up(row, error)
         if row.state != "awaiting":
             return told(work, row) if row.state == "sent" else Receipt(Outcome.REJECTED, reason=row.reason or row.state)
         if row.reason == DECLINED:
@@ -325,13 +324,11 @@ class MassSender:
 
         Args:
             wanted: it is still to be said.
+
+        Raises:
+            Refused, CutOff: WeCom does not tell.
         """
-        now = self._clock.now()
-        try:
-            status = await self._tasks.status(row)
-        except (Refused, CutOff) as error:
-            log.info("wecom.result_unknown", row=row.id, reason=receipt_of(error).reason)
-            return await self._given_up(row, now)
+        now, status = self._clock.now(), await self._tasks.status(row)
         if status == 1:
             return await self._move(row, "sent", now) or row
         if status in _NOT_DELIVERED:
@@ -348,8 +345,10 @@ class MassSender:
                 why = row.reason or ("not_confirmed" if over else CALLED_BACK)
                 return await self._move(row, "recalled", now, why=why) or row
 
-    async def _given_up(self, row: Asked, now: datetime) -> Asked:
+    async def _given_up(self, row: Asked, error: Refused | CutOff) -> Asked:
         """Return a row of which WeCom does not tell; a day after its end it is asked for no more (its group may be gone)."""
+        now = self._clock.now()
+        log.info("wecom.result_unknown", row=row.id, reason=receipt_of(error).reason)
         if now < self._waits.ends(row) + _DAY:
             return row
         return await self._move(row, "refused", now, why="cut_off") or row
@@ -383,7 +382,7 @@ class MassSender:
         def change(session: Session) -> Asked | None:
             was, becomes, how = row, state, more
             latest = mass_sends.get(session, row.id)
-            if state != "making" and _is_declined_since(row, latest):
+            if state != "making" and mass_sends.is_declined_since(row, latest):
                 was = latest
             if was.reason == DECLINED and state != "sent":
                 becomes, how = "recalled" if state == "refused" else state, {**more, "why": DECLINED}
@@ -392,9 +391,3 @@ class MassSender:
             return mass_sends.get(session, row.id)
 
         return await self._database.write(change)
-
-
-def _is_declined_since(row: Asked, latest: Asked) -> bool:
-    """Say whether nothing has happened to an open row but that its leader does not want it said."""
-    same = (latest.state, latest.provider_id) == (row.state, row.provider_id)
-    return same and row.state in OPEN and latest.reason == DECLINED

@@ -1,7 +1,8 @@
-"""Somebody does not want to live, or is beaten at home: the same words before anything is looked up, and no mere joke."""
+"""Somebody does not want to live, is beaten at home, or needs help now: the same words each time, and no mere joke."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,26 @@ NEITHER = """累死我了 笑死 虾死了 想死你们了 想死我了 热死�
 笑死我了 急死了 农药残留多吗 被老公打断了 孩子打疫苗 老公打折买的 儿子打包 想死你做的鱼 花死了怎么办 自杀式降价 团长打我电话了
 老公打牌 你去死吧 死了算了这破虾 虾不想活了 我养的鱼活不下去了 花不活了 我的虾不活了"""
 
+EMERGENCY = """胸口痛 胸口好闷喘不上气 我胸口闷得慌 头好晕胸口闷 心脏不舒服 我爸心脏病犯了 我妈喘不上气了 喘不过气来 我呼吸困难
+我妈摔倒了起不来 我妈摔倒了 老伴突然倒地上不醒 有人晕倒了 提货点有人晕倒了 孩子昏迷了 老人叫不醒 我老公抽搐了
+王阿姨摔得动不了 他没有呼吸了 我邻居煤气中毒了 我们家煤气中毒 煤气味好大 厨房煤气泄漏了 闻到好大的煤气味
+楼道里有煤气味怎么办 着火了 3号楼着火了 我家厨房着火了 电瓶车着火了 楼道冒烟 插座冒火花了 我老伴走丢了
+孩子不见了 老人走丢了 我妈走失了怎么办 孩子被拐走了 我孙子找不到了 被电动车撞了 我被车撞了 老伴被三轮车撞倒了
+出车祸了 吃了你家菜住院了 吃了你们的蘑菇全家进医院了 我妈吃了群里的鱼送医院了 孩子误食老鼠药 孩子噎住了 我被狗咬了
+孩子卡在电梯里了 电梯困人了 有人拿刀在店里闹 店里进贼了 有人打架 快帮我叫救护车 救命 救命啊快来人 我爸中风了
+孩子从楼上掉下来了 孩子掉河里了 孩子烫伤了 羊水破了 血止不住 货架倒了压着人 取货那边车撞到人了 我胸口疼得厉害
+我现在胸口疼得厉害 我妈头晕得站不起来"""
+HARMLESS = """头发晕色 气死我了 着火价 火锅 水煤气费 走丢的快递 煤气费怎么交 代交燃气费吗 煤气灶有卖吗 快递不见了
+我的橙子不见了 订单找不到了 手机摔了 鸡蛋摔碎了 鱼晕过去了 胸口肉怎么卖 牛胸口有货吗 鸡胸肉多少钱 心疼死我了
+心痛钱 头疼怎么选 头疼 上火了 团购火了 辣得嘴着火了 嗓子着火了 生意火爆 爆款着火一样 晕车药有吗 晕了
+这价格看晕了 我晕 团长晕 被骗了 被抢光了 红包被抢了 苹果被车压坏了 西瓜摔地上了 草莓压坏了 冰箱不制冷了
+住院能退吗 我在住院 医院门口能提货吗 送医院对面 忙得喘不过气 救命太便宜了 救命，太好吃了 笑到岔气 中毒太深
+我中了你的毒 电脑中毒了 货丢了 猫走丢了 积分不见了 签到不见了 签到记录找不到了 我的积分找不到了 防火门
+灭火器有吗 烟花 炸鸡 爆米花 炸了 锅炸 鱼没气了 汽水没气了 气球漏气了 轮胎漏气 电动车充电 电池坏了 被蚊子咬了
+虾被压坏了 刀有吗 菜刀怎么卖 打架鱼 小偷 防身 油烟机 车厘子炸裂 电梯坏了怎么提货 打120元 满119减10
+团长不见了 团长找不到了 邻居找不到了 人找不到了 人不见了 我晕倒 笑晕过去 美晕了 帅晕过去了 爆炸头 爆炸好吃"""
+LONG = ("真的" * 100, "家里" * 100, "在家里" * 13, "刚刚" * 20, "我妈在家" * 10, "家里 " * 66, "快来人" * 13)
+
 
 class Nobody:
     """Must not be asked."""
@@ -43,7 +64,10 @@ def stage(tmp_path: Path) -> Stage:
     return stage
 
 
-@pytest.mark.parametrize(("kind", "words"), [("self_harm", SELF_HARM), ("violence", VIOLENCE), ("", NEITHER)])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("self_harm", SELF_HARM), ("violence", VIOLENCE), ("", NEITHER), ("emergency", EMERGENCY), ("", HARMLESS)],
+)
 def test_what_is_meant(kind: str, words: str) -> None:
     assert {one: rules.danger(one) for one in words.split()} == dict.fromkeys(words.split(), kind)
     for one in ("我 不想 活 了", "活著沒意思", "我媽說不想活了", "我要跳樓"):
@@ -82,3 +106,39 @@ def test_whatever_was_asked(stage: Stage) -> None:
 def test_who_wants_the_leader_has_both(stage: Stage) -> None:
     said = stage.say("李阿姨", "问团长 我老公打我")
     assert keys(said) == ["faq.violence", "faq.passed_on", "faq.to_leader"]
+
+
+@pytest.mark.parametrize("words", LONG)
+def test_words_said_over_and_over_are_read_in_no_time(words: str) -> None:
+    began = time.perf_counter()
+    assert rules.danger(words) == ""
+    assert time.perf_counter() - began < 2
+
+
+def test_an_emergency_reaches_the_leader_at_once_and_by_night(stage: Stage) -> None:
+    """
+    王姐（私聊，半夜）: 我妈摔倒了起不来 → 先打 120……我也告诉周团长了。没有新手任务、没有👍
+    周团长（私聊）: 急事：王姐刚刚说：我妈摔倒了起不来
+    """
+    (alone,) = stage.say("王姐", "问 胸口痛 喘不上气")
+    assert (alone.key, alone.kind) == ("faq.emergency", Kind.REPLY), "nobody can be told yet"
+    stage.say("周团长", "积分", private=True)
+    said, told = stage.say("王姐", "我妈摔倒了起不来", "2026-12-01T23:30", private=True)
+    assert (said.key, said.tails, said.buttons, said.citations) == ("faq.emergency", ("faq.emergency_told",), (), ())
+    assert shown(said).startswith("先打 120（走丢、出事打 110，着火打 119），别等我。") and "周团长" in shown(said)
+    assert (told.key, told.to, told.kind, told.conversation) == ("faq.to_leader_emergency", "周团长", Kind.DM, "周团长")
+    assert "我妈摔倒了起不来" in shown(told) and "热线" not in shown(told)
+    for words in ("问团长 我妈摔倒了起不来", "提问 着火了"):
+        assert keys(stage.say("王姐", words)) == ["faq.emergency", "faq.to_leader_emergency"], words
+    assert keys(stage.say("周团长", "着火了", private=True)) == ["faq.emergency"], "no word to himself"
+    for table in (Turn, Question):
+        assert stage.database.read_now(lambda s, t=table: list(s.exec(select(t)))) == []  # type: ignore[misc]
+
+
+def test_a_cry_alone_is_one_and_one_before_praise_is_none() -> None:
+    assert [rules.danger(one) for one in ("救命", "快来人啊救命", "救命，太好吃了", "救命 也太便宜了")] == [
+        "emergency",
+        "emergency",
+        "",
+        "",
+    ]

@@ -290,6 +290,7 @@ def test_a_question_that_lacks_a_fact_reaches_the_leader(stage: Stage) -> None:
     """
     stage.say(LEADER, "积分", private=True)
     stage.gateway.dispatcher.answering = Knows("pickup_place")  # type: ignore[assignment]
+    assert keys(stage.say(LEADER, "提问 在哪提货", private=True)) == ["faq.answer"], "who tries it out is no neighbour"
     answer, told = stage.say("李阿姨", "提问 在哪提货")
     assert (answer.key, told.key, told.to) == ("faq.answer", "groups.fact_wanted", LEADER)
     assert [told.values["word"], len(told.buttons)] == ["提货点", 1]
@@ -369,13 +370,19 @@ def test_words_that_steer(text: str, word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "谢谢", "好的", "ok", "这是啥意思", "几点好呢", "填什么？", "你是谁", "\u200b"]
+    "text",
+    [
+        *("", "  ", "谢谢", "好的", "ok", "这是啥意思", "几点好呢", "填什么？", "你是谁", "\u200b"),
+        *("今天谁没签到", "谁没打卡", "群里有多少人", "今天有几个人问问题没回"),
+    ],
 )
 def test_words_that_are_no_value(text: str) -> None:
     assert rules.is_no_value(text)
 
 
-@pytest.mark.parametrize("text", ["东门快递柜", "周二到周五", "没有", "跳过", "16点到20点"])
+@pytest.mark.parametrize(
+    "text", ["东门快递柜", "周二到周五", "没有", "跳过", "16点到20点", "东门第几个柜子都行，两个都开着"]
+)
 def test_words_that_may_be_one(text: str) -> None:
     assert not rules.is_no_value(text)
 
@@ -443,6 +450,8 @@ def test_what_does_not_look_like_an_answer_is_asked_for_once_more(stage: Stage) 
     assert "每天 22:00" in shown(odd)
     assert privately(stage, "群信息 截单时间 晚上二十五点").key == "groups.odd_order_cutoff"
     assert privately(stage, "跳过").key == "groups.ask_hotline"
+    privately(stage, button=f"fill:{stage.group_id}:pickup_place:all")
+    assert privately(stage, "今天谁没签到").key == "leader.roll_nobody", "a question is no place"
     assert facts(stage) == {"pickup_hours": "下午四点到晚上八点", "hotline": "老王"}
 
 

@@ -215,17 +215,72 @@ def test_made_and_unmade_a_leader(stage: Stage) -> None:
     said = stage.say(LEADER, "设团长 王姐")
     assert keys(said) == ["groups.leader_added", "groups.you_lead"]
     assert keys(stage.say(LEADER, "设团长 王姐")) == ["groups.leads_already"]
-    assert keys(stage.say(LEADER, "", button=said[0].buttons[0].key)) == ["groups.leads_no_more"]
+    undone = stage.say(LEADER, "", button=said[0].buttons[0].key)
+    assert keys(undone) == ["groups.leads_no_more", "groups.you_lead_no_more"]
     assert keys(stage.say("王姐", "设置")) == ["guard.leader_only"]
     stage.say(LEADER, "设团长 王姐")
-    (removed,) = stage.say(LEADER, "取消团长 王姐")
-    assert keys(stage.say(LEADER, "", button=removed.buttons[0].key)) == ["groups.leads_again"]
+    removed, told = stage.say(LEADER, "取消团长 王姐")
+    assert (told.key, told.kind, told.to) == ("groups.you_lead_no_more", Kind.DM, "王姐"), "she hears it herself"
+    assert placeholders_match(told)
+    again = stage.say(LEADER, "", button=removed.buttons[0].key)
+    assert keys(again) == ["groups.leads_again", "groups.you_lead"]
     assert keys(stage.say("王姐", "免打扰 21:00-8:00")) == ["groups.quiet_kept"]
+
+
+def test_who_led_hears_of_it_only_where_the_bot_may_write_to_her(stage: Stage) -> None:
+    """（没私聊过的）王姐: 不当团长了也不打扰；自己退下来的不用再听一遍"""
+    stage.say("王姐", "签到")
+    stage.say(LEADER, "设团长 王姐")
+    assert keys(stage.say(LEADER, "取消团长 王姐")) == ["groups.leader_removed"]
+    stage.say(LEADER, "设团长 王姐")
+    stage.say("王姐", "积分", private=True)
+    assert keys(stage.say("王姐", "取消团长 王姐")) == ["groups.leader_removed"]
+
+
+def test_who_led_before_is_asked_about_hears_of_it_and_takes_it_back_for_a_week(stage: Stage) -> None:
+    """
+    周团长: 设团长 王姐；王姐: 取消团长 周团长 → 周团长比你先管……真的要取消吗？[取消 周团长 的团长]
+    周团长（私聊）: ……现在不由你来做了 [我来改回去] → 还是团长；王姐听到
+    """
+    stage.say(LEADER, "积分", private=True)
+    stage.say("王姐", "签到")
+    stage.say("王姐", "积分", private=True)
+    stage.say(LEADER, "设团长 王姐")
+    (asked,) = stage.say("王姐", f"取消团长 {LEADER}")
+    assert asked.key == "groups.unlead_ask" and placeholders_match(asked)
+    assert keys(stage.say(LEADER, "设置")) == ["groups.settings_no_facts"], "nothing is done yet"
+    assert keys(stage.say("李阿姨", "", button=asked.buttons[0].key)) == ["guard.leader_only"]
+    removed, told = stage.say("王姐", "", button=asked.buttons[0].key)
+    assert (removed.key, told.key, told.to, told.tails) == (
+        *("groups.leader_removed", "groups.you_lead_no_more"),
+        *(LEADER, ("groups.relead",)),
+    )
+    assert keys(stage.say("王姐", "", button=asked.buttons[0].key)) == ["guard.old_button"]
+    (back,) = told.buttons
+    assert keys(stage.say("王姐", "", button=back.key, private=True)) == ["guard.old_button"], "hers it is not"
+    again, heard = stage.say(LEADER, "", "2026-12-07T09:00", button=back.key, private=True)
+    assert (again.key, heard.key, heard.to) == ("groups.leads_again", "groups.releads", "王姐")
+    assert keys(stage.say(LEADER, "", button=back.key, private=True)) == ["leader.undone_already"]
+    said = stage.say(LEADER, "取消团长 王姐")
+    assert keys(said) == ["groups.leader_removed", "groups.you_lead_no_more"]
+    assert said[1].buttons == (), "who made her a leader decides"
+
+
+def test_after_a_week_nothing_is_taken_back(stage: Stage) -> None:
+    stage.say(LEADER, "积分", private=True)
+    stage.say("王姐", "签到")
+    stage.say(LEADER, "设团长 王姐")
+    (asked,) = stage.say("王姐", f"取消团长 {LEADER}")
+    told = stage.say("王姐", "", button=asked.buttons[0].key)[1]
+    assert keys(stage.say(LEADER, "", "2026-12-09T09:00", button=told.buttons[0].key, private=True)) == [
+        "guard.old_button"
+    ]
 
 
 def test_the_last_leader_stays_whatever_is_taken_back(stage: Stage) -> None:
     stage.say("王姐", "签到")
     (added,) = stage.say(LEADER, "设团长 王姐")
-    stage.say("王姐", f"取消团长 {LEADER}")
+    (asked,) = stage.say("王姐", f"取消团长 {LEADER}")
+    stage.say("王姐", "", button=asked.buttons[0].key)
     assert keys(stage.say(LEADER, "", button=added.buttons[0].key)) == ["guard.leader_only"]
     assert keys(stage.say("王姐", "", button=added.buttons[0].key)) == ["groups.last_leader"]

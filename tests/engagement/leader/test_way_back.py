@@ -43,6 +43,8 @@ READS = {
     "members.silent",
     "groups.settings",
     "leader.today",
+    "leader.roll",
+    "leader.export",
     "leader.undo",
     "leader.muted",
     "topic.tomorrow",

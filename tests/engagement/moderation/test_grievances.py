@@ -73,7 +73,10 @@ def test_words_that_complain_of_the_leader_find_their_way(stage: Stage) -> None:
 def test_without_staff_it_is_said_so(stage: Stage) -> None:
     """投诉团长 什么事 → 现在没有我联系得上的运营，没转给任何人；说团长的话问团长 → 也只能转给团长，明说"""
     (nobody,) = stage.say("李阿姨", "投诉团长 多收了我五块钱", private=True)
-    assert (nobody.key, nobody.tails) == ("moderation.grievance_nobody", ())
+    assert (nobody.key, nobody.tails) == ("moderation.grievance_nobody", ("moderation.grievance_official",))
+    assert "12315" in shown(nobody), "who is there for everybody"
+    for words in ("我要投诉团长", "怎么投诉团长", "投诉你们团长找谁"):
+        assert keys(stage.say("李阿姨", words, private=True)) == ["moderation.grievance_nobody"], words
     stage.say("周团长", "群信息 热线 400-000-0000")
     (nobody,) = stage.say("李阿姨", "投诉团长 多收了我五块钱", private=True)
     assert "400-000-0000" in shown(nobody)

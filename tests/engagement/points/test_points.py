@@ -215,3 +215,29 @@ def test_what_is_spent_lowers_no_board(stage: Stage) -> None:
     stage.say("周团长", "没错", quoting=ask)
     assert week() == ("points.balance", 4, 14)
     assert stage.database.read_now(ledger.check).wrong_balances == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "key", "amount"),
+    [
+        ("加分 李阿姨20 帮忙搬货", "points.given", 20),
+        ("加分 李阿姨+20 帮忙搬货", "points.given", 20),
+        ("加分 李阿姨 20帮忙搬货", "points.given", 20),
+        ("加分 李阿姨20", "points.gift_reason", None),
+        ("加分 李阿姨 +20", "points.gift_reason", None),
+        ("扣分 李阿姨20", "points.take_reason", None),
+        ("加分 张姐220 帮忙搬货", "points.gift_where", None),
+        ("加分 张姐2 20 帮忙搬货", "points.given", 20),
+        ("加分 没这个人20 帮忙搬货", "points.no_such_member", None),
+        ("加分 20", "points.gift_how", None),
+    ],
+)
+def test_a_gift_without_blanks(stage: Stage, said: str, key: str, amount: int | None) -> None:
+    """
+    团长: 加分 李阿姨20 帮忙搬货 → 加了；加分 张姐220 → 名字自己带数字的，问一句
+    """
+    for who in ("李阿姨", "张姐2"):
+        stage.say(who, "签到")
+    (told,) = stage.say("周团长", said)
+    assert (told.key, told.values.get("amount")) == (key, amount)
+    assert placeholders_match(told)

@@ -49,6 +49,25 @@ def test_gifts_as_leaders_type_them(text: str, gift: rules.Gift) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "cuts"),
+    [
+        ("李阿姨 20 帮忙搬货", []),
+        ("", []),
+        ("李阿姨", []),
+        ("李阿姨 -5 坏", []),
+        ("李阿姨 1.5 半分", []),
+        ("@李阿姨＋２０分 帮忙", [("李阿姨", "20 帮忙")]),
+        ("李阿姨5分帮忙", [("李阿姨", "5 帮忙")]),
+        ("李阿姨20", [("李阿姨", "20 "), ("李阿姨2", "0 ")]),
+        ("张姐 2帮忙", [("张姐", "2 帮忙")]),
+        ("3号楼王姐5 修4楼的灯", [("3号楼王姐", "5 修4楼的灯"), ("3号楼王姐5 修", "4 楼的灯")]),
+    ],
+)
+def test_where_a_gift_without_blanks_may_be_cut(text: str, cuts: list[tuple[str, str]]) -> None:
+    assert rules.readings(text) == cuts
+
+
+@pytest.mark.parametrize(
     ("text", "key"),
     [
         ("", "points.gift_how"),

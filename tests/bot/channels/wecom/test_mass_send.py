@@ -559,3 +559,38 @@ async def test_what_wecom_never_tells_is_not_asked_for_ever(house: House, path: 
     calls = len(house.wecom.calls)
     assert await house.sender.watch("ww-sample") == {}
     assert len(house.wecom.calls) == calls
+
+
+async def test_a_round_ends_when_wecom_does_not_answer(house: House) -> None:
+    """三百个群在等，企业微信没有回音：每个都等到超时要一个多钟头。问三个就先停；下一轮先问没问过的。"""
+    path = "externalcontact/get_groupmsg_send_result"
+    for number in range(2, 10):
+        house.wecom.add_group(f"wr{number}", "leader", "wm-li")
+    for number in range(1, 10):
+        await house.ask(conversation=f"wr{number}")
+    house.on(30)
+
+    async def asked() -> int:
+        before = house.wecom.calls.count(path)
+        await house.sender.watch("ww-sample", awake=False)
+        return house.wecom.calls.count(path) - before
+
+    house.wecom.script[path] = ["cut"] * 3
+    assert await asked() == 3
+    house.wecom.script[path] = [None] * 6 + ["cut"] * 3
+    assert await asked() == 9, "they alone had no answer"
+    house.wecom.script[path] = ["cut", "cut", None] * 3
+    assert await asked() == 9, "not in a row"
+    house.wecom.script[path] = [48002] * 9
+    assert await asked() == 9, "a no is an answer"
+    for number in range(1, 10):
+        where = {"channel": "wecom", "account": house.wecom.corp_id, "conversation": f"wr{number}"}
+        house.database.write_now(
+            lambda s, where=where: mass_sends.decline(
+                s, leader="leader", local_date=date(2026, 9, 1), now=house.clock.now(), **where
+            )  # type: ignore[misc]
+        )
+    house.wecom.script[path] = ["cut"] * 9
+    before = house.wecom.calls.count(path)
+    assert await house.sender.take_back("ww-sample") == 0
+    assert house.wecom.calls.count(path) == before + 3
