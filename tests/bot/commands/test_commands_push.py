@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from bot import play as playing
 from bot.commands.push import app
 from bot.main import replay
 from bot.settings import Settings
+from engagement.clocks import SystemClock
 from engagement.registry import FEATURES
 from prompts.loader import texts
 
@@ -24,6 +26,12 @@ SCRIPT = (
     '{"at":"2026-12-01T07:00:00+08:00","group":"g1","create":{"name":"测试群","zone":"Asia/Shanghai","leader":"u9","leader_name":"周团长"}}',
     '{"at":"2026-12-02T12:00:00+08:00"}',
 )
+
+
+@pytest.fixture(autouse=True)
+def _the_day_of_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes and what is past are told from the clock, on whatever day the tests run."""
+    monkeypatch.setattr(SystemClock, "now", lambda _clock: datetime(2026, 12, 2, 4, tzinfo=UTC))
 
 
 @pytest.fixture(scope="module")
