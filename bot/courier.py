@@ -139,7 +139,7 @@ class Courier:
 
     async def send(self, queued: Queued) -> Receipt:
         """Send one message, again while the platform asks to wait, and record what became of it."""
-        message, since = queued.message, queued.since or self._clock.now()
+        message, since = queued.named(), queued.since or self._clock.now()
         self._is_new(queued.outbox_id)
         sender = self._senders.get(message.channel)
         if sender is None and message.channel in self._apart:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engagement.kernel import Outgoing
@@ -26,6 +26,10 @@ class Queued:
     def is_shown(self) -> bool:
         """Say whether it goes back to the page instead of out."""
         return not self.outbox_id
+
+    def named(self) -> Outgoing:
+        """Return the message with the name of its row, which tells it from another one of the same words."""
+        return replace(self.message, row=f"outbox:{self.outbox_id}") if self.outbox_id else self.message
 
 
 def queue(session: Session, key: str, message: Outgoing, now: datetime) -> Queued:

@@ -232,6 +232,7 @@ class Outgoing:
         feature: the slice that speaks, for logs and figures.
         picture: file name of the drawn card, in the folder of pictures; set just before sending.
         more: what other pushes of the same hour say in this message.
+        row: names its row in the outbox or of a delivery at every try, set before sending; empty of what stands in none.
     """
 
     kind: Kind
@@ -256,6 +257,7 @@ class Outgoing:
     picture: str = ""
     document: Document | None = None
     more: Sequence[Section] = ()
+    row: str = field(default="", compare=False)
 
     def dump(self) -> str:
         """Encode for a row."""
@@ -272,10 +274,8 @@ class Outgoing:
     @classmethod
     def load(cls, body: str) -> Outgoing:
         """Decode what :meth:`dump` wrote."""
-        data: dict[str, Any] = json.loads(body)
-        data["kind"] = Kind(data["kind"])
-        data["place"] = Place(data["place"])
-        data.setdefault("values", {})
+        data: dict[str, Any] = {"values": {}, "account": "", "conversation": "", "key": "", **json.loads(body)}
+        data["kind"], data["place"] = Kind(data["kind"]), Place(data["place"])
         data["tails"] = tuple(data.get("tails", ()))
         data["buttons"] = tuple(Button(**b) for b in data.get("buttons", ()))
         data["citations"] = tuple(Citation(**c) for c in data.get("citations", ()))
@@ -284,8 +284,6 @@ class Outgoing:
             data["card"] = Card(**data["card"])
         if "document" in data:
             data["document"] = Document(**data["document"])
-        for name in ("account", "conversation", "key"):
-            data.setdefault(name, "")
         return cls(**data)
 
 
@@ -309,6 +307,7 @@ class Receipt:
 
     Attributes:
         provider_id: the platform's id of the message, when SENT; ``retry_after``: seconds to wait, when RETRY.
+        begun: when RETRY or UNKNOWN: its beginning is out, and the same message said again is its rest.
         held_until: when RETRY: the platform has it and waits for somebody's yes until then, so the message waits as long.
         unsaid: when SENT: parts that were left out after all (0 is the message itself, 1 the first of its ``more``).
         new_id: the chat's new id, when MIGRATED (nothing was sent).
@@ -322,6 +321,7 @@ class Receipt:
     reason: str = ""
     held_until: datetime | None = None
     unsaid: Sequence[int] = ()
+    begun: bool = False
 
 
 class Sender(Protocol):

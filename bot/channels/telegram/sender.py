@@ -198,7 +198,7 @@ class TelegramSender:
                 receipt = receipt_of(error, repeatable=False)
                 if receipt.outcome is Outcome.RETRY:
                     self._begun.keep(name, len(parts) - number + 1, first, receipt.retry_after)
-                    return replace(receipt, provider_id=first)
+                    return replace(receipt, provider_id=first, begun=True)
                 # The message is out; sending it again would say its beginning twice.
                 log.warning("telegram.cut_short", kind=type(error).__name__, feature=message.feature)
                 break

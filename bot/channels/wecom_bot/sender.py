@@ -149,6 +149,7 @@ class WecomBotSender:
             receipt = await self._step(message, step, digest, first=number == 0)
             if receipt.outcome in (Outcome.RETRY, Outcome.UNKNOWN) and number:
                 self._begun.keep(digest, number, wait=receipt.retry_after)
+                receipt = replace(receipt, begun=True)
             if receipt.outcome is not Outcome.SENT:
                 log.info(
                     "wecom_bot.not_sent", outcome=receipt.outcome.value, reason=receipt.reason, feature=message.feature
