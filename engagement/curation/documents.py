@@ -152,7 +152,7 @@ def _shown(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
         tails.append("curation.show_owner")
     if document.review_at is not None:
         tails.append("curation.show_review")
-    more, findings = words.findings(lifecycle.findings(ctx.session, newest, open_only=True))
+    more, findings = words.findings(lifecycle.findings(ctx.session, newest, open_only=True), most=words.FINDINGS_MOST)
     buttons = [] if document.removed_at is not None else _next(ctx, who, newest, known, findings.get("held", 0) != 0)
     if document.removed_at is not None:
         tails.append("curation.show_removed")

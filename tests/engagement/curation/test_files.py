@@ -14,9 +14,11 @@ from sqlmodel import select
 
 from bot.gateway import Handled
 from bot.queued import Queued
+from engagement.curation import words
 from engagement.kernel import Incoming, Kind
 from knowledge import ingest
 from storage import inbox
+from storage.documents import Finding
 from storage.engine import Session
 from storage.groups import Region, RoleGrant
 from tests.engagement.curation.office import SUN, WANG, Office, closed, open_office
@@ -376,3 +378,13 @@ def test_who_has_no_documents_hears_that_the_common_ones_answer(office: Office) 
     office.grant("小吴", region=1)
     listed = office.say("小吴", "知识库")
     assert listed.key == "curation.list_common" and "通用的 1 份" in shown(listed)
+
+
+def test_a_look_at_a_document_shows_all_that_was_found_and_points_nowhere() -> None:
+    found = [
+        Finding(version_id=1, kind="ad_law", severity="warn", locator="0#3", excerpt=f"第一{at}") for at in range(25)
+    ]
+    assert "第 3 段" in words.finding("ad_law", "0#3", "第一")
+    tails, values = words.findings(found[:6], most=words.FINDINGS_MOST)
+    assert (tails, "more" in values) == (["curation.found"], False)
+    assert words.findings(found, most=words.FINDINGS_MOST)[0] == ["curation.found", "curation.found_rest"]
