@@ -122,7 +122,7 @@ def _entry(
     answering = [row for row in rows if _cells(titles, own, row)]
     if not answering:
         return None
-    beside = columns.get(kind.get("with", ""), ())
+    beside = [at for at, cell in enumerate(header) if matches(cell, kind.get("beside", ()))]
     told = [_cells(titles, {*own, *beside}, row) for row in answering]
     if len(set(told)) == 1:
         answer = _fill(kind.get("single", product["single"]), product=name, cells=told[0])

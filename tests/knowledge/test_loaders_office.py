@@ -100,7 +100,7 @@ def test_an_ordinary_document_is_cut_at_its_points_its_questions_and_its_rows(tm
     loaded = _word(tmp_path, build)
     assert [(one.question, one.answer) for one in loaded.entries] == [
         ("叶菜坏了怎么赔", "叶菜的售后，怎么赔：全退。"),
-        ("草莓/蓝莓坏了怎么赔", "草莓/蓝莓的售后，怎么赔：坏多少退多少。"),
+        ("草莓/蓝莓坏了怎么赔", "草莓/蓝莓的售后，怎么赔：坏多少退多少；备注：须拍视频。"),
         ("能不能送上门？", "老人可以，提前一天说。"),
     ]
     assert [(one.title, one.body) for one in passages("生鲜售后说明", loaded.blocks)] == [
