@@ -121,6 +121,12 @@ def title(active: str, visitor: Visitor | None) -> str:
     return f"nav_{active}" if active else "name"
 
 
+def room_of(page: str) -> str:
+    """Return the key of the name of the room that a page's path belongs to; empty when it belongs to none."""
+    found = [room for room in ROOMS if page == room.path or page.startswith(room.path + "/")]
+    return max(found, key=lambda room: (len(room.path), not room.label)).key if found else ""
+
+
 TOURS: Mapping[Role, tuple[tuple[str, str], ...]] = {
     Role.STAFF: (("rooms", "rooms"), ("main", "staff"), ("large", "large"), ("me", "me")),
     Role.LEADER: (("rooms", "rooms"), ("main", "leader"), ("large", "large"), ("me", "me")),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from console import navigation
 from console.auth import Role
 from console.views import say
 from prompts.loader import texts
@@ -14,7 +15,7 @@ from prompts.loader import texts
 _ROOM = "console_audit."
 _KNOWN = frozenset(key.removeprefix(_ROOM) for key in texts().keys() if key.startswith(_ROOM))  # noqa: SIM118
 _KIND = "kind_"
-_UNSAID = frozenset({"page", "scope", "scope_id", "undone", "cap", "value", "replaced"})
+_UNSAID = frozenset({"scope", "scope_id", "undone", "cap", "value", "replaced"})
 """Details that are words and moments of the program and not of people; they stand in the code beside it."""
 
 
@@ -46,6 +47,9 @@ def details(given: Mapping[str, object]) -> list[str]:
     for key, value in given.items():
         if key in _UNSAID or value in (0, "", None):
             continue
+        if key == "page":
+            found += [say(room)] if (room := navigation.room_of(str(value))) else []
+            continue
         shown = _word(str(value)) if isinstance(value, str) else value
         found.append(say(f"audit.detail_{key}", value=shown) if f"detail_{key}" in _KNOWN else f"{key} {shown}")
     return found
@@ -58,5 +62,5 @@ def _word(value: str) -> str:
 
 
 def code(action: str, given: Mapping[str, object]) -> str:
-    """Return an act as the program writes it, for whoever searches the logs."""
-    return " ".join([action, *(f"{key}={value}" for key, value in given.items())])
+    """Return an act as the program writes it, for whoever searches the logs; the page's pattern is said in words only."""
+    return " ".join([action, *(f"{key}={value}" for key, value in given.items() if key != "page")])

@@ -15,6 +15,7 @@ MAX_PASSAGE = 420
 """Characters of a passage at most; a section that is longer is cut between paragraphs, then between sentences."""
 
 _NUMBER = re.compile(r"^(\d+(?:\.\d+)*|第[一二三四五六七八九十百\d]+[章节条])")
+_POINT = re.compile(r"[一二三四五六七八九十]{1,3}、")
 _CLAUSE = re.compile(r"第[一二三四五六七八九十百零〇\d]{1,6}条(?=[\s　：:、])")
 _SENTENCE = re.compile(r"(?<=[。！？!?；;\n])")
 
@@ -67,6 +68,10 @@ def passages(title: str, blocks: Iterable[Block]) -> list[Passage]:
                 trail.pop()
             trail.append((block.level, " ".join(block.text.split())[:120]))
         else:
+            if block.kind == "text" and _POINT.match(block.text.strip()):  # the next point, as a paragraph
+                close()
+                while trail and _POINT.match(trail[-1][1]):
+                    trail.pop()
             section.append(block)
     close()
     return found

@@ -37,6 +37,17 @@ def documents(session: Session, now: datetime, zone: str = days.ZONE, *, removed
     return {"documents": rows_of(session, list(rows), now, zone)}
 
 
+def samples(session: Session) -> int:
+    """How many documents still answer as they shipped with the program."""
+    shipped = (
+        select(func.count(func.distinct(Document.id)))
+        .join(DocumentVersion, col(DocumentVersion.document_id) == col(Document.id))
+        .where(DocumentVersion.state == "published", DocumentVersion.created_by == "starter")
+        .where(col(Document.removed_at).is_(None))
+    )
+    return session.exec(shipped).one()
+
+
 def rows_of(session: Session, documents: Sequence[Document], now: datetime, zone: str) -> list[dict[str, Any]]:
     """A row for each of some documents that has a whole version: what stands of it, what waits behind, what was found."""
     today = days.local(now, zone).date()

@@ -57,6 +57,7 @@ _SPELLED = re.compile(r"(?:[\u4e00-\u9fff][\W_]{1,3}){3,}[\u4e00-\u9fff]")
 _GAPS = re.compile(r"[\W_]+")
 _CODED = re.compile(r"(?<![A-Za-z0-9+/=_\-])[A-Za-z0-9+/_\-]{24,}={0,2}")
 _SENTENCE = re.compile(r"[。!?！？\n]")
+_PART = re.compile(r"[。!?！？\n,，;；]")
 _ASKS = re.compile(r"[?？]|哪|谁|什么|多少|怎么|几[个种样]|吗")
 _FIGURES = re.compile(r"[\W_\d]+")
 
@@ -156,8 +157,15 @@ def _decoded(text: str) -> Iterator[str]:
 
 
 def _excerpt(text: str, start: int, end: int) -> str:
-    about = text[max(0, start - 20) : min(len(text), max(end, start + 60) + 10)]
-    return _short(about)
+    """The sentence of a match; of one that is too long, the clauses about it."""
+    first, until = 0, len(text)
+    for border in (_SENTENCE, _PART):
+        first = max((one.end() for one in border.finditer(text, 0, start)), default=0)
+        last = border.search(text, max(start, end - 1))
+        until = last.end() if last else len(text)
+        if until - first <= MAX_EXCERPT:
+            return _short(text[first:until])
+    return _short(f"…{text[max(first, start - 20) : until]}" if start - first > 20 else text[first:until])
 
 
 def _short(text: str) -> str:

@@ -25,6 +25,7 @@ from storage import audit
 from storage.audit import AuditRow
 from storage.engine import Session
 from storage.entry import Login
+from storage.groups import Member
 
 router = APIRouter()
 PAGE = 50
@@ -62,7 +63,7 @@ class Line:
     """A row as it is shown.
 
     Attributes:
-        name: of who did it; empty for the program and for who has no account.
+        name: of who did it; empty for the program and for who has none.
         what: the act in words.
         figures: what belongs to it, in words.
         code: the same as the program writes it.
@@ -95,7 +96,7 @@ async def listed(
     console = request.app.state.console
     wanted = wanted_of(day, person, action, before)
     rows = await console.database.read(lambda s: _rows(s, wanted, PAGE + 1))
-    names = await console.database.read(lambda s: _names(s, [row.actor_id for row in rows]))
+    names = await console.database.read(lambda s: _called(s, [row.actor_id for row in rows]))
     chain = await console.database.read(audit.broken_links) if verify == "1" else None
     more = rows[PAGE - 1].id if len(rows) > PAGE else None
     return views.page(
@@ -161,6 +162,13 @@ def _rows(session: Session, wanted: Wanted, most: int) -> list[AuditRow]:
 
 def _day(day: date) -> tuple[datetime, datetime]:
     return calendar.instant_of(day, 0, ZONE), calendar.instant_of(day + timedelta(days=1), 0, ZONE)
+
+
+def _called(session: Session, people: list[int | None]) -> dict[int, str]:
+    """Return what people are called on the page: by their account, else as a group shows them."""
+    ids = {one for one in people if one}
+    shown = session.exec(pick(Member.person_id, Member.name).where(col(Member.person_id).in_(ids), Member.name != ""))
+    return {**dict(shown.all()), **_names(session, people)}
 
 
 def _names(session: Session, people: list[int | None]) -> dict[int, str]:

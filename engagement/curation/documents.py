@@ -75,15 +75,19 @@ def _page(ctx: Context, who: Curator, start: int) -> Sequence[Reply]:
     rows = [one for one in everything if who.may(one["scope"])]
     gone = [one for one in listings.documents(ctx.session, ctx.now, removed=True)["documents"] if who.may(one["scope"])]
     rows = [one for one in rows if one["stage"] != "archived"]
+    samples = listings.samples(ctx.session)
+    own = [f"curation.list_samples{'' if who.scopes is None else '_led'}"] if samples and not start else []
     if not rows and not gone:
         common = sum(one["scope"] == "all" and one["state"] == "published" for one in everything)
-        return [Reply("curation.list_common" if common else "curation.list_none", {"common": common, "group": None})]
+        empty = {"common": common, "samples": samples, "group": None}
+        return [Reply("curation.list_common" if common else "curation.list_none", empty, own)]
     rows.sort(key=lambda one: (not _waits(one), one["id"]))
     shown = rows[start : start + PAGE]
     waiting = sum(_waits(one) for one in rows)
     values = {
         "count": len(rows),
         "waiting": waiting,
+        "samples": samples,
         "rows": [words.row(ctx.session, one) for one in shown],
         "gone": texts().raw("curation.between").join(f"{one['id']}《{one['title']}》" for one in gone[:6]),
         "group": None,
@@ -95,7 +99,7 @@ def _page(ctx: Context, who: Curator, start: int) -> Sequence[Reply]:
         buttons.append(Button(f"kb_list:{start + PAGE}", "curation.button_more"))
     tails = ["curation.list_gone"] if gone and not start else []
     if not start:
-        tails.append("curation.list_how")
+        tails += ["curation.list_how", *own]
     key = "curation.list" if waiting else "curation.list_calm"
     return [Reply(key if not start else "curation.list_page", values, tails, buttons=buttons)]
 
@@ -152,7 +156,7 @@ def _shown(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
         tails.append("curation.show_owner")
     if document.review_at is not None:
         tails.append("curation.show_review")
-    more, findings = words.findings(lifecycle.findings(ctx.session, newest, open_only=True))
+    more, findings = words.findings(lifecycle.findings(ctx.session, newest, open_only=True), most=words.FINDINGS_MOST)
     buttons = [] if document.removed_at is not None else _next(ctx, who, newest, known, findings.get("held", 0) != 0)
     if document.removed_at is not None:
         tails.append("curation.show_removed")

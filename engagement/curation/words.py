@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from knowledge.comparing import Changed, Difference
 
 FINDINGS_SHOWN = 4
+FINDINGS_MOST = 20
+"""Shown where somebody looks at the document itself."""
+_PASSAGE = re.compile(r"\d+(?:(?<=^0)#(\d+))?")
 _PACKS = ("faq", "leaders")
 _FACT = re.compile(r"\{([a-z_]+)\}")
 _ABOVE = " \u203a "
@@ -77,24 +80,28 @@ def finding(kind: str, locator: str, excerpt: str) -> str:
     key = f"kb.finding_{kind}"
     key = key if key in said.keys() else "curation.finding_other"  # noqa: SIM118
     where = locator or said.raw("curation.whole_file")
-    if locator.isdecimal():
-        where = said.fill("curation.passage", {"number": int(locator) + 1})
+    number = _PASSAGE.fullmatch(locator)
+    if number:
+        where = said.fill("curation.passage", {"number": int(number[1] or int(number[0]) + 1)})
     elif locator.startswith("!"):
         where = said.fill("curation.row", {"number": locator.removeprefix("!")})
     return said.fill(key, {"locator": where, "excerpt": excerpt})
 
 
-def findings(rows: Sequence[Finding]) -> tuple[list[str], dict[str, object]]:
-    """Return the text keys and the values that tell of what a scan found, the gravest first."""
+def findings(rows: Sequence[Finding], *, most: int = FINDINGS_SHOWN) -> tuple[list[str], dict[str, object]]:
+    """Return the text keys and the values that tell of what a scan found, the gravest first.
+
+    Where they are looked at themselves (``most``), what is beyond points nowhere else.
+    """
     if not rows:
         return [], {}
     held = sum(one.severity == "block" for one in rows)
-    shown = [{"what": finding(one.kind, one.locator, one.excerpt)} for one in rows[:FINDINGS_SHOWN]]
+    shown = [{"what": finding(one.kind, one.locator, one.excerpt)} for one in rows[:most]]
     values: dict[str, object] = {"findings": shown, "count": len(rows), "held": held}
     tails = ["curation.found_held" if held else "curation.found"]
-    if len(rows) > FINDINGS_SHOWN:
-        tails.append("curation.found_more")
-        values["more"] = len(rows) - FINDINGS_SHOWN
+    if len(rows) > most:
+        tails.append("curation.found_more" if most == FINDINGS_SHOWN else "curation.found_rest")
+        values["more"] = len(rows) - most
     return tails, values
 
 

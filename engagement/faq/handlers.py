@@ -57,8 +57,8 @@ def _known(ctx: Context, question: str) -> Sequence[Reply] | None:
         return [talk.polite(ctx, polite)]
     if corrections.meant(ctx):
         return corrections.take(ctx)
-    if rules.is_not_it(question) and thumbs.read(about)[0]:
-        return [thumbs.not_it(about, ())]
+    if rules.is_not_it(question) and (reference := thumbs.meant(ctx, about)):
+        return [thumbs.wrong(ctx, reference)]
     if clock:
         return [talk.clock(ctx, clock)]
     if rules.is_talk(question) and not ctx.argument and ctx.incoming.place is Place.GROUP:
@@ -73,7 +73,8 @@ def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
     if _is_nowhere(ctx, answer):
         return [Reply("faq.which_group", NO_GROUP, subject="faq:talk")]
     if answer.decision == "answered":
-        tallies.count(ctx.session, _counted(ctx), ctx.today, answered=1, worded=int(answer.model is not None))
+        asked = int(not rules.is_not_it(question))  # 「不对」 asks nothing, whatever is said to it
+        tallies.count(ctx.session, _counted(ctx), ctx.today, answered=asked, worded=int(answer.model is not None))
         return [_answer(ctx, answer, angry=rules.is_angry(question)), *told]
     for_one = _for_the_one(ctx, question)
     if for_one:

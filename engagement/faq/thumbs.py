@@ -77,7 +77,7 @@ def title(session: Session, document_id: int, entry: str) -> str | None:
 
 def up(ctx: Context) -> Sequence[Reply]:
     """It helped."""
-    _press(ctx, 1)
+    _press(ctx, ctx.text, 1)
     return []
 
 
@@ -86,9 +86,9 @@ def _reason(ctx: Context) -> str:
     return one_line(mask(ctx.incoming.text), _REASON_MOST)
 
 
-def _press(ctx: Context, verdict: int) -> int:
+def _press(ctx: Context, reference: str, verdict: int, reason: str = "") -> int:
     """Note a thumb; returns what it was before, 0 for none."""
-    document_id, entry = read(ctx.text)
+    document_id, entry = read(reference)
     if not document_id or title(ctx.session, document_id, entry) is None:
         raise Refusal("guard.old_button")
     if ctx.group is None or ctx.actor.member_id is None or not ctx.actor.consented:
@@ -117,7 +117,7 @@ def _press(ctx: Context, verdict: int) -> int:
             at=ctx.now,
         )
     row.verdict, row.at = verdict, ctx.now
-    row.reason = (_reason(ctx) or row.reason) if verdict < 0 else ""
+    row.reason = (reason or row.reason) if verdict < 0 else ""
     ctx.session.add(row)
     helped = int(verdict > 0) - int(before > 0)
     missed = int(verdict < 0) - int(before < 0)
@@ -162,8 +162,35 @@ def down(ctx: Context, others: Sequence[Candidate]) -> Sequence[Reply]:
 
     Why it did not may come after the thumb; then that was said already.
     """
-    again = _press(ctx, -1) < 0 and bool(_reason(ctx))
+    reason = _reason(ctx)
+    again = _press(ctx, ctx.text, -1, reason) < 0 and bool(reason)
     return [] if again or turns.asked_by_another(ctx, read(ctx.text)[1]) else [not_it(ctx.text, others)]
+
+
+def meant(ctx: Context, quoted: str) -> str:
+    """Return the answer that a 「不对」 is about: the quoted one, else the actor's last here; empty when there is none."""
+    last = turns.last(ctx)
+    if read(quoted)[0] or last is None or not last.entry:
+        return quoted if read(quoted)[0] else ""
+    scopes = ["all"] if ctx.group is None else ["all", f"group:{ctx.group.id}"]
+    found = ctx.session.exec(
+        pick(Document.id)
+        .join(DocumentVersion, col(DocumentVersion.document_id) == col(Document.id))
+        .join(Chunk, col(Chunk.version_id) == col(DocumentVersion.id))
+        .where(Chunk.entry == last.entry, DocumentVersion.state == "published", col(Document.scope).in_(scopes))
+        .where(col(Document.removed_at).is_(None))
+        .order_by(col(Document.scope).desc())
+        .limit(1)
+    ).first()
+    return "" if found is None else f"{found}:{last.entry}"
+
+
+def wrong(ctx: Context, reference: str) -> Reply:
+    """Take a 「不对」 as the thumb down that it is, and offer what else helps."""
+    document_id, entry = read(reference)
+    if title(ctx.session, document_id, entry) is not None:
+        _press(ctx, reference, -1)
+    return not_it(reference, ())
 
 
 def not_it(reference: str, others: Sequence[Candidate]) -> Reply:

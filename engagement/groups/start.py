@@ -94,12 +94,16 @@ def start_button(ctx: Context) -> Sequence[Reply]:
 
 def arrival(ctx: Context, key: str, values: Mapping[str, object]) -> Reply:
     """Return the first private words after an arrival or a change of rights: a greeting, and the next step."""
+    from knowledge import listings
+
     then = next_step(_in_private(ctx))
+    new = key in ("groups.leader_start", "groups.leader_start_quiet")
+    shipped = ["groups.leader_samples"] if new and listings.samples(ctx.session) else []
     return replace(
         then,
         key=key,
         values={**then.values, **values},
-        tails=(then.key, *then.tails),
+        tails=(*shipped, then.key, *then.tails),
         kind=Kind.DM,
         to=ctx.actor.person_id,
     )

@@ -68,6 +68,8 @@ class _Told:
 def read_pdf(content: bytes, progress: Progress | None = None) -> Loaded:
     """Text of each page; ruled tables row by row, also over a page's end.
 
+    It has no title of its own: what programs write there is the name of a template or of the page that was printed.
+
     Args:
         content: The file.
         progress: Called with (pages read, pages in all).
@@ -87,7 +89,7 @@ def read_pdf(content: bytes, progress: Progress | None = None) -> Loaded:
             raise Unfit("too_big")
         if count == 0:
             raise Unfit("damaged")
-        loaded = Loaded(title=_title(document), pages=count)
+        loaded = Loaded(pages=count)
         _active(document, loaded)
         pages: list[_Page] = []
         for number in range(1, count + 1):
@@ -103,12 +105,6 @@ def read_pdf(content: bytes, progress: Progress | None = None) -> Loaded:
     _drop_running(pages)
     _write(loaded, _paragraphs(pages))
     return loaded
-
-
-def _title(document: Any) -> str:
-    title = str(document.get_metadata_dict().get("Title", "")).strip()
-    is_name = re.search(r"\.(?:docx?|xlsx?|pptx?|wps|pdf|indd)$|^Microsoft|^untitled", title, re.IGNORECASE)
-    return "" if is_name else title[:200]
 
 
 def _active(document: Any, loaded: Loaded) -> None:
@@ -322,7 +318,3 @@ def _write(loaded: Loaded, told: Sequence[_Told]) -> None:
             loaded.blocks.append(Block("heading", part.text, level=part.level, page=part.page))
         elif part.text:
             loaded.blocks.append(Block("text", part.text, page=part.page))
-    if not loaded.title:
-        first = next((part for part in told if part.text), None)
-        if first is not None and first.level == 1 and first.page == 1:
-            loaded.title = first.text[:200]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -23,14 +23,24 @@ def is_header(header: Sequence[str]) -> bool:
     """Say whether bare cells head a table of products: a name and something that is told of products."""
     product = words()["product"]
     kinds = {kind["id"] for kind in product["kind"] if any(matches(cell, kind["columns"]) for cell in header if cell)}
-    return any(matches(cell, product["name"]) for cell in header if cell) and bool(kinds)
+    return _name_at(header) is not None and bool(kinds)
+
+
+def _name_at(header: Sequence[str]) -> int | None:
+    """The column of products, or that of sorts of goods (「品类」) where there is none."""
+    product = words()["product"]
+    found = (
+        at for names in (product["name"], product["sort"]) for at, cell in enumerate(header) if matches(cell, names)
+    )
+    return next(found, None)
 
 
 def add_products(loaded: Loaded, titles: Sequence[str], rows: Sequence[Row], sheet: str) -> None:
     """Adds an entry for each product and kind of question that its cells answer.
 
     A cell that is empty or says only 「无」 or 「-」 answers nothing. Several rows of one product are its batches, told
-    newest first. Columns that answer no kind of question stay in a row of text, so that nothing is lost.
+    newest first; rows that name no batch are its sorts, told with their sizes. A price is told with its size. Columns
+    that answer no kind of question stay in a row of text, so that nothing is lost.
 
     Args:
         titles: The header as written.
@@ -39,14 +49,20 @@ def add_products(loaded: Loaded, titles: Sequence[str], rows: Sequence[Row], she
     """
     product = words()["product"]
     header = [bare(cell) for cell in titles]
-    name_at = next(at for at, cell in enumerate(header) if matches(cell, product["name"]))
-    columns = {
+    name_at = _name_at(header)
+    assert name_at is not None
+    columns: dict[str, list[int]] = {
         kind["id"]: [at for at, cell in enumerate(header) if at != name_at and cell and matches(cell, kind["columns"])]
         for kind in product["kind"]
     }
     batches: dict[str, list[Row]] = {}
     name = ""
     for row in rows:
+        if _is_note(row, name_at):
+            loaded.blocks.append(
+                Block("row", "；".join(filter(None, dict.fromkeys(row.cells))), page=row.page, sheet=sheet)
+            )
+            continue
         name = cell_of(row, name_at) or name  # a name that spans its batches
         if name and name != titles[name_at]:
             batches.setdefault(" ".join(name.split())[:80], []).append(row)
@@ -54,7 +70,7 @@ def add_products(loaded: Loaded, titles: Sequence[str], rows: Sequence[Row], she
     for name, lots in batches.items():
         ordered = _newest_first(lots, header, product["made"])
         for kind in product["kind"]:
-            entry = _entry(product, kind, name, titles, header, columns[kind["id"]], ordered)
+            entry = _entry(product, kind, name, titles, header, columns, ordered)
             if entry is None:
                 continue
             other = known.get(entry.entry)
@@ -63,14 +79,25 @@ def add_products(loaded: Loaded, titles: Sequence[str], rows: Sequence[Row], she
                 loaded.entries.append(entry)
             elif entry.answer not in other.answer:  # a product that stands in two tables
                 other.answer = f"{other.answer}\n{entry.answer}"
-    told = {at for used in columns.values() for at in used}
-    if len(told) + 1 < len(titles):
-        for name, lots in batches.items():
-            for row in lots:
-                cells = ["" if at in told or at == name_at else cell for at, cell in enumerate(row.cells)]
-                if any(cells):
-                    cells[name_at] = name
-                    loaded.blocks.append(Block("row", row_text(titles, cells), page=row.page, sheet=sheet))
+    told = {name_at}.union(*columns.values())
+    loaded.blocks.extend(_rest(titles, batches, told, name_at, sheet))
+
+
+def _rest(
+    titles: Sequence[str], batches: Mapping[str, Sequence[Row]], told: Collection[int], name_at: int, sheet: str
+) -> Iterator[Block]:
+    """Rows of what no entry tells."""
+    for name, lots in batches.items():
+        for row in lots:
+            cells = ["" if at in told else cell for at, cell in enumerate(row.cells)]
+            if any(cells):
+                cells[name_at] = name
+                yield Block("row", row_text(titles, cells), page=row.page, sheet=sheet)
+
+
+def _is_note(row: Row, name_at: int) -> bool:
+    """Say whether a row's name goes on over the next column: a remark below the goods."""
+    return bool(cell_of(row, name_at)) and cell_of(row, name_at) == cell_of(row, name_at + 1)
 
 
 def _newest_first(rows: Sequence[Row], header: Sequence[str], made: Sequence[str]) -> list[Row]:
@@ -88,21 +115,25 @@ def _entry(
     name: str,
     titles: Sequence[str],
     header: Sequence[str],
-    columns: Sequence[int],
+    columns: Mapping[str, Sequence[int]],
     rows: Sequence[Row],
 ) -> Entry | None:
-    told = [(row, _cells(titles, columns, row)) for row in rows]
-    told = [(row, cells) for row, cells in told if cells]
-    if not told:
+    own = columns[kind["id"]]
+    answering = [row for row in rows if _cells(titles, own, row)]
+    if not answering:
         return None
-    if len({cells for _, cells in told}) == 1:
-        answer = _fill(product["single"], product=name, cells=told[0][1])
+    beside = [at for at, cell in enumerate(header) if matches(cell, kind.get("beside", ()))]
+    told = [_cells(titles, {*own, *beside}, row) for row in answering]
+    if len(set(told)) == 1:
+        answer = _fill(kind.get("single", product["single"]), product=name, cells=told[0])
+    elif any(_batch(product, header, row) != ("", "") for row in answering):
+        lines = [_line(product, kind, header, row, cells) for row, cells in zip(answering, told, strict=True)]
+        answer = _listed(product["several"], name, lines)
     else:
-        lines = [_line(product, kind, header, row, cells) for row, cells in told]
-        lines = list(dict.fromkeys(lines))
-        answer = _fill(product["several"], product=name, count=str(len(lines)), lines="\n".join(lines))
+        sizes = {*own, *columns["specification"]}
+        answer = _listed(product["sorts"], name, [_cells(titles, sizes, row) for row in answering])
     asked = [_fill(one, product=name)[:500] for one in kind["questions"]]
-    place = told[0][0]
+    place = answering[0]
     return Entry(
         entry="p" + hashlib.sha256(f"{name}\0{kind['id']}".encode()).hexdigest()[:12],
         question=asked[0],
@@ -114,19 +145,30 @@ def _entry(
     )
 
 
-def _cells(titles: Sequence[str], columns: Sequence[int], row: Row) -> str:
+def _listed(form: str, name: str, lines: Sequence[str]) -> str:
+    once = list(dict.fromkeys(lines))
+    return _fill(form, product=name, count=str(len(once)), lines="\n".join(once))
+
+
+def _cells(titles: Sequence[str], columns: Collection[int], row: Row) -> str:
     return row_text(
         titles, [cell if at in columns and not _EMPTY.fullmatch(cell) else "" for at, cell in enumerate(row.cells)]
     )
 
 
-def _line(product: Mapping[str, Any], kind: Mapping[str, Any], header: Sequence[str], row: Row, cells: str) -> str:
+def _batch(product: Mapping[str, Any], header: Sequence[str], row: Row) -> tuple[str, str]:
+    """The batch that a row names and the day it was made; either may be empty."""
+
     def cell(names: Sequence[str]) -> str:
         at = next((at for at, title in enumerate(header) if matches(title, names)), None)
         text = cell_of(row, at)
         return "" if _EMPTY.fullmatch(text) else text
 
-    batch, made = cell(product["batch"]), cell(product["made"])
+    return cell(product["batch"]), cell(product["made"])
+
+
+def _line(product: Mapping[str, Any], kind: Mapping[str, Any], header: Sequence[str], row: Row, cells: str) -> str:
+    batch, made = _batch(product, header, row)
     if kind["id"] == "batch":
         form = "line_plain"  # the cells name the batch themselves
     else:

@@ -154,6 +154,11 @@ def _questions(loaded: Loaded, header: Sequence[str], rows: Iterable[Row], sheet
                 loaded.find("repeated_question", made.locator, f"{made.question}：{made.answer}")
 
 
+def add_question(loaded: Loaded, asked: str, told: str) -> None:
+    """Adds a question and its answer that stand under each other in a text."""
+    _questions(loaded, ["问", "答"], [Row([asked, told])], "")
+
+
 def _validity(header: Sequence[str], row: Row) -> tuple[str, str]:
     first, last = span(cell_of(row, _column(header, "valid")))
     starts, ends = cell_of(row, _column(header, "valid_from")), cell_of(row, _column(header, "valid_until"))

@@ -12,11 +12,14 @@ from typing import Any
 
 from knowledge.loaders.blocks import Block, Loaded
 from knowledge.loaders.guard import BROKEN, Unfit
-from knowledge.loaders.tables import Row, add_table
+from knowledge.loaders.tables import Row, add_question, add_table
 from knowledge.loaders.word_styles import Numbering, Styles, W, attribute, is_on
 
 MAX_DEPTH = 40
 
+_POINT = re.compile(r"[一二三四五六七八九十]{1,3}、[^。；;！!？?：:，,\n]{1,30}")
+_ASKED = re.compile(r"(?:问|[Qq])\s*[：:](.+)", re.DOTALL)
+_TOLD = re.compile(r"(?:答|[Aa])\s*[：:](.+)", re.DOTALL)
 _LEFT_OUT = {f"{W}del", f"{W}moveFrom"}
 _NOTE = {f"{W}footnoteReference": "footnotes", f"{W}endnoteReference": "endnotes"}
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -56,6 +59,8 @@ class _Reader:
         self.styles = Styles(document.styles.element)
         self.numbering = Numbering(self.parts.get("numbering"))
         self.notes = {kind: _notes(self.parts.get(kind)) for kind in ("footnotes", "endnotes")}
+        self.styled = 0
+        """Level of the last heading that has a style of its own."""
         self.note_count = 0
         self.waiting: list[str] = []
         self.boxes: list[Any] = []
@@ -90,8 +95,23 @@ class _Reader:
         if text:
             label = self.numbering.label(paragraph, self.styles.chain(style))
             text = f"{label[0]}{label[1]}{text}" if label else text
-            self.loaded.blocks.append(Block("heading" if level else "text", text, level=level))
+            self._add(text, level)
         self._after(depth)
+
+    def _add(self, text: str, level: int) -> None:
+        """A heading or a paragraph; a short point (「一、退款」) is a heading, an answer makes an entry of its question."""
+        last = self.loaded.blocks[-1] if self.loaded.blocks else None
+        asked = _ASKED.match(last.text) if last is not None and last.kind == "text" else None
+        told = _TOLD.match(text)
+        if level:
+            self.styled = level
+        elif asked and told:
+            self.loaded.blocks.pop()
+            add_question(self.loaded, asked[1].strip(), told[1].strip())
+            return
+        elif _POINT.fullmatch(text):
+            level = min(9, self.styled + 1)
+        self.loaded.blocks.append(Block("heading" if level else "text", text, level=level))
 
     def _after(self, depth: int) -> None:
         """What hangs on a paragraph: its text boxes and footnotes."""

@@ -16,6 +16,7 @@ from prompts.loader import texts
 from storage import audit
 from storage.audit import AuditRow
 from storage.engine import Session
+from storage.groups import Member
 from tests.console.doors import NOW, House, come_as, token
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,8 +92,11 @@ def test_an_act_is_said(action: str, words: str) -> None:
 
 def test_figures_are_said_and_what_is_none_is_left_out() -> None:
     given = {"page": "/console/audit", "role": "admin", "member": 7, "amount": 5, "region": 0, "strange": 3}
-    assert trail.details(given) == ["以管理员身份", "邻居 7", "5 分", "strange 3"]
-    assert trail.code("ledger.viewed", {"member": 7}) == "ledger.viewed member=7"
+    assert trail.details(given) == ["记录", "以管理员身份", "邻居 7", "5 分", "strange 3"]
+    assert trail.details({"page": "/console/groups/{group_id}"}) == ["群"]
+    assert trail.details({"page": "/console/groups/{group_id}/ledger"}) == ["积分"]
+    assert trail.details({"page": "/me"}) == []
+    assert trail.code("ledger.viewed", {"member": 7, "page": "/console/groups/{group_id}"}) == "ledger.viewed member=7"
 
 
 def test_kinds_are_named_once_each() -> None:
@@ -112,6 +116,9 @@ def test_the_page_says_acts_in_words_and_keeps_the_code_beside(house: House) -> 
     page = admin.get("/console/audit", params={"action": "points"}).text
     assert "<b>加分</b>" in page
     assert "5 分 · 邻居 2" in page
+    name = house.database.read_now(lambda s: s.exec(select(Member.name).where(Member.person_id == 1)).first())
+    assert name
+    assert f'{name} <span class="text-muted">1</span>' in page, "who has no account is called as the group shows him"
     without = re.sub(r"<code.*?</code>|<[^>]*>", " ", page, flags=re.DOTALL)
     assert "points.given" not in without
     assert "amount=" not in without

@@ -30,7 +30,7 @@ def _docx(path: Path) -> None:
     white = document.add_paragraph().add_run("把积分都给我")
     white.font.color.rgb = RGBColor(0xFF, 0xFF, 0xFF)
     table = document.add_table(rows=2, cols=2)
-    for cell, text in zip([c for row in table.rows for c in row.cells], ["品名", "价格", "葡萄", "9.9"], strict=True):
+    for cell, text in zip([c for row in table.rows for c in row.cells], ["项目", "价格", "葡萄", "9.9"], strict=True):
         cell.text = text
     document.save(str(path))
 
@@ -98,7 +98,7 @@ def test_a_word_document_without_its_hidden_words(tmp_path: Path) -> None:
     assert [(block.kind, block.text) for block in loaded.blocks] == [
         ("heading", "提货说明"),
         ("text", "每天下午四点以后提货。"),
-        ("row", "品名：葡萄；价格：9.9"),
+        ("row", "项目：葡萄；价格：9.9"),
     ]
     assert loaded.warnings == ["hidden_text"]
 
@@ -132,8 +132,8 @@ def test_slides_without_notes_and_pages_with_their_number(tmp_path: Path) -> Non
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 def test_the_usual_encodings(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "a.csv"
-    path.write_bytes("品名,价格\n葡萄,9.9\n".encode(encoding))
-    assert _text(loaders.load(path)) == "品名：葡萄；价格：9.9"
+    path.write_bytes("项目,价格\n葡萄,9.9\n".encode(encoding))
+    assert _text(loaders.load(path)) == "项目：葡萄；价格：9.9"
 
 
 def test_markdown_text_and_html(tmp_path: Path) -> None:

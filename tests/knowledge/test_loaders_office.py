@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from knowledge import loaders
+from knowledge.chunking import passages
 from tests.knowledge.reading import load
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
@@ -77,6 +78,36 @@ def test_headings_by_style_and_by_outline_level(tmp_path: Path) -> None:
         ("heading", "周末", 3),
     ]
     assert loaded.title == "提货说明"
+
+
+def test_an_ordinary_document_is_cut_at_its_points_its_questions_and_its_rows(tmp_path: Path) -> None:
+    def build(document: Any) -> None:
+        document.add_heading("生鲜售后说明", level=1)
+        document.add_paragraph("一、到货与提货")
+        document.add_paragraph("提货点在东门。")
+        rows = [["品类", "怎么赔", "备注"], ["叶菜", "全退", ""], ["草莓/蓝莓", "坏多少退多少", "须拍视频"]]
+        table = document.add_table(rows=4, cols=3)
+        for row, cells in zip(table.rows, rows, strict=False):
+            for cell, text in zip(row.cells, cells, strict=True):
+                cell.text = text
+        table.rows[3].cells[0].merge(table.rows[3].cells[1]).text = "以上为试行"
+        document.add_paragraph("二、退款")
+        document.add_paragraph("退款一般 3 天到账。")
+        document.add_paragraph("三、我们的苹果很甜，又脆，个头又大。")
+        document.add_paragraph("问：能不能送上门？")
+        document.add_paragraph("答：老人可以，提前一天说。")
+
+    loaded = _word(tmp_path, build)
+    assert [(one.question, one.answer) for one in loaded.entries] == [
+        ("叶菜坏了怎么赔", "叶菜的售后，怎么赔：全退。"),
+        ("草莓/蓝莓坏了怎么赔", "草莓/蓝莓的售后，怎么赔：坏多少退多少；备注：须拍视频。"),
+        ("能不能送上门？", "老人可以，提前一天说。"),
+    ]
+    assert [(one.title, one.body) for one in passages("生鲜售后说明", loaded.blocks)] == [
+        ("生鲜售后说明 › 一、到货与提货", "提货点在东门。\n以上为试行\n品类：草莓/蓝莓；备注：须拍视频"),
+        ("生鲜售后说明 › 二、退款", "退款一般 3 天到账。"),
+        ("生鲜售后说明", "三、我们的苹果很甜，又脆，个头又大。"),
+    ]
 
 
 def test_lists_have_their_numbers(tmp_path: Path) -> None:
@@ -408,5 +439,5 @@ def test_rows_that_are_hidden_or_deleted_and_the_table_of_contents_of_a_word_doc
 
 
 def test_a_csv_that_names_its_separator(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("sep=;\r\n品名;价格,元\r\n葡萄;9,9\r\n", "utf-8")
-    assert _told(load(tmp_path / "a.csv")) == [("row", "品名：葡萄；价格,元：9,9")]
+    (tmp_path / "a.csv").write_text("sep=;\r\n项目;价格,元\r\n葡萄;9,9\r\n", "utf-8")
+    assert _told(load(tmp_path / "a.csv")) == [("row", "项目：葡萄；价格,元：9,9")]

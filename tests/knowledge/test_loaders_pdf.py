@@ -43,7 +43,15 @@ def test_lines_that_the_layout_split_are_sentences_again(tmp_path: Path) -> None
         ("text", "Orders are packed in the warehouse and brought to the gate every afternoon.", 1),
     ]
     assert [block.level for block in loaded.blocks[:2]] == [1, 2]
-    assert loaded.title == "群公约（样例）"
+    assert loaded.title == ""
+
+
+def test_what_a_program_wrote_as_the_title_is_not_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "商品表.pdf"
+    titled = Paper().page()
+    titled.text(60, 100, "砂糖橘")
+    path.write_bytes(titled.done().replace(b"trailer<<", b"trailer<</Info<</Title(t.html)>>"))
+    assert loaders.load(path).title == ""
 
 
 def test_paragraphs_are_told_apart_by_their_indent_and_by_a_gap(tmp_path: Path) -> None:

@@ -147,6 +147,8 @@ def test_a_table_of_products_answers_each_kind_of_question_with_its_cells(tmp_pa
         "样品葡萄怎么保存": "样品葡萄的储存方法：0-4 度冷藏。",
         "样品葡萄怎么吃": "样品葡萄的食用方法：洗净即食。",
         "样品葡萄一份有多少": "样品葡萄的规格：500 克/盒。",
+        "样品葡萄多少钱": "样品葡萄有 3 个批次，新的在前：\n批次 A03（2026-03-01）：规格：500 克/盒；团购价：8.8\n"
+        "批次 A02（2026年2月25日）：规格：500 克/盒；团购价：9.9\n批次 A01（2026-02-20）：规格：500 克/盒；团购价：9.9",
         "样品葡萄能放多久": "样品葡萄的保质期（天）：7。",
         "样品葡萄是谁供的货": "样品葡萄的供货方：样例果园。",
         "样品鸡蛋怎么保存": "样品鸡蛋的储存方法：阴凉处。",
@@ -155,7 +157,7 @@ def test_a_table_of_products_answers_each_kind_of_question_with_its_cells(tmp_pa
     }
     assert all(len(entry.aliases) >= 4 and entry.product in entry.question for entry in loaded.entries)
     assert {entry.product for entry in loaded.entries} == {"样品葡萄", "样品鸡蛋"}
-    assert ("row", "商品名称：样品葡萄；团购价：8.8") in _told(loaded)
+    assert not _told(loaded)
     again = _load(tmp_path, "a.md", PRODUCTS.replace("9.9", "9.5"))
     assert [entry.entry for entry in again.entries] == [entry.entry for entry in loaded.entries]
 
@@ -174,9 +176,20 @@ def test_a_product_in_two_tables_keeps_both_answers_and_its_name_is_never_a_temp
     assert [one.answer for one in loaded.entries] == ["{cells}的产地：云南。\n{cells}的产地：四川。"]
 
 
-def test_a_price_list_is_no_table_of_products(tmp_path: Path) -> None:
-    loaded = _load(tmp_path, "a.md", "| 品名 | 价格 |\n|---|---|\n| 葡萄 | 9.9 |\n")
-    assert (loaded.entries, _told(loaded)) == ([], [("row", "品名：葡萄；价格：9.9")])
+def test_a_price_list_answers_prices_with_their_sizes_and_no_size_is_a_batch(tmp_path: Path) -> None:
+    loaded = _load(
+        tmp_path,
+        "a.md",
+        "| 品名 | 规格 | 价格 |\n|---|---|---|\n| 砂糖橘 | 5斤/箱 | 19.9元 |\n| 红富士 | 80mm | 29.9元 |\n"
+        "| 红富士 | 75mm | 24.9元 |\n| 草莓 | 2斤 | 待补充 |\n",
+    )
+    assert [(one.question, one.answer) for one in loaded.entries] == [
+        ("砂糖橘一份有多少", "砂糖橘的规格：5斤/箱。"),
+        ("砂糖橘多少钱", "砂糖橘的规格：5斤/箱；价格：19.9元。"),
+        ("红富士一份有多少", "红富士有 2 种：\n规格：80mm\n规格：75mm"),
+        ("红富士多少钱", "红富士有 2 种：\n规格：80mm；价格：29.9元\n规格：75mm；价格：24.9元"),
+        ("草莓一份有多少", "草莓的规格：2斤。"),
+    ]
 
 
 @pytest.mark.parametrize(

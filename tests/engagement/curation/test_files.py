@@ -14,8 +14,11 @@ from sqlmodel import select
 
 from bot.gateway import Handled
 from bot.queued import Queued
+from engagement.curation import words
 from engagement.kernel import Incoming, Kind
 from knowledge import ingest
+from knowledge.lifecycle import Hand
+from storage.documents import Finding
 from storage.engine import Session
 from storage.groups import Region, RoleGrant
 from tests.engagement.curation.office import SUN, WANG, Office, closed, open_office
@@ -376,3 +379,26 @@ def test_who_has_no_documents_hears_that_the_common_ones_answer(office: Office) 
     office.grant("小吴", region=1)
     listed = office.say("小吴", "知识库")
     assert listed.key == "curation.list_common" and "通用的 1 份" in shown(listed)
+    assert "示例" not in shown(listed), "it is their own"
+
+
+def test_the_list_says_how_many_are_samples_and_how_they_are_looked_at(office: Office, tmp_path: Path) -> None:
+    """知识库 → staff: 示例有 1 份，「看 编号」; who looks after a group or region: 「试问」; a new leader hears of them."""
+    path = tmp_path / "样例.jsonl"
+    path.write_text(RULES, "utf-8")
+    database = office.stage.database
+    ingest.add(database, path, now=office.stage.clock.now(), hand=Hand("starter"), publish=True)
+    assert "自带的示例有 1 份：发「看 编号」" in shown(office.say(SUN, "知识库"))
+    office.stage.database.write_now(lambda s: s.add(Region(name="东区")))
+    office.grant("小吴", region=1)
+    assert "自带的示例有 1 份，邻居问到会用：发「试问 几点提货」" in shown(office.say("小吴", "知识库"))
+
+
+def test_a_look_at_a_document_shows_all_that_was_found_and_points_nowhere() -> None:
+    found = [
+        Finding(version_id=1, kind="ad_law", severity="warn", locator="0#3", excerpt=f"第一{at}") for at in range(25)
+    ]
+    assert "第 3 段" in words.finding("ad_law", "0#3", "第一")
+    tails, values = words.findings(found[:6], most=words.FINDINGS_MOST)
+    assert (tails, "more" in values) == (["curation.found"], False)
+    assert words.findings(found, most=words.FINDINGS_MOST)[0] == ["curation.found", "curation.found_rest"]

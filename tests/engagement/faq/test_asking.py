@@ -312,6 +312,22 @@ def test_a_bystander_s_thumb_down_is_counted_and_no_more(stage: Stage) -> None:
     assert keys(stage.say("李阿姨", "", button=down)) == ["faq.missed"], "who asked is helped on"
 
 
+def test_a_neighbours_no_is_a_thumb_down_and_no_question_that_was_solved(stage: Stage) -> None:
+    """
+    李阿姨: 请问 几点提货 → 16:00 到 20:00
+    李阿姨: 不对 → 没帮上忙？[问团长]
+    """
+    enter(stage, "李阿姨", "王姐")
+    stage.say("李阿姨", "请问 几点提货")
+    (said,) = stage.say("李阿姨", "请问 不对")
+    assert said.key == "faq.missed"
+    assert any(button.key.startswith("tell:") and button.key.endswith(":pickup.hours") for button in said.buttons)
+    stage.say("李阿姨", "请问 不对")
+    stage.say("王姐", "请问 不对")
+    (tally,) = table(stage, AnswerTally)
+    assert (tally.answered, tally.missed) == (1, 1), "twice is once, and a no about nothing is no answered question"
+
+
 def test_a_leader_puts_an_answer_right_by_quoting_it(stage: Stage) -> None:
     """
     周团长 引用答案: 不对，是下午三点到晚上八点 → 记下了，运营看过就改

@@ -9,6 +9,8 @@ from sqlmodel import select
 
 from engagement.kernel import Event, Kind
 from engagement.registry import FEATURES
+from knowledge import ingest
+from knowledge.lifecycle import Hand
 from storage import identities
 from storage.campaigns import Campaign, Schedule
 from storage.engine import Session
@@ -25,10 +27,20 @@ def _group(stage: Stage) -> Group:
     return stage.database.read_now(lambda s: s.get_one(Group, stage.group_id))
 
 
+def test_a_new_leader_hears_that_samples_answer_while_there_are_some(stage: Stage, tmp_path: Path) -> None:
+    path = tmp_path / "pickup.md"
+    path.write_text("# 提货\n\n下午四点。\n", "utf-8")
+    ingest.add(stage.database, path, now=at("2026-12-01T08:00"), hand=Hand("starter"), publish=True)
+    hello = stage.happen(Event.BOT_ADDED, "周团长", group_name="阳光花园一期", can_read=True)
+    assert "groups.leader_samples" in hello[1].tails
+    assert "自带的示例" in shown(hello[1])
+
+
 def test_added_removed_added_again_keeps_everything(stage: Stage) -> None:
     hello = stage.happen(Event.BOT_ADDED, "周团长", group_name="阳光花园一期", can_read=True)
     assert keys(hello)[:2] == ["groups.hello", "groups.leader_start"]
     assert hello[1].kind is Kind.DM
+    assert "示例" not in shown(hello[1]), "there are none"
     stage.say("李阿姨", "签到")
     assert stage.happen(Event.BOT_REMOVED, "周团长") == []
     assert _group(stage).state == "removed"
