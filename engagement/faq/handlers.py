@@ -117,7 +117,7 @@ def _answer(ctx: Context, answer: Answer, *, angry: bool = False, whole: bool = 
 def _brief(answer: Answer, entry: str) -> tuple[str, tuple[Button, ...]]:
     """Cut an answer for who asked for short ones; the whole is one tap away."""
     known = any(one.id == entry for one in answer.candidates) and len(f"ask:{entry}".encode()) <= 64
-    short = rules.shortened(answer.text, rules.BRIEF_ANSWER)
+    short = rules.brief(answer.text)
     if not known or short == answer.text:
         return answer.text, ()
     return short, (Button(f"ask:{entry}", "faq.button_whole"),)
@@ -130,10 +130,10 @@ def _several(ctx: Context, found: Found) -> Sequence[Reply]:
     buttons: list[Button] = []
     told: list[Reply] = []
     counts = Counter(part.answer.decision for part in found.parts)
-    worded, cut = 0, False
+    worded, cut, before = 0, False, ""
     for number, part in enumerate(found.parts, start=1):
         answer = part.answer
-        row: dict[str, object] = {"n": number, "question": one_line(part.question, service.SHORT)}
+        row: dict[str, object] = {"n": number, "question": one_line(part.said, service.SHORT)}
         if _is_nowhere(ctx, answer):
             rows.append({**row, "answer": texts().raw("faq.which_group")})
         elif answer.decision == "answered":
@@ -148,7 +148,8 @@ def _several(ctx: Context, found: Found) -> Sequence[Reply]:
             buttons += _offers(answer, 2)
         else:
             rows.append({**row, "answer": texts().raw("faq.several_unknown")})
-            told += _hand_over(ctx, part.question, answer.score)
+            told += _hand_over(ctx, before + part.said if part.leaned else part.said, answer.score)
+        before = f"{part.said} "
     figures = {name: counts[name] for name in ("answered", "asked_back")}
     tallies.count(ctx.session, _counted(ctx), ctx.today, worded=worded, **figures)
     values = {"rows": rows, "ai": bool(worded), "left": found.left}

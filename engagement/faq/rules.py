@@ -13,7 +13,7 @@ COURTESY_MOST = 20
 SHORT_ANSWER = 90
 """Characters of one answer among several."""
 BRIEF_ANSWER = 45
-"""Characters of an answer for who asked for short ones."""
+"""Characters of an answer for who asked for short ones; whole sentences, and what to do is kept."""
 MOST_OPEN = 5
 """Questions of one neighbour that may wait for the leader at once."""
 
@@ -140,6 +140,8 @@ _GOODS = re.compile(r"退|换|坏|烂|少|漏|货|钱|菜|米|肉|蛋|订单|提
 _ANGRY = re.compile(r"[!\uff01]{2,}|[?\uff1f]{3,}|什么破|破平台|垃圾平台|退钱|骗|坑人|黑心|气死|太过分|凭什么")
 _GRIEVANCE = re.compile(r"(?<!怎么)(?<!如何)(?<!哪里)投诉|12315|消协|曝光|起诉|告你|举报你|举报团长|要个?说法")
 _ASKS = re.compile(r"[?\uff1f]|[吗么呢]\W*$|怎么|几点|什么时候|在哪|哪里|多少|能不能|可不可以|可以吗|为什么|为啥|咋")
+_SENTENCES = re.compile(r"(?<=[\u3002\uff01\uff1f!?])\s*")
+_DO = re.compile(r"发|拍|联系|告诉|找|问|带|打|点一?下|称|扔|别|先|请|补")
 _DISMISSES = re.compile(r"(?:这个)?(?:不用回复?|不必回复?|不用管|不管|不用理|不理|忽略|跳过|算了)(?:了|吧|他|她|它)*")
 
 
@@ -261,8 +263,19 @@ def shortened(answer: str, most: int = SHORT_ANSWER) -> str:
     if len(plain) <= most:
         return plain
     head = plain[:most]
-    end = max(head.rfind(mark) for mark in "\u3002\uff01\uff1f\uff1b!?;")
+    end = max(head.rfind(mark) for mark in "\u3002\uff01\uff1f!?")
     if end >= most // 3:
         return head[: end + 1]
-    comma = max(head.rfind(mark) for mark in "\uff0c,\u3001")
+    comma = max(head.rfind(mark) for mark in "\uff1b;\uff0c,\u3001")
     return head[: comma if comma > 0 else most - 1] + "\u2026"
+
+
+def brief(answer: str) -> str:
+    """Keep an answer's first sentence and the first that says what to do, whole; short ones stay as they are."""
+    plain = " ".join(answer.split())
+    if len(plain) <= BRIEF_ANSWER:
+        return plain
+    first, *others = (one for one in _SENTENCES.split(plain) if one)
+    if _DO.search(first):
+        return first
+    return first + next((one for one in others if _DO.search(one)), "")

@@ -354,4 +354,16 @@ def test_an_answer_among_several_ends_where_a_sentence_or_a_clause_does() -> Non
     assert rules.shortened("24 小时内\n拍照就能退。") == "24 小时内 拍照就能退。"
     assert rules.shortened("拍照就能退。以后再说，别的也行。", 10) == "拍照就能退。"
     assert rules.shortened("好。先把东西和单子一起拍照发给团长，说清楚", 12) == "好。先把东西和单子一起…"
+    assert rules.shortened("一部分按比例退，超过一半全退；没坏的不退。", 18) == "一部分按比例退，超过一半全退…"
     assert rules.shortened("先拍照，再把东西和单子一起发给团长看", 10) == "先拍照…"
+
+
+def test_a_brief_answer_ends_at_a_sentence_and_says_what_to_do() -> None:
+    """长辈模式：「…超过一半全退；」不在半句停，要做的那句留着"""
+    eggs = "按碎的个数退，超过一半整份退。提货后 24 小时内把蛋托整体和破的近照各拍 1 张，发给团长核实。别的照常。"
+    assert rules.brief(eggs) == eggs.removesuffix("别的照常。")
+    long = "提货后 24 小时内拍 2 张照片发给团长。坏了一部分按比例退，超过一半全退；坏得没法看的，连袋子一起拍。"
+    assert rules.brief(long) == "提货后 24 小时内拍 2 张照片发给团长。"
+    plain = "积分一年有效，到明年的这个时候清零；快清零的前一个月都能看见，就在积分那一页的最下面一行，红色的字。"
+    assert rules.brief(plain) == plain
+    assert rules.brief("16:00 到\n20:00。") == "16:00 到 20:00。"
