@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engagement import rooms
@@ -32,6 +33,13 @@ def reply(ctx: Context, found: Found | None) -> Sequence[Reply]:
     known = _known(ctx, question)
     if known is not None:
         return known
+    said = _looked_up(ctx, question, found)
+    if ctx.incoming.media == "photo" and said and said[0].kind is Kind.REPLY:
+        return [replace(said[0], tails=(*said[0].tails, "faq.photo_unseen")), *said[1:]]
+    return said
+
+
+def _looked_up(ctx: Context, question: str, found: Found | None) -> Sequence[Reply]:
     if found is None or (found.parts[0].answer.decision == "asked_back" and rules.is_grievance(question)):
         turns.keep(ctx, question, "")
         return _hand_over(ctx, question, 0.0)
@@ -72,7 +80,8 @@ def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
         return [Reply("faq.which_group", NO_GROUP, subject="faq:talk")]
     if answer.decision == "answered":
         tallies.count(ctx.session, _counted(ctx), ctx.today, answered=1, worded=int(answer.model is not None))
-        return [_answer(ctx, answer, angry=rules.is_angry(question)), *told]
+        lodged = _hand_over(ctx, question, answer.score) if rules.complains(question) else ()
+        return [_answer(ctx, answer, angry=rules.is_angry(question)), *lodged, *told]
     if answer.decision == "asked_back":
         tallies.count(ctx.session, _counted(ctx), ctx.today, asked_back=1)
         buttons = [*_offers(answer, _CANDIDATES), Button("handover:", "faq.button_none")]
@@ -247,7 +256,7 @@ def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False
     tail = (
         "faq.in_the_morning" if night else "faq.will_mention" if ctx.incoming.place is Place.GROUP else "faq.will_tell"
     )
-    said = Reply(key, values, (tail,), subject=f"question:{row.id}")
+    said = Reply(key, {**values, "number": row.id}, (tail,), subject=f"question:{row.id}")
     return [said, *more] if night else [said, *more, *_told(ctx, leaders, row.id, row.text)]
 
 

@@ -31,7 +31,16 @@ def test_what_a_sentence_means(row: dict[str, str]) -> None:
 
 
 def test_who_asks_whether_he_has_checked_in_means_himself() -> None:
-    for text in ("签到了吗", "签上了吗", "今天签了没", "打卡成功了没有", "昨天打了没"):
+    for text in (
+        "签到了吗",
+        "签上了吗",
+        "今天签了没",
+        "打卡成功了没有",
+        "昨天打了没",
+        "我签上没得",
+        "我的签到算上了吗",
+        "我的打卡记上没",
+    ):
         assert understanding.meant(text) == "checkin.calendar", text
     for text in ("签到了没加分", "签到有用吗", "他签到了吗", "签了吗", "我昨天签到了没给分"):
         assert understanding.meant(text) == "", text
