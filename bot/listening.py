@@ -1,7 +1,11 @@
-"""The port of a server, taken before anything is announced; what is announced; and the web server that listens and drains."""
+"""The port of a server, taken before anything is announced; what is announced; and the web server that listens and drains.
+
+Source: FAULTS A7.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import socket
@@ -15,6 +19,55 @@ if TYPE_CHECKING:
     import uvicorn
 
     from bot.settings import Settings
+
+HEAD_SECONDS = 10.0
+"""How long somebody who has connected, or begun a further request, may take until its head is whole."""
+LARGEST_HEAD = 64 * 1024
+"""Bytes of a head, about: what comes in one piece with it is not taken apart."""
+
+
+def bounded_protocol() -> type[asyncio.Protocol]:
+    """Make the server's protocol with bounds for what comes before an application is asked.
+
+    Uvicorn gives a head neither an end nor a size: whoever sends a byte a minute keeps his connection, and whoever sends
+    headers without end has all of them kept in memory. Bodies are each application's to bound.
+    """
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+    class Bounded(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+        _deadline: asyncio.TimerHandle | None = None
+        _head = 0
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            self._wait()
+
+        def data_received(self, data: bytes) -> None:
+            before = self.cycle
+            if self._deadline is None and (before is None or before.response_complete):
+                self._wait()
+            if before is None or not before.more_body:
+                self._head += len(data)
+            super().data_received(data)
+            if self.cycle is not before or self.transport.get_protocol() is not self:
+                self._whole()
+            elif self._head > LARGEST_HEAD:
+                self.transport.abort()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._whole()
+            super().connection_lost(exc)
+
+        def _wait(self) -> None:
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+        def _whole(self) -> None:
+            self._head = 0
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+
+    return Bounded
 
 
 def drained_server(config: uvicorn.Config) -> uvicorn.Server:

@@ -177,7 +177,7 @@ class LongLine:
             self._pruned = now
             await program.database.write(partial(send_counts.prune, before=now - COUNTED))
         if gained != self._resumed:
-            await program.pump.resume(CHANNEL)
+            await program.pump.take_over(CHANNEL)
             self._resumed = gained
         await program.courier.take_over(CHANNEL, self.channel.sender.doubt)
 

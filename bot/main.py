@@ -349,7 +349,7 @@ def open_program(
         senders,
         pictures,
         courier,
-        Pump(gateway, courier),
+        Pump(gateway, courier, fence),
         fence,
         live,
         ownership,

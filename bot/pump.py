@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections.abc import Callable, Container, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
 from bot.courier import Courier
+from bot.fence import Fence
 from bot.gateway import Gateway, Handled
 from bot.hearing import Hearing, keep, keep_seen
 from bot.impostors import Watch
@@ -17,27 +20,35 @@ from engagement.kernel import Event, Incoming
 from storage import inbox
 
 log = structlog.get_logger("bot.pump")
-MOST_AT_ONCE = 2000
+MOST_AT_ONCE = 10_000
 """Messages in work; beyond it receiving waits, and the platform holds the rest."""
 COMES_BACK = 60
 COMES_BACK_AFTER = 3.0
-"""How often, and after how many seconds, an event is looked at again when the database was down; then at the next start."""
+"""How often, and after how many seconds, an event is looked at again when the database was down; then with what was left."""
+LEFT_AFTER = timedelta(minutes=1)
+"""What this process received and did not handle for so long, and is not at work on, it begins anew."""
 
 
 class Pump:
     """Keeps the order within a conversation: events are handed to the writer in the order in which they were persisted."""
 
-    def __init__(self, gateway: Gateway, courier: Courier) -> None:
-        """Wire the parts."""
+    def __init__(self, gateway: Gateway, courier: Courier, fence: Fence | None = None) -> None:
+        """Wire the parts.
+
+        Args:
+            fence: knows who lives.
+        """
         self.gateway = gateway
         self.courier = courier
+        self.fence = fence or Fence(gateway.database, gateway.clock)
         self.hearing = Hearing()
         self.watch = Watch(gateway.database)
         gateway.post = courier.begin
         self._tasks: set[asyncio.Task[Any]] = set()
         self._under_way: set[int] = set()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
-        self._turn: OrderedDict[str, asyncio.Lock] = OrderedDict()
+        # Each is there as long as somebody waits for it or has it.
+        self._turn: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def receive(self, incoming: Incoming) -> bool:
         """Take an event from a channel; returns when it is durable and may be acknowledged.
@@ -58,11 +69,16 @@ class Pump:
                 if row is not None:
                     self._begin(row, suspect)
             return False
-        async with self._room:
+        await self._room.acquire()
+        row = None
+        try:
             row = await self.gateway.accept(incoming)
+        finally:
+            if row is None:
+                self._room.release()
         if row is None:
             return False
-        self._begin(row, incoming)
+        self._begin(row, incoming, self._room.release)
         return True
 
     async def overhear(self, incoming: Incoming) -> Incoming | None:
@@ -90,7 +106,11 @@ class Pump:
         return await asyncio.shield(doing)
 
     async def _at_desk(self, row: int, incoming: Incoming) -> Handled:
-        handled = await self._in_turn(row, incoming)
+        self._under_way.add(row)
+        try:
+            handled = await self._in_turn(row, incoming)
+        finally:
+            self._under_way.discard(row)
         if handled.outcome == "down":
             self._begin(row, incoming)
         self._post(handled)
@@ -101,15 +121,16 @@ class Pump:
             if not queued.is_shown:
                 self.courier.post(queued)
 
-    def _begin(self, row: int, incoming: Incoming) -> None:
+    def _begin(self, row: int, incoming: Incoming, then: Callable[[], None] = lambda: None) -> None:
         self._under_way.add(row)
         task = asyncio.create_task(self._handle(row, incoming))
         self._tasks.add(task)
-        task.add_done_callback(lambda ended: self._ended(ended, row))
+        task.add_done_callback(lambda ended: self._ended(ended, row, then))
 
-    def _ended(self, task: asyncio.Task[Any], row: int) -> None:
+    def _ended(self, task: asyncio.Task[Any], row: int, then: Callable[[], None]) -> None:
         self._tasks.discard(task)
         self._under_way.discard(row)
+        then()
 
     async def _handle(self, row: int, incoming: Incoming) -> None:
         # Listening takes seconds: what the person types meanwhile is answered first, and nobody else waits.
@@ -131,27 +152,45 @@ class Pump:
             return await self.gateway.handle(row, incoming)
 
     def _turn_of(self, conversation: str) -> asyncio.Lock:
-        lock = self._turn.get(conversation)
-        if lock is None:
-            lock = self._turn[conversation] = asyncio.Lock()
-            while len(self._turn) > 4096:
-                oldest, waiting = next(iter(self._turn.items()))
-                if waiting.locked():
-                    break
-                del self._turn[oldest]
-        return lock
+        turn = self._turn.get(conversation)
+        if turn is None:
+            turn = self._turn[conversation] = asyncio.Lock()
+        return turn
 
-    async def resume(self, channel: str = "") -> int:
-        """Handle what was persisted and not handled before a crash; returns how many events.
+    async def resume(self, left_after: timedelta = timedelta(), channels: Container[str] | None = None) -> int:
+        """Handle what was received and nobody handles who lives; returns how many events.
 
         Args:
-            channel: only its events, of a process that was connected to it and is no more; empty = all.
+            left_after: how long what this process received itself must have waited; what it is at work on is left alone.
+            channels: only their events, where the answer can be said; None = all.
         """
-        rows = await self.gateway.database.read(partial(inbox.pending, channel=channel))
-        mine = [(row, body) for row, body in rows if row not in self._under_way]
-        for row, body in mine:
-            self._begin(row, Incoming.load(body))
-        return len(mine)
+        adrift = partial(
+            inbox.adrift,
+            me=self.fence.me,
+            before=self.gateway.clock.now() - left_after,
+            fresh=self.fence.fresh(),
+            unnamed_before=self.fence.unnamed_before(),
+        )
+        found = await self.gateway.database.read(adrift)
+        return await self._take([one for one in found if channels is None or one.channel in channels])
+
+    async def take_over(self, channel: str) -> int:
+        """Handle what another process received on a channel that this one is connected to now; returns how many events."""
+        return await self._take(await self.gateway.database.read(partial(inbox.on, channel=channel)))
+
+    async def _take(self, found: Sequence[inbox.Received]) -> int:
+        mine = [one for one in found if one.id not in self._under_way]
+        taken = await self.gateway.database.write(partial(inbox.take, found=mine, me=self.fence.me)) if mine else []
+        for one in taken:
+            try:
+                incoming = Incoming.load(one.body)
+            except (ValueError, TypeError, KeyError) as error:
+                # Another version may have written it; the others do not wait for it.
+                log.error("inbox.unreadable", inbox=one.id, kind=type(error).__name__)
+                await self.gateway.database.write(partial(inbox.give_up, inbox_id=one.id))
+                continue
+            self._begin(one.id, incoming)
+        return len(taken)
 
     async def flush(self) -> None:
         """Write the counters of what was heard."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engagement.kernel import Outgoing
@@ -12,15 +12,24 @@ from storage.engine import Session
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A message to send: its outbox row and content; without a row (0) the page that asked shows it, and it is not sent."""
+    """A message to send: its outbox row and content; without a row (0) the page that asked shows it, and it is not sent.
+
+    Attributes:
+        since: when it was written, by which it grows old; None = just now.
+    """
 
     outbox_id: int
     message: Outgoing
+    since: datetime | None = None
 
     @property
     def is_shown(self) -> bool:
         """Say whether it goes back to the page instead of out."""
         return not self.outbox_id
+
+    def named(self) -> Outgoing:
+        """Return the message with the name of its row, which tells it from another one of the same words."""
+        return replace(self.message, row=f"outbox:{self.outbox_id}") if self.outbox_id else self.message
 
 
 def queue(session: Session, key: str, message: Outgoing, now: datetime) -> Queued:
@@ -39,4 +48,4 @@ def queue(session: Session, key: str, message: Outgoing, now: datetime) -> Queue
         body=message.dump(),
         created_at=now,
     )
-    return Queued(row, message)
+    return Queued(row, message, now)

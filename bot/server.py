@@ -16,9 +16,11 @@ import structlog
 
 from bot import diagnosis, logs, transfer, weekly
 from bot.courier import LEFT_AFTER
-from bot.listening import announce, channels_are_local, drained_server, listen
+from bot.desk import NOWHERE
+from bot.listening import announce, bounded_protocol, channels_are_local, drained_server, listen
 from bot.main import Busy, Program, open_program
 from bot.moved import MovedClock
+from bot.pump import LEFT_AFTER as HANDLED_AFTER
 from bot.settings import Mode, Settings
 from bot.switchboard import Line, connect, pushing
 from engagement.clocks import Movable, ShiftedClock
@@ -42,8 +44,8 @@ _FULL_COLLECTION = 100
 class Server:
     """The running program with its channels.
 
-    A ``web`` receives and answers, a ``worker`` plans and delivers what nobody asked for, ``all`` does both. What an earlier
-    process received and did not answer is a ``web``'s: a living one may be at work on it.
+    A ``web`` receives and answers, a ``worker`` plans and delivers what nobody asked for, ``all`` does both. What a dead
+    process received and did not answer is a ``web``'s.
     """
 
     def __init__(self, program: Program, channels: list[str], role: str) -> None:
@@ -131,9 +133,8 @@ class Server:
         program = self.program
         await program.fence.begin()
         if self.receives:
-            await program.pump.resume()
-            await program.courier.resume()
-            program.fence.keep(partial(program.courier.resume, LEFT_AFTER))
+            await self._go_on(timedelta(), timedelta())
+            program.fence.keep(partial(self._go_on, HANDLED_AFTER, LEFT_AFTER))
         else:
             program.fence.keep()
             program.live.forget()
@@ -159,6 +160,14 @@ class Server:
             gc.set_threshold(*gc.get_threshold()[:2], _FULL_COLLECTION)
         self.ready = True
         self._warming = asyncio.create_task(self._paint(), name="pictures")
+
+    async def _go_on(self, handled_after: timedelta, said_after: timedelta) -> None:
+        """Handle, and say, what is left of processes that live no more; of this one, what it let lie for so long."""
+        program = self.program
+        # One server alone has to go on with everything; of several, who can speak there.
+        several = program.database.dialect != "sqlite"
+        await program.pump.resume(handled_after, {*program.senders, NOWHERE} if several else None)
+        await program.courier.resume(said_after)
 
     async def _listen(self) -> None:
         """Take the command line's `kb` and `push test` requests, for this process owns the directory and the channels."""
@@ -299,6 +308,7 @@ def run(directory: Path, channels: list[str], role: str) -> int:
         access_log=False,
         timeout_graceful_shutdown=int(DRAIN_SECONDS),
         server_header=False,
+        http=bounded_protocol(),
     )
     try:
         listening = listen(settings.web.host, settings.web.port)

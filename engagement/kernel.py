@@ -55,12 +55,11 @@ class Incoming:
         group_name, zone: known when the bot is added, or when the platform says so; ``new_id``: the chat's (MIGRATED).
         sender_is_admin: the platform says that the sender administers the chat; None when unknown.
         can_read: on BOT_ADDED: whether the bot sees all messages; None when unknown.
-        media: ``photo``, ``voice`` or (in private) ``file`` when the message has one; ``media_id`` is what the channel
-            fetches it by. A voice message whose words were written into ``text`` is ``heard``; bot.voice says what else
-            it may be.
+        media: ``photo``, ``voice``, in private ``file``; ``heard`` where a voice message's words stand in ``text``, and what
+            bot.voice says besides; ``media_id`` is what the channel fetches it by.
         file_name: of a file, as somebody else named it; ``file_size``: in bytes, as the channel says, 0 when unknown.
-        desk_person: who acts on a page, already signed in; 0 = an event of a channel, none of which can set these three.
-        desk_group: the group that the page is about; ``desk_about``: what the words answer, as if that had been quoted.
+        desk_person: who acts on a page, already signed in, as ``desk_role`` (``resident``, ``leader``) at most or, empty, with
+            all rights; ``desk_group``: what it is about; ``desk_about``: what is answered. No channel can set these four.
     """
 
     event: Event
@@ -94,6 +93,7 @@ class Incoming:
     desk_person: int = 0
     desk_group: int = 0
     desk_about: str = ""
+    desk_role: str = ""
 
     def dump(self) -> str:
         """Encode for the inbox row."""
@@ -124,13 +124,14 @@ class Button:
 
     Attributes:
         key: at most 64 bytes, ``prefix:reference``; the prefix's owner handles it.
-        optional: left out where choices are numbered in the text.
+        optional: left out where choices are numbered in the text; ``settles``: answers the question that it stands under.
     """
 
     key: str
     label: str
     values: Mapping[str, object] = field(default_factory=dict)
     optional: bool = False
+    settles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ class Reply:
     """What a feature wants said; rendered per channel from the text ``key`` and ``values``.
 
     Attributes:
-        key: text of prompts/texts, ``slice.name``.
+        key: text of prompts/texts.
         values: for the placeholders, JSON-able. Strings are shown on one line; a list of strings is shown line by line;
             ``{rows:slice.row}`` renders a list of mappings with another text. ``tails``: keys of further paragraphs.
         kind: REPLY quotes what it answers; PUSH goes to the group unasked; DM goes to ``to`` in private; EDIT replaces the
@@ -226,12 +227,12 @@ class Outgoing:
     """A reply with its address: what stands in an outbox or delivery row and is given to a channel.
 
     Attributes:
-        conversation: the channel's id of the chat to send to.
-        reply_to: the channel's id of the message that is answered.
+        conversation, reply_to: the channel's ids of the chat to send to, and of the message that is answered.
         to: the channel's id of the person meant (dm, mention); ``to_name`` is shown.
         feature: the slice that speaks, for logs and figures.
         picture: file name of the drawn card, in the folder of pictures; set just before sending.
         more: what other pushes of the same hour say in this message.
+        row: names its row in the outbox or of a delivery at every try, set before sending; empty of what stands in none.
     """
 
     kind: Kind
@@ -256,6 +257,7 @@ class Outgoing:
     picture: str = ""
     document: Document | None = None
     more: Sequence[Section] = ()
+    row: str = field(default="", compare=False)
 
     def dump(self) -> str:
         """Encode for a row."""
@@ -272,10 +274,8 @@ class Outgoing:
     @classmethod
     def load(cls, body: str) -> Outgoing:
         """Decode what :meth:`dump` wrote."""
-        data: dict[str, Any] = json.loads(body)
-        data["kind"] = Kind(data["kind"])
-        data["place"] = Place(data["place"])
-        data.setdefault("values", {})
+        data: dict[str, Any] = {"values": {}, "account": "", "conversation": "", "key": "", **json.loads(body)}
+        data["kind"], data["place"] = Kind(data["kind"]), Place(data["place"])
         data["tails"] = tuple(data.get("tails", ()))
         data["buttons"] = tuple(Button(**b) for b in data.get("buttons", ()))
         data["citations"] = tuple(Citation(**c) for c in data.get("citations", ()))
@@ -284,8 +284,6 @@ class Outgoing:
             data["card"] = Card(**data["card"])
         if "document" in data:
             data["document"] = Document(**data["document"])
-        for name in ("account", "conversation", "key"):
-            data.setdefault(name, "")
         return cls(**data)
 
 
@@ -309,6 +307,7 @@ class Receipt:
 
     Attributes:
         provider_id: the platform's id of the message, when SENT; ``retry_after``: seconds to wait, when RETRY.
+        begun: when RETRY or UNKNOWN: its beginning is out, and the same message said again is its rest.
         held_until: when RETRY: the platform has it and waits for somebody's yes until then, so the message waits as long.
         unsaid: when SENT: parts that were left out after all (0 is the message itself, 1 the first of its ``more``).
         new_id: the chat's new id, when MIGRATED (nothing was sent).
@@ -322,6 +321,7 @@ class Receipt:
     reason: str = ""
     held_until: datetime | None = None
     unsaid: Sequence[int] = ()
+    begun: bool = False
 
 
 class Sender(Protocol):

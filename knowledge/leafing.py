@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ROWS, CHUNKS, FOUND = 40, 40, 30
 NAMES = 60
 THUMBS_DAYS = 90
+REASONS = 3
+"""Of each entry, why it did not help."""
 STATES = ("published", "draft", "due", "held", "removed")
 Scopes = Sequence[str] | None
 """Scopes whose documents may be seen; None = all."""
@@ -326,7 +328,10 @@ def _told(session: Session, shown: DocumentVersion, entries: dict[int, str]) -> 
 
 
 def thumbs(session: Session, identity: int, now: datetime, zone: str = days.ZONE) -> dict[str, Any]:
-    """What neighbours thought of a document's answers in the last ``THUMBS_DAYS`` days, the most disliked first."""
+    """What neighbours thought of a document's answers in the last ``THUMBS_DAYS`` days, the most disliked first.
+
+    Who did not find an entry helpful may have said why, on platforms that ask: the latest of that, without names.
+    """
     since = days.local(now, zone).date() - timedelta(days=THUMBS_DAYS)
     pressed = session.execute(
         select(Feedback.entry, Feedback.verdict, func.count())
@@ -336,6 +341,15 @@ def thumbs(session: Session, identity: int, now: datetime, zone: str = days.ZONE
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for entry, verdict, count in pressed:
         counted[entry]["helped" if verdict > 0 else "missed"] += count
+    said = session.execute(
+        select(Feedback.entry, Feedback.reason)
+        .where(Feedback.document_id == identity, col(Feedback.local_date) >= since, col(Feedback.reason) != "")
+        .order_by(col(Feedback.at).desc(), col(Feedback.id).desc())
+        .limit(NAMES * REASONS)
+    ).all()
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for entry, reason in said:
+        reasons[entry] += [reason] if len(reasons[entry]) < REASONS else []
     order = sorted(counted.items(), key=lambda row: (-row[1]["missed"], -row[1]["helped"], row[0]))[:NAMES]
     rows = session.exec(
         select(Chunk.entry, Chunk.title)
@@ -349,7 +363,13 @@ def thumbs(session: Session, identity: int, now: datetime, zone: str = days.ZONE
         "helped": sum(one["helped"] for one in counted.values()),
         "missed": sum(one["missed"] for one in counted.values()),
         "entries": [
-            {"entry": entry, "title": titles.get(entry, ""), "helped": one["helped"], "missed": one["missed"]}
+            {
+                "entry": entry,
+                "title": titles.get(entry, ""),
+                "helped": one["helped"],
+                "missed": one["missed"],
+                "reasons": reasons[entry],
+            }
             for entry, one in order
         ],
     }

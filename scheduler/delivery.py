@@ -20,7 +20,7 @@ from sqlalchemy import bindparam, update
 from engagement.clocks import Clock
 from engagement.feature import JobSpec
 from engagement.kernel import Illustrator, Outcome, Place, Receipt, Sender, in_words
-from scheduler import holding, rows
+from scheduler import holding, orphans, rows, turns
 from scheduler.gate import Pause, RateGate, Turn
 from storage import bots, outbox
 from storage.engine import Database, Session
@@ -39,7 +39,6 @@ PATIENCE = 0.5
 """Seconds a send waits for the gate before other groups of the shard go first."""
 SEND_SECONDS = 60.0
 """A sender has limits of its own; this one only keeps a hanging one from holding the shard for ever."""
-COMMIT_TRIES = 6
 LAPSED = frozenset({"window_closed", "window_used"})
 """Reasons that are no failure: the person has to speak first, and a message with a day of its own is not kept until then."""
 
@@ -142,7 +141,7 @@ async def deliver(
     merging = tuple(job.kind for job in jobs if job.merges)
     work = _Round(clock, senders, database, gate, conduct, resend, merging, Delivered())
     resent, unknown = await database.write(
-        lambda session: rows.resolve_orphans(session, shard, me, clock.now(), resend, AMBIGUOUS_ATTEMPTS)
+        lambda session: orphans.resolve(session, shard, me, clock.now(), resend, AMBIGUOUS_ATTEMPTS)
     )
     work.result.add("resent", resent)
     work.result.add("unknown", unknown)
@@ -224,17 +223,12 @@ async def _send(sender: Sender, taken: rows.Taken) -> Receipt:
 
 async def _settle(work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
     """Commit what the platform said; the answer must not be lost because the disk is full for a second."""
-    for attempt in range(COMMIT_TRIES):
-        try:
-            outcome = await work.database.write(lambda session: _record(session, work, taken, receipt))
-            break
-        except Exception as error:
-            if attempt == COMMIT_TRIES - 1:
-                raise
-            log.error("delivery.commit_failed", row=taken.id, outcome=receipt.outcome, kind=type(error).__name__)
-            await work.conduct.pause(0.05 * 4**attempt)
-    else:
-        raise AssertionError("unreachable")
+
+    def failed(error: Exception) -> None:
+        log.error("delivery.commit_failed", row=taken.id, outcome=receipt.outcome, kind=type(error).__name__)
+
+    record = partial(work.database.write, lambda session: _record(session, work, taken, receipt))
+    outcome = await turns.insisted(record, work.conduct.pause, failed)
     if receipt.outcome is Outcome.RETRY:
         await work.gate.closed(
             taken.message.channel,
@@ -297,10 +291,18 @@ def _told(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -
 
 
 def _again(
-    session: Session, work: _Round, taken: rows.Taken, not_before: datetime, outcome: str, *, counted: bool = False
+    session: Session,
+    work: _Round,
+    taken: rows.Taken,
+    not_before: datetime,
+    outcome: str,
+    *,
+    counted: bool = False,
+    begun: bool = False,
 ) -> str:
+    by = taken.id if begun or taken.begun else None
     for row in (taken.id, *taken.along):
-        rows.again(session, row, work.me, not_before, counted=counted)
+        rows.again(session, row, work.me, not_before, counted=counted, by=by)
     return outcome
 
 
@@ -308,7 +310,7 @@ def _later(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) 
     """Try again when the platform says, or look again while it waits for somebody's yes."""
     then = work.clock.now() + timedelta(seconds=max(receipt.retry_after, 0.2))
     if receipt.held_until is None:
-        return _again(session, work, taken, then, "retry")
+        return _again(session, work, taken, then, "retry", begun=receipt.begun)
     for row in (taken.id, *taken.along):
         holding.hold(session, row, work.me, then, receipt.held_until, receipt.reason)
     return "retry"
@@ -323,7 +325,7 @@ def _end(session: Session, work: _Round, taken: rows.Taken, state: str, why: str
 def _ambiguous(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
     if taken.kind in work.resend and taken.attempts < AMBIGUOUS_ATTEMPTS:
         later = work.clock.now() + timedelta(seconds=min(60, 2**taken.attempts))
-        return _again(session, work, taken, later, "retry", counted=True)
+        return _again(session, work, taken, later, "retry", counted=True, begun=receipt.begun)
     return _end(session, work, taken, "unknown", receipt.reason or "cut")
 
 

@@ -262,7 +262,7 @@ class _Rehearsal:
                     row.reason,
                     Outgoing.load(row.body) if row.body else None,
                     row.recipient,
-                    along=row.carrier is not None,
+                    along=row.carrier not in (None, row.id),
                     together=("row", row.carrier or row.id) if row.state in {"sent", "pending", "sending"} else (),
                 )
             )

@@ -8,14 +8,14 @@ Source: ADR-0004.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Integer, bindparam, case, exists, func, literal_column, null, or_, select, update
 
 from engagement.kernel import Kind, Outgoing, Place, Section
-from scheduler import heartbeats
+from scheduler import heartbeats, orphans
 from storage.campaigns import Campaign, Delivery
 from storage.columns import instant, micros
 from storage.engine import Session
@@ -30,6 +30,7 @@ _C = Campaign.__table__  # type: ignore[attr-defined]
 _G = Group.__table__  # type: ignore[attr-defined]
 # Written out, so that the partial index on open rows is recognised.
 _OPEN: ColumnElement[bool] = literal_column("delivery.state IN ('pending', 'sending')")
+_PENDING: ColumnElement[str] = literal_column("'pending'")
 _ROW = _D.c.id == bindparam("row")
 _MINE = (_D.c.state == "sending") & (_D.c.sender == bindparam("me"))
 
@@ -57,6 +58,7 @@ class Taken:
 
     Attributes:
         along: rows that are said in the same message, held as well.
+        begun: the beginning of the message is out, so no other row may be said along.
     """
 
     id: int
@@ -66,8 +68,17 @@ class Taken:
     attempts: int
     expires_at: datetime
     along: tuple[int, ...] = ()
+    begun: bool = False
 
 
+# Said in a message that is still to be said, or whose rest is: it goes out with that one. A row that carries itself is the first
+# of a message whose beginning is out.
+_LED = exists().where(
+    orphans.CARRIER.c.id == _D.c.carrier,
+    orphans.CARRIER.c.id != _D.c.id,
+    orphans.CARRIER.c.state.in_([_PENDING, literal_column("'sending'")]),
+)
+_ALONG = case((_D.c.carrier == _D.c.id, null()), else_=_D.c.carrier)
 _DUE = Prepared(
     "delivery.due",
     select(
@@ -84,6 +95,7 @@ _DUE = Prepared(
         _D.c.state == "pending",
         _C.c.state == "running",
         or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now")),
+        ~_LED,
     )
     .order_by(_D.c.id),
 )
@@ -99,8 +111,13 @@ _TAKE = Prepared(
         exists().where(_C.c.id == _D.c.campaign_id, _C.c.state == "running"),
         exists().where(_G.c.id == _D.c.group_id, _G.c.state == "active"),
     )
-    .values(state="sending", sender=bindparam("me"), attempts=_D.c.attempts + 1)
-    .returning(_D.c.body, _D.c.group_id, _D.c.attempts, _D.c.expires_at, _D.c.recipient),
+    .values(
+        state="sending",
+        sender=bindparam("me"),
+        attempts=_D.c.attempts + 1,
+        carrier=case((_D.c.carrier == _D.c.id, _D.c.id), else_=null()),
+    )
+    .returning(_D.c.body, _D.c.group_id, _D.c.attempts, _D.c.expires_at, _D.c.recipient, _D.c.carrier),
 )
 # What else the group, or the person in private, is to be told now; written out, so that the partial index is recognised.
 _WAITING = Prepared(
@@ -109,6 +126,8 @@ _WAITING = Prepared(
     .join(_C, _C.c.id == _D.c.campaign_id)
     .where(
         literal_column("delivery.state = 'pending'"),
+        # With a beginning that is out goes what was in it, and nothing else; with any other one nothing of such a message.
+        case((_D.c.carrier.is_(None), 0), else_=_D.c.carrier) == bindparam("begun"),
         _D.c.group_id == bindparam("group_id"),
         _D.c.recipient == bindparam("recipient"),
         or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("by")),
@@ -124,7 +143,14 @@ _SENT = Prepared(
     "delivery.sent",
     update(_D)
     .where(_ROW, _MINE)
-    .values(state="sent", body="", reason="", sent_at=bindparam("now"), provider_id=bindparam("provider_id"))
+    .values(
+        state="sent",
+        body="",
+        reason="",
+        sent_at=bindparam("now"),
+        provider_id=bindparam("provider_id"),
+        carrier=_ALONG,
+    )
     .returning(_D.c.id),
 )
 _AGAIN = Prepared(
@@ -134,7 +160,7 @@ _AGAIN = Prepared(
     .values(
         state="pending",
         not_before=bindparam("not_before"),
-        carrier=null(),
+        carrier=bindparam("by"),
         attempts=_D.c.attempts - bindparam("uncounted", type_=Integer),
     )
     .returning(_D.c.id),
@@ -145,41 +171,14 @@ _POSTPONE = Prepared(
 )
 _END = Prepared(
     "delivery.end",
-    update(_D).where(_ROW, _MINE).values(state=bindparam("state"), reason=bindparam("why"), body="").returning(_D.c.id),
+    update(_D)
+    .where(_ROW, _MINE)
+    .values(state=bindparam("state"), reason=bindparam("why"), body="", carrier=_ALONG)
+    .returning(_D.c.id),
 )
 _UNKNOWN = Prepared(
     "delivery.unknown",
-    update(_D).where(_ROW, _MINE).values(state="unknown", reason=bindparam("why")).returning(_D.c.id),
-)
-_CARRIER = _D.alias("carrier_row")
-# Rows of this process that nobody here is sending: one that goes along in another shard's message is being sent.
-_LEFT = (_D.c.sender == bindparam("me")) & ~exists().where(
-    _CARRIER.c.id == _D.c.carrier, _CARRIER.c.state == "sending", _CARRIER.c.sender == bindparam("me")
-)
-_DEAD = (_D.c.sender != bindparam("me")) & _D.c.sender.not_in(heartbeats.ALIVE)
-_ORPHANS = Prepared(
-    "delivery.orphans",
-    select(_D.c.id, _C.c.kind, _D.c.attempts)
-    .join(_C, _C.c.id == _D.c.campaign_id)
-    .where(
-        # Both, so that the index of open rows is recognised: SQLite does not see that the one is part of the other.
-        _OPEN,
-        _D.c.state == "sending",
-        # What goes along in a message of this shard is decided about with it.
-        or_(
-            _D.c.shard == bindparam("shard"),
-            exists().where(_CARRIER.c.id == _D.c.carrier, _CARRIER.c.shard == bindparam("shard")),
-        ),
-        or_(_LEFT, _DEAD),
-    ),
-)
-_ORPHAN_AGAIN = Prepared(
-    "delivery.orphan_again",
-    update(_D).where(_ROW, _D.c.state == "sending").values(state="pending", not_before=null(), carrier=null()),
-)
-_ORPHAN_UNKNOWN = Prepared(
-    "delivery.orphan_unknown",
-    update(_D).where(_ROW, _D.c.state == "sending").values(state="unknown", reason="crash"),
+    update(_D).where(_ROW, _MINE).values(state="unknown", reason=bindparam("why"), carrier=_ALONG).returning(_D.c.id),
 )
 # Not the bare column: SQLite would walk the whole table in the order of the shard index instead of the few open rows.
 _SHARD: ColumnElement[str] = literal_column("delivery.shard || ''")
@@ -199,8 +198,9 @@ def _shards(name: str, *of: ColumnElement[bool]) -> Prepared:
                 & or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now"))
                 & (_D.c.expires_at >= bindparam("now"))
                 & (_C.c.state == "running")
-                & (_G.c.state == "active"),
-                (_D.c.state == "sending") & or_(_LEFT, _DEAD),
+                & (_G.c.state == "active")
+                & ~_LED,
+                (_D.c.state == "sending") & or_(orphans.LEFT, orphans.DEAD),
             ),
         )
         .group_by(_SHARD)
@@ -245,9 +245,9 @@ def take(session: Session, due: Due, me: str, now: datetime, merging: Sequence[s
     found = session.row(_TAKE, row=due.id, me=me, now=micros(now), by=micros(now))
     if found is None:
         return None
-    body, group_id, attempts, expires_at, recipient = found
+    body, group_id, attempts, expires_at, recipient, carrier = found
     channel, account, external_id = session.row(_ADDRESS, group_id=group_id)
-    message = Outgoing.load(body)
+    message = replace(Outgoing.load(body), row=f"delivery:{due.id}")
     moved = (message.channel, message.account, message.conversation) != (channel, account, external_id)
     if moved and message.place is Place.GROUP:
         # The group has become a supergroup, or changed its bot, since it was planned.
@@ -256,8 +256,12 @@ def take(session: Session, due: Due, me: str, now: datetime, merging: Sequence[s
         message = replace(message, channel=channel, account=account, conversation=external_id)
     along: list[int] = []
     if due.kind in merging and stands_alone(message):
-        message, along = _with_others(session, message, (int(group_id), int(recipient)), due, me, now, merging)
-    return Taken(due.id, due.kind, int(group_id), message, int(attempts), instant(expires_at), tuple(along))
+        message, along = _with_others(
+            session, message, (int(group_id), int(recipient), carrier or 0), due, me, now, merging
+        )
+    return Taken(
+        due.id, due.kind, int(group_id), message, int(attempts), instant(expires_at), tuple(along), carrier is not None
+    )
 
 
 def stands_alone(message: Outgoing) -> bool:
@@ -268,7 +272,7 @@ def stands_alone(message: Outgoing) -> bool:
 def _with_others(
     session: Session,
     message: Outgoing,
-    told: tuple[int, int],
+    told: tuple[int, int, int],
     first: Due,
     me: str,
     now: datetime,
@@ -278,7 +282,7 @@ def _with_others(
     about = merging.index(first.kind)
     # What has one place in the day's budget goes out together, though the gate told one of them to wait a moment longer.
     by = micros(now + A_MOMENT)
-    for row, kind in session.rows(_WAITING, group_id=told[0], recipient=told[1], by=by):
+    for row, kind in session.rows(_WAITING, group_id=told[0], recipient=told[1], begun=told[2], by=by):
         if kind not in merging or row == first.id:
             continue
         taken = session.row(_TAKE, row=row, me=me, now=micros(now), by=by)
@@ -303,14 +307,15 @@ def sent(session: Session, row: int, me: str, now: datetime, provider_id: str) -
     return session.row(_SENT, row=row, me=me, now=micros(now), provider_id=provider_id[:64]) is not None
 
 
-def again(session: Session, row: int, me: str, not_before: datetime, *, counted: bool) -> bool:
+def again(session: Session, row: int, me: str, not_before: datetime, *, counted: bool, by: int | None) -> bool:
     """Give a row back, to be sent not before an instant.
 
     Args:
+        by: the first row of the message that it is part of, when the beginning of that is out.
         counted: the platform may have it, or has moved it on; else it was no try to send it: what a crash or a cut leaves in
             doubt is told apart by tries.
     """
-    values = {"row": row, "me": me, "not_before": micros(not_before), "uncounted": int(not counted)}
+    values = {"row": row, "me": me, "not_before": micros(not_before), "uncounted": int(not counted), "by": by}
     return session.row(_AGAIN, **values) is not None
 
 
@@ -324,31 +329,6 @@ def end(session: Session, row: int, me: str, state: str, why: str) -> bool:
     if state == "unknown":
         return session.row(_UNKNOWN, row=row, me=me, why=why[:40]) is not None
     return session.row(_END, row=row, me=me, state=state, why=why[:40]) is not None
-
-
-def resolve_orphans(
-    session: Session, shard: str, me: str, now: datetime, resend: Collection[str], most_attempts: int
-) -> tuple[int, int]:
-    """Decide about rows that were being sent when their process died.
-
-    Args:
-        me: rows of this process count too: nobody here is sending them, or this shard would be running already; but not
-            those that go along in a message of another shard that is on its way.
-        resend: kinds that are sent again; the others become ``unknown`` for review.
-        most_attempts: a row tried so often is not sent again either.
-
-    Returns:
-        How many will be sent again, and how many are unknown.
-    """
-    again_count = unknown = 0
-    for row, kind, attempts in session.rows(_ORPHANS, shard=shard, me=me, fresh=micros(now - heartbeats.DEAD_AFTER)):
-        if kind in resend and attempts < most_attempts:
-            session.run(_ORPHAN_AGAIN, row=row)
-            again_count += 1
-        else:
-            session.run(_ORPHAN_UNKNOWN, row=row)
-            unknown += 1
-    return again_count, unknown
 
 
 def due_shards(session: Session, me: str, now: datetime, channel: str = "") -> list[tuple[str, int]]:

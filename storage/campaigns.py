@@ -91,7 +91,8 @@ class Delivery(SQLModel, table=True):
         reason: why it was skipped, failed or is unknown: a fixed word (texts in prompts/texts/zh/push.toml).
         expires_at: later than this it is skipped.
         sender: which process took it (:class:`Heartbeat`); a row that is ``sending`` by a dead one is ambiguous.
-        carrier: the row in whose message this one was said along; None = it was a message of its own.
+        carrier: the row in whose message this one was said along, or is while it waits with its beginning out: then the first
+            one carries itself; None = it was, or is to be, a message of its own.
     """
 
     __tablename__ = "delivery"

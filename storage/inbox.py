@@ -3,18 +3,25 @@
 A row is unique on channel, account and dedupe key, so a redelivery finds it there. The body is personal data: it is erased
 in the same transaction that marks the row done. Rows are kept for the days that a platform may redeliver
 (:data:`KEEP_DAYS`).
+
+A row bears the name of the process that received it: what a dead one did not handle, a living one takes by that name.
+
+Source: ADR-0023.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import (
     CheckConstraint,
     Index,
     UniqueConstraint,
     bindparam,
+    case,
     delete,
     func,
     literal_column,
@@ -24,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from storage.campaigns import Heartbeat
 from storage.columns import instant, micros, pk, utc
 from storage.engine import Session
 from storage.statements import Prepared
@@ -40,6 +48,7 @@ class Inbox(SQLModel, table=True):
         conversation: channel's id of the chat; events of one conversation are handled in the order of ``id``.
         body: JSON of :class:`engagement.kernel.Incoming`; empty once handled.
         state: ``pending``, ``done`` or ``dead`` (failed too often; kept for the maintainer, without a body).
+        receiver: which process handles it (:class:`storage.campaigns.Heartbeat`).
     """
 
     __tablename__ = "inbox"
@@ -59,9 +68,11 @@ class Inbox(SQLModel, table=True):
     body: str = ""
     state: str = Field(default="pending", max_length=8)
     attempts: int = 0
+    receiver: str = Field(default="", max_length=80, sa_column_kwargs={"server_default": ""})
 
 
 _T = Inbox.__table__  # type: ignore[attr-defined]
+_H = Heartbeat.__table__  # type: ignore[attr-defined]
 _INSERT = Prepared(
     "inbox.insert",
     lambda insert: (
@@ -75,6 +86,7 @@ _INSERT = Prepared(
             body=bindparam("body"),
             state="pending",
             attempts=0,
+            receiver=bindparam("receiver"),
         )
         .on_conflict_do_nothing(index_elements=["channel", "account", "dedupe_key"])
         .returning(_T.c.id)
@@ -87,15 +99,28 @@ _CLAIM = Prepared(
     .values(state="done", body="")
     .returning(_T.c.id),
 )
-_PENDING = Prepared(
-    "inbox.pending",
-    select(_T.c.id, _T.c.body).where(_T.c.state == literal_column("'pending'")).order_by(_T.c.id),
-)
-_PENDING_ON = Prepared(
-    "inbox.pending_on",
-    select(_T.c.id, _T.c.body)
-    .where(_T.c.state == literal_column("'pending'"), _T.c.channel == bindparam("channel"))
+_PENDING = _T.c.state == literal_column("'pending'")
+_WAITING = (_T.c.id, _T.c.channel, _T.c.receiver, _T.c.body)
+_ON = Prepared("inbox.on", select(*_WAITING).where(_PENDING, _T.c.channel == bindparam("channel")).order_by(_T.c.id))
+_ADRIFT = Prepared(
+    "inbox.adrift",
+    select(*_WAITING)
+    .where(
+        _PENDING,
+        case(
+            (_T.c.receiver == bindparam("me"), _T.c.received_at <= bindparam("before")),
+            (_T.c.receiver == literal_column("''"), _T.c.received_at <= bindparam("unnamed")),
+            else_=_T.c.receiver.not_in(select(_H.c.executor).where(_H.c.beat_at > bindparam("fresh"))),
+        ),
+    )
     .order_by(_T.c.id),
+)
+_TAKE = Prepared(
+    "inbox.take",
+    update(_T)
+    .where(_PENDING, _T.c.id == bindparam("row"), _T.c.receiver == bindparam("was"))
+    .values(receiver=bindparam("me"))
+    .returning(_T.c.id),
 )
 _FAILED = Prepared(
     "inbox.failed",
@@ -161,6 +186,7 @@ def put(
         conversation=conversation,
         received_at=micros(received_at),
         body=body,
+        receiver=session.process,
     )
     return None if row is None else int(row[0])
 
@@ -170,10 +196,36 @@ def claim(session: Session, inbox_id: int) -> bool:
     return session.row(_CLAIM, row=inbox_id) is not None
 
 
-def pending(session: Session, channel: str = "") -> list[tuple[int, str]]:
-    """Return (id, body) of what was received and not handled, oldest first (after a crash); empty ``channel``: on all."""
-    found = session.rows(_PENDING_ON, channel=channel) if channel else session.rows(_PENDING)
-    return [(int(i), b) for i, b in found]
+class Received(NamedTuple):
+    """An event that is not handled yet."""
+
+    id: int
+    channel: str
+    receiver: str
+    body: str
+
+
+def adrift(session: Session, me: str, before: datetime, fresh: datetime, unnamed_before: datetime) -> list[Received]:
+    """Return the events that no living process but this one handles, oldest first.
+
+    Args:
+        me: this process's name.
+        before: of this process's own, those received then or earlier.
+        fresh: who has given a heartbeat later lives.
+        unnamed_before: of those that bear no name, those received then or earlier.
+    """
+    found = session.rows(_ADRIFT, me=me, before=micros(before), fresh=micros(fresh), unnamed=micros(unnamed_before))
+    return [Received(*row) for row in found]
+
+
+def on(session: Session, channel: str) -> list[Received]:
+    """Return a channel's events that are not handled yet, whoever received them, oldest first."""
+    return [Received(*row) for row in session.rows(_ON, channel=channel)]
+
+
+def take(session: Session, found: Sequence[Received], me: str) -> list[Received]:
+    """Make events this process's own; returns those that were still as they were found."""
+    return [one for one in found if session.row(_TAKE, row=one.id, was=one.receiver, me=me) is not None]
 
 
 def failed(session: Session, inbox_id: int, *, give_up_after: int) -> bool:
@@ -181,8 +233,13 @@ def failed(session: Session, inbox_id: int, *, give_up_after: int) -> bool:
     row = session.row(_FAILED, row=inbox_id)
     if row is None or row[0] < give_up_after:
         return False
-    session.run(_DEAD, row=inbox_id)
+    give_up(session, inbox_id)
     return True
+
+
+def give_up(session: Session, inbox_id: int) -> None:
+    """Mark an event that nobody can handle; its words are erased."""
+    session.run(_DEAD, row=inbox_id)
 
 
 def prune(session: Session, before: datetime, after: int = 0) -> int:

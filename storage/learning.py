@@ -51,7 +51,7 @@ class Feedback(SQLModel, table=True):
 
     Attributes:
         entry: id of the entry or passage that answered; ``document_id``: where it stands.
-        verdict: 1 or -1.
+        verdict: 1 or -1; ``reason``: of the latter, where the platform asks for one; numbers of people are masked.
     """
 
     __tablename__ = "feedback"
@@ -67,6 +67,7 @@ class Feedback(SQLModel, table=True):
     verdict: int
     local_date: date = day(index=True)
     at: datetime = utc()
+    reason: str = Field(default="", max_length=200, sa_column_kwargs={"server_default": ""})
 
 
 class GoldenCase(SQLModel, table=True):

@@ -19,7 +19,7 @@ _MOST = 4096
 
 
 def digest(message: Outgoing) -> str:
-    """Return what names a message at every try: the picture is only drawn, or not, on the way."""
+    """Return what names a message at every try: its words and its row. The picture is only drawn, or not, on the way."""
     return hashlib.sha256(replace(message, picture="").dump().encode()).hexdigest()[:32]
 
 

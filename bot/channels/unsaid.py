@@ -6,6 +6,7 @@ A platform takes the first pieces of a message and then wants us to wait, or can
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -41,17 +42,20 @@ class Unsaid:
 
         Returns:
             What became of the whole: the first piece's receipt, or that of the piece at which it ended; and how many pieces
-            are not sent, as far as anybody knows. After RETRY and UNKNOWN the same message goes on with these.
+            are not sent, as far as anybody knows. After RETRY and UNKNOWN the same message goes on with these; after UNKNOWN
+            only one that stands in a row, for with another one nobody tries again: the same words are a new message.
         """
         name = digest(message)
-        self._left.pop(name)
+        begun = self._left.pop(name)[0] > 0
         first: Receipt | None = None
         for number, piece in enumerate(rest):
             receipt = await one(piece)
             if receipt.outcome is not Outcome.SENT:
                 left = len(rest) - number
-                if receipt.outcome in (Outcome.RETRY, Outcome.UNKNOWN):
+                again = receipt.outcome is Outcome.RETRY or (receipt.outcome is Outcome.UNKNOWN and message.row)
+                if again and (begun or number):
                     self._left.keep(name, left, wait=receipt.retry_after)
+                    receipt = replace(receipt, begun=True)
                 if number:
                     log.warning(
                         "send.cut_short", channel=message.channel, feature=message.feature, reason=receipt.reason

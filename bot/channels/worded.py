@@ -24,6 +24,11 @@ class Labelled(Protocol):
         """What it shows."""
         ...
 
+    @property
+    def settles(self) -> bool:
+        """It answers the question it stands under."""
+        ...
+
 
 class Worded(Protocol):
     """A rendered message."""

@@ -23,10 +23,11 @@ _DOCUMENTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A button as a person sees it: what it sends back, and its label."""
+    """A button as a person sees it: what it sends back, its label, and whether it answers the question it stands under."""
 
     key: str
     label: str
+    settles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ def _choices(message: Outgoing, words: Texts, can: Capabilities) -> Iterator[Cho
         if not 0 < len(button.key.encode("utf-8", "replace")) <= can.button_bytes:
             raise ValueError(f"a button's key must have 1 to {can.button_bytes} bytes: {button.key[:20]!r}")
         label = words.fill(button.label, button.values, shown).replace("**", "").replace(STAR, "*")
-        yield Choice(button.key, one_line(nobody_at_all(label), 40))
+        yield Choice(button.key, one_line(nobody_at_all(label), 40), button.settles)
 
 
 def _rows(choices: tuple[Choice, ...], can: Capabilities) -> Iterator[tuple[Choice, ...]]:

@@ -105,11 +105,13 @@ def _shown(ctx: Context, draft: service.Draft) -> Sequence[Reply]:
     found = _outlook(ctx, draft)
     values: dict[str, object] = {"shown": service.preview(ctx, draft), "group": None, **found.values}
     reference = f"{draft.round.id}.{draft.round.changes}"
-    buttons = [Button(f"announce_go:{reference}", "announcements.button_go", values)] if found.reached else []
+    buttons = (
+        [Button(f"announce_go:{reference}", "announcements.button_go", values, settles=True)] if found.reached else []
+    )
     every = audience.count(ctx.session, service.where(ctx, draft))
     names = audience.names(ctx.session, service.where(ctx, draft), _NAMED)
     buttons += _choices(ctx, draft, reference, names if every <= _NAMED else [])
-    buttons.append(Button(f"announce_drop:{reference}", "announcements.button_drop"))
+    buttons.append(Button(f"announce_drop:{reference}", "announcements.button_drop", settles=True))
     key = "draft" if found.reached else "draft_full" if found.full else "draft_shut" if every else "draft_nobody"
     return [Reply(f"announcements.{key}", values, found.tails(draft), buttons=buttons)]
 
@@ -252,8 +254,8 @@ def _go(ctx: Context, draft: service.Draft, sure: int) -> Sequence[Reply]:
     if (rings or found.over) and not sure:
         reference = f"{draft.round.id}.{draft.round.changes}"
         buttons = [
-            Button(f"announce_go:{reference}.1", "announcements.button_ring"),
-            Button(f"announce_drop:{reference}", "announcements.button_drop"),
+            Button(f"announce_go:{reference}.1", "announcements.button_ring", settles=True),
+            Button(f"announce_drop:{reference}", "announcements.button_drop", settles=True),
         ]
         key = "announcements.ring_sure" if rings else "announcements.over_sure"
         return [Reply(key, {"asleep": found.asleep, "over": found.over}, buttons=buttons)]

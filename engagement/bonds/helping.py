@@ -52,8 +52,9 @@ def button(ctx: Context) -> Sequence[Reply]:
         "points": going.points,
         "days": actions.WINDOW.days,
     }
-    yes = Button(f"bond_for_yes:{part.bond_id}", "bonds.button_part_yes")
-    return [Reply("bonds.for_sure", values, buttons=[yes, Button("bond_keep:", "bonds.button_keep")])]
+    yes = Button(f"bond_for_yes:{part.bond_id}", "bonds.button_part_yes", settles=True)
+    keep = Button("bond_keep:", "bonds.button_keep", settles=True)
+    return [Reply("bonds.for_sure", values, buttons=[yes, keep])]
 
 
 def yes_button(ctx: Context) -> Sequence[Reply]:

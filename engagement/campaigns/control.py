@@ -289,8 +289,8 @@ def cancel(ctx: Context) -> Sequence[Reply]:
     values |= {"waiting": charge.waiting(ctx.session, plan, mine), "groups": charge.reach(ctx.session, plan, mine)}
     tails = ["campaigns.cancel_waiting"] if values["waiting"] else []
     buttons = [
-        Button(f"cal_end:{plan.id}", "campaigns.button_end"),
-        Button(f"cal_progress:{plan.id}", "campaigns.button_stay"),
+        Button(f"cal_end:{plan.id}", "campaigns.button_end", settles=True),
+        Button(f"cal_progress:{plan.id}", "campaigns.button_stay", settles=True),
     ]
     return [Reply("campaigns.cancel_sure", values, tails, buttons=buttons)]
 

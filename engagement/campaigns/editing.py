@@ -121,8 +121,8 @@ def _question(ctx: Context, one: Coming, digest: int = 0) -> Reply:
         "most": MOST_TEXT["groups"],
         "group": ctx.here.name,
     }
-    buttons = [Button(f"cal_reset:{at}", "campaigns.button_reset")] if mine else []
-    buttons.append(Button(f"cal_keep:{at}", "campaigns.button_keep"))
+    buttons = [Button(f"cal_reset:{at}", "campaigns.button_reset", settles=True)] if mine else []
+    buttons.append(Button(f"cal_keep:{at}", "campaigns.button_keep", settles=True))
     tails = ["campaigns.word_braces"] if "{" in text else []
     return Reply("campaigns.word_ask", values, tails, buttons=buttons, subject=_subject(one.beat, ctx.here.id, digest))
 

@@ -285,7 +285,7 @@ def _ways(ctx: Context, here: Here) -> Reply:
         day = words.day(first.beat.local_day + timedelta(days=days))
         key = "campaigns.button_own_days" if not days else f"campaigns.button_{'later' if days > 0 else 'earlier'}"
         at = f"{here.plan.id}.{group.id}.{days + rules.MOST_SHIFT}"
-        buttons.append(Button(f"cal_shift:{at}", key, {"days": abs(days), "day": day}))
+        buttons.append(Button(f"cal_shift:{at}", key, {"days": abs(days), "day": day}, settles=True))
     values = {"name": here.plan.name, "day": words.day(first.day), "count": rules.MOST_SHIFT, "group": group.name}
     return Reply("campaigns.move_which", values, buttons=buttons)
 

@@ -26,9 +26,13 @@ def makeup(ctx: Context) -> Sequence[Reply]:
     values = _offered(ctx, asked, topic)
     buttons = []
     if asked.cards:
-        buttons.append(Button(_key(ctx, makeups.CARD, asked.day, topic), "checkin.button_makeup_card", values))
+        buttons.append(
+            Button(_key(ctx, makeups.CARD, asked.day, topic), "checkin.button_makeup_card", values, settles=True)
+        )
     if asked.balance >= asked.points:
-        buttons.append(Button(_key(ctx, makeups.POINTS, asked.day, topic), "checkin.button_makeup_points", values))
+        buttons.append(
+            Button(_key(ctx, makeups.POINTS, asked.day, topic), "checkin.button_makeup_points", values, settles=True)
+        )
     if not buttons:
         raise Refusal("checkin.makeup_poor", points=asked.points, balance=asked.balance)
     return [Reply("checkin.makeup_ask_card" if asked.cards else "checkin.makeup_ask", values, buttons=buttons)]
@@ -75,7 +79,7 @@ def leave(ctx: Context) -> Sequence[Reply]:
         values = {"name": ctx.actor.name, "left": left, "most": rules.LEAVE_A_QUARTER}
         label = "checkin.button_leave" if _free_from(ctx) == ctx.today else "checkin.button_leave_next"
         buttons = [
-            Button(f"leave:{days}:{ctx.today.isoformat()}:{ctx.actor.member_id}", label, {"days": days})
+            Button(f"leave:{days}:{ctx.today.isoformat()}:{ctx.actor.member_id}", label, {"days": days}, settles=True)
             for days in _LEAVES
             if days <= left
         ]

@@ -246,9 +246,9 @@ def finish_merge(ctx: Context, pair: Pair) -> Sequence[Reply]:
     }
     here = f"{first.id}.{second.id}"
     buttons = [
-        Button(f"kb_merge:{here}.1", "curation.button_merge_one"),
-        Button(f"kb_merge:{here}.2", "curation.button_merge_other"),
-        Button("kb_stay:0", "curation.button_stay"),
+        Button(f"kb_merge:{here}.1", "curation.button_merge_one", settles=True),
+        Button(f"kb_merge:{here}.2", "curation.button_merge_other", settles=True),
+        Button("kb_stay:0", "curation.button_stay", settles=True),
     ]
     return [Reply("curation.merge_sure", values, buttons=buttons)]
 

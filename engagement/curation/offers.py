@@ -76,11 +76,11 @@ def _told(ctx: Context, who: Curator, one: Proposal) -> Reply:
     if before:
         values["before"] = words.cut(words.readable(before), 120)
         tails.append("curation.offer_before")
-    buttons = [Button(f"kb_accept:{one.id}", "curation.button_accept")]
+    buttons = [Button(f"kb_accept:{one.id}", "curation.button_accept", settles=True)]
     if who.staff and one.scope != ALL and who.may(ALL):
-        buttons.append(Button(f"kb_accept:{one.id}.1", "curation.button_accept_all"))
+        buttons.append(Button(f"kb_accept:{one.id}.1", "curation.button_accept_all", settles=True))
     buttons.append(Button(f"kb_edit:{one.id}", "curation.button_edit"))
-    buttons.append(Button(f"kb_decline:{one.id}", "curation.button_decline"))
+    buttons.append(Button(f"kb_decline:{one.id}", "curation.button_decline", settles=True))
     return Reply(f"curation.offer_{one.origin}", values, tails, buttons=buttons, subject=f"kb_offer:{one.id}")
 
 

@@ -119,9 +119,9 @@ def sure_publish(ctx: Context, weighed: Weighed) -> Sequence[Reply]:
         tails.append("curation.golden_kept")
     here = f"{wish.identity}.{wish.version}"
     buttons = [
-        Button(f"kb_go:{here}", "curation.button_go"),
+        Button(f"kb_go:{here}", "curation.button_go", settles=True),
         Button(f"kb_diff:{here}", "curation.button_diff"),
-        Button("kb_stay:0", "curation.button_stay"),
+        Button("kb_stay:0", "curation.button_stay", settles=True),
     ]
     return [Reply("curation.publish_sure", {**values, **findings}, tails, buttons=buttons)]
 
@@ -173,8 +173,8 @@ def drop_button(ctx: Context) -> Sequence[Reply]:
     values = {"id": identity, "name": words.called(document.title, document.name), "version": version, "group": None}
     if not sure and (version > 1 or document.name == entries.DOCUMENT):
         buttons = [
-            Button(f"kb_drop:{identity}.{version}.1", "curation.button_drop_sure"),
-            Button("kb_stay:0", "curation.button_stay"),
+            Button(f"kb_drop:{identity}.{version}.1", "curation.button_drop_sure", settles=True),
+            Button("kb_stay:0", "curation.button_stay", settles=True),
         ]
         if somebody_else(chosen, who):
             buttons[0] = replace(buttons[0], label="curation.button_return")
@@ -207,8 +207,8 @@ def pass_button(ctx: Context) -> Sequence[Reply]:
             "group": None,
         }
         buttons = [
-            Button(f"kb_pass:{identity}.{version}.{rows[-1].id}", "curation.button_pass_sure"),
-            Button("kb_stay:0", "curation.button_stay"),
+            Button(f"kb_pass:{identity}.{version}.{rows[-1].id}", "curation.button_pass_sure", settles=True),
+            Button("kb_stay:0", "curation.button_stay", settles=True),
         ]
         return [Reply("curation.pass_sure", values, buttons=buttons)]
     seen = [one.id or 0 for one in rows[:HELD_SHOWN] if (one.id or 0) <= sure]
@@ -275,8 +275,13 @@ def _back_sure(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
     }
     current = now.number if now is not None else 0
     buttons = [
-        Button(f"kb_back:{identity}.{current}.{to.number}", "curation.button_back_sure", {"version": to.number}),
-        Button("kb_stay:0", "curation.button_stay"),
+        Button(
+            f"kb_back:{identity}.{current}.{to.number}",
+            "curation.button_back_sure",
+            {"version": to.number},
+            settles=True,
+        ),
+        Button("kb_stay:0", "curation.button_stay", settles=True),
     ]
     return [Reply("curation.back_sure", values, buttons=buttons)]
 
@@ -307,8 +312,8 @@ def _take_sure(ctx: Context, who: Curator, identity: int) -> Sequence[Reply]:
     document = access.document(ctx.session, who, identity)
     values = {"id": identity, "name": words.called(document.title, document.name), "group": None}
     buttons = [
-        Button(f"kb_take:{identity}.1", "curation.button_take_sure"),
-        Button("kb_stay:0", "curation.button_stay"),
+        Button(f"kb_take:{identity}.1", "curation.button_take_sure", settles=True),
+        Button("kb_stay:0", "curation.button_stay", settles=True),
     ]
     return [Reply("curation.take_sure", values, buttons=buttons)]
 

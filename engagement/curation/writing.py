@@ -182,13 +182,13 @@ def _shown(ctx: Context, row: Proposal, page: Page) -> Reply:
     if len(page.asked) > 1:
         tails = ["curation.new_others", *tails]
     buttons = [
-        Button(f"kb_keep:{row.id}", "curation.button_keep"),
+        Button(f"kb_keep:{row.id}", "curation.button_keep", settles=True),
         Button(f"kb_ask:{row.id}", "curation.button_ask"),
     ]
     if page.clashes:
         near = {"title": words.cut(page.clashes[0].title, 16)}
-        buttons.append(Button(f"kb_alias:{row.id}", "curation.button_alias", near))
-    buttons.append(Button(f"kb_no:{row.id}", "curation.button_no"))
+        buttons.append(Button(f"kb_alias:{row.id}", "curation.button_alias", near, settles=True))
+    buttons.append(Button(f"kb_no:{row.id}", "curation.button_no", settles=True))
     return Reply("curation.new_shown", {**values, **more}, tails, buttons=buttons, subject=f"kb_new:{row.id}")
 
 

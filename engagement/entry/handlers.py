@@ -58,7 +58,7 @@ def renew(ctx: Context) -> Sequence[Reply]:
         raise Refusal("guard.old_button")
     here = rooms.lead(ctx, group_id)
     if step == "ask":
-        sure = Button(f"door:sure:{here.id}", "entry.button_renew_sure")
+        sure = Button(f"door:sure:{here.id}", "entry.button_renew_sure", settles=True)
         return [Reply("entry.join_renew_ask", {"group": here.name}, buttons=[sure])]
     if step != "sure":
         raise Refusal("guard.old_button")

@@ -82,7 +82,7 @@ FEATURE = Feature(
         ),
         PersonalData(
             "feedback",
-            ("member_id", "entry", "verdict", "local_date"),
+            ("member_id", "entry", "verdict", "local_date", "reason"),
             "faq.purpose_feedback",
             thumbs.export,
             lambda session, person_id, now: thumbs.erase(session, person_id),

@@ -19,7 +19,8 @@ from sqlmodel import select as pick
 from engagement.errors import Refusal
 from engagement.faq import asking, tallies, turns
 from engagement.feature import Context
-from engagement.kernel import Button, Reply, row_id
+from engagement.kernel import Button, Reply, one_line, row_id
+from knowledge.masking import mask
 from storage import bonds
 from storage.documents import Chunk, Document, DocumentVersion
 from storage.engine import Session
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _KEY_MOST = 64
 _SUBJECT_MOST = 80
 _OFFERED = 2
+_REASON_MOST = 200
 
 
 def subject_of(document_id: int, entry: str) -> str:
@@ -79,12 +81,18 @@ def up(ctx: Context) -> Sequence[Reply]:
     return []
 
 
-def _press(ctx: Context, verdict: int) -> None:
+def _reason(ctx: Context) -> str:
+    """Return what was said with the thumb, where the platform asks why."""
+    return one_line(mask(ctx.incoming.text), _REASON_MOST)
+
+
+def _press(ctx: Context, verdict: int) -> int:
+    """Note a thumb; returns what it was before, 0 for none."""
     document_id, entry = read(ctx.text)
     if not document_id or title(ctx.session, document_id, entry) is None:
         raise Refusal("guard.old_button")
     if ctx.group is None or ctx.actor.member_id is None or not ctx.actor.consented:
-        return
+        return 0
     # A person has one thumb, with whichever of his accounts he pressed first.
     mine = bonds.with_resting(ctx.session, [ctx.actor.member_id])
     row = ctx.session.exec(
@@ -109,10 +117,12 @@ def _press(ctx: Context, verdict: int) -> None:
             at=ctx.now,
         )
     row.verdict, row.at = verdict, ctx.now
+    row.reason = (_reason(ctx) or row.reason) if verdict < 0 else ""
     ctx.session.add(row)
     helped = int(verdict > 0) - int(before > 0)
     missed = int(verdict < 0) - int(before < 0)
     tallies.count(ctx.session, ctx.group.id, ctx.today, helped=helped, missed=missed)
+    return before
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +158,12 @@ async def work_down(missed: Missed) -> Sequence[Candidate]:
 
 
 def down(ctx: Context, others: Sequence[Candidate]) -> Sequence[Reply]:
-    """It did not help: the leader is one tap away, and so are the next best entries, for who asked."""
-    _press(ctx, -1)
-    return [] if turns.asked_by_another(ctx, read(ctx.text)[1]) else [not_it(ctx.text, others)]
+    """It did not help: the leader is one tap away, and so are the next best entries, for who asked.
+
+    Why it did not may come after the thumb; then that was said already.
+    """
+    again = _press(ctx, -1) < 0 and bool(_reason(ctx))
+    return [] if again or turns.asked_by_another(ctx, read(ctx.text)[1]) else [not_it(ctx.text, others)]
 
 
 def not_it(reference: str, others: Sequence[Candidate]) -> Reply:
@@ -178,7 +191,10 @@ def export(session: Session, person_id: int) -> Sequence[Mapping[str, object]]:
         .where(Member.person_id == person_id)
         .order_by(col(Feedback.id))
     )
-    return [{"entry": row.entry, "day": row.local_date.isoformat(), "verdict": row.verdict} for row in rows]
+    return [
+        {"entry": row.entry, "day": row.local_date.isoformat(), "verdict": row.verdict, "reason": row.reason}
+        for row in rows
+    ]
 
 
 def erase(session: Session, person_id: int) -> None:

@@ -35,11 +35,13 @@ def question(ctx: Context, ask: Ask) -> Reply:
     if private and len(rooms.led(ctx)) > 1:
         tails.append("guard.about_group")
     buttons = [
-        Button(f"fill_as:{ask.reference(number)}", f"groups.choice_{ask.key}_{number}")
+        Button(f"fill_as:{ask.reference(number)}", f"groups.choice_{ask.key}_{number}", settles=True)
         for number in range(1, _CHOICES.get(ask.key, 0) + 1)
     ]
-    buttons.append(Button(f"fill_skip:{ask.reference()}", "groups.button_keep" if now else "groups.button_skip"))
-    buttons.append(Button(f"fill_stop:{ask.reference()}", "groups.button_stop"))
+    buttons.append(
+        Button(f"fill_skip:{ask.reference()}", "groups.button_keep" if now else "groups.button_skip", settles=True)
+    )
+    buttons.append(Button(f"fill_stop:{ask.reference()}", "groups.button_stop", settles=True))
     values = {"current": now, "group": ctx.here.name}
     return Reply(f"groups.ask_{ask.key}", values, tails, buttons=buttons, subject=f"fill:{ask.reference(ask.choice)}")
 

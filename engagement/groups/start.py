@@ -127,7 +127,9 @@ def copy_typed(ctx: Context) -> Sequence[Reply]:
         raise Refusal("groups.copy_none")
     if len(others) == 1 and not ctx.here.facts:
         return _copied(ctx, others[0])
-    buttons = [Button(f"copy:{one.id}:{ctx.here.id}", "groups.button_copy", {"from": one.name}) for one in others]
+    buttons = [
+        Button(f"copy:{one.id}:{ctx.here.id}", "groups.button_copy", {"from": one.name}, settles=True) for one in others
+    ]
     return [Reply("groups.copy_which", {"group": ctx.here.name}, buttons=buttons)]
 
 

@@ -83,8 +83,8 @@ def leave(ctx: Context) -> Sequence[Reply]:
     points = family.share_of(ctx.actor.member_id)
     values = {"name": ctx.actor.name, "points": points, "rest": family.balance - points}
     buttons = [
-        Button(f"family_leave:{family.account_id}:{ctx.actor.member_id}", "households.button_leave"),
-        Button(f"family_stay:{ctx.actor.member_id}", "households.button_stay"),
+        Button(f"family_leave:{family.account_id}:{ctx.actor.member_id}", "households.button_leave", settles=True),
+        Button(f"family_stay:{ctx.actor.member_id}", "households.button_stay", settles=True),
     ]
     return [Reply("households.leave_sure", values, buttons=buttons)]
 
@@ -139,8 +139,8 @@ def names(members: Iterable[Member]) -> str:
 def answers(request_id: int | None, who: str) -> list[Button]:
     """Return the two buttons under a request; ``who`` asked."""
     return [
-        Button(f"family_yes:{request_id}", "households.button_yes", {"name": who}),
-        Button(f"family_no:{request_id}", "households.button_no", {"name": who}),
+        Button(f"family_yes:{request_id}", "households.button_yes", {"name": who}, settles=True),
+        Button(f"family_no:{request_id}", "households.button_no", {"name": who}, settles=True),
     ]
 
 

@@ -45,7 +45,7 @@ def _sure(ctx: Context, found: Room) -> Reply:
     if not _open(found):
         return Reply("mass_sends.stands", {"group": found.group.name, "state": stands(found)})
     day = service.today(ctx.now).isoformat()
-    button = Button(f"nosend:{found.group.id}:{day}", "mass_sends.button_sure")
+    button = Button(f"nosend:{found.group.id}:{day}", "mass_sends.button_sure", settles=True)
     return Reply("mass_sends.sure", {"group": found.group.name}, buttons=[button])
 
 

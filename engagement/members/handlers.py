@@ -167,8 +167,8 @@ def withdraw(ctx: Context) -> Sequence[Reply]:
 def erase(ctx: Context) -> Sequence[Reply]:
     """Answer 删除我的数据: ask first, since it cannot be undone."""
     buttons = [
-        Button(f"erase:{ctx.actor.person_id}", "members.button_erase"),
-        Button("keep:", "members.button_keep"),
+        Button(f"erase:{ctx.actor.person_id}", "members.button_erase", settles=True),
+        Button("keep:", "members.button_keep", settles=True),
     ]
     tails = ["members.erase_bound"] if bonds.absorbed(ctx.session, ctx.actor.person_id) else []
     return [Reply("members.erase_sure", {"name": ctx.actor.name}, tails, buttons=buttons)]

@@ -106,7 +106,7 @@ def _shown(ctx: Context, case: ModerationCase, key: str, *, to: int | None = Non
         acts = _ACTS
     else:
         acts = ("mute", "pass")
-    buttons = [Button(f"mod_{act}:{case.id}", f"moderation.button_{act}") for act in acts]
+    buttons = [Button(f"mod_{act}:{case.id}", f"moderation.button_{act}", settles=True) for act in acts]
     tails = ("moderation.more_wait",) if left else ()
     if to is None:
         return Reply(key, values, tails, buttons=buttons)

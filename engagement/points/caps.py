@@ -47,7 +47,7 @@ def show(ctx: Context) -> Sequence[Reply]:
         raise Refusal("points.caps_same", what=what, value=value)
     # The button says what it was made for: a press after another change is an old one.
     wanted, stands = (_NONE if one is None else one for one in (wish.value, _own(ctx.here).get(name)))
-    yes = Button(f"caps:{ctx.here.id}:{name}:{wanted}:{stands}", "points.button_caps")
+    yes = Button(f"caps:{ctx.here.id}:{name}:{wanted}:{stands}", "points.button_caps", settles=True)
     values = {"what": what, "old": old, "value": value}
     return [Reply("points.caps_top_ask" if wish.top else "points.caps_ask", values, buttons=[yes])]
 

@@ -70,8 +70,8 @@ def _asked(ctx: Context, done: gifts.Adjusted, values: Mapping[str, object], *, 
         "count": len(done.checkers),
     }
     buttons = [
-        Button(f"gift_yes:{done.request_id}", "points.button_agree"),
-        Button(f"gift_no:{done.request_id}", "points.button_refuse"),
+        Button(f"gift_yes:{done.request_id}", "points.button_agree", settles=True),
+        Button(f"gift_no:{done.request_id}", "points.button_refuse", settles=True),
     ]
     key = "points.asked" if done.checkers else "points.asked_here"
     told = Reply(key, values, buttons=buttons, subject=f"gift:{done.request_id}")

@@ -201,8 +201,8 @@ def _question(ctx: Context, piece: Piece) -> Reply:
         "most": MOST[piece.part.kind],
         "group": piece.where.name,
     }
-    buttons = [Button(f"thm_reset:{piece.at}", "campaigns.button_reset")] if own else []
-    buttons.append(Button(f"thm_keep:{piece.at}", "campaigns.button_keep"))
+    buttons = [Button(f"thm_reset:{piece.at}", "campaigns.button_reset", settles=True)] if own else []
+    buttons.append(Button(f"thm_keep:{piece.at}", "campaigns.button_keep", settles=True))
     tails = ["theme.word_braces"] if "{" in text else []
     return Reply("campaigns.word_ask", values, tails, buttons=buttons, subject=f"thm_word:{piece.at}")
 

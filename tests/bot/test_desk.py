@@ -20,12 +20,12 @@ from console.pages import activities, groups, ledger, today
 from engagement.checkin.tables import Checkin
 from engagement.clocks import SetClock
 from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Place, Receipt
-from storage import inbox
 from storage.engine import DatabaseSettings
 from storage.groups import Consent, Group, Identity, Member, Person, RoleGrant
 from storage.ledger import Entry
 from storage.outbox import Outbox
 from tests.bot.house import NOW
+from tests.storage.worlds import waiting
 
 
 class Taker:
@@ -134,6 +134,22 @@ def test_a_leader_gives_points_and_takes_them_back(room: Room) -> None:
         )
         == 0
     )
+
+
+def test_nobody_is_more_than_his_session(room: Room) -> None:
+    """The leader's own cookie of a neighbour gives nothing; one of a leader gives; staff without a second step are nobody."""
+    leader, staff, group = room.person("u9"), room.person("staff"), room.group("g1")
+
+    async def main() -> Said:
+        asked = [(leader, "resident"), (leader, "leader"), (staff, "leader"), (staff, "resident"), (staff, "")]
+        said = [
+            await room.desk.say(who, group, "加分 李阿姨 5 帮忙搬货", f"k{number}", role=role)
+            for number, (who, role) in enumerate(asked)
+        ]
+        return Said(" ".join(one.outcome for one in said))
+
+    assert room._then(main()).outcome == "refused done refused refused done"
+    assert room.amounts() == [5, 5]
 
 
 def test_a_form_that_is_sent_twice_has_one_effect(room: Room) -> None:
@@ -275,7 +291,7 @@ def test_what_a_crash_left_is_done_once_and_told_nobody(room: Room) -> None:
         assert await room.program.pump.resume() == 0
 
     asyncio.run(before())
-    body = room.program.database.read_now(inbox.pending)[0][1]
+    body = room.program.database.read_now(waiting)[0][1]
     kept = Incoming.load(body)
     assert (kept.desk_person, kept.desk_group) == (leader, group)
     asyncio.run(after())

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ from sqlmodel import col, select
 
 from bot.courier import LEFT_AFTER, Courier
 from bot.fence import Fence, life_of
+from bot.pump import LEFT_AFTER as HANDLED_AFTER
 from bot.queued import Queued, queue
 from engagement.clocks import SetClock
 from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt
 from scheduler.gate import no_gate
 from scheduler.heartbeats import DEAD_AFTER
-from storage import migrate
+from storage import inbox, migrate
 from storage.engine import Database, DatabaseSettings, open_database
 from storage.outbox import Outbox
 from tests.bot.house import NOW
@@ -268,3 +270,70 @@ async def test_what_bears_no_name_was_written_by_an_earlier_version(town: Town) 
         later((one,), DEAD_AFTER)
         await one.look()
     assert town.platform.heard == ["unnamed"]
+
+
+# ---------------------------------------------------------------- what was received and not handled
+
+
+def received(process: Process, key: str, channel: str = "play") -> None:
+    """Persist an event, as when its process dies just behind that."""
+    process.database.write_now(
+        lambda s: inbox.put(
+            s,
+            channel=channel,
+            account="",
+            dedupe_key=key,
+            conversation="g1",
+            received_at=process.clock.now(),
+            body=key,
+        )
+    )
+
+
+def left(process: Process) -> list[str]:
+    """Return what nobody living handles, as a process sees it that looks every few seconds."""
+    found = process.database.read_now(
+        lambda s: inbox.adrift(
+            s,
+            process.fence.me,
+            process.clock.now() - HANDLED_AFTER,
+            process.fence.fresh(),
+            process.fence.unnamed_before(),
+        )
+    )
+    return [one.body for one in found]
+
+
+async def test_what_a_dead_one_received_is_anybodys_and_taken_once(town: Town) -> None:
+    dead, two, three = town.process("dead"), town.process("two"), town.process("three")
+    for one in (dead, two, three):
+        await one.fence.begin()
+    for key in ("first", "second"):
+        received(dead, key)
+    later((two, three), DEAD_AFTER - timedelta(seconds=1))
+    assert left(two) == [], "it may be at work on them"
+    later((two, three), timedelta(seconds=2))
+    for one in (two, three):
+        await one.fence.begin()
+    found = two.database.read_now(lambda s: inbox.on(s, "play"))
+    taken = [one.database.write_now(partial(inbox.take, found=found, me=one.fence.me)) for one in (two, three)]
+    assert [len(one) for one in taken] == [2, 0]
+    assert left(three) == []
+
+
+async def test_what_this_process_let_lie_it_begins_anew(town: Town) -> None:
+    """The database was away for longer than it was tried; nobody has to start the program for that."""
+    one = town.process("one")
+    await one.fence.begin()
+    received(one, "mine")
+    assert left(one) == []
+    later((one,), HANDLED_AFTER)
+    assert left(one) == ["mine"]
+
+
+async def test_what_an_earlier_life_received_is_handled_at_once(town: Town) -> None:
+    before, after = town.process("one"), town.process("one")
+    await before.fence.begin()
+    received(before, "left")
+    await after.fence.begin()
+    assert left(after) == ["left"]

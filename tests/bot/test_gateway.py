@@ -23,6 +23,7 @@ from storage.ledger import Entry
 from storage.outbox import Outbox
 from storage.writer import ThreadWriter
 from tests.bot.house import NOW, House
+from tests.storage.worlds import waiting
 
 
 @pytest.fixture(autouse=True)
@@ -192,7 +193,7 @@ def test_the_database_is_down(house: House, monkeypatch: pytest.MonkeyPatch) -> 
         with monkeypatch.context() as down:
             down.setattr(Database, "write", broken)
             assert (await house.gateway.handle(row, message)).outcome == "down"
-            assert house.database.read_now(inbox.pending) == [(row, message.dump())]
+            assert house.database.read_now(waiting) == [(row, message.dump())]
             house.gateway._received._write = house.database.write
             with pytest.raises(OperationalError):
                 await house.gateway.accept(later)

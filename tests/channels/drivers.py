@@ -399,7 +399,7 @@ class WecomBot(Driver):
         return [
             Shown(
                 "" if one.buttons or one.media else one.text,
-                tuple(one.buttons) or ((f"up:{one.feedback}",) if one.feedback else ()),
+                tuple(key.lstrip("!") for key in one.buttons) or ((f"up:{one.feedback}",) if one.feedback else ()),
                 picture=one.media is not None and one.media.kind == "image",
                 document=one.media.name if one.media is not None and one.media.kind == "file" else "",
             )

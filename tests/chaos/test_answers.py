@@ -107,8 +107,8 @@ async def test_after_a_restart_on_the_same_directory_nothing_waits(tmp_path: Pat
         assert [one.reply_to for one in telegram.sent(GROUP)] == [first, first, second]
 
 
-async def _until(postgres_url: str, query: str) -> None:
-    async with asyncio.timeout(30):
+async def _until(postgres_url: str, query: str, seconds: float = 30.0) -> None:
+    async with asyncio.timeout(seconds):
         while True:
             if _value(postgres_url, query):
                 return

@@ -172,7 +172,7 @@ def _published(stage: Stage) -> int:
 
 
 def _thumb(stage: Stage) -> None:
-    stage.say(CANARY, "", button=f"up:{_published_once(stage)}:pickup.hours")
+    stage.say(CANARY, f"{CANARY}说不全", button=f"down:{_published_once(stage)}:pickup.hours")
 
 
 def _published_once(stage: Stage) -> int:
@@ -324,7 +324,7 @@ USES: dict[str, tuple[Callable[[Stage], Any], str]] = {
     "question": (_ask, f"{CANARY}的快递到了没有"),
     "document_version": (_curate, '"document": "规则"'),
     "dialog_turn": (_wonder, f"{CANARY}能养吗"),
-    "feedback": (_thumb, '"verdict": 1'),
+    "feedback": (_thumb, f"{CANARY}说不全"),
     "calendar_plan": (_approve, "样例活动"),
     "wording": (_reword, f"{CANARY}家先来"),
     "calendar_echo": (_answer_a_campaign, '"answers": 1'),

@@ -218,8 +218,10 @@ async def test_a_paused_campaign_is_not_said_along(town: Callable[..., Town]) ->
     assert sorted(here.states()) == [("pending", ""), ("sent", "")]
 
 
-@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.UNKNOWN])
-async def test_what_was_not_sent_is_sent_again_together(town: Callable[..., Town], outcome: Outcome) -> None:
+@pytest.mark.parametrize(("outcome", "attempts"), [(Outcome.RETRY, 1), (Outcome.UNKNOWN, 2)])
+async def test_what_was_not_sent_is_sent_again_together(
+    town: Callable[..., Town], outcome: Outcome, attempts: int
+) -> None:
     here = town(job("topic", TEN, merges=True), own())
     here.add()
     begin(here, "spring")
@@ -227,7 +229,7 @@ async def test_what_was_not_sent_is_sent_again_together(town: Callable[..., Town
     here.phone.answer = lambda _: answers.pop() if answers else Receipt(Outcome.SENT, provider_id="p")
     await here.advance(at(11))
     assert [titles(one) for one in here.phone.tried] == [[f"t{DAY}", "spring 11-23"]] * 2
-    assert [(one.state, one.attempts) for one in here.deliveries()] == [("sent", 2), ("sent", 2)]
+    assert [(one.state, one.attempts) for one in here.deliveries()] == [("sent", attempts)] * 2
 
 
 async def test_a_refused_message_fails_with_all_that_it_carried(town: Callable[..., Town]) -> None:
@@ -347,3 +349,42 @@ def test_what_is_due_in_many_groups_at_once_is_planned_group_by_group(town: Call
     here.database.write_now(lambda s: planner.tick(s, here.jobs, at(10), limit=3))
     assert len(here.deliveries()) == 10
     assert {row.state for row in here.deliveries()} == {"pending"}
+
+
+async def test_nothing_new_joins_a_message_whose_beginning_is_out(town: Callable[..., Town]) -> None:
+    """The rest of it comes with the same words; what is due meanwhile is a message of its own."""
+    here = town(
+        job("first", TEN, merges=True), job("second", TEN + 30, merges=True), job("third", TEN + 65, merges=True)
+    )
+    here.add(daily_budget=9)
+    receipts = [Receipt(Outcome.RETRY, retry_after=65 * 60, begun=True)]
+    here.phone.answer = lambda _: receipts.pop(0) if receipts else Receipt(Outcome.SENT, provider_id="p")
+    await here.run()
+    await here.run(at(10))
+    assert [row.carrier for row in here.deliveries()] == [1, 1]
+    await here.run(at(10, 30))
+    await here.run(at(11, 5))
+    assert [(len(titles(one)), one.row) for one in here.phone.tried] == [
+        (2, "delivery:1"),
+        (2, "delivery:1"),
+        (1, "delivery:3"),
+    ]
+    assert [(row.state, row.carrier, row.attempts) for row in here.deliveries()] == [
+        ("sent", None, 1),
+        ("sent", 1, 1),
+        ("sent", None, 1),
+    ]
+
+
+async def test_what_waited_with_a_beginning_that_came_to_nothing_goes_alone(town: Callable[..., Town]) -> None:
+    here = town(job("first", TEN, merges=True), job("second", TEN, merges=True))
+    here.add()
+    receipts = [Receipt(Outcome.RETRY, retry_after=60, begun=True)]
+    here.phone.answer = lambda _: receipts.pop(0) if receipts else Receipt(Outcome.SENT, provider_id="p")
+    await here.run()
+    await here.run(at(10))
+    here.campaign_state("first", "cancelled")
+    await here.run(at(10, 1))
+    await here.run(at(10, 2))
+    assert [(row.state, row.carrier) for row in here.deliveries()][1] == ("sent", None)
+    assert [len(titles(one)) for one in here.phone.tried] == [2, 1]

@@ -10,7 +10,7 @@ from sqlmodel import select
 from storage import inbox
 from storage.engine import Database, Session
 from storage.inbox import Inbox
-from tests.storage.worlds import NOW
+from tests.storage.worlds import NOW, waiting
 
 
 def put(session: Session, key: str = "m1", channel: str = "play", account: str = "", days: int = 0) -> int | None:
@@ -75,10 +75,10 @@ def test_a_claim_goes_with_its_effect(database: Database) -> None:
 def test_pending_in_the_order_of_arrival(database: Database) -> None:
     for key in ("m3", "m1", "m2"):
         database.write_now(lambda s, key=key: put(s, key))  # type: ignore[misc]
-    found = database.read_now(inbox.pending)
+    found = database.read_now(waiting)
     assert [body for _, body in found] == ["words of m3", "words of m1", "words of m2"]
     database.write_now(lambda s: inbox.claim(s, found[1][0]))
-    assert database.read_now(inbox.pending) == [found[0], found[2]]
+    assert database.read_now(waiting) == [found[0], found[2]]
 
 
 def test_given_up_after_three_tries(database: Database) -> None:
@@ -87,7 +87,7 @@ def test_given_up_after_three_tries(database: Database) -> None:
     tries = [database.write_now(lambda s: inbox.failed(s, row, give_up_after=3)) for _ in range(4)]
     assert tries == [False, False, True, False]
     assert rows(database) == [("m1", "dead", "", 3)]
-    assert database.read_now(inbox.pending) == []
+    assert database.read_now(waiting) == []
     assert not database.write_now(lambda s: inbox.claim(s, row))
 
 

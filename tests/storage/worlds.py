@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from sqlmodel import col, select
+
 from storage import identities, ledger
 from storage.engine import Session
 from storage.groups import Group
+from storage.inbox import Inbox
 from storage.ledger import Posted, Posting
 
 NOW = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
@@ -49,3 +52,9 @@ def a_member(session: Session, external_id: str = "u1", group: str = "g1") -> So
 def post(session: Session, who: Somebody, amount: int, key: str, kind: str = "checkin") -> Posted:
     """Post points for somebody."""
     return ledger.post(session, Posting(who.account_id, who.group_id, who.member_id, amount, kind, key, TODAY, NOW))
+
+
+def waiting(session: Session) -> list[tuple[int, str]]:
+    """Return (id, body) of what was received and not handled, oldest first."""
+    found = select(col(Inbox.id), Inbox.body).where(Inbox.state == "pending").order_by(col(Inbox.id))
+    return [(number, body) for number, body in session.exec(found) if number is not None]

@@ -31,6 +31,7 @@ TOKEN_CODES = frozenset({40001, 40014, 42001})
 ACCOUNT_CODES = frozenset({40002, 40013, 40125, 40164, 40243, 41002, 41004, 61024, 89503})
 """Asked for a token: the account's settings are wrong, or this machine is not on its list."""
 _REFUSED_TOKEN = 40001
+_WRONG_SECRET = 40125
 _CUT_OFF = -2
 _NO_CONNECTION = -3
 _BUSY = -1
@@ -148,16 +149,17 @@ class Api:
         return token, lasts
 
     async def _fetch(self, *, force: bool) -> dict[str, Any]:
-        return await self.plain(
-            "POST",
-            "/cgi-bin/stable_token",
-            json={
-                "grant_type": "client_credential",
-                "appid": self._settings.app_id,
-                "secret": self._settings.secret.get_secret_value(),
-                "force_refresh": force,
-            },
-        )
+        asked = {
+            "grant_type": "client_credential",
+            "appid": self._settings.app_id,
+            "secret": self._settings.secret.get_secret_value(),
+            "force_refresh": force,
+        }
+        try:
+            return await self.plain("POST", "/cgi-bin/stable_token", json=asked)
+        except ApiError as error:
+            # Here it is the secret that is no good: no other token helps.
+            raise ApiError(_WRONG_SECRET if error.code == _REFUSED_TOKEN else error.code) from error
 
     async def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         """Make one call with the token.

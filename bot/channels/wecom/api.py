@@ -6,17 +6,16 @@ Source: WeCom developer documents (gettoken, global error codes); CHANNELS (WeCo
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import structlog
 
+from bot.channels.addresses import is_loopback
 from engagement.clocks import Clock
 from engagement.errors import TooLarge, Unfetchable
 from engagement.kernel import Outcome, Receipt
@@ -54,6 +53,7 @@ _REJECTED = {
     41047: "no_task",
     44004: "empty",
     45002: "too_long",
+    48001: "no_rights",
     48002: "no_rights",
     60011: "no_rights",
     84061: "no_contact",
@@ -76,12 +76,14 @@ class Refused(Exception):
 
     Attributes:
         code: its errcode.
+        keys: it was asked for a token, with the keys of our settings.
     """
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int, *, keys: bool = False) -> None:
         """Carry the code; what WeCom says in words holds ids and addresses, and stays out of logs."""
         super().__init__(str(code))
         self.code = code
+        self.keys = keys
 
 
 class CutOff(Exception):
@@ -115,10 +117,10 @@ def receipt_of(error: Refused | CutOff, *, repeatable: bool = False) -> Receipt:
         return Receipt(Outcome.RETRY, retry_after=_AGAIN_SOON, reason="busy")
     if code in _TOO_MANY:
         return Receipt(Outcome.RETRY, retry_after=_TOO_MANY_SECONDS, reason="too_many")
+    if code in _OURS or error.keys:
+        return Receipt(Outcome.RETRY, retry_after=_MENDED_SECONDS, reason="set_up")
     if code in _TOKEN_GONE:
         return Receipt(Outcome.RETRY, retry_after=_TOO_MANY_SECONDS, reason="token")
-    if code in _OURS:
-        return Receipt(Outcome.RETRY, retry_after=_MENDED_SECONDS, reason="set_up")
     if code in _GONE:
         return Receipt(Outcome.GONE, reason=_GONE[code])
     return Receipt(Outcome.REJECTED, reason=_REJECTED.get(code, f"errcode_{code}"))
@@ -219,6 +221,8 @@ class WecomApi:
             answer = await self.raw("GET", "gettoken", None, corpid=self._settings.corp_id, corpsecret=secret)
         except CutOff as error:
             raise CutOff(nothing_sent=True) from error
+        except Refused as error:
+            raise Refused(error.code, keys=True) from error
         words, lasts = answer.get("access_token"), answer.get("expires_in")
         if not isinstance(words, str) or not 0 < len(words) <= _TOKEN_WORDS or not isinstance(lasts, int):
             raise CutOff(nothing_sent=True)
@@ -283,19 +287,10 @@ class WecomApi:
             self._given = httpx.AsyncClient(
                 base_url=self._settings.base_url.rstrip("/"),
                 timeout=self._settings.timeout,
-                trust_env=not is_on_this_machine(self._settings.base_url),
+                trust_env=not is_loopback(self._settings.base_url),
                 follow_redirects=False,
             )
         return self._given
-
-
-def is_on_this_machine(address: str) -> bool:
-    """Say whether an address is a loopback one: no proxy stands before it."""
-    host = urlsplit(address).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def objects(answer: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Cards with a question after a press: they say what was chosen, and their buttons are gone. Menus stay as they are.
 
+Which press answers a question is said where the question is put (:class:`engagement.kernel.Button`).
+
 The platform has no button that cannot be pressed: in the card's place comes one with a single grey button that means nothing.
 It takes the new card within five seconds of the press, and once; so it is said as soon as the press is written down, beside
 everything else, and nobody minds when it does not work: the press counts all the same, and a second one changes nothing.
@@ -17,10 +19,11 @@ from typing import Any
 
 import structlog
 
-from bot.channels.telegram_fields import as_object, as_text
+from bot.channels.fields import as_object, as_text
 from bot.channels.wecom_bot import frames
 from bot.channels.wecom_bot.connection import Connection, CutOff, NotSent
 from bot.channels.wecom_bot.frames import Frame
+from bot.channels.wecom_bot.words import SETTLES
 from prompts.loader import texts
 
 log = structlog.get_logger("bot.channels.wecom_bot")
@@ -28,8 +31,6 @@ OVER = "over"
 """The key of the button that means nothing: no feature's has this form."""
 SECONDS = 5.0
 """How long after a press the platform takes another card."""
-ENDS = frozenset({"yes", "no", "go", "stay", "keep", "sure", "erase", "announce_drop", "family_leave"})
-"""What is pressed to end a question: a button's prefix, the last word of that, or the word behind it."""
 _GREY = 4
 _LONGEST = 128
 _MOST = 4096
@@ -87,8 +88,7 @@ def _changed(frame: Frame, labels: Mapping[str, Mapping[str, str]]) -> dict[str,
     if not 0 < len(task) <= _LONGEST:
         raise ValueError("task_id")
     key = as_text(press.get("event_key") or "", _LONGEST)
-    prefix, _, behind = key.partition(":")
-    if ENDS.isdisjoint({prefix, prefix.rpartition("_")[2], behind.partition(":")[0]}):
+    if not key.startswith(SETTLES):
         raise ValueError("event_key")
     label = labels.get(task, {}).get(key, "")
     title = texts().fill("wecom_bot.chosen", {"label": label}) if label else texts().raw("wecom_bot.pressed")

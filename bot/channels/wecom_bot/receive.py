@@ -12,18 +12,19 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
-from bot.channels.telegram_fields import as_object, as_text, possible
+from bot.channels.fields import as_object, as_text, possible
 from bot.channels.wecom_bot import frames
 from bot.channels.wecom_bot.cards import OVER
 from bot.channels.wecom_bot.files import LONGEST_URL, media_id
 from bot.channels.wecom_bot.frames import Frame
+from bot.channels.wecom_bot.words import SETTLES
 from engagement.clocks import Clock
 from engagement.kernel import MAX_TEXT, Event, Incoming, Place
 from prompts.loader import texts
@@ -41,6 +42,7 @@ _BUGS = (ValueError, TypeError, LookupError, AttributeError, AssertionError)
 """What no database raises: an event that brings one about brings it about each time."""
 _BUG_TRIES = 3
 _THUMBS = {1: "up", 2: "down"}
+_REASONS = {1: "off_topic", 2: "incomplete", 3: "wrong", 4: "wrong_figures"}
 
 Receiver = Callable[[Incoming], Awaitable[object]]
 """Persists an event; returns after the commit, raises when there was none."""
@@ -169,14 +171,14 @@ def without_mention(text: str, name: str) -> str:
 
 def _event(frame: Frame, base: dict[str, Any]) -> Incoming | None:
     event = as_object(frame.body.get("event") or {})
-    key = _natural(frame)
+    key, why = _natural(frame), ""
     if frame.event == "enter_chat":
         if base["place"] is not Place.DM:
             return None
         return Incoming(event=Event.MESSAGE, dedupe_key=key, message_id=f"w:{frame.req_id}", text=ENTERED, **base)
     if frame.event == frames.PRESSED:
         card = as_object(event.get(frames.PRESSED) or event)
-        pressed = as_text(card.get("event_key") or "", _KEY + 1)
+        pressed = as_text(card.get("event_key") or "", _KEY + 2).removeprefix(SETTLES)
         if pressed == OVER:
             return None
         message_id = f"c:{frame.req_id}"
@@ -186,12 +188,25 @@ def _event(frame: Frame, base: dict[str, Any]) -> Incoming | None:
         thumb = _THUMBS.get(kind) if type(kind) is int else None
         about = as_text(given.get("id") or "", _KEY + 1)
         pressed = f"{thumb}:{about}" if thumb and about else ""
+        why = _why(given) if thumb == "down" else ""
         message_id = f"c:{frame.req_id}"
     else:
         return None
     if not 0 < len(pressed.encode()) <= _KEY:
         return None
-    return Incoming(event=Event.BUTTON, dedupe_key=key, message_id=message_id, button=pressed, **base)
+    return Incoming(event=Event.BUTTON, dedupe_key=key, message_id=message_id, button=pressed, text=why, **base)
+
+
+def _why(given: Mapping[str, Any]) -> str:
+    """Put in words why an answer did not help: what was ticked, and what was written.
+
+    Source: WeCom document 101027 (feedback_event: inaccurate_reason_list, content).
+    """
+    ticked = given.get("inaccurate_reason_list")
+    known = [one for one in ticked[:_MANY] if type(one) is int and one in _REASONS] if type(ticked) is list else []
+    words = [texts().raw(f"wecom_bot.{_REASONS[one]}") for one in dict.fromkeys(known)]
+    written = as_text(given.get("content") or "", MAX_TEXT).strip()
+    return texts().raw("wecom_bot.between_reasons").join([*words, *([written] if written else [])])
 
 
 def _natural(frame: Frame) -> str:

@@ -45,13 +45,13 @@ DRAFT_SECONDS = 1.0
 _AGAIN_SOON = 5.0
 _MOST_STREAMS = 4096
 _SURE = 0.5
-TOO_MANY = frozenset({45009, 846607})
+TOO_MANY = frozenset({45009, 45011, 45033, 846607})
 """Answers that mean: later."""
 ENDED = 846608
 """The answer that means: this stream has had its last frame, or is too old for another."""
 OVER = frozenset({846605, ENDED})
 """Answers that mean: this callback, or its stream, can no longer be answered."""
-NEVER_SPOKE = frozenset({846610, 40003, 86008, 93006})
+NEVER_SPOKE = frozenset({846610, 40003, 86008, 93000, 93006})
 """Answers that mean: this chat is not there for the bot."""
 BUSY = frozenset({-1, 6000})
 
@@ -149,6 +149,7 @@ class WecomBotSender:
             receipt = await self._step(message, step, digest, first=number == 0)
             if receipt.outcome in (Outcome.RETRY, Outcome.UNKNOWN) and number:
                 self._begun.keep(digest, number, wait=receipt.retry_after)
+                receipt = replace(receipt, begun=True)
             if receipt.outcome is not Outcome.SENT:
                 log.info(
                     "wecom_bot.not_sent", outcome=receipt.outcome.value, reason=receipt.reason, feature=message.feature

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from bot.channels.wecom.pace import within
+from bot.channels.cutting import within
 from bot.channels.worded import Labelled
 from prompts.loader import texts
 
@@ -17,6 +17,8 @@ STREAM_BYTES = 20_480
 """UTF-8 bytes of a stream's or a pushed message's words, inclusive."""
 CARD_BUTTONS = 6
 THUMBS = ("up:", "down:")
+SETTLES = "!"
+"""Stands before the key of a button that answers its question, so that any process knows it by the press; no feature's has it."""
 
 
 def cut(text: str) -> str:
@@ -73,7 +75,9 @@ def card(buttons: Sequence[Labelled], task: str) -> dict[str, Any]:
         "template_card": {
             "card_type": "button_interaction",
             "main_title": {"title": texts().raw("wecom_bot.card")},
-            "button_list": [{"text": button.label, "style": 1, "key": button.key} for button in buttons],
+            "button_list": [
+                {"text": button.label, "style": 1, "key": SETTLES * button.settles + button.key} for button in buttons
+            ],
             "task_id": task,
         },
     }

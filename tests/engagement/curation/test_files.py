@@ -16,12 +16,12 @@ from bot.gateway import Handled
 from bot.queued import Queued
 from engagement.kernel import Incoming, Kind
 from knowledge import ingest
-from storage import inbox
 from storage.engine import Session
 from storage.groups import Region, RoleGrant
 from tests.engagement.curation.office import SUN, WANG, Office, closed, open_office
 from tests.engagement.stage import keys, placeholders_match, shown
 from tests.knowledge.paper import Paper
+from tests.storage.worlds import waiting
 
 MELTED = "冷冻水饺化了怎么办"
 RULES = json.dumps(
@@ -230,7 +230,7 @@ def test_a_kill_while_it_is_written_leaves_nothing_half(office: Office, monkeypa
         office.take(incoming)
     assert office.say(SUN, "知识库").key == "curation.list_none"
     monkeypatch.setattr(ingest, "_insert", whole)
-    row, body = office.stage.database.read_now(inbox.pending)[0]
+    row, body = office.stage.database.read_now(waiting)[0]
     handled = asyncio.run(office.stage.gateway.handle(row, Incoming.load(body)))
     (told,) = [one.message for one in handled.queued]
     assert (told.key, told.values["version"]) == ("curation.file_draft", 1)
@@ -241,7 +241,7 @@ def test_a_kill_between_the_draft_and_its_answer_is_one_draft(office: Office) ->
     """The rows are there, nobody was told: the same message tells it, and makes no second version."""
     incoming = office.incoming(WANG, "规则.jsonl", RULES, key="killed")
     asyncio.run(office.stage.gateway.accept(incoming))
-    row, body = office.stage.database.read_now(inbox.pending)[0]
+    row, body = office.stage.database.read_now(waiting)[0]
     first = asyncio.run(office.stage.gateway.database.write(lambda s: office.stage.gateway._first(s, row, incoming)))
     assert not isinstance(first, Handled)
 

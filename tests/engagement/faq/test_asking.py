@@ -13,7 +13,7 @@ from sqlmodel import select as pick
 
 from engagement.kernel import Kind, Outgoing
 from engagement.registry import FEATURES
-from knowledge import ingest
+from knowledge import ingest, leafing
 from knowledge.answering import Answering, open_answering
 from knowledge.settings import KnowledgeSettings
 from storage.documents import Question
@@ -269,6 +269,27 @@ def test_a_thumb_is_silent_and_can_be_turned(stage: Stage) -> None:
     assert stage.say("王姐", "", button=up) == []
     assert len(table(stage, Feedback)) == 2
     assert keys(ask(stage, "", button="up:999:pickup.hours")) == ["guard.old_button"]
+
+
+def test_why_an_answer_did_not_help_is_kept_without_numbers_of_people(stage: Stage) -> None:
+    """
+    李阿姨按 👎 → 没帮上
+    李阿姨: （平台问的原因）说得不全；打 13800138000 没人接 → nothing more is said
+    """
+    enter(stage, "李阿姨")
+    (answer,) = ask(stage, "几点提货")
+    up, down = thumbs_of(answer)
+    assert keys(ask(stage, "", button=down)) == ["faq.missed"]
+    assert ask(stage, "说得不全；打 13800138000 没人接", button=down) == []
+    assert [row.reason for row in table(stage, Feedback)] == ["说得不全；打 138****8000 没人接"]
+    assert keys(ask(stage, "", button=down)) == ["faq.missed"], "the thumb once more takes nothing away"
+    (row,) = table(stage, Feedback)
+    assert row.reason
+    shown = stage.database.read_now(lambda s: leafing.thumbs(s, row.document_id, stage.clock.now()))
+    assert shown["entries"][0]["reasons"] == [row.reason]
+    ask(stage, "", button=up)
+    (row,) = table(stage, Feedback)
+    assert row.reason == ""
 
 
 def test_a_thumb_down_leads_to_the_leader_with_one_tap(stage: Stage) -> None:

@@ -30,7 +30,7 @@ def words(message: Outgoing) -> Rendered:
     from bot.rendering import Choice
 
     text = str(message.values.get("text", ""))
-    rows = tuple((Choice(button.key, button.label),) for button in message.buttons)
+    rows = tuple((Choice(button.key, button.label, button.settles),) for button in message.buttons)
     parts = tuple(str(message.values["parts"]).split("|")) if "parts" in message.values else (text,)
     return Rendered(parts, buttons=rows)
 

@@ -90,6 +90,7 @@ class FakeWecomBot:
         laid: what the bot laid down.
         per_minute, per_hour: messages in a conversation.
         patience: seconds without a sign of life after which a connection is closed.
+        refuse: errcodes that the next messages get, in order, without being said.
         lose_answers: so many frames take effect but are not answered: the line is cut instead.
     """
 
@@ -99,6 +100,7 @@ class FakeWecomBot:
         self.patience = 90.0
         self.delay = 0.0
         self.lose_answers = 0
+        self.refuse: list[int] = []
         self.refuse_handshakes = 0
         self.welcome_seconds, self.stream_seconds = 5.0, 600.0
         self.log: list[tuple[str, str]] = []
@@ -166,9 +168,10 @@ class FakeWecomBot:
         await self.event(user, {"eventtype": "enter_chat"}, **more)
 
     async def press(self, user: str, key: str, **more: Any) -> None:
-        """Press a button of the latest card that has it."""
-        task = next((one.task for one in reversed(self.seen) if key in one.buttons), "t")
-        card = {"card_type": "button_interaction", "event_key": key, "task_id": task}
+        """Press a button of the latest card that has it; ``key`` without the mark that the bot puts before some."""
+        found = ((one.task, full) for one in reversed(self.seen) for full in one.buttons if full.lstrip("!") == key)
+        task, full = next(found, ("t", key))
+        card = {"card_type": "button_interaction", "event_key": full, "task_id": task}
         await self.event(user, {"eventtype": "template_card_event", "template_card_event": card}, **more)
 
     async def event(self, user: str, event: dict[str, Any], **more: Any) -> None:
@@ -293,6 +296,8 @@ class FakeWecomBot:
             return 0
         self.log.append(("frame", cmd))
         req_id = frame["headers"]["req_id"]
+        if self.refuse:
+            return self.refuse.pop(0)
         if cmd == "aibot_send_msg":
             return self._send(body)
         callback = self._callbacks.get(req_id)

@@ -32,11 +32,11 @@ async def bench(wechat: FakeWeChat, tmp_path: Path) -> AsyncIterator[Bench]:
     await bench.channel.close()
 
 
-async def said(wechat: FakeWeChat, bench: Bench, *parts: int | None) -> Receipt:
+async def said(wechat: FakeWeChat, bench: Bench, *parts: int | None, row: str = "") -> Receipt:
     """Send the message; the platform answers its parts with these codes, None = not at all."""
     for code in parts:
         wechat.fail(SEND, code)
-    return await bench.send()
+    return await bench.send(row=row)
 
 
 async def typed(bench: Bench) -> str:
@@ -67,9 +67,9 @@ async def test_a_rest_that_is_never_taken_is_not_said_to_be_sent(
 
 async def test_an_end_that_nobody_knows(wechat: FakeWeChat, bench: Bench) -> None:
     """第二段断在半路，选项还没到她手上；最后一段断在半路，她也许看见了。"""
-    assert (await said(wechat, bench, 0, None)).outcome is Outcome.UNKNOWN
+    assert (await said(wechat, bench, 0, None, row="delivery:1")).outcome is Outcome.UNKNOWN
     assert await typed(bench) == ""
-    assert (await said(wechat, bench, 0, None)).outcome is Outcome.UNKNOWN
+    assert (await said(wechat, bench, 0, None, row="delivery:1")).outcome is Outcome.UNKNOWN
     assert await typed(bench) == "vote:1"
 
 

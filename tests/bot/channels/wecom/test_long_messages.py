@@ -72,9 +72,24 @@ async def test_an_end_that_nobody_knows_hides_no_rest(house: House, where: str, 
     """第二段断在半路：不说“已发”；再发就从那一段接着发，宁可重一段，不丢两段。"""
     sender = sender_of(house, where)
     house.wecom.script[path] = [None, "cut"]
-    assert await say(sender, where) == (Outcome.UNKNOWN, "cut_off")
-    assert await say(sender, where) == (Outcome.SENT, "")
+    assert await say(sender, where, row="delivery:1") == (Outcome.UNKNOWN, "cut_off")
+    assert await say(sender, where, row="delivery:1") == (Outcome.SENT, "")
     assert heard(house) == ["一", "二", "二", "三"]
+
+
+@pytest.mark.parametrize(("where", "path"), [APP, CHAT, ROBOT])
+@pytest.mark.parametrize("named", [("outbox:1", "outbox:2"), ("", "")])
+async def test_the_same_words_once_more_are_a_message_of_their_own(
+    house: House, where: str, path: str, named: tuple[str, str]
+) -> None:
+    """点「帮助」，第二段断了，没人再发；十分钟后再点「帮助」，从头说起。"""
+    sender = sender_of(house, where)
+    house.wecom.script[path] = [None, "cut"]
+    assert await say(sender, where, row=named[0]) == (Outcome.UNKNOWN, "cut_off")
+    house.wecom.log.clear()
+    house.on(10)
+    assert await say(sender, where, row=named[1]) == (Outcome.SENT, "")
+    assert heard(house) == ["一", "二", "三"]
 
 
 @pytest.mark.parametrize(("where", "path"), [APP, CHAT, ROBOT])
