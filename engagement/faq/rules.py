@@ -158,7 +158,8 @@ _COMPLAINS = re.compile(
 )
 _ASKS = re.compile(r"[?\uff1f]|[吗么呢]\W*$|怎么|几点|什么时候|在哪|哪里|多少|能不能|可不可以|可以吗|为什么|为啥|咋")
 _SENTENCES = re.compile(r"(?<=[\u3002\uff01\uff1f!?])\s*")
-_DO = re.compile(r"发|拍|联系|告诉|找|问|带|打|点一?下|称|扔|别|先|请|补")
+_DO = re.compile(r"发|拍|联系|告诉|找|问|带|点一?下|称|扔|别|先|请")
+_ENOUGH = 25
 _DISMISSES = re.compile(r"(?:这个)?(?:不用回复?|不必回复?|不用管|不管|不用理|不理|忽略|跳过|算了)(?:了|吧|他|她|它)*")
 
 
@@ -294,11 +295,12 @@ def shortened(answer: str, most: int = SHORT_ANSWER) -> str:
 
 
 def brief(answer: str) -> str:
-    """Keep an answer's first sentence and the first that says what to do, whole; short ones stay as they are."""
+    """Keep an answer's first whole sentences and the first that says what to do; short ones stay as they are."""
     plain = " ".join(answer.split())
     if len(plain) <= BRIEF_ANSWER:
         return plain
-    first, *others = (one for one in _SENTENCES.split(plain) if one)
-    if _DO.search(first):
-        return first
-    return first + next((one for one in others if _DO.search(one)), "")
+    said = ""
+    for one in _SENTENCES.split(plain):
+        if len(said) < _ENOUGH or (_DO.search(one) and not _DO.search(said)):
+            said += one
+    return said

@@ -208,9 +208,7 @@ def test_politeness_is_no_question(stage: Stage) -> None:
 def test_a_complaint_reaches_the_leader_with_a_word_of_regret(stage: Stage) -> None:
     assert keys(_ask(stage, "羊肉注水，我要去12315")) == ["faq.complaint", "faq.to_leader"]
     librarian = stage.gateway.dispatcher.answering
-    librarian.known["我要投诉,少给我一斤橘子"] = librarian.known["我要投诉，少给我一斤橘子"] = _answer(
-        "answered", "少了就退。"
-    )  # type: ignore[union-attr]
+    librarian.known["我要投诉,少给我一斤橘子"] = _answer("answered", "少了就退。")  # type: ignore[union-attr]
     rule, complaint, told = _ask(stage, "我要投诉，少给我一斤橘子")
     assert (rule.key, complaint.key, told.key) == ("faq.answer", "faq.complaint", "faq.to_leader")
     assert f"编号 {complaint.values['number']}" in shown(complaint)
@@ -387,7 +385,8 @@ def test_a_brief_answer_ends_at_a_sentence_and_says_what_to_do() -> None:
     eggs = "按碎的个数退，超过一半整份退。提货后 24 小时内把蛋托整体和破的近照各拍 1 张，发给团长核实。别的照常。"
     assert rules.brief(eggs) == eggs.removesuffix("别的照常。")
     long = "提货后 24 小时内拍 2 张照片发给团长。坏了一部分按比例退，超过一半全退；坏得没法看的，连袋子一起拍。"
-    assert rules.brief(long) == "提货后 24 小时内拍 2 张照片发给团长。"
+    assert rules.brief(long) == long
+    assert rules.brief(f"{long}退的钱 3 天内到。") == long
     plain = "积分一年有效，到明年的这个时候清零；快清零的前一个月都能看见，就在积分那一页的最下面一行，红色的字。"
     assert rules.brief(plain) == plain
     assert rules.brief("16:00 到\n20:00。") == "16:00 到 20:00。"
