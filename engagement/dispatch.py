@@ -145,12 +145,13 @@ class Dispatcher:
         if actor.member_id is not None and (not actor.consented or actor.account_id is None):
             first = not actor.consented
             reads = isinstance(target.handler, Slow) or (target.command is not None and target.command.reads)
-            if first and reads and actor.account_id is not None and self._withdrew(ctx):
+            back = first and self._withdrew(ctx)
+            if back and reads and actor.account_id is not None:
                 return ctx
             if first:
                 identities.grant_consent(ctx.session, actor.person_id, ctx.now)
             account = identities.open_account(ctx.session, actor.member_id, ctx.now)
-            ctx.actor = replace(actor, account_id=account, consented=True, first_time=first)
+            ctx.actor = replace(actor, account_id=account, consented=True, first_time=first, returned=back)
         return ctx
 
     def _hushed(self, ctx: Context) -> Refusal:
@@ -200,7 +201,7 @@ class Dispatcher:
         if ctx.closing:
             signed = _closed(ctx, signed)
         if ctx.actor.first_time and signed:
-            notice = guards.notice(ctx)
+            notice = guards.BACK if ctx.actor.returned else guards.notice(ctx)
             for index, one in enumerate(signed):
                 if one.reply.kind is Kind.REPLY:
                     noticed = replace(one.reply, tails=(*one.reply.tails, notice))

@@ -7,13 +7,16 @@ Source: F126.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from engagement.kernel import Reply
 from prompts.loader import texts
 
 MOST_ROWS = 3
+MORE = "members.easier_left"
+"""Says that a list goes on, and how to see the rest."""
 _WHOLE = ("members", "guard", "faq", "bonds")
 """Slices whose answers stay whole: rights over one's own data, refusals, answers with their source, what is confirmed."""
 
@@ -27,10 +30,15 @@ def shortened(reply: Reply) -> Reply:
     words = texts()
     if key in set(words.keys()) and words.placeholders(key) <= reply.values.keys():
         return replace(reply, key=key, tails=())
-    return replace(reply, values={k: _cut(value) for k, value in reply.values.items()}, tails=tuple(reply.tails)[:1])
+    left = sum(len(value) - MOST_ROWS for value in reply.values.values() if _is_long(value))
+    values = {k: value[:MOST_ROWS] if _is_long(value) else value for k, value in reply.values.items()}
+    tails = tuple(reply.tails)[:1]
+    return (
+        replace(reply, values={**values, "easy_left": left}, tails=(*tails, MORE))
+        if left
+        else replace(reply, tails=tails)
+    )
 
 
-def _cut(value: object) -> object:
-    if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
-        return value[:MOST_ROWS]
-    return value
+def _is_long(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, list | tuple) and len(value) > MOST_ROWS and isinstance(value[0], Mapping)

@@ -35,6 +35,7 @@ class Actor:
         roles: over groups: staff, manager, admin.
         consented: the record exists and is not withdrawn.
         first_time: the record is made with this very command: the reply carries the notice.
+        returned: he had withdrawn, and this very command makes the record anew.
         muted: in the context's group, at present.
         steps: bits of a newcomer's first steps in the context's group; None for who is not on that path.
         elder: asked for short, plain answers in private.
@@ -48,6 +49,7 @@ class Actor:
     roles: frozenset[str] = frozenset()
     consented: bool = False
     first_time: bool = False
+    returned: bool = False
     muted: bool = False
     steps: int | None = None
     elder: bool = False

@@ -19,7 +19,7 @@ _REMEMBERED = 50_000
 MUTED_STAMP = "🙊"
 UNKNOWN, UNKNOWN_STAMP = "guard.anonymous", "🤷"
 """Under what a muted neighbour goes on to say in the group."""
-NOTICE, NOTICE_SHORT = "members.notice", "members.notice_short"
+NOTICE, NOTICE_SHORT, BACK = "members.notice", "members.notice_short", "members.notice_back"
 _NOTICED = "noticed"
 """Mark in a group's settings of the slice of members: the local day on which the whole notice was last given there."""
 

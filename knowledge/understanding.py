@@ -52,11 +52,14 @@ def several(text: str) -> tuple[str, ...]:
             continue
         asks = bool(turns().asks.search(bare)) or clause.text.rstrip().endswith("?")
         tag = turns().tags.fullmatch(bare) is not None or len(bare) < _SHORTEST
-        if asks and not tag:
+        if asks and not tag and not _is_apart(pending, clause.text):
             found.append(f"{pending}{clause.text}".strip(_MARKS + " "))
             pending = ""
         elif asks and found and not pending:
             found[-1] = f"{found[-1]},{clause.text}".strip(_MARKS)
+        elif asks and pending and _is_apart(pending, clause.text):
+            found += [pending.strip(_MARKS), clause.text.strip(_MARKS)]
+            pending = ""
         elif asks and pending:
             found.append(f"{pending}{clause.text}".strip(_MARKS))
             pending = ""
@@ -87,12 +90,19 @@ def _joined(part: str) -> list[str]:
     for found in joiners.finditer(part):
         left, right = part[: found.start()], part[found.end() :]
         if asks.search(left.strip(_MARKS)) and asks.search(right.strip(_MARKS)):
-            return [left, *_joined(right)]
+            return [*_joined(left), *_joined(right)]
     for gap in _GAPS.finditer(part):
         left, right = part[: gap.start()], part[gap.end() :]
-        if _is_whole(left) and _is_whole(right):
+        if (_is_whole(left) and _is_whole(right)) or _is_apart(left, right):
             return [left, *_joined(right)]
     return [part]
+
+
+def _is_apart(before: str, part: str) -> bool:
+    """Whether a question is of another matter than the trouble that is told before it."""
+    told, asked = normalise.question(before).strip(_MARKS), normalise.question(part).strip(_MARKS)
+    known = turns()
+    return bool(known.trouble.fullmatch(told) and known.other.match(asked) and known.asks.search(asked))
 
 
 def _is_whole(part: str) -> bool:

@@ -20,6 +20,7 @@ class Turns:
     Attributes:
         asks: one of these stands in a clause that is a question.
         tags: the whole of a clause that asks for nothing of its own.
+        trouble: the whole of a clause that tells what is wrong; other: how a question of another matter begins.
         joiners: words between two questions; listed: numbers before the lines of a list.
         leans: one of these is the whole of a follow-up of at most ``most`` characters; points: it begins like this.
         never: the whole of what leans on nothing.
@@ -28,6 +29,8 @@ class Turns:
 
     asks: re.Pattern[str]
     tags: re.Pattern[str]
+    trouble: re.Pattern[str]
+    other: re.Pattern[str]
     joiners: re.Pattern[str]
     listed: re.Pattern[str]
     most: int
@@ -48,6 +51,8 @@ def turns() -> Turns:
     return Turns(
         re.compile("|".join(numbered)),
         re.compile(read["tags"]),
+        re.compile(read["trouble"]),
+        re.compile(read["other"]),
         re.compile(read["joiners"]),
         re.compile(read["listed"]),
         lean["most"],

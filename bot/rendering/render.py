@@ -96,7 +96,8 @@ def render(message: Outgoing, can: Capabilities) -> Rendered:
     words = texts()
     choices = tuple(_choices(message, words, can))
     no_file = message.document is not None and not can.document  # what its words hand over does not come
-    body = words.raw("render.no_file") if no_file else _body(message, words)
+    elsewhere = "render.no_file" if message.values.get("pages") else "render.no_file_yet"
+    body = words.raw(elsewhere) if no_file else _body(message, words)
     if can.closing and message.kind is Kind.PUSH:
         body = f"{body}\n{words.raw(can.closing)}"
     numbered: tuple[str, ...] = ()

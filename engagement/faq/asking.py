@@ -55,11 +55,13 @@ class Part:
 
     Attributes:
         question: as it was put; with the words that it leans on when ``leaned``.
+        said: as it was put, among several.
     """
 
     question: str
     answer: Answer
     leaned: bool = False
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ async def _each(ask: Ask, questions: Sequence[str]) -> Found | None:
     if len(kept) < 2:
         return None
     parts = await asyncio.gather(*(_worded(ask, settled[at]) for at in kept))
+    parts = [replace(part, said=questions[at]) for part, at in zip(parts, kept, strict=True)]
     return Found(parts, max(0, len(questions) - understanding.MOST))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engagement import rooms
@@ -34,6 +35,13 @@ def reply(ctx: Context, found: Found | None) -> Sequence[Reply]:
     known = _known(ctx, question)
     if known is not None:
         return known
+    said = _looked_up(ctx, question, found)
+    if ctx.incoming.media == "photo" and said and said[0].kind is Kind.REPLY:
+        return [replace(said[0], tails=(*said[0].tails, "faq.photo_unseen")), *said[1:]]
+    return said
+
+
+def _looked_up(ctx: Context, question: str, found: Found | None) -> Sequence[Reply]:
     if found is None or (found.parts[0].answer.decision == "asked_back" and rules.is_grievance(question)):
         turns.keep(ctx, question, "")
         return _hand_over(ctx, question, 0.0)
@@ -75,7 +83,8 @@ def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
     if answer.decision == "answered":
         asked = int(not rules.is_not_it(question))  # 「不对」 asks nothing, whatever is said to it
         tallies.count(ctx.session, _counted(ctx), ctx.today, answered=asked, worded=int(answer.model is not None))
-        return [_answer(ctx, answer, angry=rules.is_angry(question)), *told]
+        lodged = _hand_over(ctx, question, answer.score) if rules.complains(question) else ()
+        return [_answer(ctx, answer, angry=rules.is_angry(question)), *lodged, *told]
     for_one = _for_the_one(ctx, question)
     if for_one:
         return for_one
@@ -123,7 +132,7 @@ def _answer(ctx: Context, answer: Answer, *, angry: bool = False, whole: bool = 
 def _brief(answer: Answer, entry: str) -> tuple[str, tuple[Button, ...]]:
     """Cut an answer for who asked for short ones; the whole is one tap away."""
     known = any(one.id == entry for one in answer.candidates) and len(f"ask:{entry}".encode()) <= 64
-    short = rules.shortened(answer.text, rules.BRIEF_ANSWER)
+    short = rules.brief(answer.text)
     if not known or short == answer.text:
         return answer.text, ()
     return short, (Button(f"ask:{entry}", "faq.button_whole"),)
@@ -136,10 +145,10 @@ def _several(ctx: Context, found: Found) -> Sequence[Reply]:
     buttons: list[Button] = []
     told: list[Reply] = []
     counts = Counter(part.answer.decision for part in found.parts)
-    worded, cut = 0, False
+    worded, cut, before = 0, False, ""
     for number, part in enumerate(found.parts, start=1):
         answer = part.answer
-        row: dict[str, object] = {"n": number, "question": one_line(part.question, service.SHORT)}
+        row: dict[str, object] = {"n": number, "question": one_line(part.said, service.SHORT)}
         if _is_nowhere(ctx, answer):
             rows.append({**row, "answer": texts().raw("faq.which_group")})
         elif answer.decision == "answered":
@@ -154,7 +163,8 @@ def _several(ctx: Context, found: Found) -> Sequence[Reply]:
             buttons += _offers(answer, 2)
         else:
             rows.append({**row, "answer": texts().raw("faq.several_unknown")})
-            told += _hand_over(ctx, part.question, answer.score)
+            told += _hand_over(ctx, before + part.said if part.leaned else part.said, answer.score)
+        before = f"{part.said} "
     figures = {name: counts[name] for name in ("answered", "asked_back")}
     tallies.count(ctx.session, _counted(ctx), ctx.today, worded=worded, **figures)
     values = {"rows": rows, "ai": bool(worded), "left": found.left}
@@ -252,7 +262,7 @@ def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False
     tail = (
         "faq.in_the_morning" if night else "faq.will_mention" if ctx.incoming.place is Place.GROUP else "faq.will_tell"
     )
-    said = Reply(key, values, (tail,), subject=f"question:{row.id}")
+    said = Reply(key, {**values, "number": row.id}, (tail,), subject=f"question:{row.id}")
     return [said, *more] if night else [said, *more, *_told(ctx, leaders, row.id, row.text)]
 
 

@@ -13,7 +13,7 @@ COURTESY_MOST = 20
 SHORT_ANSWER = 90
 """Characters of one answer among several."""
 BRIEF_ANSWER = 45
-"""Characters of an answer for who asked for short ones."""
+"""Characters of an answer for who asked for short ones; whole sentences, and what to do is kept."""
 MOST_OPEN = 5
 """Questions of one neighbour that may wait for the leader at once."""
 
@@ -79,6 +79,20 @@ _SAID = (
             r"(?:我|都|也|还是|你说的?|这|什么|完全|有点|真)*(?:看不(?:太)?懂|没看懂|听不懂|没听懂|看不明白|没明白|不明白|搞不懂)(?:了|啊|呀|你|说的?|啥|什么)*"
         ),
     ),
+    (
+        "not_deleted",
+        re.compile(
+            r"(?:我|那|还是|先|就|都)*(?:不|别|甭|不要|不想)(?:删除?|注销|清空?)(?:我的)?(?:数据|账号)?[了啊呀吧哈]*"
+        ),
+    ),
+    (
+        "leave_me",
+        re.compile(
+            r"(?:你|以后|请|往后)*(?:别|不要|甭|不用|不许)(?:再|总|老|天天)*(?:管|理|烦|吵|找|打扰)我[了啊呀吧哈]*"
+            r"|(?:你|以后|请|往后)*(?:别|不要|甭|不用|不许)(?:再|总|老|天天)*(?:叫|喊|催|提醒)(?:我|俺)?(?:签到|打卡)[了啊呀吧哈]*"
+            r"|(?:你|以后|请|往后)*(?:别|不要|甭)(?:再|总|老|天天)+(?:给我)?发(?:消息|信息)?[了啊呀吧哈]*"
+        ),
+    ),
     ("nothing_open", re.compile(r"(?:那|还是)?(?:取消|不要|不填|不写|不改|不弄)(?:了|吧|啊|呀)*")),
     ("yes", re.compile(r"(?:是|是的|对|对的|没错|确定|确认|同意|愿意)+" + _ENDINGS)),
     (
@@ -139,7 +153,13 @@ _NOT_IT = re.compile(
 _GOODS = re.compile(r"退|换|坏|烂|少|漏|货|钱|菜|米|肉|蛋|订单|提|送|积分|打卡|签到")
 _ANGRY = re.compile(r"[!\uff01]{2,}|[?\uff1f]{3,}|什么破|破平台|垃圾平台|退钱|骗|坑人|黑心|气死|太过分|凭什么")
 _GRIEVANCE = re.compile(r"(?<!怎么)(?<!如何)(?<!哪里)投诉|12315|消协|曝光|起诉|告你|举报你|举报团长|要个?说法")
+_COMPLAINS = re.compile(
+    r"(?:我|俺|我们)(?:就|真|非|一定)*(?:是)?(?:要|得|想|必须)投诉(?!.{0,6}(?:怎么|咋|如何|找谁|电话|渠道|流程|多久|哪))"
+)
 _ASKS = re.compile(r"[?\uff1f]|[吗么呢]\W*$|怎么|几点|什么时候|在哪|哪里|多少|能不能|可不可以|可以吗|为什么|为啥|咋")
+_SENTENCES = re.compile(r"(?<=[\u3002\uff01\uff1f!?])\s*")
+_DO = re.compile(r"发|拍|联系|告诉|找|问|带|点一?下|称|扔|别|先|请")
+_ENOUGH = 25
 _DISMISSES = re.compile(r"(?:这个)?(?:不用回复?|不必回复?|不用管|不管|不用理|不理|忽略|跳过|算了)(?:了|吧|他|她|它)*")
 
 
@@ -157,7 +177,8 @@ def courtesy(text: str) -> str:
     Returns:
         ``hello``, ``how`` (is it used), ``there``, ``wish``, ``caring``, ``thanks``, ``noted`` (heard it), ``yes`` (a nod to
         something), ``bye``, ``nothing_open`` (a 取消 of nothing), ``small_talk`` (a joke, the weather: nothing for the
-        leader), ``rude``, ``upset`` (angry, and not a word about what), ``unclear`` (did not understand), ``empty`` (begins
+        leader), ``not_deleted`` (no to 删除我的数据), ``leave_me`` (is to be left
+        alone), ``rude``, ``upset`` (angry, and not a word about what), ``unclear`` (did not understand), ``empty`` (begins
         to ask); an empty text otherwise.
     """
     bare = folded(text)
@@ -245,6 +266,11 @@ def is_grievance(text: str) -> bool:
     return bool(_GRIEVANCE.search(text))
 
 
+def complains(text: str) -> bool:
+    """Say whether somebody lodges a complaint, and does not ask how: an answer alone is not enough."""
+    return bool(_COMPLAINS.search(text))
+
+
 def asks(text: str) -> bool:
     """Say whether words that quote a hand-over are a question of their own, and no mere talk."""
     return bool(_ASKS.search(text))
@@ -261,8 +287,20 @@ def shortened(answer: str, most: int = SHORT_ANSWER) -> str:
     if len(plain) <= most:
         return plain
     head = plain[:most]
-    end = max(head.rfind(mark) for mark in "\u3002\uff01\uff1f\uff1b!?;")
+    end = max(head.rfind(mark) for mark in "\u3002\uff01\uff1f!?")
     if end >= most // 3:
         return head[: end + 1]
-    comma = max(head.rfind(mark) for mark in "\uff0c,\u3001")
+    comma = max(head.rfind(mark) for mark in "\uff1b;\uff0c,\u3001")
     return head[: comma if comma > 0 else most - 1] + "\u2026"
+
+
+def brief(answer: str) -> str:
+    """Keep an answer's first whole sentences and the first that says what to do; short ones stay as they are."""
+    plain = " ".join(answer.split())
+    if len(plain) <= BRIEF_ANSWER:
+        return plain
+    said = ""
+    for one in _SENTENCES.split(plain):
+        if len(said) < _ENOUGH or (_DO.search(one) and not _DO.search(said)):
+            said += one
+    return said

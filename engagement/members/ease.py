@@ -24,10 +24,15 @@ def elder(ctx: Context) -> Sequence[Reply]:
 
 def elder_button(ctx: Context) -> Sequence[Reply]:
     """Switch it off, or on again."""
-    on = ctx.text == "on"
-    _switch(ctx, on=on)
-    if on:
-        return [Reply("members.elder_on")]
+    if ctx.text != "on":
+        return elder_end(ctx)
+    _switch(ctx, on=True)
+    return [Reply("members.elder_on")]
+
+
+def elder_end(ctx: Context) -> Sequence[Reply]:
+    """Answer 退出长辈模式: the usual way of speaking again."""
+    _switch(ctx, on=False)
     return [Reply("members.elder_off", buttons=[Button("elder:on", "members.button_elder_on")])]
 
 

@@ -146,7 +146,7 @@ def export(ctx: Context) -> Sequence[Reply]:
     audit.record(ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=None, action="data.exported")
     copy = Reply(
         "members.export",
-        {"name": ctx.actor.name},
+        {"name": ctx.actor.name, "pages": bool(ctx.pages)},
         kind=Kind.DM,
         to=ctx.actor.person_id,
         document=Document("my-data.json", text),

@@ -138,6 +138,22 @@ FEATURE = Feature(
             help="members.help_elder",
         ),
         Command(
+            "members.elder_end",
+            (
+                "退出长辈模式",
+                "退长辈模式",
+                "关掉长辈模式",
+                "关闭长辈模式",
+                "取消长辈模式",
+                "不要长辈模式",
+                "说普通一点",
+            ),
+            ease.elder_end,
+            slash=("elder_end",),
+            needs_group=False,
+            consent=False,
+        ),
+        Command(
             "members.large",
             ("大字", "大字版", "字大一点", "看不清"),
             ease.large,

@@ -147,6 +147,7 @@ def bill(ctx: Context) -> Sequence[Reply]:
         "within": found.within,
         "count": found.count,
         "group": ctx.here.name,
+        "pages": bool(ctx.pages),
     }
     if not found.lines:
         return [Reply("points.statement_empty", values)]

@@ -17,15 +17,15 @@ from engagement.points.tables import AwardTrace
 from prompts.loader import UnknownText, texts
 from storage import bonds, identities, ledger, lots
 from storage.engine import Session
-from storage.groups import Account, Group, Member
+from storage.groups import Account, Consent, Group, Member
 from storage.ledger import Entry, EntryReason, Posting
 from storage.lots import Expiring, Lot
 from storage.statements import Prepared
 
 HISTORY_ROWS = 8
-
 _E = Entry.__table__  # type: ignore[attr-defined]
 _M = Member.__table__  # type: ignore[attr-defined]
+_T = Consent.__table__  # type: ignore[attr-defined]
 _W = AwardTrace.__table__  # type: ignore[attr-defined]
 # What was earned, and what a leader corrected. An expiry or a transfer changes a balance and says nothing about how busy
 # somebody was; nor does what was spent, or came back of it.
@@ -46,12 +46,13 @@ _SUM_SINCE = Prepared(
 _BOARD = Prepared(
     "points.board",
     select(_E.c.member_id, _M.c.name, func.sum(_E.c.amount))
-    .select_from(_E.join(_M, _M.c.id == _E.c.member_id))
+    .select_from(_E.join(_M, _M.c.id == _E.c.member_id).outerjoin(_T, _T.c.person_id == _M.c.person_id))
     .where(
         _E.c.group_id == bindparam("group_row"),
         _E.c.local_date >= bindparam("since"),
         _COUNTS,
         _M.c.left_at.is_(None),
+        _T.c.withdrawn_at.is_(None),
         _M.c.account_id.is_not(None),
     )
     .group_by(_E.c.member_id, _M.c.name)
@@ -270,7 +271,7 @@ def all_standings(session: Session, person_id: int, today: date) -> list[Standin
 
 
 def board(session: Session, group_id: int, period: rules.Period, today: date) -> list[rules.Rank]:
-    """Return everybody with points in a period, ranked."""
+    """Return everybody with points in a period, ranked; who withdrew is on no board."""
     since = rules.period_start(period, today)
     rows = session.rows(_BOARD, group_row=group_id, since="0001-01-01" if since is None else since.isoformat())
     return rules.ranked([(int(m), str(n), int(p)) for m, n, p in rows])

@@ -125,7 +125,9 @@ async def test_a_document_comes_or_is_said_to_be_elsewhere(sender: Driver) -> No
     """导出：能发文件的发文件；不能的，说到哪里下载"""
     talk = await sender.newcomer()
     await sender.ask(talk, "帮助")
-    message = sender.message(talk, "members.export", {"name": "李"}, document=Document("my-data.json", '{"a": 1}'))
+    message = sender.message(
+        talk, "members.export", {"name": "李", "pages": True}, document=Document("my-data.json", '{"a": 1}')
+    )
     await sender.send(message)
     await sender.hear(talk)
     has = any(one.document for one in talk.news)

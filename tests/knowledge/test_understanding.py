@@ -31,7 +31,16 @@ def test_what_a_sentence_means(row: dict[str, str]) -> None:
 
 
 def test_who_asks_whether_he_has_checked_in_means_himself() -> None:
-    for text in ("签到了吗", "签上了吗", "今天签了没", "打卡成功了没有", "昨天打了没"):
+    for text in (
+        "签到了吗",
+        "签上了吗",
+        "今天签了没",
+        "打卡成功了没有",
+        "昨天打了没",
+        "我签上没得",
+        "我的签到算上了吗",
+        "我的打卡记上没",
+    ):
         assert understanding.meant(text) == "checkin.calendar", text
     for text in ("签到了没加分", "签到有用吗", "他签到了吗", "签了吗", "我昨天签到了没给分"):
         assert understanding.meant(text) == "", text
@@ -56,6 +65,9 @@ def test_no_text_takes_long_and_a_question_is_never_empty(text: str) -> None:
     [
         ("几点提货？坏了怎么赔？还有积分怎么花", ["几点提货", "坏了怎么赔", "积分怎么花"]),
         ("1、几点提货\n2、在哪提货", ["几点提货", "在哪提货"]),
+        ("鸡蛋碎了 几点提货 还有积分怎么换", ["鸡蛋碎了", "几点提货", "积分怎么换"]),
+        ("草莓烂了一半，积分怎么换", ["草莓烂了一半", "积分怎么换"]),
+        ("鸡蛋碎了，怎么退", ["鸡蛋碎了，怎么退"]),
         ("在吗？请问几点提货？", ["在吗？请问几点提货？"]),
         ("我昨天买的西瓜，打开一看坏了，孩子都哭了，怎么赔？", ["我昨天买的西瓜，打开一看坏了，孩子都哭了，怎么赔？"]),
         ("几点提货 怎么退款", ["几点提货", "怎么退款"]),

@@ -49,6 +49,7 @@ UNLISTED = {
     "members.export": "私聊发给你一份关于你的全部数据",
     "members.withdraw": "从现在起不再记录你；以前的还在",
     "members.erase": "删掉关于你的数据，会先问一遍",
+    "members.elder_end": "私聊里恢复平常的说法",
     "members.no_birthday": "忘掉你的生日",
     "groups.resume": "接着来：话题、主题、小结照常发",
     "leader.day": "团长看今日一览，邻居看今日话题",

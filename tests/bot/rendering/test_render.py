@@ -248,7 +248,9 @@ def test_what_a_channel_has_not_is_said_otherwise_or_not_at_all() -> None:
     """A file is on the page; a bare stamp and a group's changed message are nothing; where nobody is heard none may choose."""
     small = Capabilities("small", 200, button_limit=0)
     copy = said("demo.tail", document=Document("my-data.json", "{}"), place=Place.DM)
-    assert render(copy, small).text == texts().raw("render.no_file"), "nothing is promised that does not come"
+    assert render(copy, small).text == texts().raw("render.no_file_yet"), "nothing is promised that does not come"
+    there = replace(copy, values={**copy.values, "pages": True})
+    assert render(there, small).text == texts().raw("render.no_file")
     assert "\n" not in render(copy, replace(small, document=True)).text
     assert render(said("", Kind.REACTION, emoji="🙊"), small).parts == ()
     assert render(said("", Kind.REACTION, emoji="🙊"), replace(small, reactions=True)).text == "🙊"

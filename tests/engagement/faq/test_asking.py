@@ -91,6 +91,17 @@ def test_several_questions_in_one_message(stage: Stage) -> None:
     assert (tally.answered, tally.handed_over) == (3, 0)
 
 
+def test_several_questions_stand_as_they_were_put(stage: Stage) -> None:
+    """「东西坏了 几点提货 还有积分怎么花」：三句各答各的，原话不改"""
+    (reply, *_) = ask(stage, "东西坏了 几点提货 还有积分怎么花")
+    rows: Any = reply.values["rows"]
+    assert [row["question"] for row in rows] == ["东西坏了", "几点提货", "积分怎么花"]
+    assert "16:00" in rows[1]["answer"]
+    (reply, *_) = ask(stage, "积分什么时候清零，能提货吗")
+    asked: Any = reply.values.get("rows", [])
+    assert all(row["question"] in "积分什么时候清零，能提货吗" for row in asked)
+
+
 def test_the_fourth_is_asked_for_again(stage: Stage) -> None:
     enter(stage, "李阿姨")
     (said,) = ask(stage, "几点提货？在哪提货？提货要带什么？积分会过期吗？")

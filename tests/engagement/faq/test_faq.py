@@ -161,6 +161,11 @@ def test_politeness_is_no_question(stage: Stage) -> None:
         ("看不懂", "unclear"),
         ("明天会不会下雨", "small_talk"),
         ("取消", "nothing_open"),
+        ("不删了", "not_deleted"),
+        ("还是先别删我的数据了", "not_deleted"),
+        ("你别管我了", "leave_me"),
+        ("不要叫我签到了", "leave_me"),
+        ("别再发了", "leave_me"),
         ("哦好", "noted"),
         ("行，知道啦", "noted"),
         ("得嘞，我等着", "noted"),
@@ -191,6 +196,8 @@ def test_politeness_is_no_question(stage: Stage) -> None:
         "可以退吗",
         "天气冷菜会冻坏吗",
         "那我明天去拿",
+        "别发错货了",
+        "不删能退吗",
         "中秋送货吗",
         "你们会什么时候到",
     ):
@@ -201,9 +208,24 @@ def test_politeness_is_no_question(stage: Stage) -> None:
 def test_a_complaint_reaches_the_leader_with_a_word_of_regret(stage: Stage) -> None:
     assert keys(_ask(stage, "羊肉注水，我要去12315")) == ["faq.complaint", "faq.to_leader"]
     librarian = stage.gateway.dispatcher.answering
+    librarian.known["我要投诉,少给我一斤橘子"] = _answer("answered", "少了就退。")  # type: ignore[union-attr]
+    rule, complaint, told = _ask(stage, "我要投诉，少给我一斤橘子")
+    assert (rule.key, complaint.key, told.key) == ("faq.answer", "faq.complaint", "faq.to_leader")
+    assert f"编号 {complaint.values['number']}" in shown(complaint)
     librarian.known["退钱!!"] = _answer("answered", "24 小时内拍照就能退。")  # type: ignore[union-attr]
     (answer,) = _ask(stage, "退钱！！")
     assert shown(answer).startswith("让你费心了，对不住。\n24 小时")
+
+
+def test_who_sends_a_photo_with_words_reads_that_nobody_here_sees_it(stage: Stage) -> None:
+    """李阿姨（私聊，带照片）: 几点提货 → 照常回答，照片我看不了，发给团长；转给团长的也一样"""
+    (answer,) = stage.say("李阿姨", "几点提货", private=True, media="photo")
+    assert (answer.key, answer.tails[-1]) == ("faq.answer", "faq.photo_unseen")
+    stage.say("王姐", "签到")
+    said, *_ = stage.say("王姐", "燃气灶能代收吗", private=True, media="photo")
+    assert (said.key, said.tails[-1]) == ("faq.handed_over", "faq.photo_unseen")
+    (plain,) = stage.say("陈师傅", "几点提货", private=True)
+    assert "faq.photo_unseen" not in plain.tails
 
 
 def test_further_words_go_with_the_question(stage: Stage) -> None:
@@ -370,4 +392,17 @@ def test_an_answer_among_several_ends_where_a_sentence_or_a_clause_does() -> Non
     assert rules.shortened("24 小时内\n拍照就能退。") == "24 小时内 拍照就能退。"
     assert rules.shortened("拍照就能退。以后再说，别的也行。", 10) == "拍照就能退。"
     assert rules.shortened("好。先把东西和单子一起拍照发给团长，说清楚", 12) == "好。先把东西和单子一起…"
+    assert rules.shortened("一部分按比例退，超过一半全退；没坏的不退。", 18) == "一部分按比例退，超过一半全退…"
     assert rules.shortened("先拍照，再把东西和单子一起发给团长看", 10) == "先拍照…"
+
+
+def test_a_brief_answer_ends_at_a_sentence_and_says_what_to_do() -> None:
+    """长辈模式：「…超过一半全退；」不在半句停，要做的那句留着"""
+    eggs = "按碎的个数退，超过一半整份退。提货后 24 小时内把蛋托整体和破的近照各拍 1 张，发给团长核实。别的照常。"
+    assert rules.brief(eggs) == eggs.removesuffix("别的照常。")
+    long = "提货后 24 小时内拍 2 张照片发给团长。坏了一部分按比例退，超过一半全退；坏得没法看的，连袋子一起拍。"
+    assert rules.brief(long) == long
+    assert rules.brief(f"{long}退的钱 3 天内到。") == long
+    plain = "积分一年有效，到明年的这个时候清零；快清零的前一个月都能看见，就在积分那一页的最下面一行，红色的字。"
+    assert rules.brief(plain) == plain
+    assert rules.brief("16:00 到\n20:00。") == "16:00 到 20:00。"

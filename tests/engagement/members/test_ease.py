@@ -8,7 +8,7 @@ import pytest
 
 from bot.main import open_program
 from bot.settings import Mode, Settings, WebSettings
-from engagement.easy import MOST_ROWS, shortened
+from engagement.easy import MORE, MOST_ROWS, shortened
 from engagement.kernel import Button, Reply
 from engagement.registry import FEATURES
 from prompts.loader import texts
@@ -45,6 +45,21 @@ def test_private_answers_are_short_once_asked_for(stage: Stage) -> None:
     assert keys(stage.say("李阿姨", "积分", private=True)) == ["members.easy_points_balance"]
 
 
+@pytest.mark.parametrize("words", ["退出长辈模式", "退长辈模式", "关掉长辈模式", "说普通一点"])
+def test_one_word_is_the_way_out(stage: Stage, words: str) -> None:
+    stage.say("李阿姨", "长辈模式", private=True)
+    assert keys(stage.say("李阿姨", words, private=True)) == ["members.elder_off"]
+    assert keys(stage.say("李阿姨", "积分", private=True)) == ["points.balance"]
+
+
+def test_a_list_says_how_much_more_there_is(stage: Stage) -> None:
+    for name in ("王姐", "赵叔", "孙姨", "周伯"):
+        stage.say(name, "签到")
+    stage.say("李阿姨", "长辈模式", private=True)
+    (board,) = stage.say("李阿姨", "排行榜", private=True)
+    assert "后面还有 2 条" in shown(board)
+
+
 def test_it_is_mine_alone(stage: Stage) -> None:
     stage.say("王姐", "签到")
     stage.say("李阿姨", "长辈模式")
@@ -73,7 +88,8 @@ def test_lists_are_cut_and_rights_stay_whole() -> None:
     rows = [{"rank": n} for n in range(10)]
     button = Button("x:1", "members.button_end")
     cut = shortened(Reply("points.board_week", {"rows": rows, "rank": 2}, tails=("a.b", "c.d"), buttons=[button]))
-    assert (len(cut.values["rows"]), cut.tails, cut.buttons) == (MOST_ROWS, ("a.b",), [button])  # type: ignore[arg-type]
+    assert (len(cut.values["rows"]), cut.tails, cut.buttons) == (MOST_ROWS, ("a.b", MORE), [button])  # type: ignore[arg-type]
+    assert cut.values["easy_left"] == 10 - MOST_ROWS
     whole = Reply("members.mine", {"rows": rows}, tails=("a.b", "c.d"))
     assert shortened(whole) is whole
     lacking = Reply("points.balance", {"balance": 5})

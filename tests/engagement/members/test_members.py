@@ -115,13 +115,13 @@ def test_withdrawal_and_return(stage: Stage) -> None:
     """
     李阿姨: 退出 → 不再记
     李阿姨: 退出 → 本来就没在记
-    李阿姨: 签到 → 重新同意，说明再说一遍
+    李阿姨: 签到 → 又开始记了，看说明发「隐私」
     """
     stage.say("李阿姨", "签到")
     assert keys(stage.say("李阿姨", "退出")) == ["members.withdrawn"]
     assert keys(stage.say("李阿姨", "退出")) == ["members.withdrawn_already"]
     back = stage.say("李阿姨", "签到", "2026-12-02T09:00")
-    assert keys(back) == ["👍checkin.done", "members.notice"]
+    assert keys(back) == ["👍checkin.done", "members.notice_back"]
 
 
 def test_erasure_needs_my_own_confirmation_and_leaves_sums_intact(stage: Stage) -> None:
@@ -169,14 +169,14 @@ def test_after_leaving_a_look_is_no_return(stage: Stage) -> None:
     李阿姨: 退出
     李阿姨: 积分 → 照样看得到，不算回来
     李阿姨: 请问 几点提货 → 照样回答，不算回来
-    李阿姨: 签到 → 回来了，说明再说一遍
+    李阿姨: 签到 → 又开始记了
     """
     stage.say("李阿姨", "签到")
     stage.say("李阿姨", "退出")
     for text in ("积分", "积分明细", "排行榜", "打卡日历", "请问 几点提货"):
         assert all("members.notice" not in message.tails for message in stage.say("李阿姨", text)), text
     assert keys(stage.say("李阿姨", "退出")) == ["members.withdrawn_already"]
-    assert keys(stage.say("李阿姨", "签到", "2026-12-02T09:00")) == ["👍checkin.done", "members.notice"]
+    assert keys(stage.say("李阿姨", "签到", "2026-12-02T09:00")) == ["👍checkin.done", "members.notice_back"]
 
 
 def test_a_first_question_carries_the_notice(stage: Stage) -> None:

@@ -42,6 +42,21 @@ def test_history(stage: Stage) -> None:
     assert shown(full).splitlines()[1:3] == ["12月1日 帮忙搬货 +20", "12月1日 签到 +5"]
 
 
+def test_who_withdrew_is_on_no_board_and_hears_when_he_is_back(stage: Stage) -> None:
+    """
+    王姐: 退出 → 榜上没有王姐，王姐自己看也没有
+    王姐: 签到 → 又开始记了，榜上又有
+    """
+    for name in ("李阿姨", "王姐"):
+        stage.say(name, "签到")
+    stage.say("王姐", "退出")
+    for name in ("李阿姨", "王姐"):
+        assert "王姐" not in shown(stage.say(name, "排行榜")[0])
+    back = stage.say("王姐", "签到", "2026-12-02T09:00")
+    assert "又开始记" in "".join(shown(one) for one in back if one.key)
+    assert "王姐" in shown(stage.say("李阿姨", "排行榜")[0])
+
+
 def test_board_and_its_buttons(stage: Stage) -> None:
     (empty,) = stage.say("李阿姨", "排行榜")
     assert empty.key == "points.board_empty_week"
