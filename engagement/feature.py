@@ -34,8 +34,7 @@ class Actor:
         leader: of the context's group.
         roles: over groups: staff, manager, admin.
         consented: the record exists and is not withdrawn.
-        first_time: the record is made with this very command: the reply carries the notice.
-        returned: he had withdrawn, and this very command makes the record anew.
+        first_time: the record is made with this very command, and the reply carries the notice; ``returned``: made anew.
         muted: in the context's group, at present.
         steps: bits of a newcomer's first steps in the context's group; None for who is not on that path.
         elder: asked for short, plain answers in private.
@@ -91,11 +90,7 @@ class Fetch(Protocol):
     """How a channel hands out a file; never called within a transaction."""
 
     async def __call__(self, media_id: str, most: int) -> bytes:
-        """Return the file, at most ``most`` bytes.
-
-        Raises:
-            TooLarge, Unfetchable: it has more; it cannot be had.
-        """
+        """Return at most ``most`` bytes; raise TooLarge when there are more, Unfetchable when it cannot be had."""
         ...
 
 
