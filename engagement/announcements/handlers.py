@@ -42,7 +42,8 @@ def _announce(ctx: Context, *, urgent: bool) -> Sequence[Reply]:
     _in_private(ctx)
     if not ctx.argument:
         buttons = [Button(f"announce_form:{key}", f"announcements.button_{key}") for key, _ in rules.FORMS.values()]
-        return [Reply("announcements.how_urgent" if urgent else "announcements.how", buttons=buttons)]
+        how = "announcements.how_urgent" if urgent else "announcements.how"
+        return [Reply(how, buttons=buttons, subject=f"announce_say:{'urgent' if urgent else 'plain'}")]
     words = rules.own_words(ctx.text, ctx.argument)
     form = rules.read_form(words)
     if form is not None and not form.fields:
@@ -50,6 +51,12 @@ def _announce(ctx: Context, *, urgent: bool) -> Sequence[Reply]:
     if form is not None:
         words = service.filled(form)
     return _written(ctx, service.begin(ctx, words, urgent=urgent), words)
+
+
+def said(ctx: Context) -> Sequence[Reply]:
+    """The next words after 发公告 alone: a draft of them."""
+    _in_private(ctx)
+    return _written(ctx, service.begin(ctx, ctx.text, urgent=ctx.subject.endswith(":urgent")), ctx.text)
 
 
 def form_button(ctx: Context) -> Sequence[Reply]:
@@ -83,6 +90,7 @@ def update(ctx: Context) -> Sequence[Reply]:
     """公告更新 改到 20:00: a draft of what the same groups read next."""
     _in_private(ctx)
     if not ctx.argument:
+        service.latest(ctx)
         raise Refusal("announcements.update_how")
     words = rules.own_words(ctx.text, ctx.argument)
     return _written(ctx, service.go_on(ctx, "update", words), words)
@@ -113,7 +121,8 @@ def _shown(ctx: Context, draft: service.Draft) -> Sequence[Reply]:
     buttons += _choices(ctx, draft, reference, names if every <= _NAMED else [])
     buttons.append(Button(f"announce_drop:{reference}", "announcements.button_drop", settles=True))
     key = "draft" if found.reached else "draft_full" if found.full else "draft_shut" if every else "draft_nobody"
-    return [Reply(f"announcements.{key}", values, found.tails(draft), buttons=buttons)]
+    subject = f"announce_shown:{draft.round.id}"  # what is said next is no draft
+    return [Reply(f"announcements.{key}", values, found.tails(draft), buttons=buttons, subject=subject)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engagement.announcements import handlers, jobs, sending, service
+from engagement.announcements import handlers, jobs, rules, sending, service
 from engagement.feature import Command, Feature, JobSpec, PersonalData
 
 _WHO = frozenset({"leader", "staff", "admin"})
@@ -94,11 +94,13 @@ FEATURE = Feature(
         "announce_look": handlers.look_button,
         "announce_end": handlers.end_button,
     },
-    quotes={"announce_form": handlers.form_answered},
-    ends=frozenset({"announce_form"}),
+    quotes={"announce_form": handlers.form_answered, "announce_say": handlers.said},
+    asks=frozenset({"announce_form", "announce_say"}),
+    passes_on=dict.fromkeys(("announce_form", "announce_say"), rules.is_no_draft),
+    ends=frozenset({"announce_form", "announce_say"}),
     plain=frozenset(
         {
-            *("announce_form", "announce_go", "announce_out", "announce_to"),
+            *("announce_form", "announce_say", "announce_go", "announce_out", "announce_to"),
             *("announce_about", "announce_drop", "announce_look", "announce_end"),
         }
     ),

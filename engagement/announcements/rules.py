@@ -168,3 +168,11 @@ def numbers(reference: str) -> tuple[int, int, int]:
     parts = [int(one) if one.isascii() and one.isdigit() and len(one) < 19 else 0 for one in reference.split(".")]
     first, second, third = (*parts[:3], 0, 0, 0)[:3]
     return first, second, third
+
+
+_NO_DRAFT = re.compile(r"[?\uff1f]\s*$|[吗么呢]\W*$|^(?:你好|您好|谢谢|好的?|在吗|怎么|为什么|请问)\W*.{0,12}$")
+
+
+def is_no_draft(text: str) -> bool:
+    """Say whether words that follow a question for an announcement's are none: a question, a greeting."""
+    return bool(_NO_DRAFT.search(text.strip()))

@@ -134,11 +134,21 @@ def go_on(ctx: Context, step: str, words: str) -> Draft:
         Refusal: ``announcements.none_open``, or the words are none or too many.
     """
     lines = rules.lines_of(words)
+    found = latest(ctx)
+    _drop_drafts(ctx)
+    return _add_round(ctx, found, step, lines)
+
+
+def latest(ctx: Context) -> Announcement:
+    """Return the latest announcement that the person may go on with.
+
+    Raises:
+        Refusal: ``announcements.none_open``.
+    """
     found = audience.managed(ctx.session, ctx.actor.person_id, ["open"], 1)
     if not found:
         raise Refusal("announcements.none_open")
-    _drop_drafts(ctx)
-    return _add_round(ctx, found[0], step, lines)
+    return found[0]
 
 
 def end_of(ctx: Context, announcement_id: int) -> Draft:

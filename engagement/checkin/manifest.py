@@ -7,7 +7,6 @@ from engagement.events import Bonded, Parted
 from engagement.feature import Command, Feature, FollowUp, JobSpec, OwnWords, PersonalData
 
 _LEADER = frozenset({"leader"})
-_DAYS = tuple(f"请假{number}天" for number in ("1", "2", "3", "4", "5", "6", "7", *"一二两三四五六七"))
 
 FEATURE = Feature(
     name="checkin",
@@ -56,7 +55,7 @@ FEATURE = Feature(
         ),
         Command(
             "checkin.leave",
-            ("请假", "打卡请假", *_DAYS),
+            ("请假", "打卡请假", *words.LEAVE_WORDS),
             mending.leave,
             asked="offered",
             slash=("leave",),

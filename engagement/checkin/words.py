@@ -55,6 +55,9 @@ _RELATIVE = {  # zh: days as people type them
     "明日": 1,
     "后天": 2,
 }
+_UNTIL = re.compile(r"(?:到|至)\s*(\S+)")
+_WEEKDAY = re.compile(r"([这本下]?)个?(?:周|星期|礼拜)([一二三四五六日天])")
+_WEEK = "一二三四五六日"  # zh: numbers as people type them
 _DAY = re.compile(r"(?:(\d{4})[-/.年])?(\d{1,2})[-/.月](\d{1,2})[日号]?")
 _SPAN = re.compile(r"(\S+?)\s*(?:\s|到|至|~|—+|--+)\s*(\S+)(?:\s+(.*))?", re.DOTALL)
 _SEPARATED = re.compile(r"[\s,，、;；]+")
@@ -87,6 +90,24 @@ def spellings() -> tuple[str, ...]:
 
 
 DAILY_WORDS = spellings()
+
+
+def leave_spellings() -> tuple[str, ...]:
+    """Return what people type in one for so many days off, and up to which day: 「请假3天」, 「请假到周日」."""
+    counts = [f"请假{number}天" for number in (*"1234567", *_ONES[:7], _TWO)]  # zh: what people type
+    weekdays = [
+        f"{of}{week}{day}"
+        for of in ("", "这", "本", "下")  # zh: this, this, next
+        for week in ("周", "星期", "礼拜")  # zh: a week's day, as people type it
+        for day in _WEEK + "天"  # zh: Sunday, as people type it
+    ]
+    dates = [(month, day) for month in range(1, 13) for day in range(1, 32)]
+    days = [f"{month}月{day}{end}" for month, day in dates for end in "日号"]  # zh: a date, as people type it
+    until = (*weekdays, "明天", "后天", *days)  # zh: tomorrow, the day after
+    return tuple(dict.fromkeys([*counts, *(f"请假到{one}" for one in until)]))  # zh: what people type
+
+
+LEAVE_WORDS = leave_spellings()
 
 
 def topic_spellings(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -241,7 +262,7 @@ def read_freeze(text: str, today: date) -> tuple[date, date, str]:
 
 
 def read_leave(text: str, today: date, start: date | None = None) -> tuple[date, date] | None:
-    """Read 「3天」, 「明天 2天」, 「12-03 12-05」 or 「明天」 as (first, last); None when it is none of these.
+    """Read 「3天」, 「到周日」, 「明天 2天」, 「12-03 12-05」 or 「明天」 as (first, last); None when it is none of these.
 
     Args:
         start: from when days are counted that come without a date; today when not given.
@@ -250,6 +271,10 @@ def read_leave(text: str, today: date, start: date | None = None) -> tuple[date,
     count = _read_count(folded)
     if count:
         return start or today, (start or today) + timedelta(days=count - 1)
+    until = _UNTIL.fullmatch(folded)
+    if until is not None:
+        last = read_day(until.group(1), today, past=False) or _weekday(until.group(1), today)
+        return (start or today, last) if last is not None and last >= (start or today) else None
     first = read_day(folded, today, past=False)
     if first is not None:
         return first, first
@@ -262,6 +287,18 @@ def read_leave(text: str, today: date, start: date | None = None) -> tuple[date,
     count = _read_count(match.group(2))
     last = first + timedelta(days=count - 1) if count else read_day(match.group(2), today, past=False)
     return (first, last) if last is not None and last >= first else None
+
+
+def _weekday(word: str, today: date) -> date | None:
+    """Read 「周日」 as the next one from today on, 「下周一」 as the one of next week; None when it is none."""
+    match = _WEEKDAY.fullmatch(word)
+    if match is None:
+        return None
+    number = min((_WEEK + "天").index(match.group(2)), 6)  # zh: Sunday, as people type it
+    monday = today - timedelta(days=today.weekday())
+    if match.group(1):
+        return monday + timedelta(days=number + (7 if match.group(1) == "下" else 0))  # zh: the next
+    return today + timedelta(days=(number - today.weekday()) % 7)
 
 
 def _read_count(word: str) -> int:

@@ -156,7 +156,7 @@ def _asking(ctx: Context, chosen: Chosen) -> str:
 def ask_answer(ctx: Context, chosen: Chosen) -> Sequence[Reply]:
     """写答案: ask for it; the next words are the answer."""
     _, gap = _gap(ctx, chosen)
-    return [Reply("curation.gap_write", {"question": gap.text, "group": None}, subject=f"kb_gap:{chosen.question}")]
+    return [Reply("curation.gap_write", {"question": gap.text, "group": None}, subject=f"kb_said:{chosen.question}")]
 
 
 @refusing

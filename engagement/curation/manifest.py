@@ -142,6 +142,7 @@ _FEATURE = Feature(
         "kb_keep": writing.keep,
         "kb_alias": Slow(writing.prepare_press, writing.work, writing.alias),
         "kb_no": writing.drop,
+        "kb_swap": Slow(writing.prepare_press, writing.work, writing.finish),
         "kb_out": writing.take_out,
         "kb_pick": changing.pick_button,
         "kb_merge": changing.merge_button,
@@ -155,17 +156,19 @@ _FEATURE = Feature(
     },
     quotes={
         "kb_gap": _GAP_ANSWERED,
+        "kb_said": _GAP_ANSWERED,
         "kb_new": _SAID,
         "kb_ask": _SAID,
         "kb_entry": changing.said,
         "kb_offer": offers.said,
     },
-    asks=frozenset({"kb_gap", "kb_new", "kb_ask", "kb_entry", "kb_offer"}),
-    ends=frozenset({"kb_gap", "kb_new", "kb_ask", "kb_entry", "kb_offer"}),
+    asks=frozenset({"kb_said", "kb_new", "kb_ask", "kb_entry", "kb_offer"}),
+    passes_on=dict.fromkeys(("kb_said", "kb_new", "kb_ask"), rules.is_talk),
+    ends=frozenset({"kb_said", "kb_new", "kb_ask", "kb_entry", "kb_offer"}),
     plain=frozenset(
         {
             *("kb_list", "kb_show", "kb_diff", "kb_publish", "kb_go", "kb_stay", "kb_drop", "kb_pass", "kb_back"),
-            *("kb_take", "kb_restore", "kb_gaps", "kb_write", "kb_same", "kb_never", "kb_gap"),
+            *("kb_take", "kb_restore", "kb_gaps", "kb_write", "kb_same", "kb_never", "kb_gap", "kb_said", "kb_swap"),
             *("kb_ask", "kb_keep", "kb_alias", "kb_no", "kb_out", "kb_pick", "kb_merge", "kb_offers", "kb_accept"),
             *("kb_edit", "kb_decline", "kb_dates", "kb_owner", "kb_review", "kb_new", "kb_entry", "kb_offer"),
         }

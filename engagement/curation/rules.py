@@ -13,6 +13,9 @@ STEM_BYTES = 200
 LONGEST = 300
 """Days between two days without a year; beyond it the end was meant to be before the beginning."""
 _UNSAFE = re.compile(r'[<>:"|?*\x00-\x1f]')
+_TALK = re.compile(
+    r"(?:你好|您好|在吗|谢谢|多谢|辛苦了?|好的?|收到|知道了|嗯|哦|行|ok)+(?:你|您|啊|呀|哈|啦|了)*", re.IGNORECASE
+)
 LINK = re.compile(
     r"(https?://[^\s\u4e00-\u9fff]{3,2000})(?:\s+(只?给\S.{0,60}|发给\S.{0,60}|只用于.{1,60}|范围.{1,60}))?",
     re.IGNORECASE,
@@ -181,3 +184,13 @@ def day_of(number: int) -> date | None:
         ValueError: it is no day.
     """
     return date(number // 10_000, number // 100 % 100, number % 100) if number else None
+
+
+def bare(text: str) -> str:
+    """Return words without the marks around them."""
+    return text.strip(" \u3000。.！!，,~～「」“”【】[]")
+
+
+def is_talk(text: str) -> bool:
+    """Say whether words that follow a question for words are only a greeting or a nod."""
+    return bool(_TALK.fullmatch(bare(text)))

@@ -47,6 +47,8 @@ class Page:
     Attributes:
         proposal: the row that keeps it; 0 before the first words.
         clashes: what it would get in the way of.
+        pressed: the button whose words were typed: ``keep`` or ``drop``.
+        instead: words said where the answer stands already; they take its place when that is confirmed.
     """
 
     answering: Answering | None
@@ -56,6 +58,8 @@ class Page:
     scope: str
     now: datetime
     clashes: Sequence[Clash] = ()
+    pressed: str = ""
+    instead: str = ""
 
 
 @refusing
@@ -88,9 +92,21 @@ def prepare_said(ctx: Context) -> Page:
     if prefix == "kb_ask":
         asked += [editing.cleaned(line) for line in ctx.text.splitlines() if line.strip()]
         asked = list({editing.form(one): one for one in reversed(asked)}.values())[::-1]
+    elif pressed := _typed(ctx.text) if answer else "":
+        return Page(None, row.id or 0, asked, answer, row.scope, ctx.now, pressed=pressed)
+    elif answer:
+        said = editing.checked_answer(ctx.text)[0]
+        return Page(None, row.id or 0, asked, answer, row.scope, ctx.now, instead=said)
     else:
         answer = editing.checked_answer(ctx.text)[0]
     return Page(ctx.answering, row.id or 0, asked, answer, row.scope, ctx.now)
+
+
+def _typed(text: str) -> str:
+    """Say which button somebody typed the words of."""
+    said = texts()
+    labels = {said.raw("curation.button_keep"): "keep", said.raw("curation.button_no"): "drop"}
+    return labels.get(rules.bare(text), "")
 
 
 @refusing
@@ -132,12 +148,12 @@ def finish(ctx: Context, page: Page) -> Sequence[Reply]:
     who = access.curator(ctx)
     if not page.asked:
         return [Reply("curation.new_question", {"group": None}, subject="kb_new:0")]
-    if page.proposal:
-        row = _own(ctx, who, page.proposal)
-    else:
-        _forget(ctx, who)
-        mark = hashlib.blake2b(ctx.chance.encode(), digest_size=12).hexdigest()
-        row = Proposal(origin="staff", key=f"{WRITING}{mark}", scope=page.scope, made_at=ctx.now, made_by=who.person_id)
+    if page.pressed:
+        ctx.text = str(page.proposal)
+        return keep(ctx) if page.pressed == "keep" else drop(ctx)
+    if page.instead:
+        return [_sure(ctx, who, page)]
+    row = _own(ctx, who, page.proposal) if page.proposal else _new(ctx, who, page)
     row.phrasings, row.answer = list(page.asked), page.answer
     ctx.session.add(row)
     ctx.session.flush()
@@ -146,6 +162,27 @@ def finish(ctx: Context, page: Page) -> Sequence[Reply]:
         tails, more = _clashing(page)
         return [Reply("curation.new_answer", {**values, **more}, tails, subject=f"kb_new:{row.id}")]
     return [_shown(ctx, row, page)]
+
+
+def _new(ctx: Context, who: Curator, page: Page) -> Proposal:
+    _forget(ctx, who)
+    mark = hashlib.blake2b(ctx.chance.encode(), digest_size=12).hexdigest()
+    return Proposal(origin="staff", key=f"{WRITING}{mark}", scope=page.scope, made_at=ctx.now, made_by=who.person_id)
+
+
+def _sure(ctx: Context, who: Curator, page: Page) -> Reply:
+    """Ask whether words take the answer's place: they may be meant for something else. It stands until that is said."""
+    row = _new(ctx, who, page)
+    row.phrasings, row.answer = list(page.asked), page.instead
+    ctx.session.add(row)
+    ctx.session.flush()
+    values = {"question": words.cut(page.asked[0], 60), "answer": words.cut(page.instead, 200), "group": None}
+    buttons = [
+        Button(f"kb_swap:{row.id}", "curation.button_swap"),
+        Button(f"kb_keep:{page.proposal}", "curation.button_keep_first"),
+        Button(f"kb_no:{page.proposal}", "curation.button_no"),
+    ]
+    return Reply("curation.new_swap", values, buttons=buttons, subject=f"kb_new:{page.proposal}")
 
 
 def _forget(ctx: Context, who: Curator) -> None:

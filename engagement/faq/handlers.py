@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from knowledge.answering import Answer
 
 _CANDIDATES = 3
+_BUTTON_MOST = 64
+"""Bytes that a button's key may have on every channel."""
 _PLACED = frozenset({"pickup_place", "pickup_hours", "order_cutoff", "delivery_day"})
 """Facts without which an answer says nothing: who is in no known group is told how to be known in one."""
 
@@ -74,6 +76,9 @@ def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
         asked = int(not rules.is_not_it(question))  # 「不对」 asks nothing, whatever is said to it
         tallies.count(ctx.session, _counted(ctx), ctx.today, answered=asked, worded=int(answer.model is not None))
         return [_answer(ctx, answer, angry=rules.is_angry(question)), *told]
+    for_one = _for_the_one(ctx, question)
+    if for_one:
+        return for_one
     if answer.decision == "asked_back":
         tallies.count(ctx.session, _counted(ctx), ctx.today, asked_back=1)
         buttons = [*_offers(answer, _CANDIDATES), Button("handover:", "faq.button_none")]
@@ -313,9 +318,9 @@ def quoted(ctx: Context, found: Found | None) -> Sequence[Reply]:
     return answered(ctx, int(reference))
 
 
-def answered(ctx: Context, question_id: int) -> Sequence[Reply]:
+def answered(ctx: Context, question_id: int, words: str = "") -> Sequence[Reply]:
     """A leader's words go to who asked."""
-    done = service.answer(ctx, question_id, ctx.incoming.text)
+    done = service.answer(ctx, question_id, words or ctx.incoming.text)
     if not done.more:
         tallies.count(ctx.session, done.group_id, service.day_there(ctx, done), relayed=1, relay_seconds=done.waited)
     offer_reply(ctx.session, done.asked)
@@ -334,6 +339,26 @@ def answered(ctx: Context, question_id: int) -> Sequence[Reply]:
         return [relayed]
     # What is said next is no answer to the same question, unless it quotes this.
     return [Reply("faq.relay_done", {"name": name}, subject=subject), relayed]
+
+
+def _for_the_one(ctx: Context, question: str) -> Sequence[Reply]:
+    """Ask a leader in private whether words that answer nothing are for the one neighbour who waits."""
+    if not ctx.actor.leader or ctx.incoming.place is not Place.DM or rules.asks(question):
+        return ()
+    rows = service.open_questions(ctx.session, service.led(ctx))
+    key = f"relay:{rows[0].id}:{question}" if len(rows) == 1 else ""
+    if not key or len(key.encode()) > _BUTTON_MOST:
+        return ()
+    values = {**NO_GROUP, "name": rows[0].name, "question": rows[0].text, "words": question}
+    return [Reply("faq.relay_ask", values, buttons=[Button(key, "faq.button_relay", values)], subject="faq:talk")]
+
+
+def relay(ctx: Context) -> Sequence[Reply]:
+    """The button under that: the words go to who asked."""
+    number, _, words = ctx.text.partition(":")
+    question, group_id = service.to_answer(ctx, row_id(number))
+    rooms.lead(ctx, group_id)
+    return answered(ctx, question.id or 0, words)
 
 
 def waiting(ctx: Context) -> Sequence[Reply]:

@@ -46,6 +46,7 @@ FEATURE = Feature(
         "down": Slow(thumbs.prepare_down, thumbs.work_down, thumbs.down),
         "tell": handlers.tell_leader,
         "answer": handlers.asked_to_answer,
+        "relay": handlers.relay,
     },
     quotes={
         "question": _QUOTED,
@@ -55,7 +56,7 @@ FEATURE = Feature(
         "answering": handlers.said_in_answer,
     },
     ends=frozenset({"again"}),
-    plain=frozenset({"question", "waiting", "answer", "answering", "handover", "up", "down"}),
+    plain=frozenset({"question", "waiting", "answer", "answering", "relay", "handover", "up", "down"}),
     asks=frozenset({"answering"}),
     fallback=_ASK,
     urgent=(lambda text: bool(rules.danger(text)), danger.urgent),

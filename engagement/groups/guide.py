@@ -16,14 +16,12 @@ from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.groups import rules, service
 from engagement.groups.rules import Ask
-from engagement.kernel import Button, Place, Reply
+from engagement.kernel import Button, Place, Reply, row_id
 from prompts.loader import texts
 
 CHANGE = "group_setting"
 _CHOICES = {"bad_fruit": 2, "no_reason": 2, "quiet": 2, "zone": 2}
 """Key → how many ready answers it has."""
-_AGAIN = 1
-"""Mark in a question's subject: it is asked for the second time."""
 
 
 def question(ctx: Context, ask: Ask) -> Reply:
@@ -182,7 +180,9 @@ def _taken(ctx: Context, ask: Ask, text: str) -> Sequence[Reply]:
         text = named[1]
     elif named is not None:
         return [_joined(keep(ctx, *named), question(ctx, ask))]
-    if not ask.choice and (doubtful := doubt(ctx, ask, text)) is not None:
+    text = rules.without_talk(ask.key, rules.value_of(text))
+    doubtful = long_quiet(ctx, text) if ask.key == "quiet" else doubt(ctx, ask, text)
+    if doubtful is not None:
         return [doubtful]
     try:
         told = keep(ctx, ask.key, text)
@@ -193,12 +193,41 @@ def _taken(ctx: Context, ask: Ask, text: str) -> Sequence[Reply]:
 
 
 def doubt(ctx: Context, ask: Ask, text: str) -> Reply | None:
-    """Ask once more, with an example, for what does not look like an answer; None when it looks like one."""
-    if rules.fault(ask.key, text) != "unlike":
+    """Ask once more, with an example, for what does not look like an answer; None when it looks like one, or is said again."""
+    mark = rules.marked(text)
+    if ask.choice == mark or rules.fault(ask.key, text) != "unlike":
         return None
-    again = question(ctx, replace(ask, choice=_AGAIN))
+    again = question(ctx, replace(ask, choice=mark))
     values = {**again.values, "word": rules.shown_facts()[ask.key], "said": rules.value_of(text)}
     return replace(again, key="groups.unlike", values=values, tails=(again.key,))
+
+
+def long_quiet(ctx: Context, text: str) -> Reply | None:
+    """Ask about quiet hours that leave hardly any of the day; None when they are not so long, or cannot be read at all."""
+    try:
+        start, end = rules.read_span(text)
+    except Refusal:
+        return None
+    meant = rules.doubted_span(start, end)
+    if meant is None:
+        return None
+    spans = dict.fromkeys((meant, (start, end)))
+    rows = [(f"{rules.clock_time(first)}-{rules.clock_time(last)}", f"{first}:{last}") for first, last in spans]
+    buttons = [
+        Button(f"quiet_as:{ctx.here.id}:{minutes}", "groups.button_quiet", {"span": shown}) for shown, minutes in rows
+    ]
+    values = {"span": rows[-1][0], "hours": (end - start) % (24 * 60) // 60, "group": ctx.here.name}
+    return Reply("groups.quiet_long", values, buttons=buttons)
+
+
+def quiet_as(ctx: Context) -> Sequence[Reply]:
+    """One of the spans under that question."""
+    group, _, span = ctx.text.partition(":")
+    start, _, end = span.partition(":")
+    rooms.lead(ctx, row_id(group))
+    if not (start.isdecimal() and end.isdecimal() and max(len(start), len(end)) < 5):
+        raise Refusal("guard.old_button")
+    return [keep(ctx, "quiet", f"{rules.clock_time(int(start))}-{rules.clock_time(int(end))}")]
 
 
 def keep(ctx: Context, key: str, text: str) -> Reply:

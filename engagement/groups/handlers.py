@@ -125,20 +125,24 @@ def settings(ctx: Context) -> Sequence[Reply]:
 
 
 def fact(ctx: Context) -> Sequence[Reply]:
-    """群信息 提货点 东门快递柜."""
-    key, value = rules.read_fact(ctx.argument)
-    doubtful = guide.doubt(ctx, Ask(ctx.here.id, key, rules.ONE), value)
-    if doubtful is not None:
-        return [doubtful]
-    told = guide.keep(ctx, key, value)
-    if told.key == "groups.fact_cleared":
-        return [told]
-    return [replace(told, tails=["groups.fact_again"]), *ctx.emit(LeaderWrote(value))]
+    """群信息 提货点 东门快递柜; several at once when each is named, 提货点：东门 提货时间：17-20."""
+    said: list[Reply] = []
+    for key, typed in rules.read_facts(ctx.argument):
+        value = rules.without_talk(key, typed)
+        doubtful = guide.doubt(ctx, Ask(ctx.here.id, key, rules.ONE), value)
+        if doubtful is not None:
+            return [*said, doubtful]
+        told = guide.keep(ctx, key, value)
+        if told.key == "groups.fact_cleared":
+            said.append(told)
+        else:
+            said += [replace(told, tails=["groups.fact_again"]), *ctx.emit(LeaderWrote(value))]
+    return said
 
 
 def quiet_hours(ctx: Context) -> Sequence[Reply]:
-    """免打扰 22:00-7:00."""
-    return [guide.keep(ctx, "quiet", ctx.argument)]
+    """免打扰 22:00-7:00; hours that are most of the day are asked about."""
+    return [guide.long_quiet(ctx, ctx.argument) or guide.keep(ctx, "quiet", ctx.argument)]
 
 
 def quiet_acks_button(ctx: Context) -> Sequence[Reply]:

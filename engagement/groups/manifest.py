@@ -120,6 +120,7 @@ FEATURE = Feature(
     buttons={
         "group": handlers.choose_button,
         "quiet_acks": handlers.quiet_acks_button,
+        "quiet_as": guide.quiet_as,
         "fill": guide.begin,
         "fill_as": guide.chosen,
         "fill_skip": guide.skip,

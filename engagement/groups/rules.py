@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,11 @@ FACTS = {  # zh: what leaders type
 }
 """What a leader types → the fact's key; the first word of a key is the one that is shown."""
 FACT_MOST = 80
+_MARKED = 100
+"""Lower numbers in a question's subject are ready answers."""
 _DAY = 24 * 60
+_QUIET_LONG = 14 * 60
+"""Longer quiet hours are asked about first."""
 ACKS = ("on", "summary", "off")
 """Routine check-ins: a reaction each, one edited summary a day, words. In the order of the button under 设置."""
 NEEDED = ("pickup_place", "pickup_hours")
@@ -54,6 +59,17 @@ ZONES = {  # zh: what leaders type
 }
 """What a leader types for a time zone; any IANA name does too."""
 _AFTER_WORD = re.compile(r"[\s:]+")
+_NAMED = re.compile(rf"(?:^|[\s,，;；。、])(?P<word>{'|'.join(sorted(FACTS, key=len, reverse=True))})\s*:")
+_TALKED = {
+    "pickup_place": re.compile(
+        r"(?:我们?|咱们?|大家|群里)?的?(?:(?:提货|取货|自提|拿货)(?:点|处|地点|地址|的?地方|位置)?|地址|地点|位置)?"
+        r"(?:就|一般|都|也|现在)*(?:是在|定在|设在|放在|改到|改成|是|在|为)\s*:?\s*(?=..)"
+    ),
+    "pickup_hours": re.compile(
+        r"(?:我们?|咱们?|大家|群里)?的?(?:提货|取货|自提|拿货)?(?:的?时间)?(?:就|一般|都|也|现在)*(?:是在|定在|改到|改成|是|在|为)\s*:?\s*(?=..)"
+    ),
+}
+"""Key → the words that lead up to a value in a sentence: 「提货点是东门快递柜」."""
 _CLOCK = re.compile(
     r"(?P<part>凌晨|清晨|早上|早晨|早|上午|中午|下午|傍晚|晚上|夜里|半夜|晚|夜)?\s*"
     r"(?P<hour>\d{1,2}|[一二三四五六七八九十两]{1,3})(?:\s*:\s*(?P<minute>\d{2})|\s*点(?P<half>半)?)?"
@@ -87,6 +103,22 @@ def read_fact(text: str) -> tuple[str, str]:
     return key, value
 
 
+def read_facts(text: str) -> list[tuple[str, str]]:
+    """Read 「提货点：西门岗亭 提货时间：17-20」 as both facts, and 「提货点 东门快递柜」 as the one.
+
+    Raises:
+        Refusal: as :func:`read_fact`.
+    """
+    folded = unicodedata.normalize("NFKC", text).strip()
+    starts = [found.start("word") for found in _NAMED.finditer(simplified(folded))]
+    if len(starts) < 2 or starts[0]:
+        return [read_fact(text)]
+    return [
+        read_fact(folded[first:last].strip(" ,，;；。、"))
+        for first, last in zip(starts, [*starts[1:], None], strict=True)
+    ]
+
+
 def named_fact(text: str) -> tuple[str, str] | None:
     """Read an answer that says itself which fact it is, 「热线 8555 0000」; None when it does not."""
     try:
@@ -108,6 +140,18 @@ def read_span(text: str) -> tuple[int, int]:
     if len(ends) != 2 or ends[0] is None or ends[1] is None or ends[0] % _DAY == ends[1] % _DAY:
         raise Refusal("groups.quiet_how")
     return ends[0] % _DAY, ends[1] % _DAY
+
+
+def doubted_span(start: int, end: int) -> tuple[int, int] | None:
+    """Return what was rather meant with hours so long that nothing is said all day: 9点到8点 is 21:00 to 8:00.
+
+    Returns:
+        The span itself when nothing shorter can be meant; None when it is of an ordinary length.
+    """
+    if (end - start) % _DAY <= _QUIET_LONG:
+        return None
+    later = (start + _DAY // 2) % _DAY
+    return (later, end) if start < _DAY // 2 and 0 < (end - later) % _DAY <= _QUIET_LONG else (start, end)
 
 
 def _minute(word: str) -> int | None:
@@ -265,6 +309,18 @@ def zone_name(zone: str) -> str:
 def value_of(text: str) -> str:
     """Read a value as it was typed, on one line."""
     return one_line(text, FACT_MOST)
+
+
+def marked(text: str) -> int:
+    """Return a number for words, by which they are known again when they are said a second time."""
+    return zlib.crc32(simplified(value_of(text)).encode()) + _MARKED
+
+
+def without_talk(key: str, value: str) -> str:
+    """Take off what a sentence says around a fact: 「我们在5栋楼下」 is 5栋楼下."""
+    talked = _TALKED.get(key)
+    found = talked.match(value) if talked is not None else None
+    return value[found.end() :] if found is not None else value
 
 
 def clears(value: str) -> bool:

@@ -152,17 +152,23 @@ def _note(ctx: Context, group_id: int, *, action: str, **details: int | str) -> 
 
 
 def _ask(ctx: Context, member: Member, amount: int, reason: str, limits: rules.Limits) -> Adjusted:
-    others = [person for person in identities.leaders(ctx.session, ctx.here.id) if person != ctx.actor.person_id]
+    leaders = [person for person in identities.leaders(ctx.session, ctx.here.id) if person != ctx.actor.person_id]
+    others = [person for person in leaders if person != member.person_id]
     if not others:
         others = list(
             ctx.session.exec(
                 pick(RoleGrant.person_id)
-                .where(col(RoleGrant.role).in_(CHECKERS), RoleGrant.person_id != ctx.actor.person_id)
+                .where(
+                    col(RoleGrant.role).in_(CHECKERS),
+                    col(RoleGrant.person_id).not_in((ctx.actor.person_id, member.person_id)),
+                )
                 .distinct()
             )
         )
         if not any(_is_open(ctx, person) for person in others):
-            raise Refusal("points.gift_alone", most=limits.gift_most)
+            raise Refusal(
+                "points.gift_to_other" if leaders else "points.gift_alone", most=limits.gift_most, name=member.name
+            )
     assert member.id is not None
     request = GiftRequest(
         group_id=ctx.here.id,

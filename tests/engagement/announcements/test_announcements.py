@@ -68,6 +68,30 @@ def test_the_whole_story(town: Town) -> None:
     assert keys([town.say("公告更新 又晚了")]) == ["announcements.none_open"]
 
 
+def test_the_next_words_are_the_draft(town: Town) -> None:
+    """
+    公告更新 → 还没有公告；发公告 → 要告诉大家什么？ → （怎么收钱？照常答）→ 冷链车晚到 → 样子
+    """
+
+    def say(text: str) -> Outgoing:
+        message = town.say(text)
+        if message.subject:
+            town.stage._remember(message, LEADER)
+        return message
+
+    assert say("公告更新").key == "announcements.none_open"
+    assert say("发公告").key == "announcements.how"
+    assert say("怎么收钱？").key.startswith("faq.")
+    draft = say("冷链车晚到，预计 19:00 到货")
+    assert draft.key == "announcements.draft" and "冷链车晚到" in shown(draft)
+    assert say("米和面都到齐").key.startswith("faq."), "it was said"
+    say("紧急公告")
+    assert say("小区停水，到明早 6 点").key == "announcements.draft"
+    button = next(one for one in say("发公告").buttons if one.key == "announce_form:outage")
+    town.stage._remember(town.stage.say(LEADER, "", button=button.key, private=True)[0], LEADER)
+    assert say("停水 6:00").key == "announcements.draft"
+
+
 def test_what_it_stands_on(town: Town) -> None:
     """Delivery rows are the truth; `push status` shows the campaign; no budget of unasked messages is spent."""
     from scheduler.campaigns import standings

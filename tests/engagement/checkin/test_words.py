@@ -214,8 +214,26 @@ def test_what_is_no_freeze(text: str) -> None:
         ("回家", None),
         ("回家 两天", None),
         ("明天 回家", None),
+        ("到周日", ("2026-12-10", "2026-12-13")),
+        ("到 星期天", ("2026-12-10", "2026-12-13")),
+        ("至本周日", ("2026-12-10", "2026-12-13")),
+        ("到周四", ("2026-12-10", "2026-12-10")),
+        ("到下周一", ("2026-12-10", "2026-12-14")),
+        ("到12月12日", ("2026-12-10", "2026-12-12")),
+        ("到 12月12号", ("2026-12-10", "2026-12-12")),
+        ("到本周一", None),
+        ("到哪天", None),
     ],
 )
 def test_leaves(text: str, span: tuple[str, str] | None) -> None:
     expected: Any = None if span is None else tuple(date.fromisoformat(day) for day in span)
     assert words.read_leave(text, TODAY) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["请假到周日", "请假到 12月8日", "请假三天", "请假 到周日", "请假到下周一", "请假到12月8号", "请假到 周日"]
+)
+def test_a_leave_up_to_a_day_is_a_leave(routes: Routes, text: str) -> None:
+    target = routes.command(text, HERE)
+    assert target is not None and target.command is not None
+    assert target.command.name == "checkin.leave"

@@ -105,6 +105,41 @@ def test_what_was_asked_is_over_once_something_else_was_said(office: Office) -> 
     assert office.say(WANG, "明天上午有人来修冰柜").key != "curation.drafted", "something else was said"
 
 
+def test_what_is_said_after_an_answer_does_not_take_its_place_by_itself(office: Office) -> None:
+    """
+    新问答 停车证怎么办 → 去物业 → 踢了李阿姨 → 换成这句？ → 你好（照常回）→ 写进草稿 → 按“去物业一楼”写进去了
+    """
+
+    def say(text: str) -> Outgoing:
+        message = office.say(WANG, text)
+        office.stage._remember(message, WANG)
+        return message
+
+    assert "算了" in shown(say("新问答 停车证怎么办"))
+    first = say("去物业一楼，带行驶证")
+    assert first.key == "curation.new_shown"
+    asked = say("踢了李阿姨")
+    assert asked.key == "curation.new_swap" and placeholders_match(asked)
+    assert say("你好").key.startswith("faq."), "a greeting is none"
+    swapped = office.press(WANG, asked, "kb_swap")
+    assert swapped.key == "curation.new_shown" and swapped.values["answer"] == ["踢了李阿姨"]
+    done = say("写进草稿")
+    assert done.key == "curation.drafted" and "去物业一楼" in shown(done), "a typed label presses"
+    say("新问答 停车证找谁\n物业")
+    assert say("不要了").key in ("curation.stayed", "guard.given_up")
+
+
+def test_after_the_list_of_gaps_only_the_button_asks_for_words(office: Office) -> None:
+    """缺口 → ❓…… → （随口一句）：不是答案；[写答案] → 停一小时 → 写进草稿了"""
+    office.stage.say("李阿姨", "问团长 提货可以停车吗")
+    for message in office.stage.say(WANG, "缺口", private=True):
+        office.stage._remember(message, WANG)
+    assert office.say(WANG, "十九块九一箱，五斤").key != "curation.drafted"
+    asked = office.press(WANG, office.stage.say(WANG, "缺口", private=True)[1], "kb_write")
+    office.stage._remember(asked, WANG)
+    assert office.say(WANG, "可以停一小时，不收费。").key == "curation.drafted"
+
+
 def test_facts_of_a_group_are_shown_by_name(office: Office) -> None:
     entry = {"id": "f.hours", "question": "几点能取", "answer": "取货时间：{pickup_hours}。", "facts": ["pickup_hours"]}
     plain = {"answer_without_facts": "取货时间问团长。", "aliases": ["几点取货"]}

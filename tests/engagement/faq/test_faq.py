@@ -263,12 +263,28 @@ def test_a_leader_is_not_sent_to_the_leader(stage: Stage) -> None:
     assert keys(stage.say("周团长", "问团长 明天几点到货")) == ["faq.leader_unknown"]
 
 
-def test_a_leader_who_forgets_to_quote_is_told_how_a_neighbour_is_answered(stage: Stage) -> None:
+def test_words_of_a_leader_go_to_the_one_who_waits_if_the_leader_says_so(stage: Stage) -> None:
     """
     李阿姨: 燃气灶能代收吗 → 团团私聊周团长
-    周团长（没引用）: 能，放我家 → 要回邻居的话，发「待回复」，点那条……
+    周团长（没引用）: 能，放我家 → 转给李阿姨？ [转给 李阿姨] → 李阿姨收到
+    （两位在等的时候）: 能，放我家 → 要回邻居的话，发「待回复」，点那条……
     """
     _ask(stage, "燃气灶能代收吗")
+    (asked,) = stage.say("周团长", "能，放我家", private=True)
+    assert asked.key == "faq.relay_ask" and placeholders_match(asked) and "李阿姨" in shown(asked)
+    assert keys(stage.say("王姐", "", button=asked.buttons[0].key, private=True)) == ["guard.leader_only"]
+    done, relayed = stage.say("周团长", "", button=asked.buttons[0].key, private=True)
+    assert (done.key, relayed.key, relayed.values["answer"]) == ("faq.relay_done", "faq.relayed", ["能，放我家"])
+
+
+def test_words_of_a_leader_for_whom_nobody_can_tell(stage: Stage) -> None:
+    _ask(stage, "燃气灶能代收吗")
+    assert keys(stage.say("周团长", "放我家" * 20, private=True)) == ["faq.leader_unknown"], "more than a button holds"
+
+
+def test_a_leader_whom_several_wait_for_is_told_how_they_are_answered(stage: Stage) -> None:
+    _ask(stage, "燃气灶能代收吗")
+    stage.say("王姐", "问团长 米到了吗")
     (said,) = stage.say("周团长", "能，放我家", private=True)
     assert (said.key, said.tails[0]) == ("faq.leader_unknown", "faq.leader_quote")
     assert "发「待回复」，点要回的那条" in shown(said)

@@ -499,3 +499,68 @@ def test_a_fact_that_does_not_look_like_one_is_asked_for_once_more_by_the_comman
 )
 def test_what_looks_like_a_fact(key: str, value: str, why: str) -> None:
     assert rules.fault(key, value) == why
+
+
+def test_other_doubtful_words_are_doubted_again(stage: Stage) -> None:
+    """
+    提货时间是几点？ 我要开团 → 看着不像；接龙 → 也看着不像，不当成“再说一遍”；接龙 → 照你说的记
+    """
+    privately(stage, button=f"fill:{stage.group_id}:pickup_hours:one")
+    assert privately(stage, "开团").key == "groups.unlike"
+    assert privately(stage, "隔壁老王").key == "groups.unlike"
+    assert facts(stage) == {}
+    privately(stage, "隔壁老王")
+    assert facts(stage) == {"pickup_hours": "隔壁老王"}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("提货点是东门快递柜", "东门快递柜"),
+        ("提货在5栋楼下", "5栋楼下"),
+        ("我们在5栋楼下的小卖部", "5栋楼下的小卖部"),
+        ("提货地点就在 西门岗亭", "西门岗亭"),
+        ("在东门", "东门"),
+        ("东门快递柜", "东门快递柜"),
+        ("是", "是"),
+    ],
+)
+def test_a_fact_is_kept_without_the_words_around_it(stage: Stage, said: str, kept: str) -> None:
+    assert rules.without_talk("pickup_place", said) == kept
+    privately(stage, f"群信息 提货点 {said}")
+    assert facts(stage) == {"pickup_place": kept}
+    privately(stage, button=f"fill:{stage.group_id}:pickup_place:one")
+    privately(stage, said)
+    assert facts(stage) == {"pickup_place": kept}
+    assert rules.without_talk("hotline", "电话是 8555 0000") == "电话是 8555 0000"
+
+
+def test_several_facts_in_one_message(stage: Stage) -> None:
+    said = stage.say(LEADER, "群信息 提货点：西门岗亭 提货时间：17-20", private=True)
+    assert [one.key for one in said] == ["groups.fact_kept", "groups.fact_kept"]
+    assert facts(stage) == {"pickup_place": "西门岗亭", "pickup_hours": "17-20"}
+    said = stage.say(LEADER, "群信息 提货点：东门，提货时间：接龙", private=True)
+    assert [one.key for one in said] == ["groups.fact_kept", "groups.unlike"]
+    assert rules.read_facts("提货点 东门（截单：晚上）") == [("pickup_place", "东门(截单:晚上)")]
+
+
+def test_quiet_hours_of_most_of_the_day_are_asked_about(stage: Stage) -> None:
+    """
+    免打扰 9点到8点 → 有 23 个小时……要的是哪一个？ [21:00-08:00] [09:00-08:00]
+    """
+    for words, first in (("9点到8点", "21:00-08:00"), ("十点到七点", "22:00-07:00")):
+        (asked,) = stage.say(LEADER, f"免打扰 {words}", private=True)
+        assert (asked.key, asked.buttons[0].values["span"]) == ("groups.quiet_long", first), words
+        assert placeholders_match(asked)
+    (asked,) = stage.say(LEADER, "免打扰 十点到七点", private=True)
+    assert keys(stage.say(LEADER, "", button=asked.buttons[0].key)) == ["groups.quiet_kept"]
+    assert rules.doubted_span(22 * 60, 7 * 60) is None
+    assert rules.doubted_span(18 * 60, 10 * 60) == (18 * 60, 10 * 60), "sixteen hours, and nothing shorter is meant"
+    (asked,) = stage.say(LEADER, "免打扰 18:00-10:00", private=True)
+    assert len(asked.buttons) == 1
+    assert keys(stage.say(LEADER, "", button=asked.buttons[0].key)) == ["groups.quiet_kept"]
+    for odd in ("1:x:2", "1:12345:1", "1"):
+        assert keys(stage.say(LEADER, "", button=f"quiet_as:{odd}")) == ["guard.old_button"]
+    privately(stage, button=f"fill:{stage.group_id}:quiet:one")
+    assert privately(stage, "10点到9点").key == "groups.quiet_long"
+    assert privately(stage, "免打扰 乱写").key == "groups.quiet_how"

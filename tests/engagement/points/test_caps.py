@@ -94,6 +94,7 @@ def test_staff_may_be_the_second_person(stage: Stage) -> None:
 
 def test_whom_it_is_for_does_not_confirm_it(stage: Stage) -> None:
     stage.say("周团长", "设团长 王姐")
+    stage.say("周团长", "设团长 李阿姨")
     (told,) = stage.say("周团长", "加分 王姐 300 组织团建")
     assert keys(stage.say("王姐", "", button=told.buttons[0].key)) == ["points.not_oneself"]
     assert stage.points("王姐") == 5

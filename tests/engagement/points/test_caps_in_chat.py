@@ -61,6 +61,15 @@ def test_a_leader_sees_and_sets_them(stage: Stage) -> None:
     assert stage.database.read_now(audit.broken_links)[1] is None
 
 
+def test_a_gift_to_the_only_other_leader_is_known_to_find_nobody_s_yes(stage: Stage) -> None:
+    stage.say("周团长", "设团长 李阿姨")
+    (no,) = stage.say("周团长", "加分 李阿姨 150 帮忙搬货")
+    assert no.key == "points.gift_to_other" and "李阿姨" in shown(no)
+    stage.say("王姐", "签到")
+    stage.say("周团长", "设团长 王姐")
+    assert keys(stage.say("周团长", "加分 李阿姨 150 帮忙搬货"))[0] != "points.gift_to_other"
+
+
 def test_a_member_s_day_is_capped_from_then_on(stage: Stage) -> None:
     press(stage, "周团长", stage.say("周团长", "积分上限 邻居 3")[0])
     assert "kept_day" in str(stage.say("王姐", "签到")[0].tails)
