@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from bot.channels.wechat import WeChatChannel, WeChatSettings
+from bot.channels.wechat.channel import WeChatChannel, WeChatSettings
 from bot.channels.wecom.channel import WecomChannel
 from bot.channels.wecom.settings import WecomSettings
 from bot.courier import Courier

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bot import commands_kb, commands_moderation, commands_push, commands_user
-from bot.usage import Main
+from bot.commands import kb, moderation, push, user
+from bot.commands.usage import Main
 from prompts.loader import texts
 from storage.errors import Unreadable, WentWrong
 
@@ -26,10 +26,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(commands_kb.app, name="kb")
-app.add_typer(commands_push.app, name="push")
-app.add_typer(commands_moderation.app, name="words")
-app.add_typer(commands_user.app, name="user")
+app.add_typer(kb.app, name="kb")
+app.add_typer(push.app, name="push")
+app.add_typer(moderation.app, name="words")
+app.add_typer(user.app, name="user")
 
 
 def _out(line: str) -> None:
@@ -135,7 +135,7 @@ def doctor(
 @app.command(help=texts().raw("cli.backup"))
 def backup(file: Path, data: Data = Path("data"), as_json: AsJson = False) -> None:
     """Write everything into one file; a server may run meanwhile."""
-    from bot import commands_backup
+    from bot.commands import backup as commands_backup
 
     try:
         made = commands_backup.take(data, file, texts().raw("cli.backup_bar"))
@@ -157,7 +157,8 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Bring a data directory back to what a backup holds."""
-    from bot import commands_backup, verification
+    from bot import verification
+    from bot.commands import backup as commands_backup
     from bot.main import Busy
     from bot.settings import Settings
     from storage.backup import Unusable
@@ -194,7 +195,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="checkin | webhook | start | month | cards | knowledge | planner | pushes | pages | seed | all"
+            help="checkin | webhook | callbacks | start | month | cards | knowledge | planner | pushes | pages | seed | all"
         ),
     ],
     data: Data = Path("data"),

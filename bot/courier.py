@@ -16,6 +16,7 @@ from bot.fence import Fence
 from bot.queued import Queued
 from engagement.clocks import Clock
 from engagement.kernel import Illustrator, Kind, Outcome, Outgoing, Place, Receipt, Sender, in_words
+from scheduler import turns
 from scheduler.gate import RateGate
 from storage import bots, outbox, unsent
 from storage.columns import instant
@@ -138,7 +139,7 @@ class Courier:
 
     async def send(self, queued: Queued) -> Receipt:
         """Send one message, again while the platform asks to wait, and record what became of it."""
-        message, since = queued.named(), self._clock.now()
+        message, since = queued.named(), queued.since or self._clock.now()
         self._is_new(queued.outbox_id)
         sender = self._senders.get(message.channel)
         if sender is None and message.channel in self._apart:
@@ -168,7 +169,7 @@ class Courier:
                 receipt = _given_up(receipt, "stale")
                 break
             until = self._clock.now() + timedelta(seconds=pause)
-            await self._database.write(partial(outbox.postpone, outbox_id=queued.outbox_id, not_before=until))
+            await self._postpone(queued, until)
             await self._gate.closed(message.channel, message.account, message.conversation, until)
             await asyncio.sleep(pause)
         else:
@@ -193,9 +194,23 @@ class Courier:
         if wait:
             await asyncio.sleep(wait)
 
+    async def _postpone(self, queued: Queued, until: datetime) -> None:
+        """Write down until when the platform wants to be left alone; who cannot write that waits all the same."""
+        try:
+            await turns.tried(
+                partial(self._database.write, partial(outbox.postpone, outbox_id=queued.outbox_id, not_before=until))
+            )
+        except turns.Failed as error:
+            log.warning("courier.not_postponed", outbox=queued.outbox_id, kind=type(error.__cause__).__name__)
+
     async def _record(self, queued: Queued, message: Outgoing, receipt: Receipt) -> None:
+        """Write down what became of it; else it would be said again after a restart."""
         now = self._clock.now()
-        await self._sent.add((queued.outbox_id, message, receipt, now))
+
+        def failed(error: Exception) -> None:
+            log.error("courier.commit_failed", outbox=queued.outbox_id, kind=type(error).__name__)
+
+        await turns.insisted(partial(self._sent.add, (queued.outbox_id, message, receipt, now)), asyncio.sleep, failed)
         if self.told is not None:
             self.told(message, receipt)
         if receipt.outcome is not Outcome.SENT:
@@ -244,11 +259,19 @@ class Courier:
         young = [one for one in found if one.id not in self._posted and await self._still_wanted(one)]
         mine = [one for one in young if one.channel in channels]
         taken = await self._database.write(partial(unsent.take, found=mine, me=self._fence.me)) if mine else []
+        posted = 0
         for one in taken:
-            message = Outgoing.load(one.body)
+            try:
+                message = Outgoing.load(one.body)
+            except (ValueError, TypeError, KeyError) as error:
+                # Another version may have written it; the others do not wait for it.
+                log.error("courier.unreadable", outbox=one.id, kind=type(error).__name__)
+                await self._database.write(partial(outbox.drop, outbox_id=one.id, why="unreadable"))
+                continue
             doubt(message)
-            self.post(Queued(one.id, message))
-        return len(taken)
+            self.post(Queued(one.id, message, instant(one.created_at)))
+            posted += 1
+        return posted
 
     async def _still_wanted(self, one: Waiting) -> bool:
         """Say whether an unsent message can be of use; one that is too old is dropped."""

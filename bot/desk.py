@@ -41,16 +41,17 @@ class ProgramDesk(Desk):
         self._program = program
         self._asks = _ANSWERED.union(*(feature.asks for feature in program.dispatcher.features))
 
-    async def say(self, person_id: int, group_id: int, text: str, key: str, about: str = "") -> Said:
+    async def say(self, person_id: int, group_id: int, text: str, key: str, about: str = "", *, role: str = "") -> Said:
         """Run what somebody would type."""
-        return await self._run(person_id, group_id, key, text=_storable(text[:MAX_TEXT]), about=_storable(about))
+        words, about = _storable(text[:MAX_TEXT]), _storable(about)
+        return await self._run(person_id, group_id, key, role, text=words, about=about)
 
-    async def press(self, person_id: int, group_id: int, button: str, key: str) -> Said:
+    async def press(self, person_id: int, group_id: int, button: str, key: str, *, role: str = "") -> Said:
         """Press a button."""
-        return await self._run(person_id, group_id, key, button=_storable(button))
+        return await self._run(person_id, group_id, key, role, button=_storable(button))
 
     async def _run(
-        self, person_id: int, group_id: int, key: str, *, text: str = "", button: str = "", about: str = ""
+        self, person_id: int, group_id: int, key: str, role: str, *, text: str = "", button: str = "", about: str = ""
     ) -> Said:
         channel, account, sender = await self._program.database.read(lambda s: _whose(s, person_id, group_id))
         now = self._program.clock.now()
@@ -70,6 +71,7 @@ class ProgramDesk(Desk):
             desk_person=person_id,
             desk_group=group_id,
             desk_about=about,
+            desk_role=role,
         )
         handled = await self._program.pump.at_desk(incoming)
         if handled.outcome == REPEATED:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot import transfer
-from bot.settings import Mode, Settings, is_loopback
+from bot.channels.addresses import is_loopback
+from bot.settings import Mode, Settings
 from prompts.loader import texts
 
 SECRET_LENGTH = 32
@@ -134,7 +135,7 @@ def ask_platforms(settings: Settings, directory: Path) -> list[str]:
 
 
 async def _asked(settings: Settings, directory: Path) -> list[str]:
-    from bot.channels.telegram_examine import examine as telegram
+    from bot.channels.telegram.examine import examine as telegram
     from bot.channels.wechat.examine import examine as wechat
     from bot.channels.wecom.examine import examine as wecom
     from bot.channels.wecom_bot.examine import IN_USE

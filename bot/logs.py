@@ -12,6 +12,8 @@ from typing import Any, TextIO, cast
 import structlog
 
 _SECRET = re.compile(r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}\b|\bsk-[A-Za-z0-9_-]{16,}\b")
+_ROW = re.compile(r"(?m)^\s*(?:DETAIL|CONTEXT):.*$")
+"""PostgreSQL names the values of a row that it does not take."""
 _PHONE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 _FORBIDDEN = {"text", "name", "body", "answer", "question", "token", "secret", "password", "phone"}
 
@@ -22,7 +24,7 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
         if key in _FORBIDDEN:
             event[key] = "[redacted]"
         elif isinstance(event[key], str):
-            event[key] = _PHONE.sub("[phone]", _SECRET.sub("[secret]", event[key]))
+            event[key] = _PHONE.sub("[phone]", _SECRET.sub("[secret]", _ROW.sub("[row]", event[key])))
     return event
 
 

@@ -6,8 +6,9 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
+from bot.channels.addresses import is_loopback
 from bot.main import Program
-from bot.settings import Mode, is_loopback
+from bot.settings import Mode
 from engagement.clocks import SetClock, ShiftedClock, SystemClock
 from engagement.errors import Refusal
 from engagement.kernel import Kind, Outgoing, Place

@@ -129,9 +129,10 @@ def in_private(session: Session, incoming: Incoming, name: str, now: datetime) -
 
 
 def at_desk(session: Session, incoming: Incoming, now: datetime) -> tuple[Actor, GroupView | None]:
-    """Return who acts from a page, and in which group; the rights are what the rows say now.
+    """Return who acts from a page, and in which group; the rights are what the rows say now, within those of the session.
 
-    Staff act in every group as its leader would. A neighbour acts where he is a member.
+    Staff act in every group as its leader would. A neighbour acts where he is a member. Who is in as a neighbour acts as one,
+    whatever else he is: the residents' pages ask for no second step, and theirs is a cookie of months.
 
     Raises:
         Refusal: ``guard.anonymous`` for a person that is not there; ``guard.no_group`` for a group that is not, or not his.
@@ -139,7 +140,7 @@ def at_desk(session: Session, incoming: Incoming, now: datetime) -> tuple[Actor,
     person_id = incoming.desk_person
     if session.get(Person, person_id) is None:
         raise Refusal("guard.anonymous")
-    roles = identities.roles(session, person_id)
+    roles = frozenset[str]() if incoming.desk_role else identities.roles(session, person_id)
     identity = session.exec(
         select(Identity)
         .where(Identity.person_id == person_id)
@@ -172,7 +173,7 @@ def at_desk(session: Session, incoming: Incoming, now: datetime) -> tuple[Actor,
         name=member.name or me.name,
         member_id=member.id,
         account_id=member.account_id,
-        leader=staff or member.role == "leader",
+        leader=staff or (member.role == "leader" and incoming.desk_role != "resident"),
         muted=member.muted_until is not None and member.muted_until > now,
         steps=member.steps,
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -20,7 +20,7 @@ from engagement.kernel import Event, Incoming
 from storage import inbox
 
 log = structlog.get_logger("bot.pump")
-MOST_AT_ONCE = 2000
+MOST_AT_ONCE = 10_000
 """Messages in work; beyond it receiving waits, and the platform holds the rest."""
 COMES_BACK = 60
 COMES_BACK_AFTER = 3.0
@@ -47,7 +47,8 @@ class Pump:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._under_way: set[int] = set()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
-        self._turn: OrderedDict[str, asyncio.Lock] = OrderedDict()
+        # Each is there as long as somebody waits for it or has it.
+        self._turn: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def receive(self, incoming: Incoming) -> bool:
         """Take an event from a channel; returns when it is durable and may be acknowledged.
@@ -68,11 +69,16 @@ class Pump:
                 if row is not None:
                     self._begin(row, suspect)
             return False
-        async with self._room:
+        await self._room.acquire()
+        row = None
+        try:
             row = await self.gateway.accept(incoming)
+        finally:
+            if row is None:
+                self._room.release()
         if row is None:
             return False
-        self._begin(row, incoming)
+        self._begin(row, incoming, self._room.release)
         return True
 
     async def overhear(self, incoming: Incoming) -> Incoming | None:
@@ -115,15 +121,16 @@ class Pump:
             if not queued.is_shown:
                 self.courier.post(queued)
 
-    def _begin(self, row: int, incoming: Incoming) -> None:
+    def _begin(self, row: int, incoming: Incoming, then: Callable[[], None] = lambda: None) -> None:
         self._under_way.add(row)
         task = asyncio.create_task(self._handle(row, incoming))
         self._tasks.add(task)
-        task.add_done_callback(lambda ended: self._ended(ended, row))
+        task.add_done_callback(lambda ended: self._ended(ended, row, then))
 
-    def _ended(self, task: asyncio.Task[Any], row: int) -> None:
+    def _ended(self, task: asyncio.Task[Any], row: int, then: Callable[[], None]) -> None:
         self._tasks.discard(task)
         self._under_way.discard(row)
+        then()
 
     async def _handle(self, row: int, incoming: Incoming) -> None:
         # Listening takes seconds: what the person types meanwhile is answered first, and nobody else waits.
@@ -145,15 +152,10 @@ class Pump:
             return await self.gateway.handle(row, incoming)
 
     def _turn_of(self, conversation: str) -> asyncio.Lock:
-        lock = self._turn.get(conversation)
-        if lock is None:
-            lock = self._turn[conversation] = asyncio.Lock()
-            while len(self._turn) > 4096:
-                oldest, waiting = next(iter(self._turn.items()))
-                if waiting.locked():
-                    break
-                del self._turn[oldest]
-        return lock
+        turn = self._turn.get(conversation)
+        if turn is None:
+            turn = self._turn[conversation] = asyncio.Lock()
+        return turn
 
     async def resume(self, left_after: timedelta = timedelta(), channels: Container[str] | None = None) -> int:
         """Handle what was received and nobody handles who lives; returns how many events.
@@ -180,7 +182,14 @@ class Pump:
         mine = [one for one in found if one.id not in self._under_way]
         taken = await self.gateway.database.write(partial(inbox.take, found=mine, me=self.fence.me)) if mine else []
         for one in taken:
-            self._begin(one.id, Incoming.load(one.body))
+            try:
+                incoming = Incoming.load(one.body)
+            except (ValueError, TypeError, KeyError) as error:
+                # Another version may have written it; the others do not wait for it.
+                log.error("inbox.unreadable", inbox=one.id, kind=type(error).__name__)
+                await self.gateway.database.write(partial(inbox.give_up, inbox_id=one.id))
+                continue
+            self._begin(one.id, incoming)
         return len(taken)
 
     async def flush(self) -> None:

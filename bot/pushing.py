@@ -13,9 +13,8 @@ from sqlmodel import col, select
 from bot import campaign_check, trial
 from bot.channels.wecom.waits import Waits
 from bot.channels.wecom_bot.lease import name_of
-from bot.commands_letters import advice, first_line
-from bot.plans import lexicons, previewed
-from bot.push_terminal import word
+from bot.previews import lexicons, previewed
+from bot.push_words import advice, first_line, word
 from bot.rendering import TELEGRAM, WEB, WECOM, render
 from bot.rendering.capabilities import Capabilities, Dialect, Unit
 from console.pushing import MOST_LETTERS, Asked, Board, Letter, LongLine, Pushing, Rest, Running, Shown, Together, Unfit

@@ -12,10 +12,15 @@ from storage.engine import Session
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A message to send: its outbox row and content; without a row (0) the page that asked shows it, and it is not sent."""
+    """A message to send: its outbox row and content; without a row (0) the page that asked shows it, and it is not sent.
+
+    Attributes:
+        since: when it was written, by which it grows old; None = just now.
+    """
 
     outbox_id: int
     message: Outgoing
+    since: datetime | None = None
 
     @property
     def is_shown(self) -> bool:
@@ -43,4 +48,4 @@ def queue(session: Session, key: str, message: Outgoing, now: datetime) -> Queue
         body=message.dump(),
         created_at=now,
     )
-    return Queued(row, message)
+    return Queued(row, message, now)

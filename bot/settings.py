@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from enum import StrEnum
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.channels.telegram_settings import TelegramSettings
+from bot.channels.telegram.settings import TelegramSettings
 from bot.channels.wechat.settings import WeChatSettings
 from bot.channels.wecom.settings import WecomSettings
 from bot.channels.wecom_bot.settings import WecomBotSettings
@@ -72,15 +70,6 @@ class Settings(BaseSettings):
 def resident_pages(settings: Settings) -> str:
     """Return the address of the web pages, without a slash at the end; empty while nobody has said where they stand."""
     return settings.web.public_url.rstrip("/")
-
-
-def is_loopback(url: str) -> bool:
-    """Say whether an address is this machine."""
-    try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def complaints(error: ValidationError) -> list[tuple[str, str]]:

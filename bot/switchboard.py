@@ -21,8 +21,8 @@ from storage.bots import unserved
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
-    from bot.channels.telegram_bots import TelegramBots
-    from bot.channels.wechat import WeChatChannel
+    from bot.channels.telegram.bots import TelegramBots
+    from bot.channels.wechat.channel import WeChatChannel
     from bot.channels.wechat.oauth import OAuth
     from bot.main import Program
     from bot.voice import Fetch
@@ -104,7 +104,7 @@ def slash_commands(program: Program) -> list[tuple[str, str]]:
 
 
 def _telegram(program: Program) -> Line:
-    from bot.channels.telegram_bots import TelegramBots
+    from bot.channels.telegram.bots import TelegramBots
 
     channel = TelegramBots(
         program.settings.telegram,
@@ -130,7 +130,7 @@ async def _start_telegram(program: Program, channel: TelegramBots, role: str) ->
 
 
 def _wechat(program: Program) -> Line:
-    from bot.channels.wechat import WeChatChannel
+    from bot.channels.wechat.channel import WeChatChannel
 
     channel = WeChatChannel(
         program.settings.wechat,

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from bot.settings import Mode, is_loopback
+from bot.channels.addresses import is_loopback
+from bot.settings import Mode
 from engagement.errors import Refusal
 from prompts.loader import texts
 

@@ -55,20 +55,22 @@ class Desk(Protocol):
     """Runs commands and buttons for a person, exactly as if they came in a private message about a group.
 
     Guards, consent, undo and everything that is sent to others are the same. The rights are looked up from the rows when
-    the command runs: staff act in every group, a leader leads in hers only, others are neighbours where they are members.
+    the command runs: staff act in every group, a leader leads in hers only, others are neighbours where they are members;
+    and they are never more than the session's, which may be a neighbour's while the person is more.
     """
 
-    async def say(self, person_id: int, group_id: int, text: str, key: str, about: str = "") -> Said:
+    async def say(self, person_id: int, group_id: int, text: str, key: str, about: str = "", *, role: str = "") -> Said:
         """Run what somebody would type.
 
         Args:
             group_id: 0 = about no group.
             key: the form's own one-time id; the same words with the same key have one effect.
             about: what the words answer (``prefix:reference``), from a line or a row of ours, never from a browser unsigned.
+            role: ``resident`` or ``leader`` where the session may be no more than that; empty for all that the rows say.
         """
         ...
 
-    async def press(self, person_id: int, group_id: int, button: str, key: str) -> Said:
+    async def press(self, person_id: int, group_id: int, button: str, key: str, *, role: str = "") -> Said:
         """Press a button."""
         ...
 

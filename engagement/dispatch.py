@@ -107,9 +107,9 @@ class Dispatcher:
 
         Source: FAULTS C13.
         """
-        person = ctx.actor.person_id
-        if person and not self.pace.admit(person, ctx.now.timestamp()):
-            raise Refusal("guard.too_fast" if self.pace.tell(person) else "")
+        person, message = ctx.actor.person_id, ctx.incoming.dedupe_key
+        if person and not self.pace.admit(person, message, ctx.now.timestamp()):
+            raise Refusal("guard.too_fast" if self.pace.tell(person, message) else "")
 
     def admit(self, ctx: Context, target: Target, *, record: bool = True) -> Context:
         """Check the guards and make the consent record if the command needs one.

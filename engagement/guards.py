@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from engagement.errors import Refusal
@@ -15,6 +14,7 @@ from storage.groups import Group
 
 COMMANDS_A_MINUTE = 20
 """One person's commands a minute over all groups; a neighbour in a hurry sends 5, a script hundreds."""
+_LAST = 40
 _REMEMBERED = 50_000
 MUTED_STAMP = "🙊"
 UNKNOWN, UNKNOWN_STAMP = "guard.anonymous", "🤷"
@@ -82,7 +82,10 @@ def notice(ctx: Context) -> str:
 class _Bucket:
     tokens: float
     at: float
-    told: bool = False
+    told: str | None = None
+    """The message for which the person was told."""
+    last: OrderedDict[str, bool] = field(default_factory=OrderedDict)
+    """What was said of the last messages: one of them may be tried again."""
 
 
 class Pace:
@@ -97,13 +100,13 @@ class Pace:
         self._rate = per_minute / 60
         self._buckets: OrderedDict[int, _Bucket] = OrderedDict()
 
-    def admit(self, person_id: int, now: float | None = None) -> bool:
+    def admit(self, person_id: int, reference: str, now: float) -> bool:
         """Take one command; False when the person is too fast.
 
         Args:
-            now: seconds of any clock that goes forward; default the host's monotonic clock.
+            reference: names the message, which may be tried several times, and counts once.
+            now: seconds of any clock that goes forward.
         """
-        now = time.monotonic() if now is None else now
         bucket = self._buckets.get(person_id)
         if bucket is None:
             bucket = self._buckets[person_id] = _Bucket(self._full, now)
@@ -111,22 +114,27 @@ class Pace:
                 self._buckets.popitem(last=False)
         else:
             self._buckets.move_to_end(person_id)
+        if reference in bucket.last:
+            return bucket.last[reference]
         bucket.tokens = min(self._full, bucket.tokens + max(0.0, now - bucket.at) * self._rate)
         bucket.at = now
         if bucket.tokens >= self._full / 2:
-            bucket.told = False
-        if bucket.tokens < 1:
-            return False
-        bucket.tokens -= 1
-        return True
+            bucket.told = None
+        admitted = bucket.tokens >= 1
+        bucket.tokens -= admitted
+        bucket.last[reference] = admitted
+        if len(bucket.last) > _LAST:
+            bucket.last.popitem(last=False)
+        return admitted
 
-    def tell(self, person_id: int) -> bool:
-        """Say whether who is too fast is to be told so: once, until the person has slowed down."""
+    def tell(self, person_id: int, reference: str) -> bool:
+        """Say whether who is too fast is to be told so: for one message, until the person has slowed down."""
         bucket = self._buckets.get(person_id)
-        if bucket is None or bucket.told:
+        if bucket is None:
             return False
-        bucket.told = True
-        return True
+        if bucket.told is None:
+            bucket.told = reference
+        return bucket.told == reference
 
 
 class Mutes:

@@ -55,12 +55,11 @@ class Incoming:
         group_name, zone: known when the bot is added, or when the platform says so; ``new_id``: the chat's (MIGRATED).
         sender_is_admin: the platform says that the sender administers the chat; None when unknown.
         can_read: on BOT_ADDED: whether the bot sees all messages; None when unknown.
-        media: ``photo``, ``voice`` or (in private) ``file`` when the message has one; ``media_id`` is what the channel
-            fetches it by. A voice message whose words were written into ``text`` is ``heard``; bot.voice says what else
-            it may be.
+        media: ``photo``, ``voice``, in private ``file``; ``heard`` where a voice message's words stand in ``text``, and what
+            bot.voice says besides; ``media_id`` is what the channel fetches it by.
         file_name: of a file, as somebody else named it; ``file_size``: in bytes, as the channel says, 0 when unknown.
-        desk_person: who acts on a page, already signed in; 0 = an event of a channel, none of which can set these three.
-        desk_group: the group that the page is about; ``desk_about``: what the words answer, as if that had been quoted.
+        desk_person: who acts on a page, already signed in, as ``desk_role`` (``resident``, ``leader``) at most or, empty, with
+            all rights; ``desk_group``: what it is about; ``desk_about``: what is answered. No channel can set these four.
     """
 
     event: Event
@@ -94,6 +93,7 @@ class Incoming:
     desk_person: int = 0
     desk_group: int = 0
     desk_about: str = ""
+    desk_role: str = ""
 
     def dump(self) -> str:
         """Encode for the inbox row."""

@@ -20,7 +20,7 @@ from sqlalchemy import bindparam, update
 from engagement.clocks import Clock
 from engagement.feature import JobSpec
 from engagement.kernel import Illustrator, Outcome, Place, Receipt, Sender, in_words
-from scheduler import holding, orphans, rows
+from scheduler import holding, orphans, rows, turns
 from scheduler.gate import Pause, RateGate, Turn
 from storage import bots, outbox
 from storage.engine import Database, Session
@@ -39,7 +39,6 @@ PATIENCE = 0.5
 """Seconds a send waits for the gate before other groups of the shard go first."""
 SEND_SECONDS = 60.0
 """A sender has limits of its own; this one only keeps a hanging one from holding the shard for ever."""
-COMMIT_TRIES = 6
 LAPSED = frozenset({"window_closed", "window_used"})
 """Reasons that are no failure: the person has to speak first, and a message with a day of its own is not kept until then."""
 
@@ -224,17 +223,12 @@ async def _send(sender: Sender, taken: rows.Taken) -> Receipt:
 
 async def _settle(work: _Round, taken: rows.Taken, receipt: Receipt) -> str:
     """Commit what the platform said; the answer must not be lost because the disk is full for a second."""
-    for attempt in range(COMMIT_TRIES):
-        try:
-            outcome = await work.database.write(lambda session: _record(session, work, taken, receipt))
-            break
-        except Exception as error:
-            if attempt == COMMIT_TRIES - 1:
-                raise
-            log.error("delivery.commit_failed", row=taken.id, outcome=receipt.outcome, kind=type(error).__name__)
-            await work.conduct.pause(0.05 * 4**attempt)
-    else:
-        raise AssertionError("unreachable")
+
+    def failed(error: Exception) -> None:
+        log.error("delivery.commit_failed", row=taken.id, outcome=receipt.outcome, kind=type(error).__name__)
+
+    record = partial(work.database.write, lambda session: _record(session, work, taken, receipt))
+    outcome = await turns.insisted(record, work.conduct.pause, failed)
     if receipt.outcome is Outcome.RETRY:
         await work.gate.closed(
             taken.message.channel,

@@ -6,6 +6,10 @@ Source: ADR-0004, ADR-0023.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+COMMIT_TRIES = 6
 
 
 class Failed(Exception):
@@ -22,3 +26,27 @@ async def tried(act: Callable[[], Awaitable[object]]) -> None:
         await act()
     except Exception as error:
         raise Failed from error
+
+
+async def insisted(
+    act: Callable[[], Awaitable[T]], pause: Callable[[float], Awaitable[object]], failed: Callable[[Exception], object]
+) -> T:
+    """Write down what a platform has said: that must not be lost because the disk is full for a second.
+
+    Args:
+        act: what is tried, :data:`COMMIT_TRIES` times within 17 seconds.
+        pause: waits so many seconds.
+        failed: is told why, each time there is another one.
+
+    Raises:
+        Whatever the last try raised.
+    """
+    for attempt in range(COMMIT_TRIES):
+        try:
+            return await act()
+        except Exception as error:
+            if attempt == COMMIT_TRIES - 1:
+                raise
+            failed(error)
+            await pause(0.05 * 4**attempt)
+    raise AssertionError("unreachable")

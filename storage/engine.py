@@ -116,6 +116,7 @@ def _sqlite_engine(path: Path, *, writer: bool) -> Engine:
         poolclass=QueuePool,
         pool_size=4,
         max_overflow=8,
+        hide_parameters=True,  # a statement's values are people's words, and what goes wrong is logged
         connect_args={"check_same_thread": False, "timeout": 30},
     )
 
@@ -150,7 +151,12 @@ def _sqlite_engine(path: Path, *, writer: bool) -> Engine:
 
 def _postgres_engine(url: URL, isolation: Literal["SERIALIZABLE", "REPEATABLE READ"], pool: int, more: int) -> Engine:
     engine = sqlmodel.create_engine(
-        url, isolation_level=isolation, pool_size=pool, max_overflow=more, pool_pre_ping=True
+        url,
+        isolation_level=isolation,
+        pool_size=pool,
+        max_overflow=more,
+        pool_pre_ping=True,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")

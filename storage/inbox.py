@@ -233,8 +233,13 @@ def failed(session: Session, inbox_id: int, *, give_up_after: int) -> bool:
     row = session.row(_FAILED, row=inbox_id)
     if row is None or row[0] < give_up_after:
         return False
-    session.run(_DEAD, row=inbox_id)
+    give_up(session, inbox_id)
     return True
+
+
+def give_up(session: Session, inbox_id: int) -> None:
+    """Mark an event that nobody can handle; its words are erased."""
+    session.run(_DEAD, row=inbox_id)
 
 
 def prune(session: Session, before: datetime, after: int = 0) -> int:

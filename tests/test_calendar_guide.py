@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from bot import commands_push
+from bot.commands import push as commands_push
 from bot.routing import Routes
 from engagement.kernel import Place
 from engagement.registry import FEATURES

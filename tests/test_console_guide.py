@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from bot import commands_user
+from bot.commands import user as commands_user
 from bot.routing import Routes
 from engagement.kernel import Place
 from engagement.registry import FEATURES

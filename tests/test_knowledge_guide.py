@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bot import commands_kb
+from bot.commands import kb as commands_kb
 from bot.routing import Routes
 from engagement.kernel import Place
 from engagement.registry import FEATURES

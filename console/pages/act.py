@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
-from console.auth import Area, Visitor
+from console.auth import Area, Role, Visitor
 from console.desk import BUG, Line, Said, Subjects, one_text
 from console.pages.home import local_path
 from console.policy import LEADERS, RESIDENT, Allow, field
@@ -56,11 +56,19 @@ async def done(request: Request, form: FormData, group_id: int | None) -> Said:
     about = Subjects(request.app.state.console.secret).open(visitor.person_id, field(form, "about"))
     if not key or about is None or not (button or words):
         return Said(BUG, (Line(say("act.nothing")),))
+    most = at_most(visitor)
     if button:
-        answered: Said = await desk.press(visitor.person_id, group_id, button, key)
+        answered: Said = await desk.press(visitor.person_id, group_id, button, key, role=most)
     else:
-        answered = await desk.say(visitor.person_id, group_id, words, key, about)
+        answered = await desk.say(visitor.person_id, group_id, words, key, about, role=most)
     return answered
+
+
+def at_most(visitor: Visitor) -> str:
+    """Return as what somebody acts at most: a session without a second step has no role over groups, whoever holds it."""
+    if visitor.role is Role.RESIDENT:
+        return visitor.role.value
+    return visitor.role.value if visitor.role is Role.LEADER and not (visitor.strong or visitor.demo) else ""
 
 
 def answer(request: Request, said: Said, area: str, group_id: int, back: str) -> Response:

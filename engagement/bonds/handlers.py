@@ -64,7 +64,8 @@ def _line(one: service.Line) -> str:
 
 def yes_button(ctx: Context) -> Sequence[Reply]:
     """It is confirmed."""
-    done = service.confirm(ctx, row_id(ctx.text))
+    bond_id = row_id(ctx.text)
+    done = service.confirm(ctx, bond_id)
     values = {
         "channels": channels.words(done.channels),
         "count": done.groups,
@@ -74,9 +75,10 @@ def yes_button(ctx: Context) -> Sequence[Reply]:
     }
     # Who took the code hears of it in his own chats: the code may have been seen by somebody else.
     told = {"channels": channels.words(done.came), "group": None}
+    not_me = [Button(f"bond_part:{bond_id}", "bonds.button_not_me")]
     return [
         Reply("bonds.bound", values, tails=["bonds.bound_held"] if done.held else []),
-        *(Reply("bonds.told", told, kind=Kind.DM, chat=chat) for chat in done.chats),
+        *(Reply("bonds.told", told, kind=Kind.DM, chat=chat, buttons=not_me) for chat in done.chats),
     ]
 
 

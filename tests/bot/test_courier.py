@@ -107,6 +107,76 @@ def test_a_card_is_drawn_before_it_goes_out(house: House) -> None:
     assert len(drawn) == 1
 
 
+class Away(RuntimeError):
+    """The database does not answer."""
+
+
+def fails(house: House, name: str, times: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the first writes of a kind fail; returns what names those that failed."""
+    write, failed = house.database.write, list[str]()
+
+    async def failing(act: Any) -> Any:
+        called = getattr(act, "func", act).__qualname__
+        if name in called and len(failed) < times:
+            failed.append(called)
+            raise Away
+        return await write(act)
+
+    monkeypatch.setattr(house.database, "write", failing)
+    return failed
+
+
+def test_what_was_said_is_written_down_though_the_disk_is_full_for_a_second(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would be said again after a restart."""
+    queued, platform = message(house, 1), Platform()
+    failed = fails(house, "together", 2, monkeypatch)
+    assert send(house, platform, queued).outcome is Outcome.SENT
+    assert len(failed) == 2
+    assert rows(house) == [("sent", "", "", 0)]
+    house.clock.set(NOW + timedelta(seconds=30))
+    assert asyncio.run(a_courier(house, platform).resume()) == 0
+    assert len(platform.sent) == 1
+
+
+def test_a_wait_that_cannot_be_written_down_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    queued, platform = message(house, 1), Platform(Receipt(Outcome.RETRY, retry_after=0.01, reason="network"))
+    failed = fails(house, "postpone", 1, monkeypatch)
+    assert send(house, platform, queued).outcome is Outcome.SENT
+    assert (len(failed), len(platform.sent)) == (1, 2)
+
+
+def test_an_answer_grows_old_from_when_it_was_written(house: House) -> None:
+    """It has stood behind others for nine minutes: the platform may ask for one more, not for ten."""
+    old = replace(message(house, 1), since=NOW - timedelta(minutes=9))
+    asked = Receipt(Outcome.RETRY, retry_after=61, reason="set_up")
+    assert send(house, Platform(asked), old) == Receipt(Outcome.REJECTED, reason="stale")
+    assert [(state, why) for state, _, why, _ in rows(house)] == [("dropped", "stale")]
+
+
+def test_what_another_version_wrote_stops_nobody(house: House) -> None:
+    spoiled, other = message(house, 1), message(house, 2, "g2")
+
+    def spoil(session: Session) -> None:
+        row = session.get_one(Outbox, spoiled.outbox_id)
+        row.body = row.body[:-1] + ',"newer_field":1}'
+
+    house.database.write_now(spoil)
+    house.clock.set(NOW + timedelta(seconds=5))
+    platform = Platform()
+
+    async def main() -> int:
+        courier = a_courier(house, platform)
+        posted = await courier.resume()
+        await courier.drain()
+        return posted
+
+    assert asyncio.run(main()) == 1
+    assert [one.conversation for one in platform.sent] == [other.message.conversation]
+    assert [(state, why) for state, _, why, _ in rows(house)] == [("dropped", "unreadable"), ("sent", "")]
+
+
 @pytest.mark.parametrize(
     ("receipt", "reason"),
     [

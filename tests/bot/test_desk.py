@@ -136,6 +136,22 @@ def test_a_leader_gives_points_and_takes_them_back(room: Room) -> None:
     )
 
 
+def test_nobody_is_more_than_his_session(room: Room) -> None:
+    """The leader's own cookie of a neighbour gives nothing; one of a leader gives; staff without a second step are nobody."""
+    leader, staff, group = room.person("u9"), room.person("staff"), room.group("g1")
+
+    async def main() -> Said:
+        asked = [(leader, "resident"), (leader, "leader"), (staff, "leader"), (staff, "resident"), (staff, "")]
+        said = [
+            await room.desk.say(who, group, "加分 李阿姨 5 帮忙搬货", f"k{number}", role=role)
+            for number, (who, role) in enumerate(asked)
+        ]
+        return Said(" ".join(one.outcome for one in said))
+
+    assert room._then(main()).outcome == "refused done refused refused done"
+    assert room.amounts() == [5, 5]
+
+
 def test_a_form_that_is_sent_twice_has_one_effect(room: Room) -> None:
     room.say("u9", "g1", "加分 李阿姨 5 帮忙搬货", key="form1")
     again = room.say("u9", "g1", "加分 李阿姨 5 帮忙搬货", key="form1")

@@ -18,7 +18,9 @@ from engagement.checkin.tables import Checkin
 from engagement.kernel import Event, Incoming, Kind, Outcome, Outgoing, Receipt
 from scheduler.gate import no_gate
 from storage import inbox
+from storage.engine import Session
 from storage.groups import GroupHour, Member
+from storage.inbox import Inbox
 from storage.outbox import Outbox
 from tests.bot.house import NOW, House
 from tests.storage.worlds import waiting
@@ -197,18 +199,76 @@ def test_turns_on_a_database_with_many_writers(house: House, monkeypatch: pytest
                 pump._begin(1, house.incoming(number, conversation=group))
         await pump.drain()
         assert [one for one in order if one[0] == "a"] == ["a:1", "a:2", "a:3"]
-        for other in range(4200):
-            pump._turn_of(f"g{other}")
-        assert len(pump._turn) == 4096
-        async with pump._turn_of("g4199"):
-            assert pump._turn_of("g4199").locked()
-        oldest = next(iter(pump._turn))
-        async with pump._turn[oldest]:
-            pump._turn_of("one more")
-            assert oldest in pump._turn, "a lock that is held stays"
+        assert not pump._turn, "nobody waits"
+        first, then = pump._turn_of("a"), asyncio.Event()
+
+        async def second() -> None:
+            async with pump._turn_of("a"):
+                then.set()
+
+        async with first:
+            waits = asyncio.create_task(second())
+            await asyncio.sleep(0)
+        # Let go, and the next one not yet awake: a third must not pass by it.
+        assert pump._turn_of("a") is first
+        await waits
+        assert then.is_set()
 
     asyncio.run(main())
     house.database.dialect = "sqlite"
+
+
+def test_receiving_waits_while_too_much_is_in_work(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_AT_ONCE", 3)
+    pump, go = a_pump(house), asyncio.Event()
+
+    async def handle(row: int, incoming: Incoming) -> Any:
+        from bot.gateway import Handled
+
+        await go.wait()
+        return Handled("done")
+
+    monkeypatch.setattr(pump.gateway, "handle", handle)
+
+    async def main() -> None:
+        first = house.incoming("探针", "u0")
+        taken = [asyncio.create_task(pump.receive(house.incoming("探针", f"u{n}"))) for n in range(1, 5)]
+        assert await pump.receive(first)
+        assert await asyncio.gather(*taken[:2]) == [True] * 2
+        await asyncio.sleep(0.05)
+        assert (len(pump._tasks), [one.done() for one in taken[2:]]) == (3, [False, False])
+        go.set()
+        assert await asyncio.gather(*taken) == [True] * 4
+        for _ in range(5):
+            assert not await pump.receive(first), "what came before takes no place"
+        await pump.drain()
+        assert not pump._room.locked()
+
+    asyncio.run(main())
+
+
+def test_what_another_version_received_stops_nobody(house: House) -> None:
+    sender = Heard()
+    pump = a_pump(house, sender)
+
+    async def main() -> int:
+        for who in ("u1", "u2"):
+            await house.gateway.accept(house.incoming("探针", who))
+
+        def spoil(session: Session) -> None:
+            row = session.exec(select(Inbox).order_by(col(Inbox.id))).first()
+            assert row is not None
+            row.body = row.body[:-1] + ',"newer_field":1}'
+
+        await house.database.write(spoil)
+        begun = await pump.resume()
+        await pump.drain()
+        return begun
+
+    asyncio.run(main())
+    assert house.probe.calls == 1
+    states = house.database.read_now(lambda s: list(s.exec(select(Inbox.state).order_by(col(Inbox.id)))))
+    assert states == ["dead", "done"]
 
 
 # ---------------------------------------------------------------- what is only heard

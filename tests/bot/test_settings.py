@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from bot.__main__ import app
+from bot.channels.addresses import is_loopback
 from bot.diagnosis import examine, problems
-from bot.settings import Mode, Settings, complaints, is_loopback
+from bot.settings import Mode, Settings, complaints
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "0123456789abcdef0123456789abcdef"

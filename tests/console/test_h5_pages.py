@@ -19,6 +19,7 @@ from engagement.topic.tables import TopicAnswer, TopicDay
 from storage.audit import AuditRow
 from storage.engine import Session
 from storage.groups import Consent, Group, Identity, Member
+from storage.ledger import Entry
 from tests.console.browsers import Browser
 from tests.console.doors import come_as
 from tests.console.entering import LIVED as NOW
@@ -348,6 +349,25 @@ def test_a_button_of_somebody_else_does_nothing(wang: TestClient, program: Progr
     page = wang.post("/h5/mine", data={**form, "press": f"erase:{other}"}).text
     assert "不是给你的" in said(page)
     assert as_(program, "haitang").get("/h5").status_code == 200
+
+
+def test_a_leader_who_is_in_as_a_neighbour_leads_nobody(program: Program) -> None:
+    """住户页的登录管好几个月，也不问第二步：拿着它的人给不了分，也看不了群设置。"""
+    leads = select(Member.group_id, Identity.external_id).join(
+        Identity, col(Identity.person_id) == col(Member.person_id)
+    )
+    group, name = program.database.read_now(lambda s: s.exec(leads.where(Member.role == "leader")).all()[0])
+    client = as_(program, name)
+    page = client.get("/h5").text
+    csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
+    assert csrf is not None
+    form = {"csrf": csrf.group(1), "group": str(group), "key": "led", "back": "/h5"}
+    entries = program.database.read_now(lambda s: len(s.exec(select(Entry.id)).all()))
+    for words in ("加分 李阿姨 5 帮忙", "设置"):
+        answer = client.post("/h5/act", data=form | {"say": words})
+        assert answer.status_code == 200
+        assert "团长" in answer.text.partition("<main")[2]
+    assert program.database.read_now(lambda s: len(s.exec(select(Entry.id)).all())) == entries
 
 
 def test_who_stopped_sees_what_remains_and_how_to_come_back(program: Program) -> None:

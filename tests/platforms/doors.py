@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.channels.wechat import WeChatChannel, WeChatSettings
+from bot.channels.wechat.channel import WeChatChannel, WeChatSettings
 from bot.channels.wecom.callback import Changed, callback_routes
 from bot.channels.wecom.settings import WecomSettings
 from bot.rendering.render import Rendered

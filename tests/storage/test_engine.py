@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import bindparam, select, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import IntegrityError, StatementError
 
+from bot.logs import redact
 from storage import columns, documents
 from storage.engine import Database, DatabaseSettings, Session
 from storage.gathering import MOST, Gathering
@@ -82,6 +84,20 @@ def test_a_prepared_statement_sees_what_the_orm_holds(database: Database) -> Non
 def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="postgresql"):
         DatabaseSettings(url=SecretStr(url))
+
+
+def test_what_goes_wrong_says_nothing_of_a_row(database: Database) -> None:
+    """A statement's values are people's names and words, and what goes wrong is logged."""
+
+    def twice(session: Session) -> None:
+        for _ in range(2):
+            session.add(Region(name="王秀英 3栋2单元502"))
+            session.flush()
+
+    with pytest.raises(IntegrityError) as wrong:
+        database.write_now(twice)
+    told = "".join(traceback.format_exception(wrong.value))
+    assert "王秀英" not in redact(None, "error", {"exception": told})["exception"]
 
 
 @pytest.mark.parametrize("pool", [0, 65])

@@ -15,12 +15,13 @@ from urllib.parse import parse_qsl
 import structlog
 
 from bot.channels.choices import Choices, meant
+from bot.channels.envelope import Cipher, Forged, Malformed, is_signed
 from bot.channels.wechat.budget import Budget
 from bot.channels.wechat.events import Heard, understand
 from bot.channels.wechat.nonces import Nonces
 from bot.channels.wechat.passive import Key, Window, Windows
 from bot.channels.wechat.settings import Mode, WeChatSettings
-from bot.channels.wechat.wire import LARGEST, Cipher, Forged, Malformed, is_signed, read, write
+from bot.channels.wechat.wire import LARGEST, read, sealed, write
 from engagement.clocks import Clock
 from engagement.kernel import Event, Incoming
 
@@ -262,7 +263,7 @@ class Callback:
                 "Content": text,
             }
         )
-        return document if self._cipher is None else self._cipher.seal(document, str(seconds), signed.nonce)
+        return document if self._cipher is None else sealed(self._cipher, document, str(seconds), signed.nonce)
 
 
 async def _respond(send: Send, status: int, body: bytes = b"", kind: bytes = b"text/xml; charset=utf-8") -> None:

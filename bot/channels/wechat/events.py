@@ -5,11 +5,12 @@ Source: WeChat Official Account documents (standard messages, event pushes); FAU
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from bot.channels.wechat.wire import Malformed
+from bot.channels.envelope import Malformed
 from engagement.kernel import MAX_TEXT, Event, Incoming, Place, one_line
 
 CHANNEL = "wechat"
@@ -82,7 +83,9 @@ def _event(fields: dict[str, str], who: str, us: str, created: int, account: str
     key = fields.get("EventKey", "").strip()
     if not _EARLIEST < created < _LATEST:
         return Heard(who, us)
-    about = _said(who, f"e{who}:{created}:{name}", created, account, received_at)
+    # Two taps in one second are two; the platform repeats one with all that it says.
+    which = hashlib.sha256(key.encode()).hexdigest()[:12] if name == "click" else ""
+    about = _said(who, f"e{who}:{created}:{name}{which}", created, account, received_at)
     if name == "unsubscribe":
         return Heard(who, us, replace(about, event=Event.BOT_REMOVED, addressed=False), left=True)
     if name in ("subscribe", "scan"):
@@ -93,7 +96,7 @@ def _event(fields: dict[str, str], who: str, us: str, created: int, account: str
         text = _words(key)
     else:
         return Heard(who, us)
-    incoming = replace(about, text=text, message_id=f"{created}{name}")
+    incoming = replace(about, text=text, message_id=f"{created}{name}{which}")
     return Heard(who, us, incoming, incoming.message_id, acted=True)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.channels.addresses import is_loopback, is_safe
 from bot.channels.wechat.notices import Notice
 
 _APP_ID = re.compile(r"wx[0-9a-zA-Z]{8,30}")
@@ -101,21 +100,4 @@ class WeChatSettings(BaseSettings):
     @property
     def on_this_machine(self) -> bool:
         """The API server is a loopback address: no proxy."""
-        return _is_loopback(self.base_url)
-
-
-def is_safe(url: str) -> bool:
-    """Say whether a secret may be sent to an address: to ``https``, or on this machine."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(url)))
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return is_loopback(self.base_url)

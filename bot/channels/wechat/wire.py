@@ -1,19 +1,17 @@
-"""The platform's XML and its envelope: bounded, without DOCTYPE or entities, outside and inside the encryption.
+"""The platform's XML: bounded, without DOCTYPE or entities, outside and inside the envelope.
 
 The parser is expat with everything refused that a callback has no use for, so nothing can grow, and nothing is ever fetched.
 
-Source: FAULTS A3, A6-A8; WeChat Official Account documents (message encryption, WXBizMsgCrypt).
+Source: FAULTS A6-A8; WeChat Official Account documents.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import re
 from typing import Any
 from xml.parsers import expat
+
+from bot.channels.envelope import Cipher, Malformed
 
 LARGEST = 256 * 1024
 """Bytes of a document, inclusive."""
@@ -22,15 +20,6 @@ DEEPEST = 5
 LONGEST_VALUE = 64 * 1024
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _UNSENDABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_BLOCK = 32
-
-
-class Malformed(ValueError):
-    """The bytes are not what the platform sends."""
-
-
-class Forged(ValueError):
-    """The signature is wrong, or it was meant for somebody else."""
 
 
 class _Reader:
@@ -124,79 +113,7 @@ def _cdata(text: str) -> str:
     return "<![CDATA[" + _UNSENDABLE.sub("", text).replace("]]>", "]]]]><![CDATA[>") + "]]>"
 
 
-def signature(token: str, *parts: str) -> str:
-    """Return the platform's signature: SHA-1 over the token and the parts, sorted and joined."""
-    # Which hash is used is the platform's choice.
-    return hashlib.sha1("".join(sorted((token, *parts))).encode("utf-8", "replace")).hexdigest()  # noqa: S324
-
-
-def is_signed(given: str, token: str, *parts: str) -> bool:
-    """Say whether a signature is right, in constant time."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), signature(token, *parts).encode())
-
-
-class Cipher:
-    """The envelope of the safe mode, for one account."""
-
-    def __init__(self, token: str, aes_key: str, receiver: str) -> None:
-        """Prepare.
-
-        Args:
-            token: of the callback.
-            aes_key: EncodingAESKey, 43 characters.
-            receiver: the AppID (in WeCom: the corporation's id), which stands inside every envelope.
-
-        Raises:
-            ValueError: the key is none.
-        """
-        from wechatpy.crypto import PrpCrypto
-
-        key = base64.b64decode(aes_key + "=")
-        if len(key) != 32:
-            raise ValueError("EncodingAESKey")
-        self._token = token
-        self._receiver = receiver
-        self._crypto = PrpCrypto(key)
-
-    def open(self, encrypted: str, given: str, timestamp: str, nonce: str) -> bytes:
-        """Check and decrypt an envelope; the signature covers what is in it.
-
-        Args:
-            encrypted: text of the element ``Encrypt``.
-            given: ``msg_signature`` of the address.
-
-        Raises:
-            Forged: the signature is wrong, or it is for another account.
-            Malformed: signed, and yet no envelope.
-        """
-        if not is_signed(given, self._token, timestamp, nonce, encrypted):
-            raise Forged("msg_signature")
-        try:
-            sealed = base64.b64decode(encrypted, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise Malformed("base64") from error
-        if not sealed or len(sealed) % 16:
-            raise Malformed("blocks")
-        plain: bytes = self._crypto.cipher.decrypt(sealed)
-        padding = plain[-1]
-        if not 1 <= padding <= _BLOCK or plain[-padding:] != bytes([padding]) * padding:
-            raise Malformed("padding")
-        content = plain[16:-padding]
-        length = int.from_bytes(content[:4], "big")
-        if len(content) < 4 or length > len(content) - 4:
-            raise Malformed("length")
-        if not hmac.compare_digest(content[4 + length :], self._receiver.encode()):
-            raise Forged("receiver")
-        return content[4 : 4 + length]
-
-    def seal(self, document: bytes, timestamp: str, nonce: str) -> bytes:
-        """Encrypt and sign a document as an answer."""
-        encrypted = self._crypto.encrypt(document, self._receiver).decode()
-        return write(
-            {
-                "Encrypt": encrypted,
-                "MsgSignature": signature(self._token, timestamp, nonce, encrypted),
-                "TimeStamp": int(timestamp),
-                "Nonce": nonce,
-            }
-        )
+def sealed(cipher: Cipher, document: bytes, timestamp: str, nonce: str) -> bytes:
+    """Write the document that carries an encrypted answer."""
+    encrypted, signed = cipher.seal(document, timestamp, nonce)
+    return write({"Encrypt": encrypted, "MsgSignature": signed, "TimeStamp": int(timestamp), "Nonce": nonce})

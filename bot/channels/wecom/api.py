@@ -6,17 +6,16 @@ Source: WeCom developer documents (gettoken, global error codes); CHANNELS (WeCo
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import structlog
 
+from bot.channels.addresses import is_loopback
 from engagement.clocks import Clock
 from engagement.errors import TooLarge, Unfetchable
 from engagement.kernel import Outcome, Receipt
@@ -288,19 +287,10 @@ class WecomApi:
             self._given = httpx.AsyncClient(
                 base_url=self._settings.base_url.rstrip("/"),
                 timeout=self._settings.timeout,
-                trust_env=not is_on_this_machine(self._settings.base_url),
+                trust_env=not is_loopback(self._settings.base_url),
                 follow_redirects=False,
             )
         return self._given
-
-
-def is_on_this_machine(address: str) -> bool:
-    """Say whether an address is a loopback one: no proxy stands before it."""
-    host = urlsplit(address).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def objects(answer: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

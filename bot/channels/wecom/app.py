@@ -9,10 +9,12 @@ from collections.abc import Callable
 from functools import partial
 
 from bot.channels.choices import Choices, withdraw
+from bot.channels.cutting import within
 from bot.channels.unsaid import Unsaid
 from bot.channels.wecom.api import CutOff, Refused, WecomApi, receipt_of
-from bot.channels.wecom.pace import Counts, harmless, within
+from bot.channels.wecom.pace import Counts
 from bot.channels.wecom.settings import WecomSettings
+from bot.channels.wecom.words import harmless
 from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.kernel import Outcome, Outgoing, Receipt

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 
-from bot.channels.wechat.wire import Forged, Malformed
+from bot.channels.envelope import Forged, Malformed
 from bot.channels.wecom import CHANNEL
 from bot.channels.wecom.settings import HOOK_PATH, WecomSettings
 from bot.channels.wecom.wire import LARGEST_BODY, Fields, Unreadable, first, parse_xml

@@ -83,7 +83,8 @@ class CustomerGroups:
         """Return a group with its members."""
         answer = await self._api.post("externalcontact/groupchat/get", {"chat_id": chat, "need_name": 0})
         group = answer.get("group_chat")
-        if not isinstance(group, dict) or group.get("chat_id") != chat:
+        if not isinstance(group, dict) or group.get("chat_id") != chat or not group.get("member_list"):
+            # Of a group without members half is missing: everybody would seem to have left.
             raise CutOff(nothing_sent=False)
         residents: dict[str, datetime] = {}
         staff: set[str] = set()

@@ -19,10 +19,10 @@ from typing import Any, Protocol
 
 import structlog
 
+from bot.channels.cutting import within
 from bot.channels.wecom import CHANNEL
 from bot.channels.wecom.api import CutOff, Refused, receipt_of
 from bot.channels.wecom.day import Day, parts_of, told
-from bot.channels.wecom.pace import within
 from bot.channels.wecom.rounds import Rounds
 from bot.channels.wecom.settings import WecomSettings
 from bot.channels.wecom.tasks import TEXT_BYTES, Recall, Tasks

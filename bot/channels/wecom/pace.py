@@ -1,17 +1,13 @@
-"""Counting what goes to whom, because WeCom drops silently what is too much; and texts within a number of bytes."""
+"""Counting what goes to whom, because WeCom drops silently what is too much."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from datetime import datetime
 
 from bot.channels.wecom import CHANNEL
 from storage import send_counts
 from storage.engine import Database
 from storage.send_counts import Limits
-
-_TAG = re.compile(r"<(?=[/@!a-zA-Z])")
 
 
 class Counts:
@@ -36,29 +32,3 @@ class Counts:
                 count=count,
             )
         )
-
-
-def harmless(text: str) -> str:
-    """Keep somebody's words from becoming a link or a mention: WeCom reads ``<a href>`` and ``<@id>`` in texts."""
-    return _TAG.sub("＜", text)
-
-
-def within(parts: Sequence[str], limit: int) -> list[str]:
-    """Cut texts into pieces of at most ``limit`` UTF-8 bytes, at line ends where there are some."""
-    found: list[str] = []
-    for part in parts:
-        piece = ""
-        for line in part.splitlines(keepends=True):
-            if len((piece + line).encode()) <= limit:
-                piece += line
-                continue
-            if piece.strip():
-                found.append(piece.rstrip("\n"))
-            piece = line
-            while len(piece.encode()) > limit:
-                head = piece.encode()[:limit].decode("utf-8", "ignore")
-                found.append(head)
-                piece = piece[len(head) :]
-        if piece.strip():
-            found.append(piece.rstrip("\n"))
-    return found

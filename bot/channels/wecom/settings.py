@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.channels.wechat.settings import is_safe
-from bot.channels.wechat.wire import Cipher
+from bot.channels.addresses import is_safe
+from bot.channels.envelope import Cipher
 
 HOOK_PATH = "/wecom/callback"
 _KEY = 43

@@ -1,7 +1,7 @@
 """The XML of WeCom's callbacks: flat texts by path, lists among them, bounded, without DOCTYPE.
 
-The envelope is the Official Account's (bot.channels.wechat.wire.Cipher). Its reader of documents keeps the first of equal
-elements below the root, and who joined a group stands in several, so this one keeps them all.
+The envelope is bot.channels.envelope's. The Official Account's reader of documents keeps the first of equal elements
+below the root, and who joined a group stands in several, so this one keeps them all.
 
 Source: FAULTS A6, A7, A8; WeCom developer documents (receiving messages and events).
 """

@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 
-from bot.channels.telegram_fields import as_object, as_text
+from bot.channels.fields import as_object, as_text
 from bot.channels.wecom_bot import frames
 from bot.channels.wecom_bot.connection import Connection, CutOff, NotSent
 from bot.channels.wecom_bot.frames import Frame

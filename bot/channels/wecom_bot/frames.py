@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.channels.telegram_fields import as_object, as_text, decode
+from bot.channels.fields import as_object, as_text, decode
 
 LARGEST_FRAME = 256 * 1024
 """Bytes of a frame that is understood, inclusive."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 
-from bot.channels.telegram_fields import as_object, as_text, possible
+from bot.channels.fields import as_object, as_text, possible
 from bot.channels.wecom_bot import frames
 from bot.channels.wecom_bot.cards import OVER
 from bot.channels.wecom_bot.files import LONGEST_URL, media_id

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.channels.addresses import is_loopback
 
 
 class WecomBotSettings(BaseSettings):
@@ -57,8 +58,4 @@ class WecomBotSettings(BaseSettings):
     @property
     def on_this_machine(self) -> bool:
         """The server is a loopback address: no proxy, and it may do without TLS."""
-        host = urlsplit(self.url).hostname or ""
-        try:
-            return host == "localhost" or ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.url)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from bot.channels.wecom.pace import within
+from bot.channels.cutting import within
 from bot.channels.worded import Labelled
 from prompts.loader import texts
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bot.channels.telegram import Me, TelegramSettings, webhook_routes
-from bot.channels.telegram_webhook import LARGEST_BODY
+from bot.channels.telegram.channel import Me, TelegramSettings, webhook_routes
+from bot.channels.telegram.webhook import LARGEST_BODY
 from bot.channels.wecom_bot import frames
 from bot.channels.wecom_bot.receive import Intake
 from engagement.clocks import SetClock

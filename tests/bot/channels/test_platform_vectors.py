@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
+from bot.channels.envelope import Cipher, Forged, Malformed
 from bot.channels.wechat.events import understand
-from bot.channels.wechat.wire import Cipher, Forged, Malformed, read
+from bot.channels.wechat.wire import read
 from bot.channels.wecom.callback import Changed, events_of
 from bot.channels.wecom.wire import first, parse_xml
 from engagement.kernel import Event, Incoming, Place

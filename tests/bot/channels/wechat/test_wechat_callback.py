@@ -15,7 +15,7 @@ import pytest
 from starlette.applications import Starlette
 
 from bot.channels.choices import meant
-from bot.channels.wechat import WeChatChannel, WeChatSettings
+from bot.channels.wechat.channel import WeChatChannel, WeChatSettings
 from bot.channels.wechat.wire import LARGEST
 from bot.rendering.render import Rendered
 from engagement.clocks import ShiftedClock
@@ -242,6 +242,15 @@ async def test_an_event_is_known_by_person_time_and_kind(house: House) -> None:
         assert await house.status(house.post(scan)) == 200
     assert [(e.text, e.event) for e in house.events] == [("/start g12", Event.MESSAGE)]
     assert house.events[0].dedupe_key == f"e{LI}:{scan['CreateTime']}:scan"
+
+
+async def test_two_taps_of_the_menu_in_one_second_are_two(house: House) -> None:
+    first = house.wechat.event(LI, "CLICK", "签到")
+    second = first | {"EventKey": "积分"}
+    for one in (first, second, first, second):
+        assert await house.status(house.post(one)) == 200
+    assert [e.text for e in house.events] == ["签到", "积分"]
+    assert len({e.message_id for e in house.events}) == 2
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.channels.wechat import WeChatChannel, WeChatSettings
+from bot.channels.wechat.channel import WeChatChannel, WeChatSettings
 from bot.channels.wechat.examine import examine
 from bot.channels.wechat.notices import EVENTS, LONGEST, Notice, fitting, written
 from bot.rendering.capabilities import WECHAT

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bot.channels.wechat import WeChatChannel, WeChatSettings
 from bot.channels.wechat.budget import Budget
+from bot.channels.wechat.channel import WeChatChannel, WeChatSettings
 from bot.rendering.render import Rendered
 from engagement.clocks import ShiftedClock
 from engagement.kernel import Incoming, Kind, Outcome, Outgoing, Place

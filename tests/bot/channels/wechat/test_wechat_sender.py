@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from bot.channels.choices import meant
-from bot.channels.wechat import Item, WeChatChannel, WeChatSettings
 from bot.channels.wechat.api import ApiError
+from bot.channels.wechat.channel import Item, WeChatChannel, WeChatSettings
 from bot.channels.wechat.menu import menu_of, set_menu, usual
 from bot.rendering.render import Rendered
 from engagement.clocks import ShiftedClock

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from bot.channels.wechat.wire import LARGEST, Cipher, Forged, Malformed, is_signed, read, signature, write
+from bot.channels.envelope import Cipher, Forged, Malformed, is_signed, signature
+from bot.channels.wechat.wire import LARGEST, read, sealed, write
 from tests.platforms.wechat.signing import AES_KEY, APP_ID, TOKEN, opened, signed
 
 # Tencent's sample of WXBizMsgCrypt (Sample.py): what is signed, and what is in it.
@@ -75,7 +76,7 @@ def test_another_accounts_envelope_is_none() -> None:
         Cipher(TOKEN, AES_KEY, "wx2c2769f8efd9abc3").open(SAMPLE, SAMPLE_SIGNATURE, SAMPLE_TIME, SAMPLE_NONCE)
 
 
-def sealed(cipher: Cipher, plain: bytes) -> str:
+def in_envelope(cipher: Cipher, plain: bytes) -> str:
     """Encrypt any bytes, padding and all."""
     return base64.b64encode(cipher._crypto.cipher.encrypt(plain)).decode()
 
@@ -91,7 +92,7 @@ def sealed(cipher: Cipher, plain: bytes) -> str:
     ],
 )
 def test_signed_nonsense_is_no_envelope(cipher: Cipher, plain: bytes) -> None:
-    encrypted = sealed(cipher, plain)
+    encrypted = in_envelope(cipher, plain)
     with pytest.raises(Malformed):
         cipher.open(encrypted, signature(TOKEN, "1", "2", encrypted), "1", "2")
 
@@ -103,7 +104,7 @@ def test_signed_but_no_base64(cipher: Cipher, encrypted: str) -> None:
 
 
 def test_what_we_seal_the_library_opens(cipher: Cipher) -> None:
-    answer = cipher.seal(write({"Content": "五分 ]]> <b>&amp;", "CreateTime": 5}), "1409735669", "77")
+    answer = sealed(cipher, write({"Content": "五分 ]]> <b>&amp;", "CreateTime": 5}), "1409735669", "77")
     assert opened(answer, aes=True) == {"Content": "五分 ]]> <b>&amp;", "CreateTime": "5"}
 
 

@@ -82,8 +82,16 @@ async def test_who_came_and_went_while_nobody_listened(wecom: FakeWecom, groups:
     assert groups.changes(group, group.residents, yesterday, NOW) == []
 
 
-@pytest.mark.parametrize("answer", [{"errcode": 0}, {"errcode": 0, "group_chat": {"chat_id": "other"}}])
-async def test_an_answer_about_another_group(wecom: FakeWecom, groups: CustomerGroups, answer: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"errcode": 0},
+        {"errcode": 0, "group_chat": {"chat_id": "other"}},
+        {"errcode": 0, "group_chat": {"chat_id": "wr1", "owner": "leader"}},
+        {"errcode": 0, "group_chat": {"chat_id": "wr1", "owner": "leader", "member_list": []}},
+    ],
+)
+async def test_half_an_answer_is_none(wecom: FakeWecom, groups: CustomerGroups, answer: dict[str, Any]) -> None:
     wecom.script["externalcontact/groupchat/get"] = [answer]
     with pytest.raises(CutOff):
         await groups.get("wr1")

@@ -14,7 +14,7 @@ from sqlmodel import select
 from bot.channels.wecom.api import WecomApi
 from bot.channels.wecom.channel import WecomChannel
 from bot.channels.wecom.settings import WecomSettings
-from bot.push_terminal import word
+from bot.push_words import word
 from bot.rendering import Rendered
 from engagement.kernel import Event, Incoming, Outgoing, Sender
 from storage.campaigns import Delivery

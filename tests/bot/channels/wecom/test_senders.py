@@ -13,13 +13,14 @@ import httpx
 import pytest
 
 from bot.channels.choices import InMemory, meant
+from bot.channels.cutting import within
 from bot.channels.wecom.api import CutOff, Refused, WecomApi, receipt_of
 from bot.channels.wecom.app import AppSender
 from bot.channels.wecom.appchat import PREFIX, AppchatSender
 from bot.channels.wecom.examine import examine
-from bot.channels.wecom.pace import harmless, within
 from bot.channels.wecom.robot import RobotSender
 from bot.channels.wecom.settings import WecomSettings
+from bot.channels.wecom.words import harmless
 from bot.rendering import Rendered
 from engagement.clocks import SetClock
 from engagement.errors import TooLarge, Unfetchable

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.channels.wechat.wire import Cipher, Forged
+from bot.channels.envelope import Cipher, Forged
 from bot.channels.wecom.wire import LARGEST_BODY, Unreadable, first, parse_xml
 from tests.platforms.wecom.sealing import Seal, signature
 

@@ -1,0 +1,1 @@
+"""The command line: one file for what belongs together of ``python -m bot …``, and what those files share."""
