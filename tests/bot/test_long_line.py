@@ -64,7 +64,7 @@ async def line(town: Town, url: str, me: str = "web:1", **more: Any) -> AsyncIte
     taken: list[str] = []
     program = SimpleNamespace(
         settings=SimpleNamespace(wecom_bot=settings(url, **more)),
-        pump=SimpleNamespace(receive=receive, resume=resume),
+        pump=SimpleNamespace(receive=receive, take_over=resume),
         courier=SimpleNamespace(take_over=take_over),
         clock=town.clock,
         database=town.database,
