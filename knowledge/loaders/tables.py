@@ -156,7 +156,7 @@ def _questions(loaded: Loaded, header: Sequence[str], rows: Iterable[Row], sheet
 
 def add_question(loaded: Loaded, asked: str, told: str) -> None:
     """Adds a question and its answer that stand under each other in a text."""
-    _questions(loaded, ["问", "答"], [Row([asked, told])], "")
+    _questions(loaded, ["question", "answer"], [Row([asked, told])], "")
 
 
 def _validity(header: Sequence[str], row: Row) -> tuple[str, str]:
