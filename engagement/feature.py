@@ -34,10 +34,8 @@ class Actor:
         leader: of the context's group.
         roles: over groups: staff, manager, admin.
         consented: the record exists and is not withdrawn.
-        first_time: the record is made with this very command: the reply carries the notice.
-        returned: he had withdrawn, and this very command makes the record anew.
-        muted: in the context's group, at present.
-        steps: bits of a newcomer's first steps in the context's group; None for who is not on that path.
+        first_time, returned: this very command makes the record (again, after 退出): the reply says so.
+        muted: in the context's group, at present; steps: bits of a newcomer's first steps there, None for who is not on that path.
         elder: asked for short, plain answers in private.
     """
 
