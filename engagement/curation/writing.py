@@ -178,9 +178,9 @@ def _sure(ctx: Context, who: Curator, page: Page) -> Reply:
     ctx.session.flush()
     values = {"question": words.cut(page.asked[0], 60), "answer": words.cut(page.instead, 200), "group": None}
     buttons = [
-        Button(f"kb_swap:{row.id}", "curation.button_swap"),
-        Button(f"kb_keep:{page.proposal}", "curation.button_keep_first"),
-        Button(f"kb_no:{page.proposal}", "curation.button_no"),
+        Button(f"kb_swap:{row.id}", "curation.button_swap", settles=True),
+        Button(f"kb_keep:{page.proposal}", "curation.button_keep_first", settles=True),
+        Button(f"kb_no:{page.proposal}", "curation.button_no", settles=True),
     ]
     return Reply("curation.new_swap", values, buttons=buttons, subject=f"kb_new:{page.proposal}")
 

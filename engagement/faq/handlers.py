@@ -360,7 +360,11 @@ def _for_the_one(ctx: Context, question: str) -> Sequence[Reply]:
     if not key or len(key.encode()) > _BUTTON_MOST:
         return ()
     values = {**NO_GROUP, "name": rows[0].name, "question": rows[0].text, "words": question}
-    return [Reply("faq.relay_ask", values, buttons=[Button(key, "faq.button_relay", values)], subject="faq:talk")]
+    return [
+        Reply(
+            "faq.relay_ask", values, buttons=[Button(key, "faq.button_relay", values, settles=True)], subject="faq:talk"
+        )
+    ]
 
 
 def relay(ctx: Context) -> Sequence[Reply]:

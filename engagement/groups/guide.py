@@ -214,7 +214,8 @@ def long_quiet(ctx: Context, text: str) -> Reply | None:
     spans = dict.fromkeys((meant, (start, end)))
     rows = [(f"{rules.clock_time(first)}-{rules.clock_time(last)}", f"{first}:{last}") for first, last in spans]
     buttons = [
-        Button(f"quiet_as:{ctx.here.id}:{minutes}", "groups.button_quiet", {"span": shown}) for shown, minutes in rows
+        Button(f"quiet_as:{ctx.here.id}:{minutes}", "groups.button_quiet", {"span": shown}, settles=True)
+        for shown, minutes in rows
     ]
     values = {"span": rows[-1][0], "hours": (end - start) % (24 * 60) // 60, "group": ctx.here.name}
     return Reply("groups.quiet_long", values, buttons=buttons)

@@ -47,7 +47,7 @@ def remove(ctx: Context) -> Sequence[Reply]:
     if not service.led_before(ctx, member):
         return _removed(ctx, member)
     values = {"name": member.name, "group": ctx.here.name}
-    button = Button(f"unlead:{ctx.here.id}:{member.id}", "groups.button_unlead", values)
+    button = Button(f"unlead:{ctx.here.id}:{member.id}", "groups.button_unlead", values, settles=True)
     return [Reply("groups.unlead_ask", values, buttons=[button])]
 
 
@@ -65,7 +65,7 @@ def _removed(ctx: Context, member: Member) -> Sequence[Reply]:
     before = service.led_before(ctx, member)
     service.remove_leader(ctx, member)
     undo = actions.note(ctx, ROLE, {"member": member.id, "role": "leader"}, "groups.did_unleader")
-    back = Button(undo.key.replace("undo:", "relead:"), "groups.button_relead")
+    back = Button(undo.key.replace("undo:", "relead:"), "groups.button_relead", settles=True)
     said = Reply("groups.leader_removed", {"name": member.name}, buttons=[undo])
     return [said, *_told_so(ctx, member, [back] if before else [])]
 
