@@ -64,7 +64,8 @@ fix: .dev-environment ## format the code and mend what ruff can mend
 AT_LENGTH := tests/console/test_abuse.py tests/scenarios/test_hostile_model.py tests/scenarios/test_week.py \
              tests/scheduler/test_budget.py tests/engagement/leader/test_only_their_own.py \
              tests/engagement/test_default_features.py \
-             tests/bot/test_moved_groups.py tests/bot/channels/wecom_bot/test_wecom_bot_crowd.py
+             tests/bot/test_moved_groups.py tests/bot/channels/wecom_bot/test_wecom_bot_crowd.py \
+             tests/bot/channels/wechat/test_wechat_siege.py
 
 chaos: .dev-environment ## kill -9 in the middle of pushes and ledger writes, and what `make test` does in part, at full size
 	TUANTUAN_CHAOS=full $(PYTHON_IN) -m pytest tests/chaos -m chaos -n 0 -p no:randomly -o timeout=3600 -ra $(ARGS)

@@ -127,10 +127,10 @@ async def test_who_says_what_he_wants_has_the_application_s_time(monkeypatch: py
         writer.close()
 
 
-async def test_a_thousand_at_once_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_at_once_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "HEAD_SECONDS", 5.0)
     async with _served() as port:
-        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(1000)]
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
         for _, writer in idle:
             writer.write(b"GET / HTTP/1.1\r\n")
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

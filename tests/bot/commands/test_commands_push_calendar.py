@@ -483,8 +483,9 @@ def test_a_year_needs_a_group(played: Path) -> None:
 def test_a_month_of_one_group_reads_day_by_day(played: Path) -> None:
     shown = run("plan", "--from", "2026-12-08", "--to", "2026-12-31", "--group", "g1", data=played).stdout
     assert shown.startswith("测试群（编号 1，Asia/Shanghai）")
-    assert "2026-12-24 周四　今天群里 2 条，最多 4 条" in shown
-    assert "咱们群的年度盛典　会推" in shown
+    assert "2026-12-22 周二　今天群里 2 条，最多 4 条" in shown
+    assert "节气饭桌　会推" in shown
+    assert "咱们群的年度盛典　不推（群刚建，先不发这个）" in shown
     assert "最满的一天" in shown
     brief = run(
         "plan",

@@ -54,7 +54,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between tries become short."""
     real = asyncio.sleep
     monkeypatch.setattr("bot.channels.telegram.polling.asyncio.sleep", lambda seconds: real(min(seconds, 0.01)))
-    monkeypatch.setattr("bot.channels.telegram._PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("bot.channels.telegram.channel._PAUSES", (0.01, 0.01))
 
 
 def channel(telegram: FakeTelegram, inbox: Inbox, **more: Any) -> TelegramChannel:
@@ -136,7 +136,7 @@ async def test_two_processes_start_at_once(
     async def wait(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr("bot.channels.telegram.asyncio.sleep", wait)
+    monkeypatch.setattr("bot.channels.telegram.channel.asyncio.sleep", wait)
     more = {"mode": mode, "webhook_url": "https://bot.example", "secret": SECRET}
     telegram.fail(method, too_many(1), times=2)
     bot = channel(telegram, Inbox(), **more)

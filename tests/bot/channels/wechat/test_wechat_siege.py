@@ -1,8 +1,9 @@
-"""The bot as it runs, while a thousand at once want to keep it busy: none of them costs much, and who belongs is answered."""
+"""The bot as it runs, while many want to keep it busy, a thousand in `make chaos`: none costs much, who belongs is answered."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +13,10 @@ import pytest
 from tests.bot.channels.wechat.test_wechat_serve import LI, until
 from tests.platforms.serving import free_port, serving
 from tests.platforms.wechat import FakeWeChat
-from tests.platforms.wechat.signing import AES_KEY, APP_ID, ORIGINAL_ID, SECRET, TOKEN, document, signed
+from tests.platforms.wechat.signing import AES_KEY, APP_ID, ORIGINAL_ID, SECRET, TOKEN, signed
 
 pytestmark = pytest.mark.timeout(240)
-OF_EACH = 200
+OF_EACH = 200 if os.environ.get("TUANTUAN_CHAOS") == "full" else 40
 MEGABYTES = 150
 """What the process may grow by; a thousand bodies of a megabyte would be ten times that."""
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><xml><Content>&b;</Content></xml>'
@@ -27,7 +28,7 @@ async def _knock(port: int, tail: str, headers: str, body: bytes, *, drips: bool
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(f"POST /wechat/callback?{tail} HTTP/1.1\r\nhost: x\r\n{headers}".encode())
-        with suppress(OSError):
+        with suppress(ConnectionError):
             writer.write(body)
             await writer.drain()
             while drips and not reader.at_eof():
@@ -36,7 +37,7 @@ async def _knock(port: int, tail: str, headers: str, body: bytes, *, drips: bool
                 await asyncio.sleep(0.2)
         answer = await asyncio.wait_for(reader.read(64), 90)
         return answer[9:12].decode() or "cut"
-    except OSError:
+    except ConnectionError:
         return "cut"
     finally:
         writer.close()
@@ -49,14 +50,15 @@ def _memory(pid: int, name: str) -> float:
 
 
 def _begin_to_measure(pid: int) -> float:
-    """Forget a process's peak; returns what it has now."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
-    return _memory(pid, "VmRSS")
+    """Forget a process's peak, where that may be; returns what is the peak now."""
+    with suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return _memory(pid, "VmHWM")
 
 
-async def test_a_thousand_at_once(started_dir: Path) -> None:
+async def test_many_at_once(started_dir: Path) -> None:
     """
-    200 bombs, 200 huge, 200 endless, 200 dripping bodies, and 200 who never come to the point
+    As many bombs as huge, endless and dripping bodies, and as many who never come to the point
     李阿姨: 积分 → is answered meanwhile, and afterwards
     """
     port = free_port()
@@ -104,7 +106,6 @@ async def test_a_thousand_at_once(started_dir: Path) -> None:
             assert found["bomb", "400"] == OF_EACH
             assert grown < MEGABYTES
             shown = len(wechat.shown(LI))
-            fields = wechat.text(LI, "积分")
-            assert (await wechat.post(signed(document(fields), wechat.now(), aes=True))).status == 200
-            await until(lambda: len(wechat.shown(LI)) >= shown)
+            await wechat.say(LI, "积分")
+            await until(lambda: len(wechat.shown(LI)) > shown)
             assert bot.process.returncode is None and "Traceback" not in bot.tail()
