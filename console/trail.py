@@ -62,5 +62,6 @@ def _word(value: str) -> str:
 
 
 def code(action: str, given: Mapping[str, object]) -> str:
-    """Return an act as the program writes it, for whoever searches the logs; the page's pattern is said in words only."""
-    return " ".join([action, *(f"{key}={value}" for key, value in given.items() if key != "page")])
+    """Return an act as the program writes it, for whoever searches the logs; a page that has a name is said in words only."""
+    shown = {key: value for key, value in given.items() if key != "page" or not navigation.room_of(str(value))}
+    return " ".join([action, *(f"{key}={value}" for key, value in shown.items())])

@@ -167,7 +167,8 @@ def _day(day: date) -> tuple[datetime, datetime]:
 def _called(session: Session, people: list[int | None]) -> dict[int, str]:
     """Return what people are called on the page: by their account, else as a group shows them."""
     ids = {one for one in people if one}
-    shown = session.exec(pick(Member.person_id, Member.name).where(col(Member.person_id).in_(ids), Member.name != ""))
+    named = pick(Member.person_id, Member.name).where(col(Member.person_id).in_(ids), Member.name != "")
+    shown = session.exec(named.order_by(col(Member.id).desc()))  # of several groups, as the first one shows them
     return {**dict(shown.all()), **_names(session, people)}
 
 

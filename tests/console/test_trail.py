@@ -97,6 +97,9 @@ def test_figures_are_said_and_what_is_none_is_left_out() -> None:
     assert trail.details({"page": "/console/groups/{group_id}/ledger"}) == ["积分"]
     assert trail.details({"page": "/me"}) == []
     assert trail.code("ledger.viewed", {"member": 7, "page": "/console/groups/{group_id}"}) == "ledger.viewed member=7"
+    assert trail.code("desk.viewed", {"page": "/console/act"}) == "desk.viewed page=/console/act", (
+        "a page without a name stays"
+    )
 
 
 def test_kinds_are_named_once_each() -> None:
