@@ -44,7 +44,8 @@ def bounded_protocol() -> type[asyncio.Protocol]:
 
         def data_received(self, data: bytes) -> None:
             before = self.cycle
-            if self._deadline is None and (before is None or before.response_complete):
+            # Of a body that goes on after its answer nothing is wanted, and its sender may still come to read why.
+            if self._deadline is None and (before is None or (before.response_complete and not before.more_body)):
                 self._wait()
             if before is None or not before.more_body:
                 self._head += len(data)

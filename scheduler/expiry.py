@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, literal_column, null, or_, select, update
 
 from storage.campaigns import Campaign, Delivery
 from storage.columns import micros
@@ -47,7 +47,7 @@ _SKIP = Prepared(
     "delivery.skip",
     update(_D)
     .where(_D.c.id == bindparam("row"), _D.c.state == "pending")
-    .values(state=bindparam("state"), reason=bindparam("why"), body=""),
+    .values(state=bindparam("state"), reason=bindparam("why"), body="", carrier=null()),
 )
 
 

@@ -12,7 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Integer, bindparam, case, exists, func, literal_column, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from engagement.kernel import Kind, Outgoing, Place, Section
 from scheduler import heartbeats, orphans
@@ -72,11 +85,18 @@ class Taken:
 
 
 # Said in a message that is still to be said, or whose rest is: it goes out with that one. A row that carries itself is the first
-# of a message whose beginning is out.
+# of a message whose beginning is out. One that cannot go out, of a campaign that stands still, leads nobody.
+_OF = _C.alias("carrier_campaign")
 _LED = exists().where(
     orphans.CARRIER.c.id == _D.c.carrier,
     orphans.CARRIER.c.id != _D.c.id,
-    orphans.CARRIER.c.state.in_([_PENDING, literal_column("'sending'")]),
+    or_(
+        orphans.CARRIER.c.state == literal_column("'sending'"),
+        and_(
+            orphans.CARRIER.c.state == _PENDING,
+            orphans.CARRIER.c.campaign_id.in_(select(_OF.c.id).where(_OF.c.state == literal_column("'running'"))),
+        ),
+    ),
 )
 _ALONG = case((_D.c.carrier == _D.c.id, null()), else_=_D.c.carrier)
 _DUE = Prepared(

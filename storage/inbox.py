@@ -23,7 +23,6 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    func,
     literal_column,
     select,
     text,
@@ -32,7 +31,7 @@ from sqlalchemy import (
 from sqlmodel import Field, SQLModel
 
 from storage.campaigns import Heartbeat
-from storage.columns import instant, micros, pk, utc
+from storage.columns import micros, pk, utc
 from storage.engine import Session
 from storage.statements import Prepared
 
@@ -147,24 +146,6 @@ _PRUNE = Prepared(
         _T.c.received_at < bindparam("before"),
     ),
 )
-
-
-_HEARD = Prepared(
-    "inbox.heard",
-    select(_T.c.conversation, func.max(_T.c.received_at))
-    .where(_T.c.channel == bindparam("channel"), _T.c.received_at > bindparam("since"))
-    .group_by(_T.c.conversation),
-)
-
-
-def heard(session: Session, channel: str, since: datetime) -> dict[str, datetime]:
-    """Return conversation → when something came in there last, of those heard later than ``since``; goes through all rows.
-
-    Args:
-        since: not longer ago than :data:`KEEP_DAYS`.
-    """
-    found = session.rows(_HEARD, channel=channel, since=micros(since))
-    return {str(conversation): instant(at) for conversation, at in found}
 
 
 def put(

@@ -71,6 +71,8 @@ UNQUOTED = {
     "faq.reply_here": "faq.reply_here_unquoted",
     "faq.dismissed": "faq.dismissed_unquoted",
     "faq.unclear": "faq.unclear_unquoted",
+    "points.reverse_ask": "points.reverse_ask_unquoted",
+    "topic.write_how": "topic.write_how_unquoted",
 }
 """Texts that ask people to quote → what is said where nobody can."""
 

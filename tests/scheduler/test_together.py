@@ -376,6 +376,23 @@ async def test_nothing_new_joins_a_message_whose_beginning_is_out(town: Callable
     ]
 
 
+async def test_a_campaign_that_stands_still_holds_no_other_up(town: Callable[..., Town]) -> None:
+    """What was said along with a beginning goes alone when the first one's campaign is paused meanwhile."""
+    here = town(job("first", TEN, merges=True), job("second", TEN, merges=True))
+    here.add()
+    receipts = [Receipt(Outcome.RETRY, retry_after=60, begun=True)]
+    here.phone.answer = lambda _: receipts.pop(0) if receipts else Receipt(Outcome.SENT, provider_id="p")
+    await here.run()
+    await here.run(at(10))
+    here.campaign_state("first", "paused")
+    await here.run(at(10, 1))
+    await here.run(at(10, 2))
+    assert [row.state for row in here.deliveries()] == ["pending", "sent"]
+    here.campaign_state("first", "running")
+    await here.run(at(10, 3))
+    assert [row.state for row in here.deliveries()] == ["sent", "sent"]
+
+
 async def test_what_waited_with_a_beginning_that_came_to_nothing_goes_alone(town: Callable[..., Town]) -> None:
     here = town(job("first", TEN, merges=True), job("second", TEN, merges=True))
     here.add()

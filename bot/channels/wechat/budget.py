@@ -1,8 +1,8 @@
 """How many messages may still be sent to a person who acted: counted here, so that none is tried in vain.
 
-In memory: after a restart who was heard shortly before it is unknown, the message is tried, and the platform's own count
-decides; who was not has nothing left. Where several processes hear callbacks, another one may have heard later words, so
-nobody knows that nothing is left: the platform decides.
+In memory: after a restart a person is unknown, the message is tried, and the platform's own count decides. The inbox would not
+tell who was silent: what nobody handles (a film, a place) opens the chat, too. Where several processes hear callbacks, another
+one may have heard later words, so nobody knows that nothing is left: the platform decides.
 
 Source: WeChat Official Account documents (customer-service messages, rules since 2023-06-12); CHANNELS (limits).
 """
@@ -10,7 +10,6 @@ Source: WeChat Official Account documents (customer-service messages, rules sinc
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -39,11 +38,6 @@ class Budget:
         self._wrote = wrote
         self._acted = acted
         self._known: OrderedDict[str, dict[bool, _Grant]] = OrderedDict()
-        self._before: Mapping[str, datetime] | None = None
-
-    def remember(self, before: Mapping[str, datetime]) -> None:
-        """Take who was heard before this process began, openid → when last; whoever is missing has nothing left."""
-        self._before = before if self._alone else None
 
     def grant(self, who: str, now: datetime, *, words: bool, of: str) -> None:
         """Note that a person wrote, or followed, scanned, clicked; each renews its own allowance.
@@ -62,7 +56,6 @@ class Budget:
         self._known.move_to_end(who)
         while len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
-            self._before = None  # from now on somebody is missing who was heard
 
     def close(self, who: str) -> None:
         """Note that a person follows no more."""
@@ -72,15 +65,9 @@ class Budget:
         """Return how many messages may be sent; None when the person's acts are not, or may not all be, known here."""
         grants = self._known.get(who)
         if grants is None:
-            silent = self._before is not None and not self._was_heard(who, now)
-            return 0 if silent else None
+            return None
         left = sum(one.left for one in grants.values() if one.until > now)
         return left if left or self._alone else None
-
-    def _was_heard(self, who: str, now: datetime) -> bool:
-        assert self._before is not None
-        at = self._before.get(who)
-        return at is not None and now < at + self._wrote[1]
 
     def spend(self, who: str, now: datetime) -> None:
         """Count one message; that which ends first is used first."""

@@ -30,7 +30,6 @@ from bot.channels.worded import Worded
 from engagement.clocks import Clock
 from engagement.errors import Refusal
 from engagement.kernel import Outgoing
-from storage import inbox
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -73,7 +72,6 @@ class WeChatChannel:
         self.api = Api(settings)
         self._receive = receive
         self._clock = clock
-        self._database = database
         self._shared = Shared(
             Windows(),
             Budget(
@@ -97,7 +95,7 @@ class WeChatChannel:
         return OAuth(self.settings, self.api, secret.encode())
 
     async def start(self, menu: Sequence[Item] = ()) -> None:
-        """Ask for a token, so that wrong settings are known now, look up who was heard lately, and set the menu.
+        """Ask for a token, so that wrong settings are known now, and set the menu.
 
         Raises:
             Refusal: the account's settings are wrong, or the platform cannot be reached.
@@ -107,11 +105,6 @@ class WeChatChannel:
         except ApiError as error:
             key, values = wrong(error, self.settings)
             raise Refusal(key, **values) from error
-        if self._database is not None and self.settings.budget_hours <= inbox.KEEP_DAYS * 24:
-            since = self._clock.now() - timedelta(hours=self.settings.budget_hours)
-            self._shared.budget.remember(
-                await self._database.read(lambda session: inbox.heard(session, CHANNEL, since))
-            )
         if not menu or not self.settings.menu:
             return
         try:

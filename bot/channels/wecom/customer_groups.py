@@ -81,11 +81,7 @@ class CustomerGroups:
 
     async def get(self, chat: str) -> CustomerGroup:
         """Return a group with its members."""
-        answer = await self._api.post("externalcontact/groupchat/get", {"chat_id": chat, "need_name": 0})
-        group = answer.get("group_chat")
-        if not isinstance(group, dict) or group.get("chat_id") != chat or not group.get("member_list"):
-            # Of a group without members half is missing: everybody would seem to have left.
-            raise CutOff(nothing_sent=False)
+        group = await self._whole(chat, names=False)
         residents: dict[str, datetime] = {}
         staff: set[str] = set()
         for member in objects(group, "member_list"):
@@ -104,15 +100,26 @@ class CustomerGroups:
 
         It tells union ids only to a company that has bound the Official Account's platform account. Nothing of it is kept.
         """
-        answer = await self._api.post("externalcontact/groupchat/get", {"chat_id": chat, "need_name": 1})
-        group = answer.get("group_chat")
-        for member in objects(group, "member_list") if isinstance(group, dict) else ():
+        group = await self._whole(chat, names=True)
+        for member in objects(group, "member_list"):
             who = member.get("userid")
             if not union_id or member.get("unionid") != union_id or member.get("type") != _EXTERNAL:
                 continue
             if isinstance(who, str) and 0 < len(who) <= _ID:
                 return Neighbour(who, one_line(str(member.get("group_nickname") or member.get("name") or "")))
         return None
+
+    async def _whole(self, chat: str, *, names: bool) -> dict[str, Any]:
+        """Return a group as WeCom tells of it.
+
+        Raises:
+            CutOff: half of it is missing: everybody would seem to have left, and whoever is there to be nobody.
+        """
+        answer = await self._api.post("externalcontact/groupchat/get", {"chat_id": chat, "need_name": int(names)})
+        group = answer.get("group_chat")
+        if not isinstance(group, dict) or group.get("chat_id") != chat or not group.get("member_list"):
+            raise CutOff(nothing_sent=False)
+        return group
 
     def changes(self, group: CustomerGroup, known: Collection[str], since: datetime, now: datetime) -> list[Incoming]:
         """Return who came after ``since`` and whom we do not have, in that order, and who of ``known`` is not there any more.

@@ -43,4 +43,6 @@ class Rounds:
                 if isinstance(error, CutOff):
                     self._silent.add(row.id)
                     cuts += 1
+                else:
+                    cuts = 0  # a no is an answer
         return found

@@ -16,8 +16,8 @@ from bot.channels.wechat.channel import WeChatChannel, WeChatSettings
 from bot.rendering.render import Rendered
 from engagement.clocks import ShiftedClock
 from engagement.kernel import Incoming, Kind, Outcome, Outgoing, Place
-from storage import inbox, nonces
-from storage.engine import Database, Session, open_database
+from storage import nonces
+from storage.engine import Database, open_database
 from tests.platforms.crowd import answered
 from tests.platforms.wechat import FakeWeChat
 from tests.platforms.wechat.signing import AES_KEY, APP_ID, ORIGINAL_ID, SECRET, TOKEN, Post, document, signed
@@ -129,29 +129,6 @@ async def test_after_a_restart_nobody_is_told_a_sixth_time(wechat: FakeWeChat, d
     assert receipts[-1].reason == "window_used" and len(wechat.shown("o-li")) == 5
     for one in (before, after):
         await one.channel.close()
-
-
-async def test_after_a_restart_who_was_silent_is_not_tried(wechat: FakeWeChat, database: Database) -> None:
-    """A birthday's greeting to who said nothing for two days is not sent in vain; who spoke yesterday gets it."""
-    for who in ("o-li", "o-wang"):
-        wechat._grant(who, "message")
-    after = Process(database, "aes", {}, wechat.url)
-    now = after.clock.now()
-
-    def came_in(session: Session) -> None:
-        for number, (who, hours) in enumerate((("o-wang", 47), ("o-li", 50), ("o-li", 49))):
-            at = now - timedelta(hours=hours)
-            key, where = str(number), {"account": APP_ID, "conversation": who}
-            inbox.put(session, channel="wechat", dedupe_key=key, received_at=at, body="", **where)
-
-    database.write_now(came_in)
-    await after.channel.start()
-    silent, heard = await after.say("o-li"), await after.say("o-wang")
-    assert (silent.outcome, silent.reason) == (Outcome.REJECTED, "window_closed") and wechat.shown("o-li") == []
-    assert heard.outcome is Outcome.SENT and len(wechat.shown("o-wang")) == 1
-    await after.hear(signed(words("你好"), time.time(), aes=True))
-    assert (await after.say("o-li")).outcome is Outcome.SENT
-    await after.channel.close()
 
 
 def test_what_another_process_heard_is_not_denied() -> None:
