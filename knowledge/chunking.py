@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from knowledge.loaders.blocks import Block
 
@@ -41,15 +42,15 @@ def passages(title: str, blocks: Iterable[Block]) -> list[Passage]:
 
     Args:
         title: Of the document; stands first in every passage's title.
-        blocks: In reading order; headings open sections.
+        blocks: In reading order; headings open sections. A heading with nothing under it is told like a paragraph.
     """
     found: list[Passage] = []
     used: dict[str, int] = {}
-    trail: list[tuple[int, str]] = []
+    trail: list[Block] = []
     section: list[Block] = []
 
     def close() -> None:
-        headings = [text for _, text in trail if text != title]
+        headings = [text for text in (_line(one)[:120] for one in trail) if text != title]
         name = " › ".join(part for part in [title, *headings] if part)[:500]
         number = _NUMBER.match(headings[-1]) if headings else None
         for body, first, clause in _pieces(section):
@@ -61,20 +62,43 @@ def passages(title: str, blocks: Iterable[Block]) -> list[Passage]:
             found.append(Passage(key[:120], name, body, (locator or first.sheet)[:120]))
         section.clear()
 
-    for block in blocks:
+    for block, below in pairwise((*blocks, None)):
+        assert block is not None
         if block.kind == "heading":
-            close()
-            while trail and trail[-1][0] >= block.level:
-                trail.pop()
-            trail.append((block.level, " ".join(block.text.split())[:120]))
-        else:
-            if block.kind == "text" and _POINT.match(block.text.strip()):  # the next point, as a paragraph
+            bare = _is_bare(block, below)
+            if not bare or (trail and trail[-1].level >= block.level):
                 close()
-                while trail and _POINT.match(trail[-1][1]):
+            while trail and trail[-1].level >= block.level:
+                trail.pop()
+            if not bare:
+                trail.append(block)
+            elif _line(block) != title:
+                section.append(Block("text", block.text, page=block.page, sheet=block.sheet))
+        else:
+            if _is_point(block):  # the next point, as a paragraph
+                close()
+                while trail and trail[-1].point:
                     trail.pop()
             section.append(block)
     close()
     return found
+
+
+def _is_bare(heading: Block, below: Block | None) -> bool:
+    """Say whether nothing stands under a heading, so that its words would be lost: 「一、不许发广告」「二、不许拉人」."""
+    if heading.followed:
+        return False
+    if below is None or (heading.point and _is_point(below)):
+        return True
+    return below.kind == "heading" and below.level <= heading.level
+
+
+def _is_point(block: Block) -> bool:
+    return block.kind == "text" and _POINT.match(block.text.strip()) is not None
+
+
+def _line(heading: Block) -> str:
+    return " ".join(heading.text.split())
 
 
 def _pieces(section: list[Block]) -> list[tuple[str, Block, str]]:

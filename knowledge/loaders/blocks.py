@@ -28,6 +28,8 @@ class Block:
         level: 1 to 9 of a heading, else 0.
         page: 1-based page or slide, 0 where the format has none.
         sheet: name of the sheet of a workbook.
+        point: a heading only because it is short and numbered (「一、退款」); no style says so.
+        followed: a heading above what became entries, so that no block may stand under it.
     """
 
     kind: str
@@ -35,6 +37,8 @@ class Block:
     level: int = 0
     page: int = 0
     sheet: str = ""
+    point: bool = False
+    followed: bool = False
 
 
 @dataclass(slots=True)
@@ -103,6 +107,11 @@ class Loaded:
     warnings: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     pages: int = 0
+
+    def follow(self) -> None:
+        """Says of a heading at the end that what stands under it became entries."""
+        if self.blocks and self.blocks[-1].kind == "heading":
+            self.blocks[-1].followed = True
 
     def warn(self, code: str) -> None:
         """Adds a warning once."""

@@ -22,6 +22,7 @@ _RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
 _TEXT_HEADING = re.compile(
     r"^(?:第[一二三四五六七八九十百\d]+[章节条编部分]|[一二三四五六七八九十]+、|\d+(?:\.\d+)*[、.．\s])\s*\S.{0,38}$"
 )
+_POINT = re.compile(r"[一二三四五六七八九十]+、")
 _CHAPTER = re.compile(r"^第[一二三四五六七八九十百\d]+([章节条编部])")
 _COMMENT = re.compile(r"<!--(.*?)(?:-->|\Z)", re.DOTALL)
 _NOTE = re.compile(r"^\[(?://|comment|_)\]:\s*(?:#|<>)\s*(.*)$", re.IGNORECASE)
@@ -112,7 +113,7 @@ def read_text(content: bytes) -> Loaded:
             flush()
         elif _TEXT_HEADING.match(bare) and not bare.endswith(("。", "；", ";", "，")):
             flush()
-            loaded.blocks.append(Block("heading", bare, level=text_level(bare)))
+            loaded.blocks.append(Block("heading", bare, level=text_level(bare), point=bool(_POINT.match(bare))))
         else:
             paragraph.append(bare)
     flush()

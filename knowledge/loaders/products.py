@@ -17,6 +17,7 @@ from knowledge.loaders.tables import Row, bare, cell_of, matches, row_text, word
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 _EMPTY = re.compile(r"[-—–/\\.、无\s]*|暂无|待补充|n/?a|none|null", re.IGNORECASE)
+_REMARK = re.compile(r"(?:合\s*计|总\s*计|小\s*计|备\s*注|说\s*明|注)\s*(?:[：:（(].*)?", re.DOTALL)
 
 
 def is_header(header: Sequence[str]) -> bool:
@@ -57,8 +58,9 @@ def add_products(loaded: Loaded, titles: Sequence[str], rows: Sequence[Row], she
     }
     batches: dict[str, list[Row]] = {}
     name = ""
+    loaded.follow()
     for row in rows:
-        if _is_note(row, name_at):
+        if _is_note(titles, row, name_at):
             loaded.blocks.append(
                 Block("row", "；".join(filter(None, dict.fromkeys(row.cells))), page=row.page, sheet=sheet)
             )
@@ -89,15 +91,18 @@ def _rest(
     """Rows of what no entry tells."""
     for name, lots in batches.items():
         for row in lots:
-            cells = ["" if at in told else cell for at, cell in enumerate(row.cells)]
+            spanned = {at for at, title in enumerate(titles) if title == titles[name_at] and cell_of(row, at) == name}
+            cells = ["" if at in told or at in spanned else cell for at, cell in enumerate(row.cells)]
             if any(cells):
                 cells[name_at] = name
                 yield Block("row", row_text(titles, cells), page=row.page, sheet=sheet)
 
 
-def _is_note(row: Row, name_at: int) -> bool:
-    """Say whether a row's name goes on over the next column: a remark below the goods."""
-    return bool(cell_of(row, name_at)) and cell_of(row, name_at) == cell_of(row, name_at + 1)
+def _is_note(titles: Sequence[str], row: Row, name_at: int) -> bool:
+    """Say whether a row is no product: a sum, a remark, or one cell that goes on under another header."""
+    name = cell_of(row, name_at)
+    filled = {title: cell.strip() for title, cell in zip(titles, row.cells, strict=False) if cell.strip()}
+    return bool(_REMARK.fullmatch(name)) or (bool(name) and len(filled) > 1 and set(filled.values()) == {name})
 
 
 def _newest_first(rows: Sequence[Row], header: Sequence[str], made: Sequence[str]) -> list[Row]:

@@ -123,6 +123,7 @@ def _questions(loaded: Loaded, header: Sequence[str], rows: Iterable[Row], sheet
     aliases = [at for at, cell in enumerate(header) if at != question and matches(cell, names["aliases"])]
     known = {entry.entry: entry for entry in loaded.entries}
     last: Entry | None = None
+    loaded.follow()
     for row in rows:
         asked, told = cell_of(row, question), cell_of(row, answer)
         others = [part.strip() for at in aliases for part in _ALIASES.split(cell_of(row, at)) if part.strip()]

@@ -16,10 +16,15 @@ from knowledge.loaders.tables import Row, add_question, add_table
 from knowledge.loaders.word_styles import Numbering, Styles, W, attribute, is_on
 
 MAX_DEPTH = 40
+MAX_ANSWER = 800
+"""Characters after which no further paragraph belongs to the answer of a 「问：」."""
 
 _POINT = re.compile(r"[一二三四五六七八九十]{1,3}、[^。；;！!？?：:，,\n]{1,30}")
 _ASKED = re.compile(r"(?:问|[Qq])\s*[：:](.+)", re.DOTALL)
 _TOLD = re.compile(r"(?:答|[Aa])\s*[：:](.+)", re.DOTALL)
+_LISTED = re.compile(r"[一二三四五六七八九十]{1,3}、|.*[：:]$", re.DOTALL)
+"""A line of an answer after which a short point is the answer's, and no heading."""
+_FIRST_CHOICE, _CHOICE = re.compile(r"[Aa]\s*[：:]"), re.compile(r"[Bb]\s*[：:]")
 _LEFT_OUT = {f"{W}del", f"{W}moveFrom"}
 _NOTE = {f"{W}footnoteReference": "footnotes", f"{W}endnoteReference": "endnotes"}
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -40,6 +45,7 @@ def read_docx(content: bytes) -> Loaded:
         document = Document(io.BytesIO(content))
         reader = _Reader(document)
         reader.read(document.element.body, 0)
+        reader.answered()
         reader.comments()
         title = (document.core_properties.title or "").strip()
     except broken as error:
@@ -47,7 +53,7 @@ def read_docx(content: bytes) -> Loaded:
     reader.loaded.title = title[:200]
     if not title:
         first = next((block for block in reader.loaded.blocks if block.text), None)
-        if first is not None and first.kind == "heading" and first.level == 1:
+        if first is not None and first.kind == "heading" and first.level == 1 and not first.point:
             reader.loaded.title = first.text[:200]
     return reader.loaded
 
@@ -61,6 +67,8 @@ class _Reader:
         self.notes = {kind: _notes(self.parts.get(kind)) for kind in ("footnotes", "endnotes")}
         self.styled = 0
         """Level of the last heading that has a style of its own."""
+        self.pair: list[str] = []
+        """A question and the paragraphs of its answer so far."""
         self.note_count = 0
         self.waiting: list[str] = []
         self.boxes: list[Any] = []
@@ -101,17 +109,37 @@ class _Reader:
     def _add(self, text: str, level: int) -> None:
         """A heading or a paragraph; a short point (「一、退款」) is a heading, an answer makes an entry of its question."""
         last = self.loaded.blocks[-1] if self.loaded.blocks else None
-        asked = _ASKED.match(last.text) if last is not None and last.kind == "text" else None
-        told = _TOLD.match(text)
+        point = not level and _POINT.fullmatch(text) is not None
+        if len(self.pair) == 2 and _CHOICE.match(text) and _FIRST_CHOICE.match(self.pair[1]):
+            self.loaded.blocks.extend(Block("text", one) for one in self.pair)  # one of several to choose from
+            self.pair = []
+        elif self.pair and not level and self._goes_on(text, point=point):
+            self.pair.append(text)
+            return
+        self.answered()
+        if not level and last is not None and last.kind == "text" and _ASKED.match(last.text) and _TOLD.match(text):
+            self.loaded.blocks.pop()
+            self.pair = [last.text, text]
+            return
         if level:
             self.styled = level
-        elif asked and told:
-            self.loaded.blocks.pop()
-            add_question(self.loaded, asked[1].strip(), told[1].strip())
-            return
-        elif _POINT.fullmatch(text):
+        elif point:
             level = min(9, self.styled + 1)
-        self.loaded.blocks.append(Block("heading" if level else "text", text, level=level))
+        self.loaded.blocks.append(Block("heading" if level else "text", text, level=level, point=point))
+
+    def _goes_on(self, text: str, *, point: bool) -> bool:
+        """Say whether a paragraph belongs to the answer above it."""
+        if _ASKED.match(text) or sum(map(len, self.pair)) > MAX_ANSWER:
+            return False
+        return not point or _LISTED.match(self.pair[-1]) is not None
+
+    def answered(self) -> None:
+        """Makes an entry of the question and its answer, which ends here."""
+        if self.pair:
+            asked, told, *more = self.pair
+            self.pair = []
+            told = _TOLD.sub(r"\1", told).strip()
+            add_question(self.loaded, _ASKED.sub(r"\1", asked).strip(), "\n".join([told, *more]))
 
     def _after(self, depth: int) -> None:
         """What hangs on a paragraph: its text boxes and footnotes."""
@@ -123,6 +151,7 @@ class _Reader:
         self.loaded.blocks.extend(Block("text", note) for note in notes)
 
     def _table(self, table: Any, depth: int) -> None:
+        self.answered()
         rows: list[Row] = []
         above: list[str] = []
         for row in _children(table, f"{W}tr"):

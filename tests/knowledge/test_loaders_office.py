@@ -110,6 +110,81 @@ def test_an_ordinary_document_is_cut_at_its_points_its_questions_and_its_rows(tm
     ]
 
 
+def test_short_points_of_a_word_document_are_kept(tmp_path: Path) -> None:
+    def told(*lines: str) -> list[tuple[str, str]]:
+        def build(document: Any) -> None:
+            for line in lines:
+                document.add_paragraph(line)
+
+        loaded = _word(tmp_path, build)
+        return [(one.title, one.body) for one in passages(loaded.title or "群", loaded.blocks)]
+
+    points = ("一、不许发广告", "二、不许拉人", "三、有事私聊团长")
+    assert told("群规", *points) == [("群", "\n".join(("群规", *points)))]
+    assert told(*points) == [("群", "\n".join(points))]
+
+
+def test_a_heading_above_a_table_of_products_is_no_passage(tmp_path: Path) -> None:
+    def build(document: Any) -> None:
+        document.add_heading("价格表", level=1)
+        for row, cells in zip(document.add_table(rows=2, cols=2).rows, [("品名", "价格"), ("梨", "5元")], strict=True):
+            row.cells[0].text, row.cells[1].text = cells
+
+    loaded = _word(tmp_path, build)
+    assert [one.question for one in loaded.entries] == ["梨多少钱"]
+    assert passages("手册", loaded.blocks) == []
+
+
+def test_an_answer_goes_on_until_the_next_question_heading_or_table(tmp_path: Path) -> None:
+    def build(document: Any) -> None:
+        for line in (
+            "问：坏果怎么赔？",
+            "答：按斤退。",
+            "拍照片发给团长，24小时内有效。",
+            "问：能退吗？",
+            "答：能，分两种：",
+            "一、坏果按斤退",
+            "二、漏发补发",
+            "问：几点提货？",
+            "答：四点。",
+            "一、其他",
+            "见群公告。",
+            "问：多少钱？",
+            "答：看表。",
+        ):
+            document.add_paragraph(line)
+        document.add_table(rows=1, cols=1).rows[0].cells[0].text = "表"
+        for line in ("Q:您喜欢什么水果", "A:苹果", "B:梨", "C:橘子"):
+            document.add_paragraph(line)
+
+    loaded = _word(tmp_path, build)
+    assert [(one.question, one.answer) for one in loaded.entries] == [
+        ("坏果怎么赔？", "按斤退。\n拍照片发给团长，24小时内有效。"),
+        ("能退吗？", "能，分两种：\n一、坏果按斤退\n二、漏发补发"),
+        ("几点提货？", "四点。"),
+        ("多少钱？", "看表。"),
+    ]
+    assert [text for _, text in _told(loaded)] == [
+        "一、其他",
+        "见群公告。",
+        "表",
+        "Q:您喜欢什么水果",
+        "A:苹果",
+        "B:梨",
+        "C:橘子",
+    ]
+
+
+def test_an_answer_does_not_take_the_rest_of_a_long_document(tmp_path: Path) -> None:
+    def build(document: Any) -> None:
+        for line in ("问：怎么赔？", "答：按斤退。", *(["说明" * 100 + "。"] * 9)):
+            document.add_paragraph(line)
+
+    loaded = _word(tmp_path, build)
+    assert [len(one.answer) for one in loaded.entries] == [4 + 4 * 202]
+    assert len(loaded.blocks) == 5
+
+
 def test_lists_have_their_numbers(tmp_path: Path) -> None:
     def build(document: Any) -> None:
         _numbered(document, [("chineseCounting", "%1、"), ("decimal", "%1.%2"), ("bullet", "•")])

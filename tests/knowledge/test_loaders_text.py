@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from knowledge import loaders
+from knowledge.chunking import passages
 from knowledge.loaders.dates import span
 from tests.knowledge.reading import load
 
@@ -77,6 +78,11 @@ def test_text_with_numbered_headings(tmp_path: Path) -> None:
         ("heading", "二、退款", 1),
         ("text", "原路退回。\n3. 这一句很长，是一项内容。", 0),
     ]
+
+
+def test_short_points_of_a_text_are_kept(tmp_path: Path) -> None:
+    loaded = _load(tmp_path, "a.txt", "群规\n一、不许发广告\n二、不许拉人\n")
+    assert [one.body for one in passages("a", loaded.blocks)] == ["群规\n一、不许发广告\n二、不许拉人"]
 
 
 def test_html_as_a_reader_sees_it(tmp_path: Path) -> None:
@@ -190,6 +196,27 @@ def test_a_price_list_answers_prices_with_their_sizes_and_no_size_is_a_batch(tmp
         ("红富士多少钱", "红富士有 2 种：\n规格：80mm；价格：29.9元\n规格：75mm；价格：24.9元"),
         ("草莓一份有多少", "草莓的规格：2斤。"),
     ]
+
+
+def test_a_name_that_stands_twice_is_a_product_and_a_sum_or_a_remark_is_none(tmp_path: Path) -> None:
+    def told(table: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        loaded = _load(tmp_path, "a.csv", table)
+        return [(one.question, one.answer) for one in loaded.entries], _told(loaded)
+
+    assert told("品名,品牌,价格\n农夫山泉,农夫山泉,2元\n以当日为准,以当日为准,以当日为准\n试行,试行,\n") == (
+        [("农夫山泉多少钱", "农夫山泉的价格：2元。"), ("农夫山泉是谁供的货", "农夫山泉的品牌：农夫山泉。")],
+        [("row", "以当日为准"), ("row", "试行")],
+    )
+    assert told("品名,品名,价格\n砂糖橘,砂糖橘,19.9元\n梨,脆甜,5元\n") == (
+        [("砂糖橘多少钱", "砂糖橘的价格：19.9元。"), ("梨多少钱", "梨的价格：5元。")],
+        [("row", "品名：梨；品名：脆甜")],
+    )
+    names = ["合计", "总 计", "小计（元）", "备注", "说明：", "注：含税"]
+    rows = "".join(f"{name},12元\n" for name in names)
+    assert told(f"品名,价格\n苹果,12元\n{rows}注心饼干,9元\n") == (
+        [("苹果多少钱", "苹果的价格：12元。"), ("注心饼干多少钱", "注心饼干的价格：9元。")],
+        [("row", f"{name}；12元") for name in names],
+    )
 
 
 @pytest.mark.parametrize(
