@@ -15,6 +15,8 @@ from storage import actions, audit
 from storage.actions import LeaderAction
 
 WINDOW = timedelta(days=actions.KEEP_DAYS)
+OF_STAFF = frozenset({"bond_parted_for"})
+"""Kinds that any of the staff takes back, and a leader does not."""
 
 
 def note(
@@ -43,7 +45,7 @@ def note(
 
 
 def undo(ctx: Context, action: LeaderAction) -> Sequence[Reply]:
-    """Take an action back, once.
+    """Take an action back, once; or ask first, where its slice does so.
 
     Raises:
         Refusal: it is of another group, too old, undone already, or its slice refuses.
@@ -54,9 +56,16 @@ def undo(ctx: Context, action: LeaderAction) -> Sequence[Reply]:
     if undoing is None:
         raise Refusal("guard.old_button")
     assert action.id is not None
+    before = action.before or {}
+    if action.undone_at is None:
+        asked = [
+            one for f in ctx.features if action.kind in f.undo_asks for one in f.undo_asks[action.kind](ctx, before)
+        ]
+        if asked:
+            return asked
     if not actions.claim(ctx.session, action.id, ctx.now):
         raise Refusal("leader.undone_already")
-    replies = undoing(ctx, action.before or {})
+    replies = undoing(ctx, before)
     audit.record(
         ctx.session,
         at=ctx.now,

@@ -368,6 +368,7 @@ class Feature:
         links: what ``files`` takes too when staff or a leader send it alone in private: the address of a web page.
         jobs: kinds of push.
         undos: kind of a leader's action → what takes it back, given what stood before (:mod:`engagement.actions`).
+        undo_asks: kind → what is asked before that, if anything: then nothing is taken back yet.
         own_words, follow_up: words that are commands in some groups only; what is said some seconds later.
         personal_data: every personal column of the slice's tables.
         help: text key of the slice's own help paragraph.
@@ -391,6 +392,7 @@ class Feature:
     links: re.Pattern[str] | None = None
     jobs: Sequence[JobSpec] = ()
     undos: Mapping[str, Callable[[Context, Mapping[str, Any]], Sequence[Reply]]] = field(default_factory=dict)
+    undo_asks: Mapping[str, Callable[[Context, Mapping[str, Any]], Sequence[Reply]]] = field(default_factory=dict)
     own_words: OwnWords | None = None
     follow_up: FollowUp | None = None
     personal_data: Sequence[PersonalData] = ()

@@ -5,6 +5,7 @@ The audit trail proves that something was done; this table knows how to undo it,
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete, update
@@ -64,8 +65,10 @@ def claim(session: Session, action_id: int, now: datetime) -> bool:
     return session.row(_CLAIM, row=action_id, moment=micros(now)) is not None
 
 
-def latest(session: Session, group_id: int, since: datetime, limit: int = 5) -> list[LeaderAction]:
-    """Return what was done to a group from ``since`` on and still stands, newest first."""
+def latest(
+    session: Session, group_id: int, since: datetime, limit: int = 5, *, without: Collection[str] = ()
+) -> list[LeaderAction]:
+    """Return what was done to a group from ``since`` on and still stands, newest first; ``without`` some kinds."""
     return list(
         session.exec(
             pick(LeaderAction)
@@ -73,6 +76,7 @@ def latest(session: Session, group_id: int, since: datetime, limit: int = 5) -> 
                 LeaderAction.group_id == group_id,
                 col(LeaderAction.done_at) >= since,
                 col(LeaderAction.undone_at).is_(None),
+                col(LeaderAction.kind).not_in(without),
             )
             .order_by(col(LeaderAction.id).desc())
             .limit(limit)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from engagement import actions, channels, rooms
+from engagement import actions, calendar, channels, rooms
 from engagement.bonds import handlers, joining, parting, service
 from engagement.bonds.parting import Chat
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Kind, Place, Reply, row_id
+from prompts.loader import shown_day
 from storage import bonds
+from storage.actions import latest
 from storage.bonds import Bond
 
 ROLES = frozenset({"staff", "admin"})
@@ -32,14 +34,30 @@ def ask(ctx: Context) -> Sequence[Reply]:
     )
     own, parts = parting.mine(ctx.session, member.person_id)
     values = {"name": member.name, "own": channels.words(own)}
+    back = _ways_back(ctx, member.person_id)
     if not parts:
-        raise Refusal("bonds.for_nothing", **values)
+        return [Reply("bonds.for_nothing", values, buttons=back)]
     rows = [{"channels": channels.words(one.channels), "day": handlers.bound_on(ctx, one)} for one in parts]
     buttons = [
         Button(f"bond_for:{one.bond_id}", "bonds.button_part", {"channels": channels.words(one.channels)})
         for one in parts
     ]
-    return [Reply("bonds.for_list", {**values, "rows": rows}, buttons=buttons)]
+    return [Reply("bonds.for_list", {**values, "rows": rows}, buttons=[*buttons, *back])]
+
+
+def _ways_back(ctx: Context, person_id: int) -> list[Button]:
+    """Return what takes back what staff took apart lately for somebody: whoever of them is asked can."""
+    done = latest(ctx.session, ctx.here.id, ctx.now - actions.WINDOW, limit=200)
+    found = [(one, ctx.session.get(Bond, (one.before or {}).get("bond", 0))) for one in done if one.kind == UNDO]
+    return [
+        Button(
+            f"undo:{one.id}",
+            "bonds.button_for_back",
+            {"day": shown_day(calendar.local_day(one.done_at, ctx.here.zone))},
+        )
+        for one, bond in found
+        if bond is not None and person_id in (bond.survivor_id, bond.absorbed_id)
+    ]
 
 
 def button(ctx: Context) -> Sequence[Reply]:

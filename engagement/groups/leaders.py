@@ -44,8 +44,18 @@ def _name(ctx: Context, how: str) -> str:
 def remove(ctx: Context) -> Sequence[Reply]:
     """取消团长 王姐: at once; who led the group before the acting leader is asked about first."""
     member = service.named_leader(ctx, _name(ctx, "groups.unleader_how"))
+    return _asked(ctx, member) or _removed(ctx, member)
+
+
+def ask_before_undo(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
+    """Ask before 撤销 takes the group from who led it before the acting leader, as 取消团长 does."""
+    member = ctx.session.get(Member, before.get("member", 0)) if before.get("role") != "leader" else None
+    return _asked(ctx, member) if member is not None and member.group_id == ctx.here.id else ()
+
+
+def _asked(ctx: Context, member: Member) -> Sequence[Reply]:
     if not service.led_before(ctx, member):
-        return _removed(ctx, member)
+        return ()
     values = {"name": member.name, "group": ctx.here.name}
     button = Button(f"unlead:{ctx.here.id}:{member.id}", "groups.button_unlead", values, settles=True)
     return [Reply("groups.unlead_ask", values, buttons=[button])]
@@ -64,7 +74,8 @@ def removing(ctx: Context) -> Sequence[Reply]:
 def _removed(ctx: Context, member: Member) -> Sequence[Reply]:
     before = service.led_before(ctx, member)
     service.remove_leader(ctx, member)
-    undo = actions.note(ctx, ROLE, {"member": member.id, "role": "leader"}, "groups.did_unleader")
+    kept = {"member": member.id, "role": "leader", "back": before}
+    undo = actions.note(ctx, ROLE, kept, "groups.did_unleader")
     back = Button(undo.key.replace("undo:", "relead:"), "groups.button_relead", settles=True)
     said = Reply("groups.leader_removed", {"name": member.name}, buttons=[undo])
     return [said, *_told_so(ctx, member, [back] if before else [])]
@@ -75,7 +86,7 @@ def take_back(ctx: Context) -> Sequence[Reply]:
     action = ctx.session.get(LeaderAction, row_id(ctx.text))
     before = (action.before or {}) if action is not None and action.kind == ROLE else {}
     member = ctx.session.get(Member, before.get("member", 0))
-    if action is None or member is None or before.get("role") != "leader" or member.person_id != ctx.actor.person_id:
+    if action is None or member is None or not before.get("back") or member.person_id != ctx.actor.person_id:
         raise Refusal("guard.old_button")
     rooms.step_into(ctx, action.group_id)
     said = list(actions.undo(ctx, action))

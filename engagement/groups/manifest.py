@@ -155,6 +155,7 @@ FEATURE = Feature(
         Greeted: start.greeted,
         Unidentified: troubles.unidentified,
     },
+    undo_asks={leaders.ROLE: leaders.ask_before_undo},
     undos={
         pause.CHANGE: pause.undo,
         guide.CHANGE: handlers.undo_change,

@@ -63,7 +63,7 @@ def _whole(ctx: Context) -> Reply:
         values.update(part.values)
         tails.append(part.key)
     doing = ["topic", "faq", "groups"]
-    if latest(ctx.session, group.id, ctx.now - actions.WINDOW, limit=1):
+    if _standing(ctx, limit=1):
         doing.append("leader")
     buttons = [Button(f"do:{name}:{group.id}", f"leader.button_{_BY_BUTTON[name]}") for name in doing]
     switch = "off" if service.wants_evening(group.settings, ctx.actor.person_id) else "on"
@@ -177,11 +177,17 @@ def undo_mute(ctx: Context, before: Mapping[str, object]) -> Sequence[Reply]:
 
 def undo(ctx: Context) -> Sequence[Reply]:
     """Answer 撤销: what was done lately, each with its button."""
-    found = latest(ctx.session, ctx.here.id, ctx.now - actions.WINDOW)
+    found = _standing(ctx)
     if not found:
         raise Refusal("leader.nothing_to_undo")
     buttons = [Button(f"undo:{one.id}", one.told, _told(ctx, one)) for one in found]
     return [Reply("leader.undo_which", {"count": len(found), "group": ctx.here.name}, buttons=buttons)]
+
+
+def _standing(ctx: Context, limit: int = 5) -> list[LeaderAction]:
+    """Return what the actor may take back."""
+    without = () if _is_staff(ctx) else actions.OF_STAFF
+    return latest(ctx.session, ctx.here.id, ctx.now - actions.WINDOW, limit, without=without)
 
 
 def _told(ctx: Context, action: LeaderAction) -> Mapping[str, object]:
@@ -203,9 +209,13 @@ def undo_button(ctx: Context) -> Sequence[Reply]:
 
 
 def _is_of_the_staff(ctx: Context, action: LeaderAction | None) -> bool:
-    """Say whether somebody of the staff takes back, in the group, what he did there himself."""
-    if action is None or action.actor_id != ctx.actor.person_id or ctx.group is None or ctx.group.id != action.group_id:
+    """Say whether somebody of the staff takes back, in the group, what he did there himself or what is the staff's."""
+    if action is None or ctx.group is None or ctx.group.id != action.group_id:
         return False
+    return (action.actor_id == ctx.actor.person_id or action.kind in actions.OF_STAFF) and _is_staff(ctx)
+
+
+def _is_staff(ctx: Context) -> bool:
     return not identities.roles(ctx.session, ctx.actor.person_id).isdisjoint(("staff", "admin"))
 
 

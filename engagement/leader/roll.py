@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 from sqlmodel import select as pick
 
@@ -14,7 +15,7 @@ from engagement.kernel import Place, Reply
 from engagement.leader import glance
 from engagement.leader.words import figures, names
 from prompts.loader import texts
-from storage import audit
+from storage import audit, bonds
 from storage.groups import Consent, Member
 from storage.ledger import Entry
 
@@ -56,21 +57,25 @@ def roll(ctx: Context) -> Sequence[Reply]:
 
 def _checked_in(ctx: Context) -> tuple[list[str], list[str]]:
     """Return the names of who checked in today, in that order, and of who did lately but not today, the latest first."""
+    # Whoever did it with two accounts is one, and is named as the one that goes on.
+    acting = aliased(Member)
     rows = ctx.session.execute(
-        select(Member.name, func.max(Entry.local_date), func.max(Entry.id))  # type: ignore[call-overload]
+        select(acting.name, func.max(Entry.local_date), func.max(Entry.id))  # type: ignore[call-overload]
+        .select_from(Member)
         .join(Entry, col(Entry.member_id) == col(Member.id))
-        .join(Consent, col(Consent.person_id) == col(Member.person_id))
+        .join(acting, col(acting.id) == bonds.acts())
+        .join(Consent, col(Consent.person_id) == col(acting.person_id))
         .where(
             col(Entry.group_id) == ctx.here.id,
             col(Entry.local_date) > ctx.today - timedelta(days=DAYS + 1),
             col(Entry.local_date) <= ctx.today,
             col(Entry.kind) == "checkin",
             col(Entry.amount) > 0,
-            col(Member.left_at).is_(None),
-            col(Member.name) != "",
+            col(acting.left_at).is_(None),
+            col(acting.name) != "",
             col(Consent.withdrawn_at).is_(None),
         )
-        .group_by(col(Member.id), col(Member.name))
+        .group_by(col(acting.id), col(acting.name))
         .order_by(func.max(Entry.id))
     ).all()
     today = [name for name, last, _ in rows if last == ctx.today]

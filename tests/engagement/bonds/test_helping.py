@@ -31,9 +31,9 @@ from tests.engagement.bonds.neighbours import (
     post,
     sound,
 )
-from tests.engagement.stage import Stage, keys, open_stage
+from tests.engagement.stage import Stage, keys, open_stage, placeholders_match
 
-LEADER, STAFF = "周团长", "王运营"
+LEADER, STAFF, COLLEAGUE = "周团长", "王运营", "李运营"
 
 
 @pytest.fixture
@@ -48,14 +48,19 @@ def ready(folder: Path) -> Stage:
     opened = open_stage(folder, FEATURES, "2026-12-01T09:00")
     for who in (MINE, THERE, LEADER, STAFF):
         opened.say(who, "签到")
-
-    def grant(session: Session) -> None:
-        person = identities.meet(session, "play", STAFF, STAFF, opened.clock.now()).person_id
-        session.add(RoleGrant(person_id=person, role="staff", granted_at=opened.clock.now()))
-
-    opened.database.write_now(grant)
+    hire(opened, STAFF)
     on_another_channel(opened, THERE)
     return opened
+
+
+def hire(stage: Stage, who: str) -> None:
+    """Somebody is of the staff from now on."""
+
+    def grant(session: Session) -> None:
+        person = identities.meet(session, "play", who, who, stage.clock.now()).person_id
+        session.add(RoleGrant(person_id=person, role="staff", granted_at=stage.clock.now()))
+
+    stage.database.write_now(grant)
 
 
 def private(stage: Stage, text: str = "", *, button: str = "", who: str = STAFF) -> list[Outgoing]:
@@ -114,6 +119,36 @@ def test_it_is_taken_back_at_once(stage: Stage) -> None:
     assert keys(private(stage, button=done.buttons[0].key)) == ["leader.undone_already"]
     part(stage)
     sound(stage)
+
+
+def test_any_of_the_staff_takes_it_back_and_a_leader_is_not_offered_it(stage: Stage) -> None:
+    """王运营 took it apart; 周团长's 撤销 has nothing of it, 李运营 finds the way back by 帮忙解绑."""
+    stage.say(COLLEAGUE, "签到")
+    hire(stage, COLLEAGUE)
+    bind(stage)
+    one = standing(stage)
+    done, _ = help_apart(stage)
+    apart = standing(stage)
+    assert keys(private(stage, "撤销", who=LEADER)) == ["leader.nothing_to_undo"]
+    assert not [b for b in private(stage, "今日一览", who=LEADER)[0].buttons if b.key.startswith("do:leader")]
+    assert keys(private(stage, button=done.buttons[0].key, who=LEADER)) == ["guard.staff_only"]
+    assert standing(stage) == apart
+    (nothing,) = private(stage, f"帮忙解绑 {THERE}", who=COLLEAGUE)
+    assert nothing.key == "bonds.for_nothing" and placeholders_match(nothing)
+    (key,) = [button.key for button in nothing.buttons]
+    assert private(stage, button=key, who=COLLEAGUE)[0].key == "bonds.for_back"
+    assert standing(stage) == one
+    (listed,) = private(stage, f"帮忙解绑 {MINE}")
+    assert [button.key.split(":")[0] for button in listed.buttons] == ["bond_for"], "it is taken back already"
+    sound(stage)
+
+
+def test_who_leads_and_is_of_the_staff_finds_it_under_undo(stage: Stage) -> None:
+    bind(stage)
+    help_apart(stage)
+    hire(stage, LEADER)
+    (which,) = private(stage, "撤销", who=LEADER)
+    assert private(stage, button=which.buttons[0].key, who=LEADER)[0].key == "bonds.for_back"
 
 
 def test_after_a_week_it_stands(stage: Stage) -> None:

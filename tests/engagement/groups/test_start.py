@@ -266,6 +266,36 @@ def test_who_led_before_is_asked_about_hears_of_it_and_takes_it_back_for_a_week(
     assert said[1].buttons == (), "who made her a leader decides"
 
 
+def test_who_did_not_lead_before_has_no_way_back_of_his_own(stage: Stage) -> None:
+    """周团长: 取消团长 王姐；王姐（自己拼的按钮）→ 按钮旧了，还是邻居"""
+    stage.say("王姐", "签到")
+    stage.say(LEADER, "设团长 王姐")
+    stage.say("王姐", "积分", private=True)
+    removed, told = stage.say(LEADER, "取消团长 王姐")
+    key = removed.buttons[0].key.replace("undo:", "relead:")
+    assert told.buttons == () and key.startswith("relead:")
+    assert keys(stage.say("王姐", "", button=key, private=True)) == ["guard.old_button"]
+    assert keys(stage.say("王姐", "设置")) == ["guard.leader_only"]
+
+
+def test_taking_back_asks_about_who_led_before_too(stage: Stage) -> None:
+    """
+    周团长: 设团长 王姐，设团长 李阿姨；李阿姨: [撤销] 设王姐做团长 → 王姐比你先管……真的要取消吗？
+    王姐: [撤销] 设李阿姨做团长 → 不问，改回去了
+    """
+    stage.say("王姐", "签到")
+    stage.say("李阿姨", "签到")
+    first = stage.say(LEADER, "设团长 王姐")[0].buttons[0].key
+    later = stage.say(LEADER, "设团长 李阿姨")[0].buttons[0].key
+    (asked,) = stage.say("李阿姨", "", button=first)
+    assert asked.key == "groups.unlead_ask" and placeholders_match(asked)
+    assert keys(stage.say("王姐", "设置")) == ["groups.settings_no_facts"], "nothing is done yet"
+    assert keys(stage.say("李阿姨", "", button=first)) == ["groups.unlead_ask"]
+    assert keys(stage.say("王姐", "", button=later)) == ["groups.leads_no_more"]
+    assert keys(stage.say("李阿姨", "", button=asked.buttons[0].key)) == ["guard.leader_only"]
+    assert keys(stage.say(LEADER, "", button=first)) == ["groups.leads_no_more"]
+
+
 def test_after_a_week_nothing_is_taken_back(stage: Stage) -> None:
     stage.say(LEADER, "积分", private=True)
     stage.say("王姐", "签到")

@@ -9,6 +9,7 @@ import pytest
 
 from engagement.leader import roll
 from engagement.registry import FEATURES
+from tests.engagement.bonds.neighbours import MINE, THERE, bind, on_another_channel
 from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
 
 LEADER = "周团长"
@@ -43,6 +44,16 @@ def test_who_has_not_checked_in_today(stage: Stage) -> None:
     assert (all_here.values["names"], all_here.tails) == ("王姐、李阿姨", ("leader.roll_nobody_missing",))
     (later,) = stage.say(LEADER, "签到名单", "2026-12-20T09:00", private=True)
     assert (later.key, later.tails) == ("leader.roll_nobody", ()), "who has not come for long is no part of it"
+
+
+def test_who_did_it_with_two_accounts_is_one(stage: Stage) -> None:
+    """（昨天）小满: 签到；（今天）满满: 签到；绑在一起 → 签了 1 位：小满，没有谁还没签"""
+    stage.say(MINE, "签到", "2026-11-30T09:00")
+    stage.say(THERE, "签到", "2026-12-01T09:00")
+    on_another_channel(stage, THERE)
+    bind(stage)
+    (told,) = stage.say(LEADER, "签到名单", private=True)
+    assert (told.key, told.values["names"], told.tails) == ("leader.roll", MINE, ("leader.roll_nobody_missing",))
 
 
 def test_a_long_list_is_cut(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
