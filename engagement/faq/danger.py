@@ -53,7 +53,8 @@ def _emergency(ctx: Context, text: str, *, keep: bool) -> Sequence[Reply]:
     who = (ctx.actor.person_id, None if group is None else group.id, bool(told))
     if group is None or not told:
         led = ctx.actor.leader or ctx.actor.member_id is None
-        if keep and group is not None and not led and _is_first(ctx, who):
+        waits = one_line(text, QUESTION_MOST) in service.waiting_of(ctx)
+        if keep and group is not None and not led and not waits and _is_first(ctx, who):
             service.hand_over(ctx, text, 0.0)
             tallies.count(ctx.session, group.id, ctx.today, handed_over=1)
         return [Reply("faq.emergency", NO_GROUP, subject="faq:talk")]

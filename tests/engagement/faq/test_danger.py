@@ -181,6 +181,7 @@ def test_where_no_leader_can_be_reached_an_emergency_waits(stage: Stage) -> None
 def test_who_wants_the_leader_in_vain_waits_once(stage: Stage) -> None:
     stage.say("王姐", "签到")
     assert keys(stage.say("王姐", "问团长 我妈晕倒了", private=True))[:2] == ["faq.emergency", "faq.passed_on"]
+    assert keys(stage.say("王姐", "我妈晕倒了", private=True)) == ["faq.emergency"]
     assert questions(stage) == ["我妈晕倒了"]
 
 
