@@ -87,7 +87,7 @@ class Routes:
         self._own: dict[Where, _Own] = {}
         self._asked: dict[str, _Entry] = {}
         self._offers: Target | None = None
-        self._urgent: tuple[Callable[[str], bool], Target] | None = None
+        self._urgent: tuple[Callable[[str, bool], bool], Target] | None = None
         for feature in features:
             if feature.fallback is not None:
                 self._fallback = Target(feature, feature.fallback)
@@ -251,9 +251,9 @@ class Routes:
             return Target(entry.feature, entry.command.handler, entry.command)
         return None if self._offers is None else replace(self._offers, argument=entry.command.name)
 
-    def urgent(self, text: str) -> Target | None:
-        """Return who answers words that must not wait for anything else."""
-        return self._urgent[1] if self._urgent is not None and self._urgent[0](text) else None
+    def urgent(self, text: str, answers: bool) -> Target | None:
+        """Return who answers words that must not wait for anything else (a leader's answer: :attr:`Feature.urgent`)."""
+        return self._urgent[1] if self._urgent is not None and self._urgent[0](text, answers) else None
 
     def fallback(self) -> Target | None:
         """Return who answers addressed words that are no command."""

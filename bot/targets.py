@@ -33,6 +33,8 @@ class Targets:
         self._asks = frozenset(prefix for feature in features for prefix in feature.asks)
         self._pictures = frozenset(prefix for feature in features for prefix in feature.pictures)
         self._ends = frozenset(prefix for feature in features for prefix in feature.ends)
+        plain = frozenset(prefix for feature in features for prefix in feature.plain & feature.quotes.keys())
+        self._told_by_leaders = self._asks | self._ends | plain
 
     def of(self, session: Session, ctx: Context) -> list[Target]:
         """Return who handles the event of a context, in their order; notes in it what a message is an answer to.
@@ -63,14 +65,15 @@ class Targets:
         if target is not None:
             return [target]
         called = incoming.addressed or incoming.place is Place.DM or bool(ctx.subject)
-        target = self.routes.urgent(incoming.text) if called else None
-        if target is not None:
-            return [target]
         if not incoming.reply_to and incoming.place is Place.DM:
             shows = incoming.media == PHOTO and not ctx.text
             if shows or self._is_asked(session, ctx.actor):
                 ctx.subject = self._asked(session, ctx, self._pictures if shows else self._asks)
         ctx.subject = incoming.desk_about or ctx.subject
+        answers = ctx.subject.partition(":")[0] in self._told_by_leaders and self._is_asked(session, ctx.actor)
+        target = self.routes.urgent(incoming.text, answers) if called else None
+        if target is not None:
+            return [target]
         fallback = self.routes.fallback()
         if ctx.subject:
             target = use_cases.quote_target(features, ctx.subject, incoming.text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from engagement import calendar, easy, guards, rooms
@@ -56,6 +56,7 @@ class Dispatcher:
         self.acts = guards.Acts()
         self.mutes = guards.Mutes()
         self.nobodies = guards.Nobodies()
+        self.cries = guards.Nobodies(timedelta(minutes=10))
         self._subscribers: dict[type, list[tuple[Feature, Any]]] = {}
         for feature in self.features:
             for kind, subscriber in feature.events.items():
@@ -96,6 +97,7 @@ class Dispatcher:
             answering=self.answering,
             features=self.features,
             rewarded=self.acts.note,
+            cried=self.cries.tell,
             pages=self.pages,
         )
 

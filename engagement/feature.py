@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -110,6 +110,7 @@ class Context:
         features: every slice's declaration, for help and for the privacy commands.
         pages: address of the web pages without a slash at the end; empty when there are none that neighbours can sign in to.
         rewarded: (person, message's reference, when) → when he was rewarded for others lately; notes this one, in memory.
+        cried: (who and where, when, message's reference) → whether he called for help for the first time lately, in memory.
         door: link that opens a private chat with the bot, to which a payload is added; empty where there is none.
         fetch: hands out a file that somebody sent on this channel, by its ``media_id``; None where files cannot be had.
         show: shows an answer's words in private while they are written, until the reply comes; None where that cannot be.
@@ -137,6 +138,7 @@ class Context:
     show: Callable[[str], Awaitable[None]] | None = None
     closing: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     aside: bool = False
+    cried: Callable[[Hashable, datetime, str], bool] | None = None
     _rng: random.Random | None = field(default=None, init=False)
 
     @property
@@ -357,7 +359,8 @@ class Feature:
         asks: subject prefixes of questions to a leader: in private his next words need not quote one, if it came last.
         ends: subject prefixes of questions for words that a 「算了」 ends with the common word for it; of other ``asks`` the
             slice hears it.
-        urgent: pure test of words whose answer waits for nothing but a command, and who says it (one slice only).
+        urgent: pure test of words (and whether they are what a leader was asked for) whose answer waits for nothing but a
+            command, and who says it (one slice only).
         pictures: subject prefixes of questions for a picture: in private the next bare one need not quote it, if it came last.
         events: event type → subscriber ``(ctx, event) → replies``; same transaction.
         lifecycle: platform event → handler (join, leave, bot added …).
@@ -382,7 +385,7 @@ class Feature:
     passes_on: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
     asks: frozenset[str] = frozenset()
     ends: frozenset[str] = frozenset()
-    urgent: tuple[Callable[[str], bool], Handler] | None = None
+    urgent: tuple[Callable[[str, bool], bool], Handler] | None = None
     pictures: frozenset[str] = frozenset()
     events: Mapping[type, Callable[[Context, Any], Sequence[Reply]]] = field(default_factory=dict)
     lifecycle: Mapping[str, Handler] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -160,20 +160,23 @@ class Mutes:
 
 
 class Nobodies:
-    """In which groups somebody who cannot be known was told so lately, in memory: once an hour, then a stamp is enough."""
+    """In which groups somebody who cannot be known was told so lately, in memory: once an hour, then a stamp is enough.
+
+    Who called for help lately is kept in the same way.
+    """
 
     def __init__(self, pause: timedelta = timedelta(hours=1)) -> None:
-        """Remember no group."""
+        """Remember nobody."""
         self._pause = pause
-        self._told: OrderedDict[int, tuple[datetime, str]] = OrderedDict()
+        self._told: OrderedDict[Hashable, tuple[datetime, str]] = OrderedDict()
 
-    def tell(self, group_id: int, now: datetime, reference: str) -> bool:
+    def tell(self, whom: Hashable, now: datetime, reference: str) -> bool:
         """Say whether it is to be said in words; the same message, which may be tried twice, is told again."""
-        told = self._told.get(group_id)
+        told = self._told.get(whom)
         if told is not None and now - told[0] < self._pause:
             return told[1] == reference
-        self._told[group_id] = now, reference
-        self._told.move_to_end(group_id)
+        self._told[whom] = now, reference
+        self._told.move_to_end(whom)
         if len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
         return True

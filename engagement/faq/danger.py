@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
-from engagement.faq import rules
+from engagement.faq import rules, service, tallies
 from engagement.faq.asking import QUESTION_MOST
 from engagement.faq.talk import NO_GROUP
 from engagement.feature import Context
@@ -13,40 +13,63 @@ from prompts.loader import texts
 from storage import bots, identities
 
 
+def is_urgent(text: str, answers: bool) -> bool:
+    """Say whether words wait for nothing but a command; ``answers``: a leader's, to what he was asked or handed over.
+
+    What he writes of an emergency then (a lift is stuck, and being mended) is for the others, and no cry of his own.
+    """
+    return rules.danger(text) not in (("", "emergency") if answers else ("",))
+
+
 def urgent(ctx: Context) -> Sequence[Reply]:
     """Words that wait for nothing but a command."""
     return comfort(ctx, ctx.text)
 
 
-def comfort(ctx: Context, text: str) -> Sequence[Reply]:
+def comfort(ctx: Context, text: str, *, keep: bool = True) -> Sequence[Reply]:
     """Say the same words each time, from nowhere but here, and whom to call: where only he reads it, if he can be.
 
     In the group nobody is called by name, nor told of a task.
 
-    An emergency is no secret: it is answered where it was said, and the leaders hear of it at once, by night too.
+    An emergency is no secret: it is answered where it was said, and the leaders hear of it at once, by night too. Where no
+    leader can be reached it waits for them as a question; ``keep`` False: the caller sees to that.
     """
     ctx.aside = True
     kind = rules.danger(text)
     if kind == "emergency":
-        return _emergency(ctx, text)
+        return _emergency(ctx, text, keep=keep)
     key = "faq.self_harm" if kind == "self_harm" else "faq.violence"
     if ctx.incoming.place is Place.GROUP and bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel):
         return [Reply(key, NO_GROUP, kind=Kind.DM, to=ctx.actor.person_id, subject="faq:talk")]
     return [Reply(key, NO_GROUP, subject="faq:talk")]
 
 
-def _emergency(ctx: Context, text: str) -> Sequence[Reply]:
+def _emergency(ctx: Context, text: str, *, keep: bool) -> Sequence[Reply]:
     group = ctx.group
     leaders = [] if group is None else identities.leaders(ctx.session, group.id)
     told = [
         one for one in leaders if one != ctx.actor.person_id and bots.is_open(ctx.session, one, ctx.incoming.channel)
     ]
+    who = (ctx.actor.person_id, None if group is None else group.id, bool(told))
     if group is None or not told:
+        led = ctx.actor.leader or ctx.actor.member_id is None
+        waits = one_line(text, QUESTION_MOST) in service.waiting_of(ctx)
+        if keep and group is not None and not led and not waits and _is_first(ctx, who):
+            service.hand_over(ctx, text, 0.0)
+            tallies.count(ctx.session, group.id, ctx.today, handed_over=1)
         return [Reply("faq.emergency", NO_GROUP, subject="faq:talk")]
     values = {"group": group.name, "name": ctx.actor.name, "words": one_line(text, QUESTION_MOST)}
     leader = bots.name_of(ctx.session, told[0]) if len(told) == 1 else texts().raw("faq.leader")
     said = {**NO_GROUP, "leader": leader}
+    words = Reply("faq.emergency", said, ("faq.emergency_told",), subject="faq:talk")
+    if not _is_first(ctx, who):
+        return [words]
     return [
-        Reply("faq.emergency", said, ("faq.emergency_told",), subject="faq:talk"),
+        words,
         *(Reply("faq.to_leader_emergency", values, kind=Kind.DM, to=one) for one in told),
     ]
+
+
+def _is_first(ctx: Context, who: Hashable) -> bool:
+    """Say whether it is news to the leaders that somebody calls for help."""
+    return ctx.cried is None or ctx.cried(who, ctx.now, ctx.chance)

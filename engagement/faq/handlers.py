@@ -219,18 +219,19 @@ def none_of_these(ctx: Context) -> Sequence[Reply]:
 
 def said_again(ctx: Context) -> Sequence[Reply]:
     """A quote of :func:`none_of_these`."""
-    return _hand_over(ctx, ctx.incoming.text, 0.0, asked=True)
+    return _straight(ctx, ctx.incoming.text)
 
 
 def hand_over(ctx: Context) -> Sequence[Reply]:
-    """问团长 …: straight to the leader."""
+    """问团长 …: straight to the leader, who was told of an emergency at once, and not only in the morning."""
     if not ctx.argument.strip():
         return [Reply("faq.hand_over_how", NO_GROUP, subject="again:")]
-    kind = rules.danger(ctx.argument)
-    first = danger.comfort(ctx, ctx.argument) if kind else []
-    if kind == "emergency" and len(first) > 1:
-        return first  # the leaders know, and not only in the morning
-    return [*first, *_hand_over(ctx, ctx.argument, 0.0, asked=True)]
+    return _straight(ctx, ctx.argument)
+
+
+def _straight(ctx: Context, words: str) -> Sequence[Reply]:
+    first = danger.comfort(ctx, words, keep=False) if rules.danger(words) else []
+    return first if first and first[0].tails else [*first, *_hand_over(ctx, words, 0.0, asked=True)]
 
 
 def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False) -> Sequence[Reply]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engagement.events import Bonded, PostCleared
-from engagement.faq import asking, bonding, corrections, danger, handlers, jobs, offers, rules, service, thumbs, turns
+from engagement.faq import asking, bonding, corrections, danger, handlers, jobs, offers, service, thumbs, turns
 from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow
 
 _ASK = Slow(service.prepare, asking.work, handlers.reply)
@@ -59,7 +59,7 @@ FEATURE = Feature(
     plain=frozenset({"question", "waiting", "answer", "answering", "relay", "handover", "up", "down"}),
     asks=frozenset({"answering"}),
     fallback=_ASK,
-    urgent=(lambda text: bool(rules.danger(text)), danger.urgent),
+    urgent=(danger.is_urgent, danger.urgent),
     offers=offers.offer,
     events={PostCleared: handlers.on_cleared, Bonded: bonding.on_bonded},
     jobs=(

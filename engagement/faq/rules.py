@@ -210,16 +210,18 @@ def _in_a_row(bare: str) -> str:
 def danger(text: str) -> str:
     """Say whether somebody is in danger; an empty text otherwise.
 
-    Each clause is looked at, and the whole without its marks (「我 不 想 活 了」).
+    Each clause is looked at, and the whole without its marks (「我 不 想 活 了」); an emergency is no word between blanks.
 
     Returns:
         ``self_harm``, ``violence`` (at home), or ``emergency``: who needs a doctor, the police or the fire brigade now.
     """
     plain = simplified(unicodedata.normalize("NFKC", text[:DISTRESS_MOST]).lower())
     whole = folded(plain)
-    clauses = {whole, *(folded(one) for one in (*_BREAKS.split(plain), *plain.split()))}
+    clauses = {whole, *map(folded, _BREAKS.split(plain))}
+    spaced = clauses | set(map(folded, plain.split()))
+    brief = {one for one in clauses if len(one) <= CLAUSE_MOST}
     for kind, words in distress().items():
-        if any(words.fullmatch(one) for one in clauses if kind != "emergency" or len(one) <= CLAUSE_MOST):
+        if any(words.fullmatch(one) for one in (brief if kind == "emergency" else spaced)):
             return kind
     return next((kind for kind, words in distress("alone").items() if words.fullmatch(whole[:CLAUSE_MOST])), "")
 

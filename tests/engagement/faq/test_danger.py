@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select
 
 from engagement.faq import rules
-from engagement.kernel import Kind, Place
+from engagement.kernel import Kind, Outgoing, Place
 from engagement.registry import FEATURES
 from storage.documents import Question
 from storage.groups import Consent
@@ -47,7 +47,21 @@ HARMLESS = """头发晕色 气死我了 着火价 火锅 水煤气费 走丢的�
 灭火器有吗 烟花 炸鸡 爆米花 炸了 锅炸 鱼没气了 汽水没气了 气球漏气了 轮胎漏气 电动车充电 电池坏了 被蚊子咬了
 虾被压坏了 刀有吗 菜刀怎么卖 打架鱼 小偷 防身 油烟机 车厘子炸裂 电梯坏了怎么提货 打120元 满119减10
 团长不见了 团长找不到了 邻居找不到了 人找不到了 人不见了 我晕倒 笑晕过去 美晕了 帅晕过去了 爆炸头 爆炸好吃"""
+EMERGENCY_TOO = """家里有煤气味 闻到煤气味 我家有股煤气味 楼道有煤气味 被蛇咬了 我被蛇咬了 孩子被开水烫了 孩子被热水烫到了
+我喝了84消毒液
+我妈心梗犯了 我爸中风了 我爸突发心梗 我爸心脏病突然发作 心脏病犯了 孩子窒息了 有人触电
+孩子触电怎么办 我妈大出血了 危险 危险啊 孩子丢了 他失踪了
+有人拿着菜刀砍人 老伴找不到了"""
+HARMLESS_TOO = """我有心脏病，柚子能吃吗|有没有适合 心脏病 的油|我妈中风、糖尿病，能吃红薯吗|心脏病、高血压能吃吗
+我朋友心梗，去年的事
+砂糖橘9块9，大出血！|砂糖橘今天特价，大出血了！|团长大出血了|窒息 塑料袋|触电 专场|溺水 玩具
+下雨路滑，危险|危险！油锅别离人|太窒息了|他丢了
+妈妈找不到了|奶奶找不到了，提货点在哪|有人拿着菜刀切肉|有人拿刀切西瓜|家里有煤气|煤气味|我妈中风了三年"""
 LONG = ("真的" * 100, "家里" * 100, "在家里" * 13, "刚刚" * 20, "我妈在家" * 10, "家里 " * 66, "快来人" * 13)
+
+
+def questions(stage: Stage) -> list[str]:
+    return stage.database.read_now(lambda s: [one.text for one in s.exec(select(Question).order_by(Question.id))])  # type: ignore[arg-type]
 
 
 class Nobody:
@@ -66,12 +80,24 @@ def stage(tmp_path: Path) -> Stage:
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("self_harm", SELF_HARM), ("violence", VIOLENCE), ("", NEITHER), ("emergency", EMERGENCY), ("", HARMLESS)],
+    [
+        ("self_harm", SELF_HARM),
+        ("violence", VIOLENCE),
+        ("", NEITHER),
+        ("emergency", EMERGENCY),
+        ("", HARMLESS),
+        ("emergency", EMERGENCY_TOO),
+    ],
 )
 def test_what_is_meant(kind: str, words: str) -> None:
     assert {one: rules.danger(one) for one in words.split()} == dict.fromkeys(words.split(), kind)
     for one in ("我 不想 活 了", "活著沒意思", "我媽說不想活了", "我要跳樓"):
         assert rules.danger(one) == "self_harm", one
+
+
+def test_an_illness_a_bargain_or_a_knife_for_meat_is_no_emergency() -> None:
+    words = HARMLESS_TOO.replace("\n", "|").split("|")
+    assert {one: rules.danger(one) for one in words} == dict.fromkeys(words, "")
 
 
 def test_in_private(stage: Stage) -> None:
@@ -128,11 +154,82 @@ def test_an_emergency_reaches_the_leader_at_once_and_by_night(stage: Stage) -> N
     assert shown(said).startswith("先打 120（走丢、出事打 110，着火打 119），别等我。") and "周团长" in shown(said)
     assert (told.key, told.to, told.kind, told.conversation) == ("faq.to_leader_emergency", "周团长", Kind.DM, "周团长")
     assert "我妈摔倒了起不来" in shown(told) and "热线" not in shown(told)
-    for words in ("问团长 我妈摔倒了起不来", "提问 着火了"):
-        assert keys(stage.say("王姐", words)) == ["faq.emergency", "faq.to_leader_emergency"], words
+    for words, minute in (("问团长 我妈摔倒了起不来", "23:40"), ("提问 着火了", "23:50")):
+        assert keys(stage.say("王姐", words, f"2026-12-01T{minute}")) == ["faq.emergency", "faq.to_leader_emergency"], (
+            words
+        )
     assert keys(stage.say("周团长", "着火了", private=True)) == ["faq.emergency"], "no word to himself"
-    for table in (Turn, Question):
-        assert stage.database.read_now(lambda s, t=table: list(s.exec(select(t)))) == []  # type: ignore[misc]
+    assert stage.database.read_now(lambda s: list(s.exec(select(Turn)))) == []
+    assert questions(stage) == ["胸口痛 喘不上气"], "what nobody could be told waits"
+
+
+def test_where_no_leader_can_be_reached_an_emergency_waits(stage: Stage) -> None:
+    """
+    王姐: 我妈晕倒了 → 先打 120……；周团长从没私聊过
+    周团长（私聊）: 待回复 → 王姐：我妈晕倒了 [回]
+    """
+    stage.say("王姐", "签到")
+    for _ in range(3):
+        assert keys(stage.say("王姐", "我妈晕倒了", private=True)) == ["faq.emergency"]
+    assert questions(stage) == ["我妈晕倒了"]
+    (one,) = stage.say("周团长", "待回复", private=True)
+    assert one.key == "faq.waiting" and "我妈晕倒了" in shown(one)
+    told = stage.say("王姐", "我妈晕倒了", private=True)
+    assert keys(told) == ["faq.emergency", "faq.to_leader_emergency"], "he can be told now"
+
+
+def test_who_wants_the_leader_in_vain_waits_once(stage: Stage) -> None:
+    stage.say("王姐", "签到")
+    assert keys(stage.say("王姐", "问团长 我妈晕倒了", private=True))[:2] == ["faq.emergency", "faq.passed_on"]
+    assert keys(stage.say("王姐", "我妈晕倒了", private=True)) == ["faq.emergency"]
+    assert questions(stage) == ["我妈晕倒了"]
+
+
+def test_a_leader_is_told_once_in_ten_minutes_of_each_who_calls(stage: Stage) -> None:
+    for name in ("王姐", "李阿姨"):
+        stage.say(name, "签到")
+    stage.say("周团长", "积分", private=True)
+    for number, words in enumerate(("我妈晕倒了", "我妈晕倒了", "救命", "问团长 我妈晕倒了", "着火了")):
+        said, *told = stage.say("王姐", words, "2026-12-01T10:00", private=True)
+        assert (said.key, said.tails, len(told)) == ("faq.emergency", ("faq.emergency_told",), int(not number)), words
+    assert len(stage.say("李阿姨", "我妈晕倒了", private=True)) == 2, "somebody else"
+    assert len(stage.say("王姐", "我妈晕倒了", "2026-12-01T10:09", private=True)) == 1
+    assert len(stage.say("王姐", "我妈晕倒了", "2026-12-01T10:10", private=True)) == 2
+    assert questions(stage) == []
+
+
+def test_what_a_leader_was_asked_for_is_no_cry(stage: Stage) -> None:
+    """
+    周团长（私聊）: 发公告 → 3号楼电梯困人了，正在抢修 → the draft, and nobody hears of an emergency
+    """
+    stage.say("周团长", "积分", private=True)
+    stage.say("王姐", "签到")
+    stage.say("王姐", "积分", private=True)
+    stage.say("周团长", "设团长 王姐")
+    stage.gateway.dispatcher.answering = None
+    words = "3号楼电梯困人了，正在抢修"
+
+    def asked(command: str) -> Outgoing:
+        question = stage.say("周团长", command, private=True)[0]
+        stage._remember(question, "周团长")
+        return question
+
+    asked("发公告")
+    assert keys(stage.say("周团长", words, private=True)) == ["announcements.draft"]
+    how = asked("发公告")
+    assert keys(stage.say("周团长", "我不想活了", private=True)) == ["faq.self_harm"]
+    assert keys(stage.say("周团长", words, private=True, quoting=how)) == ["announcements.draft"]
+    asked("新问答")
+    assert keys(stage.say("周团长", "煤气泄漏怎么办", private=True))[0].startswith("curation.")
+    stage.say("李阿姨", "签到")
+    led = next(m for m in stage.say("李阿姨", "问团长 3号楼怎么了") if m.key == "faq.to_leader" and m.to == "周团长")
+    assert keys(stage.say("李阿姨", "我妈晕倒了", quoting=led))[0] == "faq.emergency", "a neighbour's is one"
+    (now,) = stage.say("周团长", "", button=led.buttons[0].key, private=True)
+    stage._remember(now, "周团长")
+    assert keys(stage.say("周团长", "着火了", private=True))[0] == "faq.relay_done"
+    assert keys(stage.say("周团长", "着火了，消防到了", private=True, quoting=led))[0] == "faq.relay_done"
+    (again,) = stage.say("周团长", "问团长")
+    assert keys(stage.say("周团长", "我妈晕倒了", quoting=again))[0] == "faq.emergency", "a cry of his own"
 
 
 def test_a_cry_alone_is_one_and_one_before_praise_is_none() -> None:
