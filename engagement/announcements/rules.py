@@ -170,9 +170,12 @@ def numbers(reference: str) -> tuple[int, int, int]:
     return first, second, third
 
 
-_NO_DRAFT = re.compile(r"[?\uff1f]\s*$|[吗么呢]\W*$|^(?:你好|您好|谢谢|好的?|在吗|怎么|为什么|请问)\W*.{0,12}$")
+_NO_DRAFT = re.compile(
+    r"[?\uff1f]\s*$|[吗么呢]\W*$|^(?:怎么|为什么|请问)\W*.{0,12}$"
+    r"|^(?:(?:你好|您好|谢谢|多谢|好的?|在吗)[你您啊呀哦哈了啦吧]*\W*)+$"
+)
 
 
 def is_no_draft(text: str) -> bool:
-    """Say whether words that follow a question for an announcement's are none: a question, a greeting."""
+    """Say whether words that follow a question for an announcement's are none: a question, nothing but a greeting."""
     return bool(_NO_DRAFT.search(text.strip()))

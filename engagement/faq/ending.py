@@ -5,7 +5,7 @@ Source: F68.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -80,21 +80,21 @@ def _ended(question: Question, member: Member | None) -> Ended:
 
 
 def told(session: Session, one: Occurrence, ended: Sequence[Ended]) -> list[Planned]:
-    """Tell who asked: in private where that is open, else where he asked, all in one message."""
+    """Tell who asked: in private where that is open, else where he asked, all of one reader in one message."""
     said: list[Planned] = []
+    alone: dict[int, list[Mapping[str, object]]] = {}
     aloud: list[Ended] = []
     for row in ended:
         if row.person_id and bots.is_open(session, row.person_id, one.group.channel):
             day = calendar.local_day(row.asked_at, one.group.zone)
-            values = {
-                "question": one_line(row.text, SHORT),
-                "month": day.month,
-                "day": day.day,
-                "group": one.group.name,
-            }
-            said.append(Planned(one, Reply("faq.ended", values, kind=Kind.DM, to=row.person_id)))
+            shown = {"question": one_line(row.text, SHORT), "month": day.month, "day": day.day}
+            alone.setdefault(row.person_id, []).append(shown)
         elif row.present and row.name and not row.in_private and one.group.speaks:
             aloud.append(row)
+    for person, mine in alone.items():
+        values: dict[str, object] = {"group": one.group.name}
+        key, more = ("faq.ended_several", {"rows": mine}) if len(mine) > 1 else ("faq.ended", mine[0])
+        said.append(Planned(one, Reply(key, {**values, **more}, kind=Kind.DM, to=person)))
     if aloud:
         rows = [{"name": row.name, "question": one_line(row.text, SHORT)} for row in aloud[:SHOWN]]
         said.insert(0, Planned(one, Reply("faq.ended_here", {"rows": rows}, kind=Kind.PUSH)))

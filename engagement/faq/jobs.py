@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import TypeAlias
 
 from engagement import calendar
 from engagement.faq import ending, service
@@ -12,6 +14,8 @@ from engagement.kernel import Kind, Reply
 from storage import identities
 from storage.engine import Session
 
+_Rows: TypeAlias = Mapping[int, Sequence[service.Waiting]]
+"""Group → its questions, the oldest first."""
 DAY = timedelta(days=1)
 EXPIRES = timedelta(days=7)
 FRESH = timedelta(days=2)
@@ -38,21 +42,21 @@ def plan_reminder(session: Session, occurrences: Sequence[Occurrence], now: date
     for row in ending.expire(session, now - EXPIRES, [one.group.id for one in occurrences]):
         ended.setdefault(row.group_id, []).append(row)
     found = _waiting(session, occurrences)
-    ending_soon = {group: [row for row in rows if row.asked_at < now - EXPIRES + DAY] for group, rows in found.items()}
-    told = {group: rows for group, rows in found.items() if rows[-1].asked_at > now - FRESH and not ending_soon[group]}
+    soon, fresh = now - EXPIRES + DAY, now - FRESH
+    ending_soon = {group: [row for row in rows if row.asked_at < soon] for group, rows in found.items()}
+    others = {group: [row for row in rows if row.asked_at >= soon] for group, rows in found.items()}
+    told = {
+        group: rows
+        for group, rows in found.items()
+        if any(row.asked_at > fresh for row in rows) and not ending_soon[group]
+    }
     reminders = _planned(session, occurrences, told, "faq.reminder")
-    last_calls = _planned(session, occurrences, ending_soon, "faq.ending")
+    last_calls = _planned(session, occurrences, ending_soon, "faq.ending", others)
     planned: list[Planned] = []
     for one, reminder, last_call in zip(occurrences, reminders, last_calls, strict=True):
         said = [reminder, last_call, *ending.told(session, one, ended.get(one.group.id, ()))]
         planned += [row for row in said if row.reply is not None] or [Planned(one, skip="nothing")]
     return planned
-
-
-def speaks(session: Session, one: Occurrence) -> bool:
-    """Say whether a question that was asked in the group ends without an answer by then; reads only."""
-    found = service.open_questions(session, [one.group.id])
-    return one.group.speaks and any(row.asked_at < one.due_at - EXPIRES for row in found)
 
 
 def plan_morning(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
@@ -77,31 +81,51 @@ def _waiting(session: Session, occurrences: Sequence[Occurrence]) -> dict[int, l
 
 
 def _planned(
-    session: Session, occurrences: Sequence[Occurrence], waiting: Mapping[int, Sequence[service.Waiting]], key: str
+    session: Session,
+    occurrences: Sequence[Occurrence],
+    waiting: _Rows,
+    key: str,
+    others: _Rows = MappingProxyType({}),
 ) -> Sequence[Planned]:
-    """Return for each occurrence what its leader is told; who leads several groups is told of all with the first of them."""
+    """Return for each occurrence what its leader is told; who leads several groups is told of all with the first of them.
+
+    Args:
+        others: group → what waits there beside, and is told along.
+    """
     groups = [group for group, rows in waiting.items() if rows]
     leaders = identities.first_leaders(session, groups) if groups else {}
     mine: dict[int, list[Occurrence]] = {}
     for one in occurrences:
         if waiting.get(one.group.id) and one.group.id in leaders:
             mine.setdefault(leaders[one.group.id], []).append(one)
-    told = {some[0].group.id: _told(key, leader, some, waiting) for leader, some in mine.items()}
+    told = {some[0].group.id: _told(key, leader, some, waiting, others) for leader, some in mine.items()}
     return [
         Planned(one, told[one.group.id]) if one.group.id in told else Planned(one, skip="nothing")
         for one in occurrences
     ]
 
 
-def _told(key: str, leader: int, some: Sequence[Occurrence], waiting: Mapping[int, Sequence[service.Waiting]]) -> Reply:
+def _told(key: str, leader: int, some: Sequence[Occurrence], waiting: _Rows, others: _Rows) -> Reply:
     rows = [row for one in some for row in waiting[one.group.id]]
-    shown = [{**service.row_of(row), "group": row.group} for row in rows[: service.SHOWN]]
-    values: dict[str, object] = {"count": len(rows), "group": some[0].group.name, "rows": shown}
+    later = sorted((row for one in some for row in others.get(one.group.id, ())), key=_asked_at, reverse=True)
+    values: dict[str, object] = {"count": len(rows), "group": some[0].group.name, "rows": _shown(rows)}
+    tails = []
+    if later:
+        values |= {"others": len(later), "later": _shown(later)}
+        tails = ["faq.also_waiting" if len(some) == 1 else "faq.also_waiting_groups"]
     if len(some) > 1:
         values |= {"group": None, "groups": len(some)}
         key = GROUPS[key]
-    single = len(rows) == 1
+    single = len(rows) == 1 and not later
     how = "faq.reply_here" if single else "faq.reply_each"
     subject = f"question:{rows[0].id}" if single else "waiting:"
     buttons = [service.answer_button(rows[0].id, rows[0].name)] if single else []
-    return Reply(key, values, (how,), kind=Kind.DM, to=leader, subject=subject, buttons=buttons)
+    return Reply(key, values, (*tails, how), kind=Kind.DM, to=leader, subject=subject, buttons=buttons)
+
+
+def _shown(rows: Sequence[service.Waiting]) -> list[dict[str, object]]:
+    return [{**service.row_of(row), "group": row.group} for row in rows[: service.SHOWN]]
+
+
+def _asked_at(row: service.Waiting) -> datetime:
+    return row.asked_at

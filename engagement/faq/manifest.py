@@ -63,7 +63,8 @@ FEATURE = Feature(
     offers=offers.offer,
     events={PostCleared: handlers.on_cleared, Bonded: bonding.on_bonded},
     jobs=(
-        JobSpec("question_reminder", jobs.EVENING_MINUTE, jobs.plan_reminder, grace_minutes=180, speaks=jobs.speaks),
+        # What became of one's question is waited for: it costs nothing of the group's budget.
+        JobSpec("question_reminder", jobs.EVENING_MINUTE, jobs.plan_reminder, grace_minutes=180, unasked=False),
         JobSpec("question_morning", jobs.MORNING_MINUTE, jobs.plan_morning, grace_minutes=180, unasked=False),
     ),
     personal_data=(

@@ -125,19 +125,31 @@ def settings(ctx: Context) -> Sequence[Reply]:
 
 
 def fact(ctx: Context) -> Sequence[Reply]:
-    """群信息 提货点 东门快递柜; several at once when each is named, 提货点：东门 提货时间：17-20."""
+    """群信息 提货点 东门快递柜; several at once when each is named, 提货点：东门 提货时间：17-20.
+
+    What is clear is kept; of what is doubtful the first is asked about, and the others are named.
+    """
     said: list[Reply] = []
+    doubted: list[Reply] = []
     for key, typed in rules.read_facts(ctx.argument):
         value = rules.without_talk(key, typed)
         doubtful = guide.doubt(ctx, Ask(ctx.here.id, key, rules.ONE), value)
         if doubtful is not None:
-            return [*said, doubtful]
+            doubted.append(doubtful)
+            continue
         told = guide.keep(ctx, key, value)
         if told.key == "groups.fact_cleared":
             said.append(told)
         else:
             said += [replace(told, tails=["groups.fact_again"]), *ctx.emit(LeaderWrote(value))]
-    return said
+    if len(doubted) < 2:
+        return [*said, *doubted]
+    first, *rest = doubted
+    others = texts().raw("groups.between").join(str(one.values["word"]) for one in rest)
+    return [
+        *said,
+        replace(first, values={**first.values, "others": others}, tails=(*first.tails, "groups.unlike_others")),
+    ]
 
 
 def quiet_hours(ctx: Context) -> Sequence[Reply]:

@@ -60,16 +60,22 @@ ZONES = {  # zh: what leaders type
 """What a leader types for a time zone; any IANA name does too."""
 _AFTER_WORD = re.compile(r"[\s:]+")
 _NAMED = re.compile(rf"(?:^|[\s,，;；。、])(?P<word>{'|'.join(sorted(FACTS, key=len, reverse=True))})\s*:")
+_WHO = "(?:我们?|咱们?|大家|群里)"  # zh: whose fact it is
+_FETCH = "(?:提货|取货|自提|拿货)"  # zh: what the fact is about
+_OFTEN = "(?:就|一般|都|也|现在)*"  # zh: between subject and verb
 _TALKED = {
     "pickup_place": re.compile(
-        r"(?:我们?|咱们?|大家|群里)?的?(?:(?:提货|取货|自提|拿货)(?:点|处|地点|地址|的?地方|位置)?|地址|地点|位置)?"
-        r"(?:就|一般|都|也|现在)*(?:是在|定在|设在|放在|改到|改成|是|在|为)\s*:?\s*(?=..)"
+        rf"(?:(?:{_WHO}?的?(?:{_FETCH}(?:点|处|地点|地址|的?地方|位置)?|地址|地点|位置)|{_WHO}){_OFTEN}(?:是在|[是在为])"
+        rf"|(?:{_WHO}?的?{_FETCH}?(?:点|处|地点|地址|的?地方|位置)?)?{_OFTEN}(?:是在|定在|设在|放在|改到|改成)"
+        rf"|{_OFTEN}[是在](?=\s*(?:\d|[东南西北])))\s*:?\s*(?=..)"
     ),
     "pickup_hours": re.compile(
-        r"(?:我们?|咱们?|大家|群里)?的?(?:提货|取货|自提|拿货)?(?:的?时间)?(?:就|一般|都|也|现在)*(?:是在|定在|改到|改成|是|在|为)\s*:?\s*(?=..)"
+        rf"(?:(?:{_WHO}?的?(?:{_FETCH}(?:的?时间)?|时间)|{_WHO}){_OFTEN}(?:是在|[是在为])"
+        rf"|{_WHO}?的?{_FETCH}?(?:的?时间)?{_OFTEN}(?:是在|定在|改到|改成)"
+        rf"|{_OFTEN}[是在](?=\s*(?:\d|早|晚|上午|下午)))\s*:?\s*(?=..)"
     ),
 }
-"""Key → the words that lead up to a value in a sentence: 「提货点是东门快递柜」."""
+"""Key → the words that lead up to a value in a sentence, 「提货点是东门快递柜」; without a subject 是 and 为 begin a name."""
 _CLOCK = re.compile(
     r"(?P<part>凌晨|清晨|早上|早晨|早|上午|中午|下午|傍晚|晚上|夜里|半夜|晚|夜)?\s*"
     r"(?P<hour>\d{1,2}|[一二三四五六七八九十两]{1,3})(?:\s*:\s*(?P<minute>\d{2})|\s*点(?P<half>半)?)?"

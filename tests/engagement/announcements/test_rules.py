@@ -87,3 +87,19 @@ def test_references(reference: str, read: tuple[int, int, int]) -> None:
 def test_the_beginning_of_words() -> None:
     assert rules.about("冷链车晚到") == "冷链车晚到"
     assert len(rules.about("长" * 40)) == rules.ABOUT
+
+
+@pytest.mark.parametrize(
+    ("words", "none"),
+    [
+        ("您好", True),
+        ("好的，谢谢啊！", True),
+        ("在吗", True),
+        ("明天停水吗？", True),
+        ("您好各位邻居，明天停水", False),
+        ("好消息：明天到货", False),
+        ("谢谢大家，车位清完了", False),
+    ],
+)
+def test_an_announcement_may_begin_politely(words: str, none: bool) -> None:
+    assert rules.is_no_draft(words) is none

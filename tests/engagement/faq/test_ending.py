@@ -10,12 +10,14 @@ import pytest
 from sqlmodel import select
 
 from engagement.feature import GroupView, Occurrence, Planned
-from engagement.kernel import Kind
+from engagement.kernel import Kind, Reply
 from engagement.registry import FEATURES
 from prompts.loader import texts
+from scheduler.planner import Verdict, decide
+from storage.campaigns import Campaign
 from storage.documents import Question
 from storage.engine import Session
-from storage.groups import Group, Member
+from storage.groups import Group, GroupDay, Member
 from tests.engagement.stage import Stage, at, keys, open_stage
 
 EVENING = at("2026-12-01T18:00")
@@ -31,6 +33,11 @@ def stage(tmp_path: Path) -> Stage:
 
 def evening(stage: Stage, day: int) -> list[tuple[str, Kind, int]]:
     """(text key, kind, person) of what is said at 18:00 so many days after the first."""
+    return [(one.key, one.kind, one.to or 0) for one in planned(stage, day)]
+
+
+def planned(stage: Stage, day: int) -> list[Reply]:
+    """What is said at 18:00 so many days after the first."""
     when: datetime = EVENING + timedelta(days=day)
     stage.clock.set(when)
 
@@ -38,8 +45,7 @@ def evening(stage: Stage, day: int) -> list[tuple[str, Kind, int]]:
         view = GroupView.of(session.get_one(Group, stage.group_id))
         return stage.jobs["question_reminder"].plan(session, [Occurrence(view, 1, when.date(), when)], when)
 
-    planned = stage.database.write_now(plan)
-    return [(one.reply.key, one.reply.kind, one.reply.to or 0) for one in planned if one.reply is not None]
+    return [one.reply for one in stage.database.write_now(plan) if one.reply is not None]
 
 
 def states(stage: Stage) -> list[str]:
@@ -68,6 +74,54 @@ def test_in_private_where_that_is_open(stage: Stage) -> None:
     stage.say("李阿姨", "问团长 能代收燃气灶吗", "2026-12-01T09:30")
     stage.say("王姐", "问团长 能寄快递吗", "2026-12-01T09:40", private=True)
     assert evening(stage, 7) == [("faq.ended_here", Kind.PUSH, 0), ("faq.ended", Kind.DM, stage.person("王姐"))]
+
+
+def test_who_asked_twice_in_private_hears_of_both_in_one_message(stage: Stage) -> None:
+    """
+    （私聊）王姐: 问团长 能代收燃气灶吗 … （私聊）王姐: 问团长 能寄快递吗
+    （第 7 天 18:00）（私聊）王姐 ← 12月1日：能代收燃气灶吗 12月1日：能寄快递吗
+    """
+    stage.say("王姐", "问团长 能代收燃气灶吗", "2026-12-01T09:30", private=True)
+    stage.say("王姐", "问团长 能寄快递吗", "2026-12-01T09:40", private=True)
+    (told,) = planned(stage, 7)
+    assert (told.key, told.to) == ("faq.ended_several", stage.person("王姐"))
+    said = texts().fill(told.key, told.values)
+    assert "12月1日：能代收燃气灶吗" in said and "12月1日：能寄快递吗" in said
+    assert states(stage) == ["expired", "expired"]
+
+
+def test_what_ends_soon_does_not_hide_what_came_in(stage: Stage) -> None:
+    """The evening tells of all that waits: what ends first, then the newest."""
+    for day, question in enumerate(["能代收燃气灶吗", "能寄快递吗", "有儿童座椅吗"]):
+        stage.say("李阿姨", f"问团长 {question}", f"2026-12-0{1 + 3 * day}T09:30")
+    (told,) = planned(stage, 6)
+    assert told.key == "faq.ending"
+    assert "能代收燃气灶吗" in texts().fill("faq.ending", told.values)
+    assert (told.values["count"], told.values["others"]) == (1, 2)
+    assert list(told.tails) == ["faq.also_waiting", "faq.reply_each"] and not told.buttons
+    said = texts().fill("faq.also_waiting", told.values)
+    assert "能代收燃气灶吗" not in said
+    assert said.index("有儿童座椅吗") < said.index("能寄快递吗")
+
+
+def test_the_group_hears_of_the_end_also_when_its_day_is_full(stage: Stage) -> None:
+    """It was asked for, so it costs nothing of the budget of what nobody asked for."""
+    stage.say("李阿姨", "问团长 能代收燃气灶吗", "2026-12-01T09:30")
+    when = EVENING + timedelta(days=7)
+
+    def full(session: Session) -> list[Verdict]:
+        session.merge(GroupDay(group_id=stage.group_id, local_date=when.date(), unasked=99))
+        campaign = Campaign(key="evening", kind="question_reminder", name="", created_at=when)
+        session.add(campaign)
+        session.flush()
+        view = GroupView.of(session.get_one(Group, stage.group_id))
+        one = Occurrence(view, campaign.id or 0, when.date(), when)
+        return decide(session, [Verdict(one, stage.jobs["question_reminder"], when + timedelta(hours=3))], [], when)
+
+    stage.clock.set(when)
+    (verdict,) = stage.database.write_now(full)
+    assert verdict.state == "pending" and verdict.reply is not None
+    assert verdict.reply.key == "faq.ended_here"
 
 
 def test_who_leads_two_groups_is_told_of_both_at_once(stage: Stage) -> None:

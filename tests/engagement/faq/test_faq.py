@@ -299,6 +299,17 @@ def test_words_of_a_leader_go_to_the_one_who_waits_if_the_leader_says_so(stage: 
     assert (done.key, relayed.key, relayed.values["answer"]) == ("faq.relay_done", "faq.relayed", ["能，放我家"])
 
 
+def test_an_announcement_that_begins_politely_is_no_answer(stage: Stage) -> None:
+    """
+    李阿姨: 燃气灶能代收吗 … 周团长: 发公告 → 您好各位邻居，明天停水 → 样子
+    """
+    _ask(stage, "燃气灶能代收吗")
+    (asked,) = stage.say("周团长", "发公告", private=True)
+    stage._remember(asked, "周团长")
+    (draft,) = stage.say("周团长", "您好各位邻居，明天停水", private=True)
+    assert draft.key == "announcements.draft"
+
+
 def test_words_of_a_leader_for_whom_nobody_can_tell(stage: Stage) -> None:
     _ask(stage, "燃气灶能代收吗")
     assert keys(stage.say("周团长", "放我家" * 20, private=True)) == ["faq.leader_unknown"], "more than a button holds"

@@ -523,6 +523,12 @@ def test_other_doubtful_words_are_doubted_again(stage: Stage) -> None:
         ("在东门", "东门"),
         ("东门快递柜", "东门快递柜"),
         ("是", "是"),
+        ("就是东门快递柜", "东门快递柜"),
+        ("改到 西门", "西门"),
+        ("为民服务中心", "为民服务中心"),
+        ("是非堂茶馆", "是非堂茶馆"),
+        ("在水一方小区东门", "在水一方小区东门"),
+        ("提货点在在水一方小区", "在水一方小区"),
     ],
 )
 def test_a_fact_is_kept_without_the_words_around_it(stage: Stage, said: str, kept: str) -> None:
@@ -541,6 +547,11 @@ def test_several_facts_in_one_message(stage: Stage) -> None:
     assert facts(stage) == {"pickup_place": "西门岗亭", "pickup_hours": "17-20"}
     said = stage.say(LEADER, "群信息 提货点：东门，提货时间：接龙", private=True)
     assert [one.key for one in said] == ["groups.fact_kept", "groups.unlike"]
+    said = stage.say(LEADER, "群信息 热线：123 提货点：南门 截单：哈哈哈", private=True)
+    assert [one.key for one in said] == ["groups.fact_kept", "groups.unlike"]
+    assert facts(stage)["pickup_place"] == "南门", "what is clear is kept, also behind what is doubtful"
+    assert (said[1].values["word"], said[1].values["others"]) == ("热线", "截单时间")
+    assert "截单时间也看着不像" in shown(said[1]) and placeholders_match(said[1])
     assert rules.read_facts("提货点 东门（截单：晚上）") == [("pickup_place", "东门(截单:晚上)")]
 
 

@@ -88,6 +88,18 @@ def test_refusals_are_texts() -> None:
         assert refusal.value.key.startswith("groups.")
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("提货时间是17-20", "17-20"),
+        ("就是晚上五点到八点", "晚上五点到八点"),
+        ("为期三天 17-20", "为期三天 17-20"),
+    ],
+)
+def test_hours_lose_no_beginning(said: str, kept: str) -> None:
+    assert rules.without_talk("pickup_hours", said) == kept
+
+
 def test_the_button_goes_round_all_ways_to_acknowledge() -> None:
     assert [rules.next_acks(style) for style in rules.ACKS] == [*rules.ACKS[1:], rules.ACKS[0]]
 
