@@ -359,14 +359,12 @@ class Feature:
         asks: subject prefixes of questions to a leader: in private his next words need not quote one, if it came last.
         ends: subject prefixes of questions for words that a 「算了」 ends with the common word for it; of other ``asks`` the
             slice hears it.
-        urgent: pure test of words (and whether they are what a leader was asked for) whose answer waits for nothing but a
-            command, and who says it (one slice only).
+        urgent: test of (words, whether a leader was asked for them) that wait for nothing but a command; who answers (one only).
         pictures: subject prefixes of questions for a picture: in private the next bare one need not quote it, if it came last.
         events: event type → subscriber ``(ctx, event) → replies``; same transaction.
         lifecycle: platform event → handler (join, leave, bot added …).
         fallback: the handler of addressed words that are no command (one slice only).
-        offers: the handler of a sentence that means a command which would change something; the argument is its name
-            (one slice only).
+        offers: the handler of a sentence that means a command which would change something, with its name (one slice only).
         files: the handler of a file that somebody sends in private (one slice only); it asks who may.
         links: what ``files`` takes too when staff or a leader send it alone in private: the address of a web page.
         jobs: kinds of push.
