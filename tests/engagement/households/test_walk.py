@@ -23,7 +23,7 @@ from engagement.points import service as points
 from engagement.registry import FEATURES
 from storage import audit, ledger
 from storage.engine import Session
-from storage.groups import Account, Member
+from storage.groups import Account, Consent, Member
 from storage.ledger import Entry, Posting
 from tests.engagement.stage import Stage, day, open_stage
 
@@ -231,7 +231,9 @@ def check(walk: Walk) -> None:
         assert sum(accounts.values()) == walk.there
         # What a member has earned does not change by families, nor by what is spent.
         ranks = {rank.name: rank.points for rank in points.board(session, walk.stage.group_id, "all", TODAY)}
-        present = {member.name for member in members if member.left_at is None}
+        # Who withdrew is on no board, until he comes back.
+        gone = set(session.exec(select(Consent.person_id).where(col(Consent.withdrawn_at).is_not(None))))
+        present = {member.name for member in members if member.left_at is None and member.person_id not in gone}
         expected = {who: earned for who, earned in walk.earned.items() if earned > 0 and who in present}
         assert ranks == expected
 

@@ -22,7 +22,7 @@ from tests.platforms.telegram import FakeTelegram
 
 NOW = datetime(2026, 9, 1, 4, 0, tzinfo=UTC)
 SECRET = "a-secret-of-24-letters--"
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture
