@@ -229,6 +229,8 @@ class BondsMachine(RuleBasedStateMachine):
     def _part(self, who: str, other: str) -> None:
         since, rests, acts = self.books.bound.pop((who, other))
         held = self._held()
+        # Where both have been one with a third, and the first has parted from that one since, the other is still with the third.
+        who = who if self.stage.person(who) == self.stage.person(other) else other
         (mine,) = on_page(self.stage, who, "我的账号")
         bond = self.stage.database.read_now(
             lambda s: next(
