@@ -21,7 +21,6 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
     bindparam,
-    case,
     delete,
     literal_column,
     select,
@@ -30,9 +29,9 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from storage.campaigns import Heartbeat
 from storage.columns import micros, pk, utc
 from storage.engine import Session
+from storage.owners import is_adrift
 from storage.statements import Prepared
 
 KEEP_DAYS = 14
@@ -71,7 +70,6 @@ class Inbox(SQLModel, table=True):
 
 
 _T = Inbox.__table__  # type: ignore[attr-defined]
-_H = Heartbeat.__table__  # type: ignore[attr-defined]
 _INSERT = Prepared(
     "inbox.insert",
     lambda insert: (
@@ -106,11 +104,7 @@ _ADRIFT = Prepared(
     select(*_WAITING)
     .where(
         _PENDING,
-        case(
-            (_T.c.receiver == bindparam("me"), _T.c.received_at <= bindparam("before")),
-            (_T.c.receiver == literal_column("''"), _T.c.received_at <= bindparam("unnamed")),
-            else_=_T.c.receiver.not_in(select(_H.c.executor).where(_H.c.beat_at > bindparam("fresh"))),
-        ),
+        is_adrift(_T.c.receiver, _T.c.received_at),
     )
     .order_by(_T.c.id),
 )

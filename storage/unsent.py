@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, case, literal_column, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 
-from storage.campaigns import Heartbeat
 from storage.columns import micros
 from storage.engine import Session
 from storage.outbox import Outbox
+from storage.owners import is_adrift
 from storage.statements import Prepared
 
 _T = Outbox.__table__  # type: ignore[attr-defined]
-_H = Heartbeat.__table__  # type: ignore[attr-defined]
 _OPEN = _T.c.state.in_([literal_column("'pending'"), literal_column("'sending'")])
 _WAITING = (_T.c.id, _T.c.channel, _T.c.sender, _T.c.body, _T.c.created_at)
 _WHEN = (_T.c.not_before, _T.c.account, _T.c.conversation)
@@ -27,11 +26,7 @@ _ADRIFT = Prepared(
     select(*_WAITING, *_WHEN)
     .where(
         _OPEN,
-        case(
-            (_T.c.sender == bindparam("me"), _T.c.created_at <= bindparam("before")),
-            (_T.c.sender == literal_column("''"), _T.c.created_at <= bindparam("unnamed")),
-            else_=_T.c.sender.not_in(select(_H.c.executor).where(_H.c.beat_at > bindparam("fresh"))),
-        ),
+        is_adrift(_T.c.sender, _T.c.created_at),
     )
     .order_by(_T.c.id),
 )
