@@ -52,7 +52,7 @@ contracts: .dev-environment ## the ten import contracts
 
 coverage: .dev-environment ## the suite with coverage and its gates
 	@rm -rf .cache/coverage && mkdir -p .cache/coverage
-	@$(MAKE) --no-print-directory test ARGS="-n 2 --cov --cov-report= $(ARGS)"
+	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report= $(ARGS)"
 	$(PYTHON_IN) -m coverage json --quiet
 	$(PYTHON_IN) -m tests.tools.coverage_gate .cache/coverage/coverage.json
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("contracts")
+pytestmark = [pytest.mark.xdist_group("contracts"), pytest.mark.untraced]
 ROOT = Path(__file__).resolve().parents[2]
 SLICE = ("manifest", "handlers", "jobs", "service", "tables", "rules")
 TREE = {

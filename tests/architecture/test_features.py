@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.architecture import house_rules
+
+pytestmark = pytest.mark.untraced
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("bot", "console", "scheduler", "engagement", "knowledge", "storage", "prompts", "benchmarks")

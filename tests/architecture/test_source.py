@@ -13,6 +13,8 @@ import pytest
 from tests.architecture import house_rules
 from tests.architecture.house_rules import Complaint
 
+pytestmark = pytest.mark.untraced
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("bot", "console", "scheduler", "engagement", "knowledge", "storage", "prompts")
 LONGEST_MODULE = 400

@@ -14,6 +14,8 @@ from bot.settings import Settings
 from bot.verification import verify
 from engagement.kernel import Incoming
 
+pytestmark = pytest.mark.untraced
+
 SIZE = Size(turns=1, gateway=60, orm=30, loop=130, windows=1, probe=40, open_seconds=0.2)
 
 

@@ -14,6 +14,8 @@ from bot.main import replay
 from bot.settings import Settings
 from tests.worlds.month import Month
 
+pytestmark = pytest.mark.untraced
+
 BUDGET = 4
 
 

@@ -12,6 +12,8 @@ import pytest
 from benchmarks import history, pages
 from tests.browser.pages import routes
 
+pytestmark = pytest.mark.untraced
+
 NOT_MEASURED = {
     *("/console", "/console/my/{room}", "/console/me/second", "/login/code"),  # ways to elsewhere
     *("/enter/{token}", "/door/wechat", "/h5/in/{key}"),  # doors

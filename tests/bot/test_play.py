@@ -16,7 +16,7 @@ from bot.settings import Settings
 from bot.verification import verify
 from tests.bot.scripts import Played, at, create, instant, play, write_script
 
-pytestmark = pytest.mark.xdist_group("starter")
+pytestmark = [pytest.mark.xdist_group("starter"), pytest.mark.untraced]
 KEYS = {
     "id",
     "at",

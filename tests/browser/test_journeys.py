@@ -12,7 +12,7 @@ from tests.browser.journeys import JOURNEYS, Journey
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(120), pytest.mark.untraced]
 WAYS = [(who, journey) for who, found in JOURNEYS.items() for journey in found]
 
 

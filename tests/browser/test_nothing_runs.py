@@ -18,7 +18,7 @@ from tests.browser.house import CSRF, KEY, House, found
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(240), pytest.mark.untraced]
 Visit = Callable[[str, str], "Page"]
 MOST = 12
 

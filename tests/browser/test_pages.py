@@ -18,7 +18,7 @@ from tests.tools import roles
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Response
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(240), pytest.mark.untraced]
 Visit = Callable[[str, str], "Page"]
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"

@@ -16,7 +16,12 @@ from tests.channels.drivers import FAR, Driver
 from tests.channels.house import House
 from tests.channels.shown import Talk, Trouble
 
-pytestmark = [pytest.mark.xdist_group("channels"), pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.xdist_group("channels"),
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(180),
+    pytest.mark.untraced,
+]
 
 WORDS = "都在这里了"
 TRIES = 5

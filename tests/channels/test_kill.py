@@ -18,7 +18,7 @@ from tests.channels.house import House, platforms
 from tests.channels.shown import Talk
 from tests.platforms.serving import free_port, serving
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.untraced]
 
 QUESTION = "收到的水果坏了能退吗"
 

@@ -16,7 +16,12 @@ from prompts.loader import texts
 from tests.channels.house import APPCHAT, CUSTOMERS, ROBOT, House
 from tests.platforms.telegram.chats import message_update
 
-pytestmark = [pytest.mark.xdist_group("channels"), pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.xdist_group("channels"),
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(180),
+    pytest.mark.untraced,
+]
 
 _groups = itertools.count(-9000, -1)
 QUESTION = "收到的水果坏了能退吗"

@@ -13,7 +13,12 @@ from engagement.kernel import Card, Citation, Document, Outcome
 from prompts.loader import texts
 from tests.channels.drivers import Driver, Play
 
-pytestmark = [pytest.mark.xdist_group("channels"), pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.xdist_group("channels"),
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(180),
+    pytest.mark.untraced,
+]
 
 EVIL = "https://evil.example/x"
 HOSTILE = {

@@ -7,7 +7,12 @@ import pytest
 from tests.channels.drivers import Driver
 from tests.channels.shown import Talk
 
-pytestmark = [pytest.mark.xdist_group("channels"), pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.xdist_group("channels"),
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(180),
+    pytest.mark.untraced,
+]
 
 QUESTION = "收到的水果坏了能退吗"
 SORRY = "代码"

@@ -36,7 +36,7 @@ from tests.console.browsers import Browser
 from tests.console.doors import come_as
 from tests.console.entering import LIVED as NOW
 
-pytestmark = [pytest.mark.xdist_group("console"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.xdist_group("console"), pytest.mark.timeout(1800), pytest.mark.untraced]
 FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
 EACH = 14
 """Strings that a place meets when not all of them do; the next place meets the next ones."""

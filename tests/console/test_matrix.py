@@ -60,7 +60,7 @@ PUBLIC = {"/", "/login", "/login/code", "/demo/{who}", "/logout", "/large", "/th
 LINKED = {room.path for room in ROOMS_OF_THE_MENU} | {"/console/me", "/h5"}
 """What is linked on every page, with nothing behind the path: it is there for whoever may open it."""
 
-pytestmark = [pytest.mark.xdist_group("console"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("console"), pytest.mark.timeout(300), pytest.mark.untraced]
 
 
 @dataclass(frozen=True)

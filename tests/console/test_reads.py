@@ -45,7 +45,7 @@ NAMED = re.compile(r"\b(\w+) AS (\w+)\b")
 WHERE_ALL_ENDS = re.compile(r"ORDER BY (?:\w+\.)?id( DESC)?\s+LIMIT", re.ASCII)
 """Read from an end, up to so many: no filter can make it go on."""
 
-pytestmark = [pytest.mark.xdist_group("reads"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("reads"), pytest.mark.timeout(300), pytest.mark.untraced]
 Asked = tuple[str, Any]
 
 

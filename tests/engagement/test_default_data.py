@@ -22,6 +22,8 @@ from storage.inbox import Inbox
 from tests.engagement.stage import Stage, keys, open_stage
 from tests.engagement.uses import CANARY, KEPT, NOT_PERSONAL, USES
 
+pytestmark = pytest.mark.untraced
+
 PLUMBING = ("inbox", "outbox", "sent_message")
 DATA = [data for feature in FEATURES for data in feature.personal_data]
 OF_DATA = pytest.mark.parametrize("data", DATA, ids=lambda data: data.table)

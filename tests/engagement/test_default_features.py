@@ -23,7 +23,7 @@ from storage.engine import Session
 from storage.groups import Member
 from tests.engagement.stage import Stage, keys, open_stage, shown
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.untraced]
 BY_NAME = pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 PLUMBING = ("inbox", "outbox", "sent_message")
 RUBBISH = (

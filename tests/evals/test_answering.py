@@ -24,7 +24,7 @@ from storage.engine import open_database
 
 HERE = Path(__file__).resolve().parent
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-pytestmark = pytest.mark.xdist_group("starter")
+pytestmark = [pytest.mark.xdist_group("starter"), pytest.mark.untraced]
 
 
 def _open(folder: Path) -> Answering:

@@ -14,6 +14,8 @@ from engagement.moderation import rules
 from engagement.moderation.rules import Action, Category
 from prompts import packs, wordlists
 
+pytestmark = pytest.mark.untraced
+
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("TUANTUAN_SHARED", ROOT.parent / "shared"))
 WORDS = [rules.lexicon(wordlists.words())]

@@ -16,6 +16,8 @@ import pytest
 
 from knowledge.normalise import question
 
+pytestmark = pytest.mark.untraced
+
 ROOT = Path(__file__).resolve().parents[2]
 SETS = {"starter.jsonl": (200, 80, 13), "blind.jsonl": (200, 80, 21), "final.jsonl": (400, 120, 28)}
 """File → how many of its questions have an answer, how many have none, how many have two right entries."""

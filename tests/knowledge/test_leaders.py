@@ -41,7 +41,7 @@ ASKED = {
 }
 """What a leader asks, in words that stand nowhere in the base → the entry that answers."""
 
-pytestmark = pytest.mark.xdist_group("starter")
+pytestmark = [pytest.mark.xdist_group("starter"), pytest.mark.untraced]
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,8 @@ from knowledge.loaders.guard import Unfit
 from prompts.loader import texts
 from tests.knowledge.paper import handbook
 
+pytestmark = pytest.mark.untraced
+
 SECONDS = 10
 MEGABYTES = 300
 

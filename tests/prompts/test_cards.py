@@ -21,6 +21,8 @@ from PIL import Image
 
 from prompts import cards, lettering
 
+pytestmark = pytest.mark.untraced
+
 LINK = "https://t.me/example_bot?start=inv_0123456789abcdef"
 HOSTILE = (
     "<img src=file:///etc/passwd>",

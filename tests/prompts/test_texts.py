@@ -75,7 +75,7 @@ AD_LAW = (
 
 # ---------------------------------------------------------------- what code names
 
-pytestmark = pytest.mark.xdist_group("texts")
+pytestmark = [pytest.mark.xdist_group("texts"), pytest.mark.untraced]
 
 
 class Named:

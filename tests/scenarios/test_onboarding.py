@@ -39,6 +39,8 @@ from tests.platforms.serving import serving
 from tests.platforms.telegram import FakeTelegram
 from tests.platforms.telegram.chats import member_update
 
+pytestmark = pytest.mark.untraced
+
 NINE = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)  # 9:00 in Shanghai
 MOST_STEPS = 6
 MOST_IN_THE_GROUP = 2

@@ -29,7 +29,7 @@ from tests.platforms.wechat.signin import Browser
 from tests.platforms.wechat.signing import AES_KEY, APP_ID, ORIGINAL_ID, SECRET, TOKEN
 from tests.platforms.wecom import FakeWecom, Template
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.untraced]
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FIELD = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 RESULT = "externalcontact/get_groupmsg_send_result"

@@ -32,7 +32,7 @@ LONGEST = 400
 FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
 TO_A_LEADER = {"faq.to_leader", "faq.reminder", "faq.morning"}
 
-pytestmark = pytest.mark.xdist_group("starter")
+pytestmark = [pytest.mark.xdist_group("starter"), pytest.mark.untraced]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
@@ -27,6 +28,8 @@ from storage.campaigns import Campaign, Schedule
 from storage.engine import Session
 from storage.groups import Group
 from tests.scheduler.community import Town, database_at, job, plan_plainly
+
+pytestmark = pytest.mark.untraced
 
 DAY = date(2026, 3, 27)
 DAYS = 3

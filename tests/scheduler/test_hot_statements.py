@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Pool, event
 
 from engagement.feature import Occurrence, Planned
@@ -21,6 +22,8 @@ from tests.databases import FILE
 from tests.scheduler.community import Town, job
 from tests.scheduler.test_delivery import EIGHT_O_CLOCK
 from tests.scheduler.test_together_private import private
+
+pytestmark = pytest.mark.untraced
 
 GROWING = {"delivery", "fire", "group_day", "inbox", "mass_send", "outbox", "sent_message"}
 PARTIAL = {"ix_delivery_open", "ix_delivery_waiting", "ix_inbox_pending", "ix_mass_send_open", "ix_outbox_pending"}

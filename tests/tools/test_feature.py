@@ -11,6 +11,8 @@ import pytest
 
 from tests.tools import feature
 
+pytestmark = pytest.mark.untraced
+
 REGISTRY = """from __future__ import annotations
 
 from engagement.checkin.manifest import FEATURE as CHECKIN

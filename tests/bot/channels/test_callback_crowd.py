@@ -13,7 +13,7 @@ import pytest
 from benchmarks.callbacks import TURNS, WORD, House
 from storage.engine import open_database
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.untraced]
 
 
 @pytest.mark.parametrize("turn", TURNS)

@@ -22,7 +22,7 @@ from engagement.kernel import Incoming
 from tests.platforms.doors import NAMES, NOW, Door, cost, door_of, hands_off, traced
 from tests.platforms.wechat.signing import Post, document
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.untraced]
 SECONDS, MEGABYTES = 0.05, 10
 
 

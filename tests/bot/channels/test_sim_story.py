@@ -22,7 +22,7 @@ from tests.bot.channels.test_sim import open_simulator
 SUNDAY = datetime(2026, 11, 22, 2, tzinfo=UTC)
 """The least that the weeks can hold: the newest closed one begins thirteen days ago."""
 
-pytestmark = [pytest.mark.xdist_group("sim"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("sim"), pytest.mark.timeout(240), pytest.mark.untraced]
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,8 @@ from bot.play import read_script
 from bot.settings import Settings
 from prompts import packs
 
+pytestmark = pytest.mark.untraced
+
 Line = dict[str, Any]
 
 

@@ -18,7 +18,7 @@ GROUP = -1001
 TUAN, LI, WANG = 7, 8, 9
 SECRET = "a-secret-of-the-test-run"
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.untraced]
 
 
 def settings(telegram: FakeTelegram, mode: str, port: int) -> dict[str, str]:

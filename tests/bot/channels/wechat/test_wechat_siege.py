@@ -15,7 +15,7 @@ from tests.platforms.serving import free_port, serving
 from tests.platforms.wechat import FakeWeChat
 from tests.platforms.wechat.signing import AES_KEY, APP_ID, ORIGINAL_ID, SECRET, TOKEN, signed
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.untraced]
 OF_EACH = 200 if os.environ.get("TUANTUAN_CHAOS") == "full" else 40
 MEGABYTES = 150
 """What the process may grow by; a thousand bodies of a megabyte would be ten times that."""

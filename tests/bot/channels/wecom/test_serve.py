@@ -21,7 +21,7 @@ from tests.platforms.wecom import FakeWecom
 from tests.platforms.wecom.sealing import Seal, signature
 
 KEY, TOKEN = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C", "token-of-a-sample"
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.untraced]
 
 
 @asynccontextmanager

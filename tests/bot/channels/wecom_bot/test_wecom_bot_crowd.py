@@ -19,6 +19,8 @@ from storage.engine import Database
 from tests.platforms.wecom_bot import FakeWecomBot, Hangup
 from tests.platforms.wecom_bot.bench import Bench, bench, outgoing
 
+pytestmark = pytest.mark.untraced
+
 MESSAGES, REPEATS = (2000 if os.environ.get("TUANTUAN_CHAOS") == "full" else 500), 0.3
 BREAKS = 20
 
