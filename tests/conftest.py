@@ -317,9 +317,3 @@ def emulator_python() -> str:
     if not python.exists():
         pytest.skip("emulator tests: no .venv-emulator here (make emulator)")
     return str(python)
-
-
-@pytest.fixture(scope="session")
-def chaos_short() -> bool:
-    """True when the chaos tests are to take a minute or two (`make chaos-short`), False for the full figures."""
-    return os.environ.get("TUANTUAN_CHAOS") != "full"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import random
 from datetime import timedelta
 from typing import Any
@@ -20,8 +19,8 @@ from scheduler.gate import open_gate
 from storage.groups import Group
 from storage.ledger import Entry
 from tests.bot.house import NOW, House
+from tests.full import FULL
 
-FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
 OLD, NEW = "-55", "-10055"
 ZHOU, LI = "u9", "u1"
 TELEGRAM = {"channel": "telegram", "account": "1"}

@@ -15,6 +15,7 @@ from bot.play import BadScript, read_script
 from bot.settings import Settings
 from bot.verification import verify
 from tests.bot.scripts import Played, at, create, instant, play, write_script
+from tests.full import part
 
 pytestmark = [pytest.mark.xdist_group("starter"), pytest.mark.untraced]
 KEYS = {
@@ -300,9 +301,9 @@ def rubbish(shared: Path) -> list[str]:
 
 
 def test_rubbish_as_names_and_words(tmp_path: Path, shared: Path) -> None:
-    """Every row of the collection, typed to the bot by somebody of that name, and in arguments and buttons: no bug."""
-    texts = rubbish(shared)
-    assert len(texts) > 300
+    """Rows of the collection, typed to the bot by somebody of that name, and in arguments and buttons: no bug."""
+    texts = part(rubbish(shared), 5)
+    assert len(texts) > 90
     lines: list[Any] = [create("2026-12-01T07:00")]
     moment = instant({"at": "2026-12-01T08:00:00+08:00"})
     for number, text in enumerate(texts):

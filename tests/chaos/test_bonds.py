@@ -12,9 +12,10 @@ import sys
 import pytest
 
 from tests.engagement.bonds.machine import run
+from tests.full import FULL
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
-WALKS = 400 if os.environ.get("TUANTUAN_CHAOS") == "full" else 20
+WALKS = 400 if FULL else 20
 
 
 def test_many_walks() -> None:

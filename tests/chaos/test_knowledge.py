@@ -38,6 +38,7 @@ from storage.documents import Chunk, Document, DocumentVersion, Phrasing
 from storage.engine import Session, open_database
 from tests.chaos.knowledge_driver import HANGS, INDEX, READ, WRITE, Places
 from tests.chaos.knowledge_model import ACTS, Edition, Model, State
+from tests.full import FULL
 
 pytestmark = pytest.mark.chaos
 ROOT = Path(__file__).resolve().parents[2]
@@ -248,9 +249,9 @@ def answered_wrong(model: Model, asked: str, text: str) -> list[str]:
     return [] if not word or word in good else [f"{asked}: {text!r} does not answer any more"]
 
 
-def test_kill_9_in_the_middle_of_writes_leaves_nothing_half(tmp_path: Path, chaos_short: bool) -> None:
+def test_kill_9_in_the_middle_of_writes_leaves_nothing_half(tmp_path: Path) -> None:
     seed = int(os.environ.get("TUANTUAN_SEED", random.randrange(1 << 30)))
-    kills = 4 if chaos_short else 50
+    kills = 50 if FULL else 4
     print(f"TUANTUAN_SEED={seed}")
     chance = random.Random(seed)
     folder, files = tmp_path / "data", tmp_path / "files"
@@ -261,7 +262,7 @@ def test_kill_9_in_the_middle_of_writes_leaves_nothing_half(tmp_path: Path, chao
     database.close()
     model = Model()
     editions: set[Edition] = set()
-    chosen = [aim for aim in AIMS if aim[1] in (WRITE, INDEX)] if chaos_short else AIMS
+    chosen = AIMS if FULL else [aim for aim in AIMS if aim[1] in (WRITE, INDEX)]
     aims = [aim for _ in range(kills // len(chosen) + 1) for aim in chance.sample(chosen, len(chosen))][:kills]
     for document in range(1, 5):
         editions.add((document, 0))

@@ -1,6 +1,6 @@
 """kill -9 in the middle of ledger writes: nothing acknowledged is lost, nothing happens twice.
 
-200,000 mixed messages (5,000 with TUANTUAN_CHAOS=short) with a fifth redelivered and 50 (5) kills of the process that
+200,000 mixed messages (5,000 in `make chaos-short`) with a fifth redelivered and 50 (5) kills of the process that
 handles them; a sender sends again whatever was not acknowledged. The seed is printed; TUANTUAN_CHAOS_SEED sets it.
 
 Source: F1, F6, F128; FAULTS B1-B3.
@@ -26,6 +26,7 @@ from storage.groups import Group
 from storage.migrate import upgrade
 from tests.chaos.ledger_driver import Told, drive
 from tests.chaos.ledger_model import CHANNEL, DAWN, GROUPS, MEMBERS, Model, group_name, leader_name, member_name
+from tests.full import FULL
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1500)]
 
@@ -124,9 +125,9 @@ def one_effect_each(data: Path, model: Model, told: Told) -> None:
         assert count("audit WHERE action IN ('points.given', 'points.taken')") == len(model.gifts)
 
 
-def test_kills_in_the_middle_of_ledger_writes(data_dir: Path, chaos_short: bool) -> None:
+def test_kills_in_the_middle_of_ledger_writes(data_dir: Path) -> None:
     seed = int(os.environ.get("TUANTUAN_CHAOS_SEED") or random.SystemRandom().randrange(1 << 32))
-    operations, kills = (5_000, 5) if chaos_short else (200_000, 50)
+    operations, kills = (200_000, 50) if FULL else (5_000, 5)
     print(f"\nTUANTUAN_CHAOS_SEED={seed}: {operations} messages, {kills} kills")
     people(data_dir)
     model = Model(seed, operations)

@@ -21,13 +21,13 @@ import engagement.registry  # noqa: F401  (the tables of the slices register on 
 from storage import ledger, migrate
 from storage.engine import Database, DatabaseSettings, Session, open_database
 from tests import postgresql
+from tests.full import FULL
 from tests.storage.points_model import Model
 from tests.storage.points_play import NAMES, PEOPLE, Act, Step, Walk, agrees, begin, go_on, imagined, really, standing
 from tests.storage.test_points_machine import run
 from tests.storage.worlds import Somebody
 
 pytestmark = pytest.mark.chaos
-FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
 SEED = int(os.environ.get("TUANTUAN_SEED", "20261201"))
 CLIENTS = 4
 

@@ -32,6 +32,7 @@ from storage.campaigns import Campaign, Delivery, Schedule
 from storage.engine import Database, Session
 from storage.groups import Group
 from tests.chaos.push_driver import ENDED, JOBS, OWN, SETTLEMENT, TOPIC
+from tests.full import FULL
 from tests.scheduler.community import Town, database_at
 
 pytestmark = pytest.mark.chaos
@@ -234,8 +235,8 @@ def chance() -> random.Random:
     return random.Random(seed)
 
 
-def test_kills_on_sqlite(data_dir: Path, platform: int, chance: random.Random, chaos_short: bool) -> None:
-    groups, kills = (200, 2) if chaos_short else (1700, 20)
+def test_kills_on_sqlite(data_dir: Path, platform: int, chance: random.Random) -> None:
+    groups, kills = (1700, 20) if FULL else (200, 2)
     trial = Trial(data_dir, "", platform, 3 * groups, prepare(data_dir, "", groups))
     try:
         run(trial, ["one"], [KILL] * kills, chance)
@@ -244,10 +245,8 @@ def test_kills_on_sqlite(data_dir: Path, platform: int, chance: random.Random, c
 
 
 @pytest.mark.postgres
-def test_two_workers_on_postgresql(
-    data_dir: Path, postgres_url: str, platform: int, chance: random.Random, chaos_short: bool
-) -> None:
-    groups, kills, cuts, freezes = (150, 1, 1, 1) if chaos_short else (1000, 20, 4, 2)
+def test_two_workers_on_postgresql(data_dir: Path, postgres_url: str, platform: int, chance: random.Random) -> None:
+    groups, kills, cuts, freezes = (1000, 20, 4, 2) if FULL else (150, 1, 1, 1)
     trial = Trial(data_dir, postgres_url, platform, 3 * groups, prepare(data_dir, postgres_url, groups))
     events = [KILL] * kills + [CUT] * cuts + [FREEZE] * freezes
     chance.shuffle(events)

@@ -23,6 +23,7 @@ from sqlalchemy import text
 from benchmarks.pushes import TOKEN, fill
 from storage.columns import micros
 from storage.engine import DatabaseSettings, open_database
+from tests.full import FULL
 from tests.platforms.serving import Served, free_port, serving
 from tests.platforms.telegram import FakeTelegram, Limits
 
@@ -58,9 +59,9 @@ def chroma(tmp_path: Path) -> Iterator[str]:
 
 
 async def test_workers_share_the_pushes_and_are_restarted_one_after_the_other(
-    tmp_path: Path, postgres_url: str, chroma: str, monkeypatch: pytest.MonkeyPatch, chaos_short: bool
+    tmp_path: Path, postgres_url: str, chroma: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    groups = 360 if chaos_short else 1500
+    groups = 1500 if FULL else 360
     monkeypatch.setenv("BOT_DATABASE__URL", postgres_url)
     await asyncio.to_thread(fill_elsewhere, tmp_path / "web", groups)
     database = open_database(tmp_path, DatabaseSettings(url=SecretStr(postgres_url)))

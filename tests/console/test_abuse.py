@@ -9,7 +9,6 @@ Source: FAULTS D1-D6, E4.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -35,9 +34,9 @@ from storage.groups import Group, Member
 from tests.console.browsers import Browser
 from tests.console.doors import come_as
 from tests.console.entering import LIVED as NOW
+from tests.full import FULL
 
 pytestmark = [pytest.mark.xdist_group("console"), pytest.mark.timeout(1800), pytest.mark.untraced]
-FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
 EACH = 14
 """Strings that a place meets when not all of them do; the next place meets the next ones."""
 SLOWEST = 1.0

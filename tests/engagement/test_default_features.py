@@ -5,7 +5,6 @@ What becomes of personal data stands in test_default_data.py.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from prompts.loader import texts
 from storage.engine import Session
 from storage.groups import Member
 from tests.engagement.stage import Stage, keys, open_stage, shown
+from tests.full import FULL
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.untraced]
 BY_NAME = pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
@@ -34,7 +34,6 @@ RUBBISH = (
     "x" * 380,
 )
 ASKING = (("李阿姨", False), ("周团长", False), ("周团长", True), ("路人", True))
-FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
 REFERENCES = ("", "1", "999999", "-1", "x", "９", "1:2:3", "9" * 40)
 
 

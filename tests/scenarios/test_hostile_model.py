@@ -34,10 +34,10 @@ from storage.documents import Chunk, Phrasing, counter
 from storage.engine import Session
 from storage.groups import Group, Member, RoleGrant
 from storage.ledger import Entry
+from tests.full import FULL
 
 pytestmark = [pytest.mark.xdist_group("starter"), pytest.mark.untraced]
 SHARED = Path(os.environ.get("TUANTUAN_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "data/abuse/llm"
-FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
 SEED = int(os.environ.get("TUANTUAN_SEED", "20261122"))
 SAMPLE = 90
 """Of each kind; `make chaos` tries them all."""

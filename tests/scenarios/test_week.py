@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,13 +22,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.play import read_script
+from tests.full import FULL
 from tests.scenarios.staging import Performance, perform
 
 SCRIPT = Path(__file__).with_name("week.jsonl")
 ZONE = ZoneInfo("Asia/Shanghai")
 BUDGET = 4
 LONGEST = 400
-FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
 TO_A_LEADER = {"faq.to_leader", "faq.reminder", "faq.morning"}
 
 pytestmark = [pytest.mark.xdist_group("starter"), pytest.mark.untraced]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,6 +26,7 @@ from scheduler import campaigns
 from storage.campaigns import Campaign, Schedule
 from storage.engine import Session
 from storage.groups import Group
+from tests.full import FULL
 from tests.scheduler.community import Town, database_at, job, plan_plainly
 
 pytestmark = pytest.mark.untraced
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.untraced
 DAY = date(2026, 3, 27)
 DAYS = 3
 """Two of them in Europe are the days on which the clocks change."""
-MORE = 10 if os.environ.get("TUANTUAN_CHAOS") == "full" else 1
+MORE = 10 if FULL else 1
 """Times as many examples in `make chaos`."""
 ZONES = ("Asia/Shanghai", "Europe/London", "America/New_York", "Africa/Cairo", "Pacific/Chatham")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,11 @@ from storage import identities
 from storage.engine import Session
 from storage.groups import Group
 from tests.engagement.stage import Stage, keys, open_stage
+from tests.full import FULL
 
 pytestmark = pytest.mark.xdist_group("one stage for all of them")
 LEADER = "周团长"
 OTHER, FORMER, GONE, RESIDENT = "林团长", "前团长", "走了的", "李阿姨"
-FULL = os.environ.get("TUANTUAN_CHAOS") == "full"
 COMMANDS = [command for feature in FEATURES for command in feature.commands if "leader" in command.roles]
 WORDS = (
     "",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -11,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.bot.channels.wechat.test_wechat_serve import LI, until
+from tests.full import FULL
 from tests.platforms.serving import free_port, serving
 from tests.platforms.wechat import FakeWeChat
 from tests.platforms.wechat.signing import AES_KEY, APP_ID, ORIGINAL_ID, SECRET, TOKEN, signed
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.untraced]
-OF_EACH = 200 if os.environ.get("TUANTUAN_CHAOS") == "full" else 40
+OF_EACH = 200 if FULL else 40
 MEGABYTES = 150
 """What the process may grow by; a thousand bodies of a megabyte would be ten times that."""
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><xml><Content>&b;</Content></xml>'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections import Counter
@@ -16,12 +15,13 @@ from websockets.exceptions import ConnectionClosed
 from engagement.clocks import SystemClock
 from engagement.kernel import Kind, Outcome, Receipt
 from storage.engine import Database
+from tests.full import FULL
 from tests.platforms.wecom_bot import FakeWecomBot, Hangup
 from tests.platforms.wecom_bot.bench import Bench, bench, outgoing
 
 pytestmark = pytest.mark.untraced
 
-MESSAGES, REPEATS = (2000 if os.environ.get("TUANTUAN_CHAOS") == "full" else 500), 0.3
+MESSAGES, REPEATS = (2000 if FULL else 500), 0.3
 BREAKS = 20
 
 
