@@ -42,7 +42,7 @@ from tests.platforms.crowd import CORP, Crowd, OfWeChat, OfWecom
 from tests.platforms.wechat.signing import AES_KEY, APP_ID, ORIGINAL_ID, SECRET, TOKEN
 
 NUMBER = 100_000
-SHORT = 2_000
+SHORT = 600
 SEED = 7
 TURNS = ("plain", "aes", "wecom")
 RATE = 150.0

@@ -26,7 +26,7 @@ from benchmarks.rival_orm import OrmProgram
 from benchmarks.workload import Crowd, Rounds, counted, percentile, same_work
 
 CONVERSATIONS = 256
-SMALL, LARGE, LARGE_SHORT = 1_000, 3_000_000, 30_000
+SMALL, LARGE, LARGE_SHORT = 1_000, 3_000_000, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Size:
 
 
 FULL = Size(turns=5, gateway=10_000, orm=500, loop=15_000, windows=6, probe=3000, open_seconds=4.0)
-SHORT = Size(turns=2, gateway=3_000, orm=200, loop=5_000, windows=2, probe=1000, open_seconds=2.0)
+SHORT = Size(turns=1, gateway=1_500, orm=100, loop=2_500, windows=1, probe=500, open_seconds=1.0)
 
 
 @dataclass(slots=True)
@@ -174,7 +174,7 @@ class Bench:
 
 
 def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:
-    """Measure at 1,000 residents and at three million (30,000 with ``short``).
+    """Measure at 1,000 residents and at three million (10,000 with ``short``).
 
     Args:
         data: seeded directories are kept below it for the next run.

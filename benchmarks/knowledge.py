@@ -31,6 +31,8 @@ from storage.engine import open_database
 
 ROOT = Path(__file__).resolve().parents[1]
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+SHARE = 5
+"""A short run asks each so many-th question."""
 SEED = 20260302
 
 
@@ -112,7 +114,7 @@ def development(data: Path, short: bool) -> dict[str, Any] | None:
     answerable = evaluation.read_cases(folder / "queries.jsonl")
     outside = evaluation.read_cases(folder / "oos.jsonl")
     if short:
-        answerable, outside = answerable[::3], outside[::3]
+        answerable, outside = answerable[::SHARE], outside[::SHARE]
     known = (folder / "corpus.jsonl").read_text(encoding="utf-8")
     wrong = misspelt(answerable, known)
     with tempfile.TemporaryDirectory(dir=data) as own:
@@ -128,7 +130,7 @@ def development(data: Path, short: bool) -> dict[str, Any] | None:
     return {"ours": ours, "default": default, "ratio": ratio}
 
 
-def own_sets(data: Path) -> dict[str, Any]:
+def own_sets(data: Path, short: bool) -> dict[str, Any]:
     """The sets in tests/evals about the starter base."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(dir=data) as own:
@@ -140,7 +142,7 @@ def own_sets(data: Path) -> dict[str, Any]:
         found["entries"], found["phrasings"] = len(entries.items), sum(len(item.asked) for item in entries.items)
         for path in sorted((ROOT / "tests" / "evals").glob("*.jsonl")):
             if path.stem.startswith(("starter", "blind", "final", "tuning")):
-                cases = evaluation.read_cases(path)
+                cases = evaluation.read_cases(path)[:: SHARE if short else 1]
                 found[path.stem] = measured(answering, cases)
                 wrong = misspelt([case for case in cases if case.relevant], known)
                 found[path.stem]["r1_misspelt"] = measured(answering, wrong)["r1"]
@@ -167,15 +169,15 @@ def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:
 
     Args:
         data: where temporary folders are made.
-        groups: with texts of their own, besides the entries; 0 = 5,000 (200 with ``short``).
+        groups: with texts of their own, besides the entries; 0 = 5,000 (100 with ``short``).
         residents: not used.
-        short: a third of the development questions, 2,000 entries.
+        short: a share of the questions, 1,000 entries.
     """
     del residents
     data.mkdir(parents=True, exist_ok=True)
-    sizes = [(2_000, groups or 200)] if short else [(10_000, groups or 5_000), (100_000, 0)]
+    sizes = [(1_000, groups or 100)] if short else [(10_000, groups or 5_000), (100_000, 0)]
     return {
         "development": development(data, short),
-        "own": own_sets(data),
+        "own": own_sets(data, short),
         "scale": [scale(data, entries, many) for entries, many in sizes],
     }

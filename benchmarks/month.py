@@ -114,7 +114,7 @@ def durable_writes(folder: Path, seconds: float = 1.0) -> float:
 
 
 def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:
-    """Measure a month of 300, or with ``short`` three days of it.
+    """Measure a month of 300, or with ``short`` two days of it.
 
     Args:
         data: where a temporary folder is made.
@@ -128,7 +128,7 @@ def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=data) as folder:
         home = Path(folder) / "data"
         disk = durable_writes(Path(folder))
-        played = asyncio.run(play_month(home, Month(SEED, days=3 if short else 30)))
+        played = asyncio.run(play_month(home, Month(SEED, days=2 if short else 30)))
         checks = verification.verify(home, Settings())
     over = {f"{group} {day}": told for (group, day), told in unasked_a_day(played).items() if told > 4}
     kinds: defaultdict[str, int] = defaultdict(int)

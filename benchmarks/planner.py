@@ -191,7 +191,7 @@ async def measure(folder: Path, groups: int, campaigns: int, turns: int) -> dict
 
 
 def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:
-    """Measure; a short run has 500 groups and 8 campaigns.
+    """Measure; a short run has 200 groups and 8 campaigns.
 
     Args:
         data: where a temporary folder is made.
@@ -201,5 +201,5 @@ def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:
     del residents
     data.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=data) as folder:
-        number = groups or (500 if short else GROUPS)
+        number = groups or (200 if short else GROUPS)
         return asyncio.run(measure(Path(folder), number, 8 if short else CAMPAIGNS, 2 if short else 3))

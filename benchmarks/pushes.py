@@ -37,7 +37,7 @@ from tests.platforms.serving import Served, serving
 from tests.platforms.telegram import FakeTelegram, Limits
 
 TOKEN = "1:sample"
-GROUPS, SHORT = 5000, 300
+GROUPS, SHORT = 5000, 120
 RATE = 27.0
 TELEGRAM_ALLOWS = 30 / RATE
 DUE_IN = 3.0
@@ -179,7 +179,7 @@ async def measure(folder: Path, groups: int, rate: float) -> dict[str, Any]:
 
 
 def run(data: Path, groups: int, residents: int, short: bool, rate: float = 0.0) -> dict[str, Any]:
-    """Measure; a short run has 300 groups.
+    """Measure; a short run has 120 groups.
 
     Args:
         data: where a temporary folder is made.

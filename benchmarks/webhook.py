@@ -176,7 +176,7 @@ def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:
     """
     del groups, residents
     data.mkdir(parents=True, exist_ok=True)
-    number, turns = (400, 1) if short else (1500, 3)
+    number, turns = (200, 1) if short else (1500, 3)
     with tempfile.TemporaryDirectory(dir=data) as folder:
         found = asyncio.run(measure(Path(folder), number, turns))
     best = {who: {name: figures.best() for name, figures in both.items()} for who, both in found.items()}
