@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.postgres]
 GROUP = -1001
 LI, WANG = 8, 9
 DEAD_AFTER = 8.0
+DRIVER = "tests.chaos.server_driver"
 
 
 async def test_an_answer_under_way_is_said_by_another_only_when_its_process_is_dead(
@@ -48,8 +49,7 @@ async def test_an_answer_under_way_is_said_by_another_only_when_its_process_is_d
         }
 
         def start(name: str, at: int):  # type: ignore[no-untyped-def]
-            module = "tests.chaos.answer_driver"
-            return serving(tmp_path / name, settings, role="web", port=at, seconds=240, module=module)
+            return serving(tmp_path / name, settings, role="web", port=at, seconds=240, module=DRIVER)
 
         def answers(to: int) -> int:
             return sum(1 for one in telegram.sent(GROUP) if one.reply_to == to)
@@ -92,14 +92,14 @@ async def test_after_a_restart_on_the_same_directory_nothing_waits(tmp_path: Pat
             "BOT_TELEGRAM__BASE_URL": telegram.url,
             "BOT_TELEGRAM__TIMEOUT": "100",
         }
-        async with serving(tmp_path / "one", settings, role="web", port=port, seconds=240) as one:
+        async with serving(tmp_path / "one", settings, role="web", port=port, seconds=240, module=DRIVER) as one:
             telegram.fail("sendMessage", delay(90.0), chat=GROUP)
             first = await telegram.say(GROUP, LI, "积分")
             await telegram.wait_for(lambda: telegram.sent(GROUP), 60)
             second = await telegram.say(GROUP, WANG, "积分")
             await _until(postgres_url, "SELECT count(*) = 2 FROM outbox WHERE state = 'pending'")
             await one.end(signal.SIGKILL)
-        async with serving(tmp_path / "one", settings, role="web", port=port, seconds=240):
+        async with serving(tmp_path / "one", settings, role="web", port=port, seconds=240, module=DRIVER):
             ready = time.monotonic()
             await telegram.wait_for(lambda: any(one.reply_to == second for one in telegram.sent(GROUP)), 60)
             took = time.monotonic() - ready

@@ -19,6 +19,7 @@ from tests.platforms.wecom_bot import FakeWecomBot
 
 pytestmark = [pytest.mark.chaos, pytest.mark.postgres]
 LEASE = 6.0
+DRIVER = "tests.chaos.server_driver"
 
 
 async def test_of_two_processes_one_is_connected_and_the_other_takes_over(tmp_path: Path, postgres_url: str) -> None:
@@ -27,7 +28,7 @@ async def test_of_two_processes_one_is_connected_and_the_other_takes_over(tmp_pa
         settings = environment(wecom, postgres_url)
 
         def start(name: str):  # type: ignore[no-untyped-def]
-            return serving(tmp_path / name, settings, channels="wecom_bot", role="web", seconds=240)
+            return serving(tmp_path / name, settings, channels="wecom_bot", role="web", seconds=240, module=DRIVER)
 
         async with start("one") as one:
             await wecom.wait_for(lambda: wecom.live, 30)
@@ -61,7 +62,7 @@ async def test_a_process_that_was_frozen_wakes_up_and_says_nothing(tmp_path: Pat
         settings = environment(wecom, postgres_url)
 
         def start(name: str):  # type: ignore[no-untyped-def]
-            return serving(tmp_path / name, settings, channels="wecom_bot", role="web", seconds=240)
+            return serving(tmp_path / name, settings, channels="wecom_bot", role="web", seconds=240, module=DRIVER)
 
         async with start("one") as one:
             await wecom.wait_for(lambda: wecom.live, 30)
@@ -101,7 +102,7 @@ async def test_in_a_rolling_restart_each_is_answered_once(tmp_path: Path, postgr
         settings = environment(wecom, postgres_url)
 
         async def start(name: str) -> Served:
-            running = serving(tmp_path / name, settings, channels="wecom_bot", role="web", seconds=240)
+            running = serving(tmp_path / name, settings, channels="wecom_bot", role="web", seconds=240, module=DRIVER)
             return await stack.enter_async_context(running)
 
         first = await start("one")

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.chaos.test_answers import GROUP, _beaten, _until, _value
+from tests.chaos.test_answers import DRIVER, GROUP, _beaten, _until, _value
 from tests.platforms.serving import free_port, serving
 from tests.platforms.telegram import FakeTelegram
 
@@ -40,8 +40,7 @@ async def test_what_a_dead_process_received_is_handled_by_a_living_one(
         }
 
         def start(name: str, at: int):  # type: ignore[no-untyped-def]
-            module = "tests.chaos.answer_driver"
-            return serving(tmp_path / name, settings, role="web", port=at, seconds=240, module=module)
+            return serving(tmp_path / name, settings, role="web", port=at, seconds=240, module=DRIVER)
 
         async with start("one", port) as one:
             with psycopg.connect(postgres_url) as held:

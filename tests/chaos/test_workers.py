@@ -29,6 +29,7 @@ from tests.platforms.telegram import FakeTelegram, Limits
 
 pytestmark = [pytest.mark.chaos, pytest.mark.postgres]
 RATE = 12
+DRIVER = "tests.chaos.server_driver"
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def chroma(tmp_path: Path) -> Iterator[str]:
 async def test_workers_share_the_pushes_and_are_restarted_one_after_the_other(
     tmp_path: Path, postgres_url: str, chroma: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    groups = 1500 if FULL else 360
+    groups = 1500 if FULL else 180
     monkeypatch.setenv("BOT_DATABASE__URL", postgres_url)
     await asyncio.to_thread(fill_elsewhere, tmp_path / "web", groups)
     database = open_database(tmp_path, DatabaseSettings(url=SecretStr(postgres_url)))
@@ -78,7 +79,9 @@ async def test_workers_share_the_pushes_and_are_restarted_one_after_the_other(
         }
 
         async def start(name: str, role: str) -> Served:
-            return await stack.enter_async_context(serving(tmp_path / name, settings, role=role, seconds=180))
+            return await stack.enter_async_context(
+                serving(tmp_path / name, settings, role=role, seconds=180, module=DRIVER)
+            )
 
         await start("web", "web")
         workers = {name: await start(name, "worker") for name in ("one", "two")}
