@@ -34,10 +34,10 @@ from storage.groups import Group, Member
 from tests.console.browsers import Browser
 from tests.console.doors import come_as
 from tests.console.entering import LIVED as NOW
-from tests.full import FULL
+from tests.full import FULL, part
 
 pytestmark = [pytest.mark.xdist_group("console"), pytest.mark.timeout(1800), pytest.mark.untraced]
-EACH = 14
+EACH = 8
 """Strings that a place meets when not all of them do; the next place meets the next ones."""
 SLOWEST = 1.0
 """Seconds of the processor, since others work on this machine too."""
@@ -67,7 +67,7 @@ def strings(shared: Path) -> list[str]:
     if not folder.is_dir():
         pytest.skip("no data/abuse/web in the shared folder")
     lines = [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text("utf-8").splitlines()]
-    return list(dict.fromkeys(json.loads(line)["text"] for line in lines))
+    return list(part(list(dict.fromkeys(json.loads(line)["text"] for line in lines)), 2))
 
 
 class World:

@@ -17,6 +17,7 @@ from engagement.kernel import Event, Place
 from engagement.registry import FEATURES
 from prompts.loader import Texts, UnknownText, plain, texts
 from tests.engagement.stage import Stage, open_stage
+from tests.full import part
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("bot", "console", "scheduler", "engagement", "knowledge", "storage", "prompts", "benchmarks")
@@ -312,9 +313,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Stage:
         " 月",
         " 你家的拿手菜是什么？",
     )
-    for who in ("李阿姨", "周团长", "新来的"):
-        for word in everything:
-            for argument in arguments:
+    for turn, who in enumerate(("李阿姨", "周团长", "新来的")):
+        for number, word in enumerate(everything):
+            for argument in part(arguments, 3, turn + number):
                 for message in stage.say(who, word + argument):
                     for button in message.buttons[:2]:
                         stage.say(who, "", button=button.key)

@@ -39,7 +39,7 @@ from tests.full import FULL
 pytestmark = [pytest.mark.xdist_group("starter"), pytest.mark.untraced]
 SHARED = Path(os.environ.get("TUANTUAN_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "data/abuse/llm"
 SEED = int(os.environ.get("TUANTUAN_SEED", "20261122"))
-SAMPLE = 90
+SAMPLE = 45
 """Of each kind; `make chaos` tries them all."""
 CANARY = "金丝雀仓库密码八三七七"
 START = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
