@@ -87,7 +87,7 @@ class Taken:
 # Said in a message that is still to be said, or whose rest is: it goes out with that one. A row that carries itself is the first
 # of a message whose beginning is out. One that cannot go out, of a campaign that stands still, leads nobody.
 _OF = _C.alias("carrier_campaign")
-_LED = exists().where(
+LED = exists().where(
     orphans.CARRIER.c.id == _D.c.carrier,
     orphans.CARRIER.c.id != _D.c.id,
     or_(
@@ -115,7 +115,7 @@ _DUE = Prepared(
         _D.c.state == "pending",
         _C.c.state == "running",
         or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now")),
-        ~_LED,
+        ~LED,
     )
     .order_by(_D.c.id),
 )
@@ -125,10 +125,11 @@ _TAKE = Prepared(
     .where(
         _ROW,
         _D.c.state == "pending",
-        _D.c.expires_at >= bindparam("now"),
+        # What is a part of a message whose beginning is out is said to its end with it, or that would be another message.
+        or_(_D.c.expires_at >= bindparam("now"), LED),
         # Another message may have carried it in vain since this one was listed.
         or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("by")),
-        exists().where(_C.c.id == _D.c.campaign_id, _C.c.state == "running"),
+        or_(exists().where(_C.c.id == _D.c.campaign_id, _C.c.state == "running"), LED),
         exists().where(_G.c.id == _D.c.group_id, _G.c.state == "active"),
     )
     .values(
@@ -219,7 +220,7 @@ def _shards(name: str, *of: ColumnElement[bool]) -> Prepared:
                 & (_D.c.expires_at >= bindparam("now"))
                 & (_C.c.state == "running")
                 & (_G.c.state == "active")
-                & ~_LED,
+                & ~LED,
                 (_D.c.state == "sending") & or_(orphans.LEFT, orphans.DEAD),
             ),
         )
