@@ -262,6 +262,8 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
             session.run(_REMOVED, group_id=taken.group_id, bot=taken.message.account)
             return _end(session, work, taken, "failed", "gone")
         case Outcome.REJECTED:
+            if receipt.begun or taken.begun:
+                return _end(session, work, taken, "failed", rows.IN_PART)
             state = "skipped" if receipt.reason in LAPSED else "failed"
             return _end(session, work, taken, state, receipt.reason or "rejected")
         case Outcome.UNKNOWN:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, bindparam, literal_column, null, or_, select, update
 
-from scheduler.rows import LED
+from scheduler.rows import IN_PART, LED
 from storage.campaigns import Campaign, Delivery
 from storage.columns import micros
 from storage.engine import Session
@@ -63,7 +63,7 @@ def close(session: Session, now: datetime, most: int = AT_ONCE) -> int:
     """Close pending rows that will not be sent any more, each with its reason; returns how many.
 
     ``late``: its time has passed; ``paused``: it passed while the campaign stood still; ``gone``: the bot is out of the
-    group; ``cancelled``: so is the campaign.
+    group; ``cancelled``: so is the campaign; ``in_part``: whichever it is, the beginning was said.
     """
     found = session.rows(_EXPIRED, now=micros(now), most=most)
     for row, campaign, group, carrier in found:
@@ -74,5 +74,7 @@ def close(session: Session, now: datetime, most: int = AT_ONCE) -> int:
             why = "gone"
         elif campaign == "paused":
             why = "paused"
+        if carrier == row:
+            state, why = state if state == "cancelled" else "failed", IN_PART
         session.run(_SKIP, row=row, state=state, why=why)
     return len(found)

@@ -35,6 +35,8 @@ from storage.engine import Session
 from storage.groups import Group
 from storage.statements import Prepared
 
+IN_PART = "in_part"
+"""Why a row has ended whose beginning is out, and whose rest never will be."""
 A_MOMENT = timedelta(minutes=1)
 """What has to wait so long at most goes along in a message that goes out now."""
 

@@ -434,3 +434,21 @@ async def test_a_part_whose_campaign_is_stopped_is_said_to_its_end_with_the_othe
     assert [(len(titles(one)), one.row) for one in here.phone.tried] == [(3, "delivery:1")] * 2
     assert here.phone.tried[0] == here.phone.tried[1]
     assert [(row.state, row.carrier) for row in here.deliveries()] == [("sent", None), ("sent", 1), ("sent", 1)]
+
+
+@pytest.mark.parametrize(("end", "state"), [("window", "failed"), ("late", "failed"), ("cancelled", "cancelled")])
+async def test_what_was_said_in_part_is_told_so(town: Callable[..., Town], end: str, state: str) -> None:
+    """The rest meets the end of a window, or of its own time, or its campaign is cancelled: it was not left out either way."""
+    here = town(job("topic", TEN, grace_minutes=1 if end == "late" else 60))
+    here.add()
+    receipts = [
+        Receipt(Outcome.RETRY, retry_after=120, begun=True),
+        Receipt(Outcome.REJECTED, reason="window_closed", begun=True),
+    ]
+    here.phone.answer = lambda _: receipts.pop(0)
+    await here.run()
+    await here.run(at(10))
+    if end == "cancelled":
+        here.campaign_state("topic", end)
+    await here.run(at(10, 2))
+    assert here.states() == [(state, "in_part")]
