@@ -316,13 +316,19 @@ def _with_others(
         along.append(int(row))
         if other.subject and merging.index(kind) < about:
             message, about = replace(message, subject=other.subject), merging.index(kind)
-        message = replace(
-            message,
-            more=(*message.more, Section(other.key, other.values, other.tails)),
-            buttons=(*message.buttons, *other.buttons),
-            card=message.card or other.card,
-        )
+        message = with_part(message, other)
     return message, along
+
+
+def with_part(message: Outgoing, other: Outgoing) -> Outgoing:
+    """Return a message that says another one's words beneath its own; a quote is about the first of the two that has a subject."""
+    return replace(
+        message,
+        more=(*message.more, Section(other.key, other.values, other.tails)),
+        buttons=(*message.buttons, *other.buttons),
+        card=message.card or other.card,
+        subject=message.subject or other.subject,
+    )
 
 
 def sent(session: Session, row: int, me: str, now: datetime, provider_id: str) -> bool:
