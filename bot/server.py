@@ -45,7 +45,7 @@ class Server:
     """The running program with its channels.
 
     A ``web`` receives and answers, a ``worker`` plans and delivers what nobody asked for, ``all`` does both. What a dead
-    process received and did not answer is whose it reaches first and can speak there.
+    process received and did not answer goes on with whoever looks first and can speak there.
     """
 
     def __init__(self, program: Program, channels: list[str], role: str) -> None:

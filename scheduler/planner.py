@@ -351,7 +351,6 @@ def _recipient(reply: Reply | None) -> int:
 
 def _write(session: Session, verdicts: Sequence[Verdict], shard: str) -> None:
     written: dict[tuple[int, int, date, int], dict[str, object]] = {}
-    messages: dict[tuple[int, int, date, int], Outgoing] = {}
     for verdict in verdicts:
         if not verdict.state:
             continue
@@ -360,15 +359,13 @@ def _write(session: Session, verdicts: Sequence[Verdict], shard: str) -> None:
         key = (*_key(one), recipient)
         message, body = _worded(session, verdict)
         if key in written:
-            # A row a person: what one kind has to tell him twice on one day is one message.
-            if recipient and message is not None and key in messages:
-                messages[key] = rows.with_part(messages[key], message)
-                written[key]["body"] = messages[key].dump()
-            else:
-                log.error("planner.told_twice", job=verdict.spec.kind, group=one.group.id, recipient=recipient)
+            earlier = str(written[key]["body"])
+            if not recipient:
+                log.error("planner.told_twice", job=verdict.spec.kind, group=one.group.id)
+            elif message is not None and earlier:
+                # A person has one row: what one kind has to tell him twice on one day is one message.
+                written[key]["body"] = rows.with_part(Outgoing.load(earlier), message).dump()
             continue
-        if message is not None:
-            messages[key] = message
         private = message is not None and message.place is Place.DM
         written[key] = {
             "campaign_id": one.campaign_id,

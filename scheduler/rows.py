@@ -314,17 +314,17 @@ def _with_others(
         other = Outgoing.load(taken[0])
         session.run(_CARRIED, row=row, by=first.id)
         along.append(int(row))
-        if other.subject and merging.index(kind) < about:
+        if other.subject and (not message.subject or merging.index(kind) < about):
             message, about = replace(message, subject=other.subject), merging.index(kind)
         message = with_part(message, other)
     return message, along
 
 
 def with_part(message: Outgoing, other: Outgoing) -> Outgoing:
-    """Return a message that says another one's words beneath its own; a quote is about the first of the two that has a subject."""
+    """Return a message that says another one's words beneath its own; what a quote is about is its own subject, if it has one."""
     return replace(
         message,
-        more=(*message.more, Section(other.key, other.values, other.tails)),
+        more=(*message.more, Section(other.key, other.values, other.tails), *other.more),
         buttons=(*message.buttons, *other.buttons),
         card=message.card or other.card,
         subject=message.subject or other.subject,
