@@ -576,12 +576,13 @@ def told(stage: Stage) -> set[tuple[str, str, str]]:
 def test_the_thanks_for_one_person_are_paid_once(stage: Stage) -> None:
     """李阿姨 brought both accounts of 小满; the one had its two days before they became one, the other has them after that."""
     by, now = member(stage, "李阿姨").id, stage.clock.now()
-    ids = {name: member(stage, name).id or 0 for name in (MINE, THERE)}
+    day = now.date() - timedelta(days=1)
+    ids = [member(stage, name).id or 0 for name in (MINE, THERE)]
 
     def brought(session: Session) -> None:
-        for one in ids.values():
-            days = {"how": "code", "days": 1, "last_day": now.date() - timedelta(days=1)}
-            session.add(Invitation(group_id=stage.group_id, inviter_id=by, invited_id=one, at=now, **days))
+        for one in ids:
+            row = Invitation(group_id=stage.group_id, inviter_id=by, invited_id=one, at=now, days=1, last_day=day)
+            session.add(row)
         group = session.get_one(Group, stage.group_id)
         group.settings = {**(group.settings or {}), "invites": {"on": True}}
         session.add(group)
