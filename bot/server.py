@@ -45,7 +45,7 @@ class Server:
     """The running program with its channels.
 
     A ``web`` receives and answers, a ``worker`` plans and delivers what nobody asked for, ``all`` does both. What a dead
-    process received and did not answer is a ``web``'s.
+    process received and did not answer goes on with whoever looks first and can speak there.
     """
 
     def __init__(self, program: Program, channels: list[str], role: str) -> None:
@@ -132,12 +132,10 @@ class Server:
         """Begin: what an earlier process left, the channels, the beat."""
         program = self.program
         await program.fence.begin()
-        if self.receives:
-            await self._go_on(timedelta(), timedelta())
-            program.fence.keep(partial(self._go_on, HANDLED_AFTER, LEFT_AFTER))
-        else:
-            program.fence.keep()
+        if not self.receives:
             program.live.forget()
+        await self._go_on(timedelta(), timedelta())
+        program.fence.keep(partial(self._go_on, HANDLED_AFTER, LEFT_AFTER))
         for line in self._lines.values():
             await line.start(self.role)
             self._stops.append(line.channel.stop)

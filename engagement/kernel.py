@@ -307,9 +307,9 @@ class Receipt:
 
     Attributes:
         provider_id: the platform's id of the message, when SENT; ``retry_after``: seconds to wait, when RETRY.
-        begun: when RETRY or UNKNOWN: its beginning is out, and the same message said again is its rest.
+        begun: when not SENT: its beginning is out; after RETRY and UNKNOWN the same message said again is its rest.
         held_until: when RETRY: the platform has it and waits for somebody's yes until then, so the message waits as long.
-        unsaid: when SENT: parts that were left out after all (0 is the message itself, 1 the first of its ``more``).
+        unsaid: when SENT: parts left out after all, or broken off (0 is the message itself, 1 the first of its ``more``).
         new_id: the chat's new id, when MIGRATED (nothing was sent).
         reason: fixed word for REJECTED, GONE (the bot was removed, the chat is gone), UNKNOWN, and what is held or unsaid.
     """

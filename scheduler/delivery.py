@@ -262,8 +262,7 @@ def _record(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt)
             session.run(_REMOVED, group_id=taken.group_id, bot=taken.message.account)
             return _end(session, work, taken, "failed", "gone")
         case Outcome.REJECTED:
-            state = "skipped" if receipt.reason in LAPSED else "failed"
-            return _end(session, work, taken, state, receipt.reason or "rejected")
+            return _end(session, work, taken, *_refused(taken, receipt))
         case Outcome.UNKNOWN:
             return _ambiguous(session, work, taken, receipt)
 
@@ -320,6 +319,13 @@ def _end(session: Session, work: _Round, taken: rows.Taken, state: str, why: str
     for row in (taken.id, *taken.along):
         rows.end(session, row, work.me, state, why)
     return state
+
+
+def _refused(taken: rows.Taken, receipt: Receipt) -> tuple[str, str]:
+    """Return the state and the reason of what the platform does not take; whose beginning is out was not left out."""
+    if receipt.begun or taken.begun:
+        return "failed", rows.IN_PART
+    return "skipped" if receipt.reason in LAPSED else "failed", receipt.reason or "rejected"
 
 
 def _ambiguous(session: Session, work: _Round, taken: rows.Taken, receipt: Receipt) -> str:

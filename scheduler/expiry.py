@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, bindparam, literal_column, null, or_, select, update
 
+from scheduler.rows import IN_PART, LED
 from storage.campaigns import Campaign, Delivery
 from storage.columns import micros
 from storage.engine import Session
@@ -27,12 +28,14 @@ _OPEN: ColumnElement[bool] = literal_column("delivery.state IN ('pending', 'send
 _DOUBTED: ColumnElement[int] = literal_column(str(micros(DOUBTED)))
 _EXPIRED = Prepared(
     "delivery.expired",
-    select(_D.c.id, _C.c.state, _G.c.state)
+    select(_D.c.id, _C.c.state, _G.c.state, _D.c.carrier)
     .join(_C, _C.c.id == _D.c.campaign_id)
     .join(_G, _G.c.id == _D.c.group_id)
     .where(
         _OPEN,
         _D.c.state == "pending",
+        # A part of a message whose beginning is out ends with the first one.
+        ~LED,
         or_(
             # What looks for a place in a day (scheduler/budget.py) has no time of its own meanwhile.
             (_D.c.expires_at < bindparam("now")) & (_D.c.expires_at > _DOUBTED),
@@ -60,10 +63,10 @@ def close(session: Session, now: datetime, most: int = AT_ONCE) -> int:
     """Close pending rows that will not be sent any more, each with its reason; returns how many.
 
     ``late``: its time has passed; ``paused``: it passed while the campaign stood still; ``gone``: the bot is out of the
-    group; ``cancelled``: so is the campaign.
+    group; ``cancelled``: so is the campaign; ``in_part``: whichever it is, the beginning was said.
     """
     found = session.rows(_EXPIRED, now=micros(now), most=most)
-    for row, campaign, group in found:
+    for row, campaign, group, carrier in found:
         state, why = "skipped", "late"
         if campaign == "cancelled":
             state, why = "cancelled", "cancelled"
@@ -71,5 +74,7 @@ def close(session: Session, now: datetime, most: int = AT_ONCE) -> int:
             why = "gone"
         elif campaign == "paused":
             why = "paused"
+        if carrier == row:
+            state, why = state if state == "cancelled" else "failed", IN_PART
         session.run(_SKIP, row=row, state=state, why=why)
     return len(found)

@@ -26,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outgoing, Place, Reply
 from engagement.rhythm import Moment
-from scheduler import budget
+from scheduler import budget, rows
 from scheduler.addressing import outgoing
 from scheduler.due import (
     DueSchedule,
@@ -350,39 +350,41 @@ def _recipient(reply: Reply | None) -> int:
 
 
 def _write(session: Session, verdicts: Sequence[Verdict], shard: str) -> None:
-    rows: list[Mapping[str, object]] = []
-    taken: set[tuple[int, int, date, int]] = set()
+    written: dict[tuple[int, int, date, int], dict[str, object]] = {}
     for verdict in verdicts:
         if not verdict.state:
             continue
         one = verdict.occurrence
         recipient = _recipient(verdict.reply)
-        if (*_key(one), recipient) in taken:
-            log.error("planner.told_twice", job=verdict.spec.kind, group=one.group.id, recipient=recipient)
-            continue
-        taken.add((*_key(one), recipient))
+        key = (*_key(one), recipient)
         message, body = _worded(session, verdict)
+        if key in written:
+            earlier = str(written[key]["body"])
+            if not recipient:
+                log.error("planner.told_twice", job=verdict.spec.kind, group=one.group.id)
+            elif message is not None and earlier:
+                # A person has one row: what one kind has to tell him twice on one day is one message.
+                written[key]["body"] = rows.with_part(Outgoing.load(earlier), message).dump()
+            continue
         private = message is not None and message.place is Place.DM
-        rows.append(
-            {
-                "campaign_id": one.campaign_id,
-                "group_id": one.group.id,
-                "local_date": one.local_date,
-                "recipient": recipient,
-                "channel": message.channel if message is not None and private else "",
-                "account": message.account if message is not None and private else "",
-                "shard": shard,
-                "epoch": 0,
-                "state": verdict.state,
-                "reason": verdict.reason,
-                "body": body,
-                "attempts": 0,
-                "sender": "",
-                "due_at": one.due_at,
-                "not_before": verdict.not_before,
-                "expires_at": verdict.expires_at,
-                "provider_id": "",
-            }
-        )
-    if rows:
-        session.connection().execute(_D.insert(), rows)
+        written[key] = {
+            "campaign_id": one.campaign_id,
+            "group_id": one.group.id,
+            "local_date": one.local_date,
+            "recipient": recipient,
+            "channel": message.channel if message is not None and private else "",
+            "account": message.account if message is not None and private else "",
+            "shard": shard,
+            "epoch": 0,
+            "state": verdict.state,
+            "reason": verdict.reason,
+            "body": body,
+            "attempts": 0,
+            "sender": "",
+            "due_at": one.due_at,
+            "not_before": verdict.not_before,
+            "expires_at": verdict.expires_at,
+            "provider_id": "",
+        }
+    if written:
+        session.connection().execute(_D.insert(), list(written.values()))

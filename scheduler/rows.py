@@ -35,6 +35,8 @@ from storage.engine import Session
 from storage.groups import Group
 from storage.statements import Prepared
 
+IN_PART = "in_part"
+"""Why a row has ended whose beginning is out, and whose rest never will be."""
 A_MOMENT = timedelta(minutes=1)
 """What has to wait so long at most goes along in a message that goes out now."""
 
@@ -87,7 +89,7 @@ class Taken:
 # Said in a message that is still to be said, or whose rest is: it goes out with that one. A row that carries itself is the first
 # of a message whose beginning is out. One that cannot go out, of a campaign that stands still, leads nobody.
 _OF = _C.alias("carrier_campaign")
-_LED = exists().where(
+LED = exists().where(
     orphans.CARRIER.c.id == _D.c.carrier,
     orphans.CARRIER.c.id != _D.c.id,
     or_(
@@ -115,7 +117,7 @@ _DUE = Prepared(
         _D.c.state == "pending",
         _C.c.state == "running",
         or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("now")),
-        ~_LED,
+        ~LED,
     )
     .order_by(_D.c.id),
 )
@@ -125,10 +127,11 @@ _TAKE = Prepared(
     .where(
         _ROW,
         _D.c.state == "pending",
-        _D.c.expires_at >= bindparam("now"),
+        # What is a part of a message whose beginning is out is said to its end with it, or that would be another message.
+        or_(_D.c.expires_at >= bindparam("now"), LED),
         # Another message may have carried it in vain since this one was listed.
         or_(_D.c.not_before.is_(None), _D.c.not_before <= bindparam("by")),
-        exists().where(_C.c.id == _D.c.campaign_id, _C.c.state == "running"),
+        or_(exists().where(_C.c.id == _D.c.campaign_id, _C.c.state == "running"), LED),
         exists().where(_G.c.id == _D.c.group_id, _G.c.state == "active"),
     )
     .values(
@@ -219,7 +222,7 @@ def _shards(name: str, *of: ColumnElement[bool]) -> Prepared:
                 & (_D.c.expires_at >= bindparam("now"))
                 & (_C.c.state == "running")
                 & (_G.c.state == "active")
-                & ~_LED,
+                & ~LED,
                 (_D.c.state == "sending") & or_(orphans.LEFT, orphans.DEAD),
             ),
         )
@@ -311,15 +314,21 @@ def _with_others(
         other = Outgoing.load(taken[0])
         session.run(_CARRIED, row=row, by=first.id)
         along.append(int(row))
-        if other.subject and merging.index(kind) < about:
+        if other.subject and (not message.subject or merging.index(kind) < about):
             message, about = replace(message, subject=other.subject), merging.index(kind)
-        message = replace(
-            message,
-            more=(*message.more, Section(other.key, other.values, other.tails)),
-            buttons=(*message.buttons, *other.buttons),
-            card=message.card or other.card,
-        )
+        message = with_part(message, other)
     return message, along
+
+
+def with_part(message: Outgoing, other: Outgoing) -> Outgoing:
+    """Return a message that says another one's words beneath its own; what a quote is about is its own subject, if it has one."""
+    return replace(
+        message,
+        more=(*message.more, Section(other.key, other.values, other.tails), *other.more),
+        buttons=(*message.buttons, *other.buttons),
+        card=message.card or other.card,
+        subject=message.subject or other.subject,
+    )
 
 
 def sent(session: Session, row: int, me: str, now: datetime, provider_id: str) -> bool:

@@ -140,6 +140,11 @@ def _sqlite_engine(path: Path, *, writer: bool) -> Engine:
             cursor.execute(f"PRAGMA {pragma}")
         if not writer:
             cursor.execute("PRAGMA query_only=ON")
+        else:
+            # What somebody's ANALYZE has left: with it SQLite drops the plans that are measured and tested (docs/performance.md).
+            gathered = cursor.execute("SELECT name FROM sqlite_master WHERE name LIKE 'sqlite_stat%'").fetchall()
+            for (name,) in gathered:
+                cursor.execute(f"DROP TABLE {name}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -136,7 +136,6 @@ _PRUNE = Prepared(
     delete(_T).where(
         _T.c.id > bindparam("after"),
         _T.c.id <= bindparam("last"),
-        _T.c.state != "pending",
         _T.c.received_at < bindparam("before"),
     ),
 )
@@ -218,7 +217,9 @@ def give_up(session: Session, inbox_id: int) -> None:
 
 
 def prune(session: Session, before: datetime, after: int = 0) -> int:
-    """Forget handled events received before an instant, some hundreds at a time: the writer is not held for long.
+    """Forget events received before an instant, some hundreds at a time: the writer is not held for long.
+
+    So long after they came it helps nobody to handle those that nobody could, on a channel that is not served any more.
 
     Args:
         after: a row's id; those before it were looked at.

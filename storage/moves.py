@@ -23,6 +23,8 @@ DOUBTED = LOST + timedelta(microseconds=1)
 _OPEN: ColumnElement[bool] = literal_column("delivery.state IN ('pending', 'sending')")
 _WAITS: ColumnElement[bool] = literal_column("delivery.state = 'pending'")
 _D = Delivery.__table__  # type: ignore[attr-defined]
+# To a group, and nothing of the message is out yet: else it has had its place.
+_PLACED = (_D.c.recipient == 0) & _D.c.carrier.is_(None)
 _S = Schedule.__table__  # type: ignore[attr-defined]
 
 
@@ -49,13 +51,13 @@ def resume(session: Session, campaign: Campaign, now: datetime, *, rhythmic: boo
         session.execute(update(_S).where(_S.c.campaign_id == campaign.id).values(next_at=None))
     _become(session, campaign, "running")
     # With nothing added SQLite would go through every message that the campaign ever had.
-    waits = _OPEN & (_D.c.state == "pending") & ((_D.c.campaign_id + 0) == campaign.id) & (_D.c.recipient == 0)
+    waits = _OPEN & (_D.c.state == "pending") & ((_D.c.campaign_id + 0) == campaign.id) & _PLACED
     session.execute(update(_D).where(waits, _D.c.expires_at >= now).values(expires_at=DOUBTED))
 
 
 def uproot(session: Session, group_id: int) -> None:
     """Let everything that waits to be said to a group look for a place anew: its day or its budget is another one."""
-    waits = _WAITS & (_D.c.group_id == group_id) & (_D.c.recipient == 0)
+    waits = _WAITS & (_D.c.group_id == group_id) & _PLACED
     session.execute(update(_D).where(waits, _D.c.expires_at > DOUBTED).values(expires_at=LOST))
 
 

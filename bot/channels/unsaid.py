@@ -53,14 +53,14 @@ class Unsaid:
             if receipt.outcome is not Outcome.SENT:
                 left = len(rest) - number
                 again = receipt.outcome is Outcome.RETRY or (receipt.outcome is Outcome.UNKNOWN and message.row)
-                if again and (begun or number):
+                begun = begun or number > 0
+                if again and begun:
                     self._left.keep(name, left, wait=receipt.retry_after)
-                    receipt = replace(receipt, begun=True)
                 if number:
                     log.warning(
                         "send.cut_short", channel=message.channel, feature=message.feature, reason=receipt.reason
                     )
-                return receipt, left
+                return replace(receipt, begun=begun), left
             first = first or receipt
         assert first is not None
         return first, 0

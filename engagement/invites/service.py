@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from sqlalchemy import bindparam, delete, func, select, update
+from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement import calendar
@@ -22,7 +23,7 @@ from engagement.invites import rules
 from engagement.invites.tables import Invitation, InviteClaim, InviteCode
 from engagement.kernel import Kind, Reply
 from engagement.points.service import award
-from storage import audit, bots, identities
+from storage import audit, bonds, bots, identities
 from storage.engine import Session
 from storage.groups import Consent, Group, Member
 from storage.ledger import Entry
@@ -169,6 +170,12 @@ def _invitation(session: Session, member_id: int) -> Invitation | None:
     return session.exec(pick(Invitation).where(Invitation.invited_id == member_id)).first()
 
 
+def _of_one(session: Session, member_id: int) -> list[Invitation]:
+    """Return the invitations of a member and of all that are one person with him, which bound accounts are."""
+    ids = bonds.with_resting(session, [member_id])
+    return list(session.exec(pick(Invitation).where(col(Invitation.invited_id).in_(ids))))
+
+
 def _by_platform(ctx: Context) -> Member | None:
     """Return the neighbour who added the newcomer; None for one who does not let the bot keep anything."""
     if not ctx.incoming.invited_by:
@@ -236,9 +243,9 @@ def enter_code(ctx: Context, typed: str) -> Member:
         raise Refusal("invites.code_how")
     member = ctx.actor.member_id
     assert member is not None
-    mine = _invitation(ctx.session, member)
-    if mine is not None and mine.inviter_id is not None:
+    if any(one.inviter_id is not None for one in _of_one(ctx.session, member)):
         raise Refusal("invites.said_already")
+    mine = _invitation(ctx.session, member)
     row = ctx.session.get_one(Member, member)
     if not _is_new(ctx, row, mine):
         raise Refusal("invites.not_new")
@@ -325,11 +332,18 @@ def pay_if_due(ctx: Context) -> Sequence[Reply]:
 
 
 def pay(ctx: Context, invitation: Invitation) -> Sequence[Reply]:
-    """Pay newcomer and inviter once, by the natural key of who was invited; tells both."""
+    """Pay newcomer and inviter once for one person, by the natural key of who was invited; tells both."""
     ctx.session.refresh(invitation)
     newcomer = ctx.session.get_one(Member, invitation.invited_id)
     inviter = ctx.session.get(Member, invitation.inviter_id)
     if newcomer.account_id is None or inviter is None or inviter.id is None:
+        return ()
+    same = _of_one(ctx.session, invitation.invited_id)
+    thanked = any(one.rewarded_on is not None for one in same)
+    for one in same:
+        one.rewarded_on = one.rewarded_on or ctx.today
+    ctx.session.add_all(same)
+    if thanked:
         return ()
     points = rules.worth(
         here=_may_get(ctx.session, inviter),

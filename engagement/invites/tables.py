@@ -35,7 +35,7 @@ class Invitation(SQLModel, table=True):
         how: ``platform`` (the platform told), ``link`` or ``code``; empty while nobody has said.
         at: when the newcomer joined.
         days: different local days with a check-in, counted up to two.
-        rewarded_on: the local day on which the thanks were paid.
+        rewarded_on: the local day on which the thanks were paid, for whoever else is this person too.
         points: what the inviter got.
     """
 

@@ -8,17 +8,20 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import structlog
-from sqlmodel import select
+from sqlalchemy import update
+from sqlmodel import col, select
 from typer.testing import CliRunner
 
 from bot import logs
 from bot.__main__ import app, main
 from bot.main import Busy, Ownership, Program, open_program
+from bot.server import Server
 from bot.settings import Settings
 from engagement.clocks import SetClock, SystemClock
 from engagement.kernel import Event, Incoming, Outcome, Outgoing, Place, Receipt
@@ -242,3 +245,29 @@ def test_logs_for_a_terminal(monkeypatch: pytest.MonkeyPatch, unconfigured: None
     structlog.get_logger("test").warning("slow", ms=70)
     assert "slow" in out.getvalue()
     assert not out.getvalue().startswith("{")
+
+
+async def _nothing(_self: object) -> None:
+    """Neither pushes nor pictures."""
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_what_a_dead_process_received_is_handled_by_whoever_can_speak_there(
+    program: Program, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one web is down for good: a worker speaks on the channel, too."""
+    monkeypatch.setattr(Server, "_start_beat", _nothing)
+    monkeypatch.setattr(Server, "_paint", _nothing)
+    left = replace(incoming("m1", Event.MESSAGE, NOW, "签到"), message_id="7")
+
+    async def main() -> None:
+        row = await program.gateway.accept(left)
+        dead = update(Inbox).where(col(Inbox.id) == row).values(receiver="dead/1")
+        await program.database.write(lambda s: s.execute(dead))
+        server = Server(program, [], role)
+        await server.start()
+        await server.stop()
+
+    asyncio.run(main())
+    assert [one.reply_to for one in program.senders["play"].sent][-1:] == ["7"]  # type: ignore[attr-defined]
+    assert program.database.read_now(lambda s: s.exec(select(Inbox.state).order_by(col(Inbox.id))).all())[-1] == "done"

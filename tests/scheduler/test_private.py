@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
+from bot.rendering import PLAY, render
 from engagement.clocks import SetClock
 from engagement.feature import GroupView
 from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt, Reply
@@ -85,6 +87,24 @@ def test_it_goes_to_the_leader_alone(stage: Stage) -> None:
     assert _evening(stage, post).state == "sent"
     (message,) = post.given
     assert (message.kind, message.place, message.conversation) == (Kind.DM, Place.DM, "周团长")
+
+
+def test_a_leader_who_asked_hears_of_both_in_one_message(stage: Stage) -> None:
+    """What waits for her answer, and that nobody answered her own question: one kind has one row a day for a person."""
+    stage.say("周团长", "帮助", private=True)
+    asked, leader = stage.clock.now() - timedelta(days=8), stage.person("周团长")
+    own = Question(
+        group_id=stage.group_id, text="几点到货", asked_at=asked, relay={"person": leader, "place": Place.DM.value}
+    )
+    stage.database.write_now(lambda s: s.add(own))
+    post = Post(Receipt(Outcome.SENT, provider_id="9"))
+    row = _evening(stage, post)
+    assert (row.state, row.recipient) == ("sent", leader)
+    (message,) = post.given
+    assert (message.key, [one.key for one in message.more]) == ("faq.reminder", ["faq.ended"])
+    assert (message.subject, len(message.buttons)) == ("question:1", 1)
+    said = render(message, PLAY).text
+    assert "燃气灶能代收吗" in said and "几点到货" in said
 
 
 def test_a_closed_private_chat_does_not_close_the_group(stage: Stage) -> None:

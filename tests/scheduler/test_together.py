@@ -18,6 +18,7 @@ from engagement.rhythm import Moment, Rhythm, next_instant
 from scheduler import planner, schedules
 from scheduler.delivery import Conduct, deliver
 from scheduler.foresight import foresee
+from storage import moves
 from storage.campaigns import Campaign, Delivery, Fire, Schedule
 from storage.engine import Session
 from storage.groups import Group, GroupDay
@@ -405,3 +406,49 @@ async def test_what_waited_with_a_beginning_that_came_to_nothing_goes_alone(town
     await here.run(at(10, 2))
     assert [(row.state, row.carrier) for row in here.deliveries()][1] == ("sent", None)
     assert [len(titles(one)) for one in here.phone.tried] == [2, 1]
+
+
+@pytest.mark.parametrize("stop", ["cancelled", "paused", "late", "budget"])
+async def test_a_part_whose_campaign_is_stopped_is_said_to_its_end_with_the_others(
+    town: Callable[..., Town], stop: str
+) -> None:
+    """The beginning is out; without one of its parts the rest would be another message, and said from the beginning."""
+    short = {"grace_minutes": 1} if stop == "late" else {}
+    here = town(*(job(name, TEN, merges=True, **(short if name == "b" else {})) for name in "abc"))
+    here.add(daily_budget=1)
+    receipts = [Receipt(Outcome.RETRY, retry_after=120, begun=True)]
+    here.phone.answer = lambda _: receipts.pop(0) if receipts else Receipt(Outcome.SENT, provider_id="p")
+    await here.run()
+    await here.run(at(10))
+    if stop == "budget":
+
+        def less(session: Session) -> None:
+            session.execute(update(Group).values(daily_budget=0))
+            moves.uproot(session, 1)
+
+        here.database.write_now(less)
+    elif stop != "late":
+        here.campaign_state("b", stop)
+    await here.run(at(10, 1))
+    await here.run(at(10, 2))
+    assert [(len(titles(one)), one.row) for one in here.phone.tried] == [(3, "delivery:1")] * 2
+    assert here.phone.tried[0] == here.phone.tried[1]
+    assert [(row.state, row.carrier) for row in here.deliveries()] == [("sent", None), ("sent", 1), ("sent", 1)]
+
+
+@pytest.mark.parametrize(("end", "state"), [("window", "failed"), ("late", "failed"), ("cancelled", "cancelled")])
+async def test_what_was_said_in_part_is_told_so(town: Callable[..., Town], end: str, state: str) -> None:
+    """The rest meets the end of a window, or of its own time, or its campaign is cancelled: it was not left out either way."""
+    here = town(job("topic", TEN, grace_minutes=1 if end == "late" else 60))
+    here.add()
+    receipts = [
+        Receipt(Outcome.RETRY, retry_after=120, begun=True),
+        Receipt(Outcome.REJECTED, reason="window_closed", begun=True),
+    ]
+    here.phone.answer = lambda _: receipts.pop(0)
+    await here.run()
+    await here.run(at(10))
+    if end == "cancelled":
+        here.campaign_state("topic", end)
+    await here.run(at(10, 2))
+    assert here.states() == [(state, "in_part")]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import traceback
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from bot.logs import redact
 from storage import columns, documents
-from storage.engine import Database, DatabaseSettings, Session
+from storage.engine import NAME, Database, DatabaseSettings, Session, open_database
 from storage.gathering import MOST, Gathering
 from storage.groups import Group, Region
 from storage.statements import Prepared
@@ -155,3 +158,17 @@ def test_one_that_does_not_wait_any_more(database: Database) -> None:
 
     asyncio.run(main())
     assert names(database) == ["a", "b"]
+
+
+def test_statistics_that_somebody_gathered_make_no_plans(sqlite: Database, tmp_path: Path) -> None:
+    """The plans that are tested are made without: after ANALYZE SQLite goes through whole tables for what runs every second."""
+    gathered = text("SELECT count(*) FROM sqlite_master WHERE name LIKE 'sqlite_stat%'")
+    sqlite.write_now(a_group)
+    with closing(sqlite3.connect(tmp_path / "sqlite" / NAME)) as raw:
+        raw.execute("ANALYZE")
+    assert sqlite.read_now(lambda s: s.execute(gathered).scalar_one()) > 0
+    sqlite.close()
+    again = open_database(tmp_path / "sqlite")
+    again.write_now(a_group)
+    assert again.read_now(lambda s: s.execute(gathered).scalar_one()) == 0
+    again.close()

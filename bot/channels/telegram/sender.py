@@ -201,6 +201,9 @@ class TelegramSender:
                     return replace(receipt, provider_id=first, begun=True)
                 # The message is out; sending it again would say its beginning twice.
                 log.warning("telegram.cut_short", kind=type(error).__name__, feature=message.feature)
+                if receipt.outcome is not Outcome.UNKNOWN:
+                    whole = tuple(range(1 + len(message.more)))
+                    return Receipt(Outcome.SENT, provider_id=first, unsaid=whole, reason="in_part")
                 break
             first = first or str(sent.message_id)
         return Receipt(Outcome.SENT, provider_id=first)

@@ -149,12 +149,11 @@ class WecomBotSender:
             receipt = await self._step(message, step, digest, first=number == 0)
             if receipt.outcome in (Outcome.RETRY, Outcome.UNKNOWN) and number:
                 self._begun.keep(digest, number, wait=receipt.retry_after)
-                receipt = replace(receipt, begun=True)
             if receipt.outcome is not Outcome.SENT:
                 log.info(
                     "wecom_bot.not_sent", outcome=receipt.outcome.value, reason=receipt.reason, feature=message.feature
                 )
-                return receipt
+                return replace(receipt, begun=number > 0)
         # The platform gives no number, and nothing it tells us refers to one: ours says only that this was said now.
         return Receipt(Outcome.SENT, provider_id=uuid.uuid4().hex)
 

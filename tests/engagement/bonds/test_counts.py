@@ -36,7 +36,7 @@ from storage.groups import Group, Member
 from storage.learning import AnswerTally, Feedback
 from storage.ledger import Entry
 from tests.engagement.bonds.neighbours import MINE, THERE, bind, member, on_another_channel, part, sound
-from tests.engagement.stage import Stage, open_stage
+from tests.engagement.stage import Stage, keys, open_stage
 
 LEADER = "周团长"
 TODAY = date(2026, 12, 1)
@@ -283,6 +283,16 @@ def test_whom_somebody_brought(stage: Stage) -> None:
     assert came() == [2]
     bind(stage)
     assert came() == [1]
+
+
+def test_who_was_brought_on_one_account_was_not_brought_by_another_on_the_other(stage: Stage) -> None:
+    by, now = member(stage, LEADER).id, stage.clock.now()
+    for name, inviter in ((THERE, by), (MINE, None)):
+        invited = member(stage, name).id or 0
+        write(stage, Invitation(group_id=stage.group_id, inviter_id=inviter, invited_id=invited, at=now))
+    assert keys(stage.say(MINE, "邀请码 K7F3")) == ["invites.no_such_code"]
+    bind(stage)
+    assert keys(stage.say(MINE, "邀请码 K7F3")) == ["invites.said_already"]
 
 
 @pytest.mark.parametrize("verdicts", [(1, 1), (1, -1), (-1, 1)])

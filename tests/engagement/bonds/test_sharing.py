@@ -19,7 +19,7 @@ from engagement.registry import FEATURES
 from storage import bonds, entry, identities, preferences
 from storage.engine import Session
 from storage.entry import Login
-from storage.groups import Consent, Identity, Person, RoleGrant
+from storage.groups import Consent, Group, Identity, Person, RoleGrant
 from storage.ledger import Entry
 from storage.lots import Lot
 from storage.outbox import Outbox
@@ -571,3 +571,29 @@ def told(stage: Stage) -> set[tuple[str, str, str]]:
     """(Text, channel, whom) of what waits to be sent about bindings."""
     rows = stage.database.read_now(lambda s: [Outgoing.load(one.body) for one in s.exec(select(Outbox))])
     return {(one.key, one.channel, one.to) for one in rows if one.key.startswith("bonds.told")}
+
+
+def test_the_thanks_for_one_person_are_paid_once(stage: Stage) -> None:
+    """李阿姨 brought both accounts of 小满; the one had its two days before they became one, the other has them after that."""
+    by, now = member(stage, "李阿姨").id, stage.clock.now()
+    day = now.date() - timedelta(days=1)
+    ids = [member(stage, name).id or 0 for name in (MINE, THERE)]
+
+    def brought(session: Session) -> None:
+        for one in ids:
+            row = Invitation(group_id=stage.group_id, inviter_id=by, invited_id=one, at=now, days=1, last_day=day)
+            session.add(row)
+        group = session.get_one(Group, stage.group_id)
+        group.settings = {**(group.settings or {}), "invites": {"on": True}}
+        session.add(group)
+
+    stage.database.write_now(brought)
+    assert "invites.paid" in keys(on_page(stage, THERE, "签到"))
+    bind(stage)
+    stage.clock.set(now + timedelta(days=1))
+    assert not {"invites.paid", "invites.paid_newcomer"} & set(keys(stage.say(MINE, "签到")))
+    assert stage.points("李阿姨", "invite") == 10
+    (mine,) = stage.say("李阿姨", "我的邀请")
+    assert mine.values["points"] == 10
+    assert keys(stage.say(MINE, "签到")) and stage.points("李阿姨", "invite") == 10
+    sound(stage)

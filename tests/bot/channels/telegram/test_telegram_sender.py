@@ -242,7 +242,9 @@ async def test_a_long_message_that_is_interrupted_is_not_said_twice(telegram: Fa
     assert [d.text for d in telegram.sent()] == ["一", "二"]
     telegram.log.clear()
     calls = iter([None, answer(403, "Forbidden: bot was kicked from the group chat")])
-    assert (await bench.send()).outcome is Outcome.SENT
+    receipt = await bench.send()
+    assert (receipt.outcome, receipt.unsaid, receipt.reason) == (Outcome.SENT, (0,), "in_part")
+    assert receipt.provider_id == str(telegram.sent()[0].message_id), "what is out can be quoted"
     assert [d.text for d in telegram.sent()] == ["一"]
 
 

@@ -57,11 +57,19 @@ async def test_the_rest_comes_later_and_once(
     assert wechat.shown("o-li") == list(PARTS) and await typed(bench) == "vote:1"
 
 
+async def test_a_rest_that_comes_too_late_is_known_to_have_a_beginning(wechat: FakeWeChat, bench: Bench) -> None:
+    assert (await said(wechat, bench, 0, 45009)).outcome is Outcome.RETRY
+    receipt = await said(wechat, bench, 45015)
+    assert receipt == Receipt(Outcome.REJECTED, reason="window_closed", begun=True)
+    assert wechat.shown("o-li") == ["一"]
+
+
 @pytest.mark.parametrize(("code", "outcome"), [(45047, Outcome.REJECTED), (43004, Outcome.GONE)])
 async def test_a_rest_that_is_never_taken_is_not_said_to_be_sent(
     wechat: FakeWeChat, bench: Bench, code: int, outcome: Outcome
 ) -> None:
-    assert (await said(wechat, bench, 0, code)).outcome is outcome
+    receipt = await said(wechat, bench, 0, code)
+    assert (receipt.outcome, receipt.begun) == (outcome, True)
     assert wechat.shown("o-li") == ["一"] and await typed(bench) == ""
 
 
@@ -79,5 +87,5 @@ async def test_what_is_known_to_be_refused_is_not_asked(wechat: FakeWeChat, benc
     for _ in range(3):
         await bench.send()
     bench.words = long
-    assert await bench.send() == Receipt(Outcome.REJECTED, reason="window_closed")
+    assert await bench.send() == Receipt(Outcome.REJECTED, reason="window_closed", begun=True)
     assert len(wechat.log) == 5 and await typed(bench) == ""
