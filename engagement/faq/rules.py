@@ -66,7 +66,7 @@ _SAID = (
     ),
     ("thanks", re.compile(f"(?:{_NODS}|{_THANKS}|你|您|太好了|真)*(?:{_THANKS})(?:{_NODS}|{_THANKS})*" + _ENDINGS)),
     ("noted", re.compile(f"(?:{_NODS})+" + _ENDINGS)),
-    ("laugh", re.compile(r"(?:[哈嘿嘻呵]{2,}|h{3,}|啊哈|笑死|笑哭|笑喷|乐死|xswl|2333*|lol)+(?:我|人|了|啦)*")),
+    ("laugh", re.compile(r"(?:[哈嘿嘻]{2,}+|h{3,}+|啊哈|笑死|笑哭|笑喷|乐死|xswl|2333*|lol)+(?:我|人|了|啦)*")),
     (
         "small_talk",
         re.compile(
