@@ -245,7 +245,8 @@ class Routes:
         entry = self._asked.get(understanding.meant(text))
         if entry is None:
             return None
-        if entry.command.roles and not entry.command.refusal and (ctx is None or not _may(ctx, entry.command)):
+        answers = entry.command.refusal and entry.command.asked == "shown"  # nobody is offered what he may not do
+        if entry.command.roles and not answers and (ctx is None or not _may(ctx, entry.command)):
             return None
         if entry.command.asked == "shown":
             return Target(entry.feature, entry.command.handler, entry.command)

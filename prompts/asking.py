@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -79,7 +79,7 @@ def intents() -> Mapping[str, re.Pattern[str]]:
     shared = read.pop("shared", {})
     found: dict[str, re.Pattern[str]] = {}
     for name, patterns in read["meant"].items():
-        whole = "|".join(f"(?:{one})" for one in patterns)
+        whole = _either(patterns)
         for part, words in shared.items():
             whole = whole.replace(f"<{part}>", words)
         found[name] = re.compile(whole)
@@ -90,14 +90,24 @@ def intents() -> Mapping[str, re.Pattern[str]]:
 def distress(table: str = "distress") -> Mapping[str, re.Pattern[str]]:
     """Return, by kind (``self_harm``, ``violence``, ``emergency``), the clauses of somebody who is in danger.
 
+    ``lastgroup`` of an emergency's match names what has happened.
+
     Args:
         table: ``alone`` for what means that only when it is the whole of a message.
     """
     read = tomllib.loads((FOLDER / "distress.toml").read_text(encoding="utf-8"))
     found: dict[str, re.Pattern[str]] = {}
     for kind, patterns in read[table].items():
-        whole = "|".join(f"(?:{one})" for one in patterns)
+        whole = _named(patterns) if isinstance(patterns, dict) else _either(patterns)
         for part, words in read["shared"].items():
             whole = whole.replace(f"<{part}>", words)
         found[kind] = re.compile(whole)
     return found
+
+
+def _either(patterns: Iterable[str]) -> str:
+    return "|".join(f"(?:{one})" for one in patterns)
+
+
+def _named(patterns: Mapping[str, Iterable[str]]) -> str:
+    return "|".join(f"(?P<{name}>{_either(some)})" for name, some in patterns.items())

@@ -73,6 +73,11 @@ UNQUOTED = {
     "faq.unclear": "faq.unclear_unquoted",
     "points.reverse_ask": "points.reverse_ask_unquoted",
     "topic.write_how": "topic.write_how_unquoted",
+    "checkin.topic_photo": "checkin.topic_photo_unquoted",
+    "groups.ask_here": "groups.ask_here_unquoted",
+    "faq.correction_short": "faq.correction_short_unquoted",
+    "curation.answer_how": "curation.answer_how_unquoted",
+    "curation.phrasing_how": "curation.phrasing_how_unquoted",
 }
 """Texts that ask people to quote → what is said where nobody can."""
 

@@ -12,6 +12,7 @@ from console.auth import Area
 from console.pages import h5_frame
 from console.pages.h5_frame import Mine
 from console.policy import RESIDENT, Allow
+from engagement.faq import complaints
 from engagement.faq import service as faq
 from storage import identities
 from storage.engine import Session
@@ -34,9 +35,11 @@ async def do(request: Request) -> Response:
 
 
 def _read(session: Session, me: Mine) -> Mapping[str, Any]:
-    if me.member is None:
+    if me.member is None or me.group is None:
         return {}
+    asked, zone = faq.asked_by(session, me.member_id, SHOWN), me.group.zone
     return {
-        "asked": faq.asked_by(session, me.member_id, SHOWN),
+        "asked": asked,
+        "promises": {one.id: complaints.promise(one.text, one.asked_at, zone) for one in asked},
         "leader": identities.leader_names(session, [me.group_id]).get(me.group_id, ""),
     }

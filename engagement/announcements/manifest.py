@@ -14,6 +14,7 @@ FEATURE = Feature(
             "announcements.announce",
             ("发公告", "群发公告", "通知所有群"),
             handlers.announce,
+            asked="offered",
             long=True,
             slash=("announce",),
             takes="optional",

@@ -37,7 +37,8 @@ def check_in(ctx: Context) -> Sequence[Reply]:
     if done.bonus:
         return [_milestone(ctx, done, values, tails), *done.replies]
     if done.broken and ctx.incoming.place is Place.DM:
-        tails = [*tails, _broken(ctx)]
+        key, more = _broken(ctx, done)
+        values, tails = values | more, [*tails, key]
     return [*_routine(ctx, done, Reply("checkin.done", values, tails)), *done.replies, *_consoled(ctx, done)]
 
 
@@ -47,12 +48,16 @@ def _consoled(ctx: Context, done: service.Done) -> list[Reply]:
         return []
     if not bots.is_open(ctx.session, ctx.actor.person_id, ctx.incoming.channel):
         return []
-    return [Reply(_broken(ctx), {"broken": done.broken}, kind=Kind.DM, to=ctx.actor.person_id)]
+    key, values = _broken(ctx, done)
+    return [Reply(key, values, kind=Kind.DM, to=ctx.actor.person_id)]
 
 
-def _broken(ctx: Context) -> str:
-    """Offer 补签 only where it brings the streak back."""
-    return "checkin.broken" if makeups.bridges(ctx) else "checkin.broken_for_good"
+def _broken(ctx: Context, done: service.Done) -> tuple[str, dict[str, object]]:
+    """Offer 补签 only where it brings the streak back; else say what is lacking."""
+    gap = makeups.gap(ctx)
+    if gap is None:
+        return "checkin.broken_long", {"broken": done.broken}
+    return f"checkin.broken_{gap.why}" if gap.why else "checkin.broken", {"broken": done.broken, **gap.shown}
 
 
 def _first(ctx: Context, done: service.Done, values: Mapping[str, object], tails: Sequence[str]) -> Reply:

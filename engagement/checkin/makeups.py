@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -71,6 +72,37 @@ class Offer:
     balance: int
     left: int
     streak: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What it would take to make up for all of a gap before today.
+
+    Attributes:
+        days: missed ones, the latest first.
+        points: whole points that cards do not cover.
+        balance: whole points of the account now.
+        left: make-ups that are left this month.
+        why: why it cannot be: ``long``, ``month``, ``poor``; empty when it can.
+    """
+
+    days: Sequence[date]
+    points: int
+    balance: int
+    left: int
+    why: str
+
+    @property
+    def shown(self) -> dict[str, object]:
+        """Return the values of what is said of it; ``until`` is the last day on which all can be made up for."""
+        until = shown_day(self.days[-1] + timedelta(days=rules.MAKEUP_WINDOW))
+        return {
+            "gap": len(self.days),
+            "needed": self.points,
+            "balance": self.balance,
+            "tries": self.left,
+            "until": until,
+        }
 
 
 def price(ctx: Context) -> int:
@@ -217,20 +249,22 @@ def possible(session: Session, group: GroupView, member_id: int, today: date, to
     return [day for day in days if not rules.why_not(day, missed)]
 
 
-def bridges(ctx: Context) -> bool:
-    """Say whether the member, who came back today, can still make up for the whole gap before today.
+def gap(ctx: Context) -> Gap | None:
+    """Look at what it would take to make up for all days that were missed before today; None when none was.
 
     Every day of it must be one that can be made up for, within the month's limit, and there must be cards or points for all.
     """
     member, account = ctx.actor.member_id, ctx.actor.account_id
     assert member is not None and account is not None
     missed = _missed(ctx.session, ctx.here, member, ctx.today, DAILY)
-    gap = rules.gap(missed)
-    if not gap or len(gap) > rules.MAKEUPS_A_MONTH - missed.made_this_month:
-        return False
+    days = rules.gap(missed)
+    if not days:
+        return None
     kept = ctx.session.get(CheckinStreak, (member, DAILY), populate_existing=True)
-    to_pay = max(0, len(gap) - (0 if kept is None else kept.cards)) * price(ctx)
-    return to_pay <= ledger.balance(ctx.session, account)
+    points = max(0, len(days) - (0 if kept is None else kept.cards)) * price(ctx)
+    balance = ledger.balance(ctx.session, account)
+    why = rules.why_not_all(days, missed) or ("poor" if points > balance else "")
+    return Gap(days, points, balance, max(0, rules.MAKEUPS_A_MONTH - missed.made_this_month), why)
 
 
 def _missed(session: Session, group: GroupView, member_id: int, today: date, topic: str) -> rules.Missed:

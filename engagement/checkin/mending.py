@@ -35,7 +35,12 @@ def makeup(ctx: Context) -> Sequence[Reply]:
         )
     if not buttons:
         raise Refusal("checkin.makeup_poor", points=asked.points, balance=asked.balance)
-    return [Reply("checkin.makeup_ask_card" if asked.cards else "checkin.makeup_ask", values, buttons=buttons)]
+    key = "checkin.makeup_ask_card" if asked.cards else "checkin.makeup_ask"
+    gap = makeups.gap(ctx) if topic is None else None
+    if gap is None or len(gap.days) < 2 or asked.day not in gap.days:
+        return [Reply(key, values, buttons=buttons)]
+    tail = "checkin.makeup_alone" if gap.why in ("long", "month") else "checkin.makeup_all"
+    return [Reply(key, {**values, "gap": len(gap.days)}, [tail], buttons=buttons)]
 
 
 def makeup_button(ctx: Context) -> Sequence[Reply]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from engagement import calendar
@@ -300,16 +300,22 @@ def why_not(day: date, missed: Missed) -> str:
 
 
 def gap(missed: Missed) -> list[date]:
-    """Return the missed days between today and the check-in before, all of which can be made up for; empty when not."""
+    """Return the missed days between today and the check-in before, the latest first; empty when none was missed."""
     days = []
     day = missed.today - _DAY
-    while day not in missed.done:
+    while missed.first is not None and day > missed.first and day not in missed.done:
         if day not in missed.paused:
-            if why_not(day, missed):
-                return []
             days.append(day)
         day -= _DAY
     return days
+
+
+def why_not_all(days: Sequence[date], missed: Missed) -> str:
+    """Return why the days of a gap cannot all be made up for, or empty: ``long``, or ``month`` (too few are left in it)."""
+    fresh = replace(missed, made_this_month=0)
+    if len(days) > MAKEUPS_A_MONTH or any(why_not(day, fresh) for day in days):
+        return "long"
+    return "month" if missed.made_this_month + len(days) > MAKEUPS_A_MONTH else ""
 
 
 def latest_missed(missed: Missed) -> date | None:

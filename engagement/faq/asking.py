@@ -77,7 +77,12 @@ def prepare(ctx: Context, facts: Mapping[str, str]) -> Ask:
     question = ctx.argument or ctx.text or ctx.incoming.text
     talk = rules.is_talk(question) and not ctx.argument
     silent = bool(
-        rules.danger(question) or rules.courtesy(question) or rules.clock(question) or talk or corrections.meant(ctx)
+        rules.danger(question)
+        or rules.courtesy(question)
+        or rules.clock(question)
+        or rules.expels(question)
+        or talk
+        or corrections.meant(ctx)
     )
     group_id = ctx.group.id if ctx.group else None
     return Ask(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 from engagement.faq import rules, service, tallies
 from engagement.faq.asking import QUESTION_MOST
@@ -50,11 +50,10 @@ def _emergency(ctx: Context, text: str, *, keep: bool) -> Sequence[Reply]:
     told = [
         one for one in leaders if one != ctx.actor.person_id and bots.is_open(ctx.session, one, ctx.incoming.channel)
     ]
-    who = (ctx.actor.person_id, None if group is None else group.id, bool(told))
     if group is None or not told:
         led = ctx.actor.leader or ctx.actor.member_id is None
-        waits = one_line(text, QUESTION_MOST) in service.waiting_of(ctx)
-        if keep and group is not None and not led and not waits and _is_first(ctx, who):
+        waits = service.waits_already(service.waiting_of(ctx), text)
+        if keep and group is not None and not led and not waits and _is_news(ctx, text, told):
             service.hand_over(ctx, text, 0.0)
             tallies.count(ctx.session, group.id, ctx.today, handed_over=1)
         return [Reply("faq.emergency", NO_GROUP, subject="faq:talk")]
@@ -62,7 +61,7 @@ def _emergency(ctx: Context, text: str, *, keep: bool) -> Sequence[Reply]:
     leader = bots.name_of(ctx.session, told[0]) if len(told) == 1 else texts().raw("faq.leader")
     said = {**NO_GROUP, "leader": leader}
     words = Reply("faq.emergency", said, ("faq.emergency_told",), subject="faq:talk")
-    if not _is_first(ctx, who):
+    if not _is_news(ctx, text, told):
         return [words]
     return [
         words,
@@ -70,6 +69,12 @@ def _emergency(ctx: Context, text: str, *, keep: bool) -> Sequence[Reply]:
     ]
 
 
-def _is_first(ctx: Context, who: Hashable) -> bool:
-    """Say whether it is news to the leaders that somebody calls for help."""
-    return ctx.cried is None or ctx.cried(who, ctx.now, ctx.chance)
+def _is_news(ctx: Context, text: str, told: Sequence[int]) -> bool:
+    """Say whether it is news to the leaders that somebody calls for help: at all lately, or of something else."""
+    if ctx.cried is None:
+        return True
+    who = (ctx.actor.person_id, None if ctx.group is None else ctx.group.id, bool(told))
+    kinds = rules.emergencies(text)
+    # After a fire 「救命」 tells nothing new.
+    first = {kind: ctx.cried((*who, kind), ctx.now, ctx.chance) for kind in (*kinds, rules.CRY)}
+    return any(first[kind] for kind in kinds)

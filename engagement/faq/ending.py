@@ -96,6 +96,6 @@ def told(session: Session, one: Occurrence, ended: Sequence[Ended]) -> list[Plan
         key, more = ("faq.ended_several", {"rows": mine}) if len(mine) > 1 else ("faq.ended", mine[0])
         said.append(Planned(one, Reply(key, {**values, **more}, kind=Kind.DM, to=person)))
     if aloud:
-        rows = [{"name": row.name, "question": one_line(row.text, SHORT)} for row in aloud[:SHOWN]]
+        rows = [{"name": row.name, "question": one_line(row.text, SHORT), "until": ""} for row in aloud[:SHOWN]]
         said.insert(0, Planned(one, Reply("faq.ended_here", {"rows": rows}, kind=Kind.PUSH)))
     return said

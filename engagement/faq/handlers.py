@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from engagement import rooms
 from engagement.errors import Refusal
 from engagement.events import FactMissing, PostCleared
-from engagement.faq import corrections, danger, rules, service, talk, tallies, thumbs, turns
-from engagement.faq.asking import QUESTION_MOST, Found, Part
+from engagement.faq import complaints, corrections, danger, rules, service, talk, tallies, telling, thumbs, turns
+from engagement.faq.asking import Found, Part
 from engagement.faq.talk import NO_GROUP
 from engagement.feature import Context
 from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line, row_id
@@ -56,7 +56,7 @@ def _looked_up(ctx: Context, question: str, found: Found | None) -> Sequence[Rep
 def _known(ctx: Context, question: str) -> Sequence[Reply] | None:
     """Say what needs no looking up; None when it is a question to the knowledge base."""
     about = ctx.subject.removeprefix("faq:") if ctx.subject.startswith("faq:") else ""
-    polite, clock = rules.courtesy(question), rules.clock(question)
+    polite = rules.courtesy(question)
     if not question.strip():
         return [Reply("faq.photo" if ctx.incoming.media == "photo" else "faq.empty", NO_GROUP)]
     if rules.danger(question):
@@ -67,8 +67,8 @@ def _known(ctx: Context, question: str) -> Sequence[Reply] | None:
         return corrections.take(ctx)
     if rules.is_not_it(question) and (reference := thumbs.meant(ctx, about)):
         return [thumbs.wrong(ctx, reference)]
-    if clock:
-        return [talk.clock(ctx, clock)]
+    if (plain := talk.plain(ctx, question)) is not None:
+        return [plain]
     if rules.is_talk(question) and not ctx.argument and ctx.incoming.place is Place.GROUP:
         return _hand_over(ctx, question, 0.0) if rules.is_angry(question) else []
     return None
@@ -84,7 +84,8 @@ def _said(ctx: Context, part: Part, question: str) -> Sequence[Reply]:
         asked = int(not rules.is_not_it(question))  # 「不对」 asks nothing, whatever is said to it
         tallies.count(ctx.session, _counted(ctx), ctx.today, answered=asked, worded=int(answer.model is not None))
         lodged = _hand_over(ctx, question, answer.score) if rules.complains(question) else ()
-        return [_answer(ctx, answer, angry=rules.is_angry(question)), *lodged, *told]
+        said = _answer(ctx, answer, angry=rules.is_angry(question))
+        return [_with_points(ctx, said, question), *lodged, *told]
     for_one = _for_the_one(ctx, question)
     if for_one:
         return for_one
@@ -127,6 +128,15 @@ def _answer(ctx: Context, answer: Answer, *, angry: bool = False, whole: bool = 
     subject = thumbs.subject_of(best.document_id, best.chunk) if best is not None else "faq:answer"
     buttons = (*more, *thumbs.buttons(best.document_id, best.chunk)) if best is not None else ()
     return Reply("faq.answer", values, citations=cited, buttons=buttons, subject=subject)
+
+
+def _with_points(ctx: Context, said: Reply, question: str) -> Reply:
+    """Say of a complaint about goods that asks for points, too, who decides that."""
+    about_goods = any(one.chunk.startswith("after_sale.") for one in said.citations[:1])
+    if ctx.group is None or ctx.actor.leader or not about_goods or not rules.wants_points(question):
+        return said
+    leader = service.leader_name(ctx.session, ctx.group.id) or texts().raw("faq.leader")
+    return replace(said, values={**said.values, "leader": leader}, tails=(*said.tails, "faq.points_too"))
 
 
 def _brief(answer: Answer, entry: str) -> tuple[str, tuple[Button, ...]]:
@@ -250,7 +260,7 @@ def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False
     question = posted.shown
     waits = service.waiting_of(ctx)
     values: dict[str, object] = {"leader": service.leader_name(ctx.session, ctx.group.id) or texts().raw("faq.leader")}
-    if leaders and one_line(question, QUESTION_MOST) in waits:
+    if leaders and service.waits_already(waits, question):
         return [Reply("faq.waits_already", values)]
     if leaders and len(waits) >= rules.MOST_OPEN:
         return [Reply("faq.waits_many", values)]
@@ -258,13 +268,14 @@ def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False
     tallies.count(ctx.session, ctx.group.id, ctx.today, handed_over=1)
     if not leaders:
         return [Reply("faq.unknown_no_leader"), *more]
-    key = "faq.complaint" if rules.is_angry(question) else "faq.passed_on" if asked else "faq.handed_over"
+    promise = complaints.promise(question, row.asked_at, ctx.here.zone)
+    key = "faq.complaint" if promise else "faq.passed_on" if asked else "faq.handed_over"
     night = service.is_night(ctx)
     tail = (
         "faq.in_the_morning" if night else "faq.will_mention" if ctx.incoming.place is Place.GROUP else "faq.will_tell"
     )
-    said = Reply(key, {**values, "number": row.id}, (tail,), subject=f"question:{row.id}")
-    return [said, *more] if night else [said, *more, *_told(ctx, leaders, row.id, row.text)]
+    said = Reply(key, {**values, **promise, "number": row.id}, (tail,), subject=f"question:{row.id}")
+    return [said, *more] if night else [said, *more, *telling.leaders(ctx, leaders, row, ctx.actor.name)]
 
 
 def on_cleared(ctx: Context, event: PostCleared) -> Sequence[Reply]:
@@ -272,18 +283,7 @@ def on_cleared(ctx: Context, event: PostCleared) -> Sequence[Reply]:
     if event.activity != service.QUESTION:
         return []
     row = service.hand_over_later(ctx, event)
-    values = {"name": service.name_of(ctx.session, event.member_id), "group": ctx.here.name, "question": row.text}
-    return [_to_leader(values, ctx.actor.person_id, row.id)]
-
-
-def _told(ctx: Context, leaders: Sequence[int], question_id: int | None, text: str) -> list[Reply]:
-    values = {"name": ctx.actor.name, "group": ctx.here.name, "question": text}
-    return [_to_leader(values, person, question_id) for person in leaders]
-
-
-def _to_leader(values: Mapping[str, object], person: int, question_id: int | None) -> Reply:
-    subject, buttons = f"question:{question_id}", [service.answer_button(question_id, str(values["name"]))]
-    return Reply("faq.to_leader", values, kind=Kind.DM, to=person, subject=subject, buttons=buttons)
+    return telling.leaders(ctx, [ctx.actor.person_id], row, service.name_of(ctx.session, event.member_id))
 
 
 def asked_to_answer(ctx: Context) -> Sequence[Reply]:
@@ -320,7 +320,8 @@ def quoted(ctx: Context, found: Found | None) -> Sequence[Reply]:
     added = service.add(ctx, int(reference), ctx.incoming.text if posted is None else posted.shown)
     if added is not None and added.group_id is not None:
         leaders = identities.leaders(ctx.session, added.group_id)
-        told = [] if ctx.group is None or service.is_night(ctx) else _told(ctx, leaders, added.id, added.text)
+        silent = ctx.group is None or service.is_night(ctx)
+        told = [] if silent else telling.leaders(ctx, leaders, added, ctx.actor.name)
         return [Reply("faq.added"), *more, *told]
     if not ctx.actor.leader and ctx.incoming.place is Place.GROUP:
         return reply(ctx, found) if rules.asks(ctx.incoming.text) else []
@@ -384,15 +385,7 @@ def waiting(ctx: Context) -> Sequence[Reply]:
     if ctx.incoming.place is Place.GROUP and len(rows) > 1:
         values = {"count": len(rows), "rows": [service.row_of(row) for row in rows[: service.SHOWN]]}
         return [Reply("faq.waiting_here", values, subject="waiting:")]
-    return [
-        Reply(
-            "faq.waiting",
-            {"question": row.text, "name": row.name, "group": row.group},
-            subject=f"question:{row.id}",
-            buttons=[service.answer_button(row.id, row.name)],
-        )
-        for row in rows[: service.SHOWN]
-    ]
+    return [telling.again(row) for row in rows[: service.SHOWN]]
 
 
 def which_waiting(ctx: Context) -> Sequence[Reply]:

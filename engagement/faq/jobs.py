@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from engagement import calendar
-from engagement.faq import ending, service
+from engagement.faq import complaints, ending, service
 from engagement.feature import GroupView, Occurrence, Planned
 from engagement.kernel import Kind, Reply
 from storage import identities
@@ -26,6 +26,7 @@ EVENING_MINUTE = 18 * 60
 GROUPS = {
     "faq.reminder": "faq.reminder_groups",
     "faq.morning": "faq.morning_groups",
+    "faq.due": "faq.due_groups",
     "faq.ending": "faq.ending_groups",
 }
 """What is said of one group → of several."""
@@ -34,29 +35,42 @@ GROUPS = {
 def plan_reminder(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
     """Tell the first leader in the evening what still waits, once more before it ends, and who asked that it has ended.
 
+    A complaint is told before its promised hour, and about it.
+
     Skips: ``nothing`` when nothing new waits and nothing ends.
 
-    Source: F64, F68.
+    Source: F64, F65, F68.
     """
     ended: dict[int, list[ending.Ended]] = {}
     for row in ending.expire(session, now - EXPIRES, [one.group.id for one in occurrences]):
         ended.setdefault(row.group_id, []).append(row)
-    found = _waiting(session, occurrences)
-    soon, fresh = now - EXPIRES + DAY, now - FRESH
-    ending_soon = {group: [row for row in rows if row.asked_at < soon] for group, rows in found.items()}
-    others = {group: [row for row in rows if row.asked_at >= soon] for group, rows in found.items()}
-    told = {
-        group: rows
-        for group, rows in found.items()
-        if any(row.asked_at > fresh for row in rows) and not ending_soon[group]
-    }
-    reminders = _planned(session, occurrences, told, "faq.reminder")
-    last_calls = _planned(session, occurrences, ending_soon, "faq.ending", others)
+    found = {group: _by_urgency(rows, now) for group, rows in _waiting(session, occurrences).items()}
+    others: dict[str, dict[int, list[service.Waiting]]] = {key: {} for key in GROUPS}
+    for group, rows in found.items():
+        # What is neither due nor ending is told along with what is, once; alone when there is something new.
+        first = next((key for key in ("faq.ending", "faq.due") if rows[key]), "faq.reminder")
+        if first != "faq.reminder" or any(row.asked_at > now - FRESH for row in rows["faq.reminder"]):
+            others[first][group] = rows["faq.reminder"]
+    reminders = _planned(session, occurrences, others["faq.reminder"], "faq.reminder")
+    complained, last_calls = (
+        _planned(session, occurrences, {group: rows[key] for group, rows in found.items()}, key, others[key])
+        for key in ("faq.due", "faq.ending")
+    )
     planned: list[Planned] = []
-    for one, reminder, last_call in zip(occurrences, reminders, last_calls, strict=True):
-        said = [reminder, last_call, *ending.told(session, one, ended.get(one.group.id, ()))]
+    for one, *told_here in zip(occurrences, reminders, complained, last_calls, strict=True):
+        said = [*told_here, *ending.told(session, one, ended.get(one.group.id, ()))]
         planned += [row for row in said if row.reply is not None] or [Planned(one, skip="nothing")]
     return planned
+
+
+def _by_urgency(rows: Sequence[service.Waiting], now: datetime) -> Mapping[str, list[service.Waiting]]:
+    """Sort what waits into what ends tomorrow, complaints that are due, and all else, by the text that tells of it."""
+    found: dict[str, list[service.Waiting]] = {"faq.ending": [], "faq.due": [], "faq.reminder": []}
+    for row in rows:
+        due = complaints.is_due(row.text, row.asked_at, now)
+        ends = row.asked_at < now - EXPIRES + DAY
+        found["faq.ending" if ends else "faq.due" if due else "faq.reminder"].append(row)
+    return found
 
 
 def plan_morning(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:

@@ -21,6 +21,8 @@ DISTRESS_MOST = 200
 """Characters of a text that are looked at for somebody's distress."""
 CLAUSE_MOST = 40
 """Longer clauses tell a story; who needs help now is brief."""
+CRY = "cry"
+"""An emergency of which nothing is said but that there is one."""
 _BREAKS = re.compile(r"[^\w ]+|\n")
 _CALLED = re.compile(r"团团|小助手|机器人")
 _ENDINGS = r"(?:你|您|啊|呀|哦|哈|了|吧|嘞|啦|各位|大家|邻居们?|团长|闺女|姑娘|小伙子?|妹子|大姐|亲)*"
@@ -64,6 +66,7 @@ _SAID = (
     ),
     ("thanks", re.compile(f"(?:{_NODS}|{_THANKS}|你|您|太好了|真)*(?:{_THANKS})(?:{_NODS}|{_THANKS})*" + _ENDINGS)),
     ("noted", re.compile(f"(?:{_NODS})+" + _ENDINGS)),
+    ("laugh", re.compile(r"(?:[哈嘿嘻]{2,}+|h{3,}+|啊哈|笑死|笑哭|笑喷|乐死|xswl|2333*|lol)+(?:我|人|了|啦)*")),
     (
         "small_talk",
         re.compile(
@@ -102,6 +105,10 @@ _SAID = (
         ),
     ),
 )
+_SIGNS = re.compile(r"\[[\u4e00-\u9fff]{1,4}\]")
+"""What WeChat writes for its own pictures: [玫瑰]."""
+_PHOTO = re.compile(r"\[(?:图片|照片)\]")
+_ASKING_MARK = re.compile("[?\uff1f]")
 _SOCIAL = ("bye", "thanks", "caring", "wish", "hello", "noted")
 """What may stand behind each other; the first of these that is said is answered."""
 FOR_LEADER = ("nothing_open", "unclear", "upset")
@@ -116,7 +123,7 @@ _RUDE = re.compile(
 _UPSET = re.compile(
     r"(?:你们?家?|这|这个|什么|啥|团长|咱们?)*(?:平台|群|团|店|卖家|商家)?(?:都|就)?(?:就是|真是|简直是?|真的?|太|也太|是|好|够|尽)*"
     r"(?:坑人?|坑爹|垃圾|黑心|骗人|恶心人|差劲|离谱|过分|欺负人|不要脸|没良心|不讲理)(?:死了|透了|到家|的|了|啊|呀|吧|你们|平台|商家|店家)*"
-    r"|(?:真是?|可|要|快|被你们)*(?:气死|烦死|恶心死|坑死|坑惨|气炸|气疯)(?:我|人|老子|老娘|个人)?(?:了|啦|啊|你们)*"
+    r"|(?:真是?|可|要|快|被你们)*(?:气死|烦死|急死|恶心死|坑死|坑惨|气炸|气疯)(?:我|人|老子|老娘|个人)?(?:了|啦|啊|你们)*"
 )
 _CLOCK = (
     (
@@ -160,6 +167,24 @@ _ASKS = re.compile(r"[?\uff1f]|[吗么呢]\W*$|怎么|几点|什么时候|在哪
 _SENTENCES = re.compile(r"(?<=[\u3002\uff01\uff1f!?])\s*")
 _DO = re.compile(r"发|拍|联系|告诉|找|问|带|点一?下|称|扔|别|先|请")
 _ENOUGH = 25
+_PERSON = r"(?:团长|群主|店长|她|他|ta)"
+_AWAITS = re.compile(
+    rf"(?:等了?(?:半天|好久|很久|[一两]天))?(?:怎么|咋|为啥|为什么|那)?(?:还|都|一直|到现在|老|总是?)*(?:不见|没见|没看[见到]|看不[见到]|等不到|没等到){_PERSON}的?(?:回|理)(?:复|话|信|音|我|消息)*[了啊呀呢]*"
+    rf"|(?:怎么|咋|为啥|为什么|那)?{_PERSON}(?:怎么|咋|为啥|为什么|到底)?(?:还|都|一直|到现在|老|总是?)*(?:不|没有?|未)(?:回|理|搭理|答)(?:复|话|信|音|我|消息)*[了啊呀呢吗]*"
+    rf"|{_PERSON}(?:回|答)(?:复|话|信)?(?:我|消息)?了?(?:吗|没有?)[啊呀呢]*"
+    r"|(?:怎么|咋|为啥|为什么)(?:还|都|一直|到现在)*没(?:有)?人?(?:回|理)(?:复|话|我)*[了啊呀呢]*"
+)
+_POINTS = r"(?:补|加|赔|退|返|送)(?:点|些|一?点儿?|上|回)?(?:我|我们)?\d{0,4}个?(?:积分|分)(?!钟|开|批|两|成)"
+_WANTS_POINTS = re.compile(
+    rf"(?:给|帮|替)?(?:我|我们|俺)?{_POINTS}|(?:积分|分)(?:能|可以|会|给|得|该)*(?:不能|不给)?(?:补|赔|退|返)"
+)
+_BEGS_POINTS = re.compile(
+    rf"(?:那|就|你|团长|能不能|能|可以|可不可以|是不是|请|麻烦|再|应该|得)*(?:给|帮|替)(?:我|我们|俺)(?:再|多|也|先)?{_POINTS}(?:吗|么|吧|呗|行吗|好吗|行不行|了|啊|呀|呢)*"
+)
+_EXPELS = re.compile(
+    r"(?:请|麻烦|帮我|给我|能不能|可以|快|你)*(?:(?:把|将)(?!我).{1,8}?给?(?:踢(?:了|掉|走|出去?|出群)?|(?:移|请|赶|撵|清|弄)出(?:本|这个?|咱们?)?群去?|拉黑|移除)"
+    r"|(?:踢(?:掉|走|了)|拉黑|移除)(?!我)[^了]{2,6}?)(?:了|吧|呗|行吗|行不行|可以吗|好吗|吗|啊|呀)*"
+)
 _DISMISSES = re.compile(r"(?:这个)?(?:不用回复?|不必回复?|不用管|不管|不用理|不理|忽略|跳过|算了)(?:了|吧|他|她|它)*")
 
 
@@ -179,9 +204,14 @@ def courtesy(text: str) -> str:
         something), ``bye``, ``nothing_open`` (a 取消 of nothing), ``small_talk`` (a joke, the weather: nothing for the
         leader), ``not_deleted`` (no to 删除我的数据), ``leave_me`` (is to be left
         alone), ``rude``, ``upset`` (angry, and not a word about what), ``unclear`` (did not understand), ``empty`` (begins
-        to ask); an empty text otherwise.
+        to ask), ``laugh``, ``photo`` (the word that stands for one), or for signs without a word ``noted`` and, of question
+        marks, ``there``; an empty text otherwise.
     """
-    bare = folded(text)
+    if _PHOTO.fullmatch(text.strip()):
+        return "photo"
+    bare = folded(_SIGNS.sub("", text))
+    if not bare and text.strip():
+        return "there" if _ASKING_MARK.search(text) else "noted"
     if not bare or len(bare) > COURTESY_MOST:
         return ""
     for kind, words in _SAID:
@@ -215,15 +245,31 @@ def danger(text: str) -> str:
     Returns:
         ``self_harm``, ``violence`` (at home), or ``emergency``: who needs a doctor, the police or the fire brigade now.
     """
-    plain = simplified(unicodedata.normalize("NFKC", text[:DISTRESS_MOST]).lower())
-    whole = folded(plain)
-    clauses = {whole, *map(folded, _BREAKS.split(plain))}
+    plain = _plain(text)
+    clauses, brief = _clauses(plain)
     spaced = clauses | set(map(folded, plain.split()))
-    brief = {one for one in clauses if len(one) <= CLAUSE_MOST}
     for kind, words in distress().items():
         if any(words.fullmatch(one) for one in (brief if kind == "emergency" else spaced)):
             return kind
-    return next((kind for kind, words in distress("alone").items() if words.fullmatch(whole[:CLAUSE_MOST])), "")
+    whole = folded(plain)[:CLAUSE_MOST]
+    return next((kind for kind, words in distress("alone").items() if words.fullmatch(whole)), "")
+
+
+def emergencies(text: str) -> frozenset[str]:
+    """Say what has happened to somebody whose words are an ``emergency``, as prompts/asking names it; a cry tells nothing."""
+    _, brief = _clauses(_plain(text))
+    matches = map(distress()["emergency"].fullmatch, brief)
+    return frozenset(match.lastgroup for match in matches if match and match.lastgroup) or frozenset({CRY})
+
+
+def _plain(text: str) -> str:
+    return simplified(unicodedata.normalize("NFKC", text[:DISTRESS_MOST]).lower())
+
+
+def _clauses(plain: str) -> tuple[set[str], set[str]]:
+    """Return the whole and its clauses without marks, and those of them that are brief."""
+    clauses = {folded(plain), *map(folded, _BREAKS.split(plain))}
+    return clauses, {one for one in clauses if len(one) <= CLAUSE_MOST}
 
 
 def clock(text: str) -> str:
@@ -276,6 +322,26 @@ def complains(text: str) -> bool:
 def asks(text: str) -> bool:
     """Say whether words that quote a hand-over are a question of their own, and no mere talk."""
     return bool(_ASKS.search(text))
+
+
+def awaits(text: str) -> bool:
+    """Say whether somebody wonders why the leader has not answered yet."""
+    return bool(_AWAITS.fullmatch(folded(text)))
+
+
+def expels(text: str) -> bool:
+    """Say whether a neighbour is to be put out of the group: no program does that for anybody."""
+    return bool(_EXPELS.fullmatch(folded(text)))
+
+
+def wants_points(text: str) -> bool:
+    """Say whether words about something else (a bad box of fruit) ask for points, too."""
+    return bool(_WANTS_POINTS.search(folded(text)))
+
+
+def begs_points(text: str) -> bool:
+    """Say whether somebody wants points for himself, and says no more: only a leader gives any."""
+    return bool(_BEGS_POINTS.fullmatch(folded(text)))
 
 
 def dismisses(text: str) -> bool:

@@ -16,7 +16,7 @@ from sqlmodel import select as pick
 from engagement import calendar
 from engagement.errors import Refusal
 from engagement.events import PostCleared, Posted
-from engagement.faq import asking, rules
+from engagement.faq import asking, complaints, rules
 from engagement.faq.asking import QUESTION_MOST, Ask
 from engagement.feature import Context
 from engagement.kernel import Button, Place, one_line
@@ -132,15 +132,17 @@ def name_of(session: Session, member_id: int) -> str:
     return session.get_one(Member, member_id).name
 
 
-def waiting_of(ctx: Context) -> list[str]:
-    """Return the actor's own questions that wait for the leader."""
+def waiting_of(ctx: Context) -> list[Question]:
+    """Return the actor's own questions that wait for the leader, the oldest first."""
     if ctx.actor.member_id is None:
         return []
-    return list(
-        ctx.session.exec(
-            pick(Question.text).where(col(Question.member_id) == ctx.actor.member_id, col(Question.state) == "open")
-        )
-    )
+    mine = pick(Question).where(col(Question.member_id) == ctx.actor.member_id, col(Question.state) == "open")
+    return list(ctx.session.exec(mine.order_by(col(Question.id))))
+
+
+def waits_already(waits: Sequence[Question], text: str) -> bool:
+    """Say whether the same words are among them."""
+    return one_line(text, QUESTION_MOST) in [one.text for one in waits]
 
 
 def is_asker(ctx: Context, question_id: int) -> bool:
@@ -286,21 +288,30 @@ class Waiting:
     id: int
     group_id: int
     group: str
+    zone: str
     name: str
     text: str
     asked_at: datetime
+
+    @property
+    def promise(self) -> Mapping[str, object]:
+        """Until when a complaint is to be answered; see :func:`complaints.promise`."""
+        return complaints.promise(self.text, self.asked_at, self.zone)
 
 
 def open_questions(session: Session, group_ids: Sequence[int]) -> list[Waiting]:
     """Return the open questions of groups, oldest first."""
     rows = session.exec(
-        pick(Question, Group.name, Member.name)
+        pick(Question, Group.name, Group.zone, Member.name)
         .join(Group, col(Group.id) == col(Question.group_id))
         .outerjoin(Member, col(Member.id) == col(Question.member_id))
         .where(col(Question.group_id).in_(group_ids), col(Question.state) == "open")
         .order_by(col(Question.id))
     )
-    return [Waiting(q.id or 0, q.group_id or 0, group, name or "", q.text, q.asked_at) for q, group, name in rows]
+    return [
+        Waiting(q.id or 0, q.group_id or 0, group, zone, name or "", q.text, q.asked_at)
+        for q, group, zone, name in rows
+    ]
 
 
 def led(ctx: Context) -> list[int]:
@@ -349,4 +360,5 @@ def erase(session: Session, person_id: int) -> None:
 
 def row_of(waiting: Waiting) -> Mapping[str, object]:
     """Return a line of a list of questions."""
-    return {"name": waiting.name, "question": one_line(waiting.text, SHORT)}
+    until = complaints.in_brief(waiting.text, waiting.asked_at, waiting.zone)
+    return {"name": waiting.name, "question": one_line(waiting.text, SHORT), "until": until}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from engagement import calendar
-from engagement.faq import rules, service
+from engagement.faq import complaints, rules, service
 from engagement.feature import Context
 from engagement.kernel import Reply
 from prompts.loader import texts
 from storage import outbox
+from storage.documents import Question
 
 _HOME = "Asia/Shanghai"
 """Whose clock it is in private, for who is in no group."""
@@ -26,6 +27,31 @@ def polite(ctx: Context, kind: str) -> Reply:
         return _hello(ctx, asks=kind == "how")
     waits = kind == "nothing_open" and service.waiting_of(ctx)
     return Reply("faq.still_waiting" if waits else f"faq.{kind}", NO_GROUP, subject="faq:talk")
+
+
+def plain(ctx: Context, question: str) -> Reply | None:
+    """Answer what no knowledge base can: the time, what only leaders may do, why the leader is silent; None for all else."""
+    kind = rules.clock(question)
+    if kind:
+        return clock(ctx, kind)
+    if rules.begs_points(question) and not ctx.actor.leader:
+        return Reply("faq.points_wish", NO_GROUP, subject="faq:talk")
+    if rules.expels(question):
+        return Reply("faq.expel_leader" if ctx.actor.leader else "faq.expel", NO_GROUP, subject="faq:talk")
+    waits = service.waiting_of(ctx) if rules.awaits(question) else ()
+    return _still(ctx, waits) if waits else None
+
+
+def _still(ctx: Context, waits: Sequence[Question]) -> Reply:
+    """Tell who wonders why the leader is silent that nothing is lost, and until when a complaint has its answer.
+
+    What he asked is not said again: it may have been asked in private.
+    """
+    leader = service.leader_name(ctx.session, ctx.here.id) or texts().raw("faq.leader")
+    promises = [complaints.promise(one.text, one.asked_at, ctx.here.zone) for one in waits]
+    first: Mapping[str, object] = next(filter(None, promises), {})
+    tails = ["faq.waits_until"] if first else []
+    return Reply("faq.waits_still", {"leader": leader, **first}, tails, subject="faq:talk")
 
 
 def _hello(ctx: Context, *, asks: bool) -> Reply:

@@ -24,7 +24,7 @@ def waiting(session: Session, group_ids: Collection[int] | None, most: int = 20)
         group_ids: of these groups; None = of all.
     """
     query = (
-        pick(Question, Group.name, Member.name)
+        pick(Question, Group.name, Group.zone, Member.name)
         .join(Group, col(Group.id) == col(Question.group_id))
         .outerjoin(Member, col(Member.id) == col(Question.member_id))
         .where(Question.state == "open", Group.state == "active", Question.text != "")
@@ -37,8 +37,8 @@ def waiting(session: Session, group_ids: Collection[int] | None, most: int = 20)
         # With nothing added SQLite would walk through all that is open anywhere, in this order, to save sorting a few.
         query = query.where(col(Question.group_id).in_(sorted(group_ids))).order_by(number + 0)
     return [
-        Waiting(one.id or 0, one.group_id or 0, group, name or "", one.text, one.asked_at)
-        for one, group, name in session.exec(query)
+        Waiting(one.id or 0, one.group_id or 0, group, zone, name or "", one.text, one.asked_at)
+        for one, group, zone, name in session.exec(query)
     ]
 
 

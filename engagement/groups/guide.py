@@ -259,4 +259,6 @@ def keep(ctx: Context, key: str, text: str) -> Reply:
         told, done = (
             ("groups.fact_cleared", "groups.did_fact_cleared") if gone else ("groups.fact_kept", "groups.did_fact")
         )
-    return Reply(told, values, buttons=[actions.note(ctx, CHANGE, before, done, values)])
+    # In private what was asked before waits no longer: the next words are no answer to it.
+    subject = f"filled:{ctx.here.id}" if ctx.incoming.place is Place.DM else ""
+    return Reply(told, values, buttons=[actions.note(ctx, CHANGE, before, done, values)], subject=subject)

@@ -47,6 +47,7 @@ FEATURE = Feature(
             "leader.undo",
             ("撤销", "撤回操作", "反悔"),
             handlers.undo,
+            asked="offered",
             slash=("undo",),
             roles=_LEADER,
             consent=False,

@@ -13,7 +13,7 @@ FEATURE = Feature(
     commands=(
         Command(
             "points.show",
-            ("积分", "我的积分", "查积分", "积分查询", "查询积分", "我有多少积分", "看积分", "我的分"),
+            ("积分", "我的积分", "查积分", "积分查询", "查询积分", "我有多少积分", "看积分", "我的分", "机分", "积份"),
             handlers.show,
             asked="shown",
             reads=True,
@@ -57,6 +57,7 @@ FEATURE = Feature(
             "points.give",
             ("加分", "发积分", "送积分", "给积分"),
             leading.give,
+            asked="offered",
             refusal="points.leader_only",
             slash=("give",),
             takes="required",

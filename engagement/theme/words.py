@@ -36,11 +36,11 @@ def lines(text: str, values: Mapping[str, object]) -> Sequence[str]:
 
 
 def closing_figures(total: Totals, winners: Sequence[Place]) -> Mapping[str, object]:
-    """Return the figures of a closing; None where there is nobody, so that its line is left out."""
+    """Return the figures of a closing; None where there is nothing to tell, so that its line is left out."""
     return {
         "participants": total.participants,
-        "checkins": total.checkins,
-        "answers": total.answers,
+        "checkins": total.checkins or None,
+        "answers": total.answers or None,
         "completed": total.completed or None,
         "winners": listed("theme.winner", winners) or None,
     }

@@ -97,6 +97,10 @@ def test_the_leader_commands_of_the_contract() -> None:
     assert {word: found(word) for word in expected} == expected
 
 
+def test_a_word_of_the_same_sound_is_the_command() -> None:
+    assert {found(word) for word in ("机分", "积份", "查积分")} == {"points.show"}
+
+
 @pytest.mark.parametrize(
     ("text", "name", "argument"),
     [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.routing import APIRoute
+from sqlalchemy import delete
 from sqlmodel import col
 from sqlmodel import select as pick
 from starlette.testclient import TestClient
@@ -14,6 +15,7 @@ from bot.main import Program
 from console import demo, policy
 from console.auth import Area, Role
 from engagement.clocks import SetClock
+from storage.documents import Question
 from storage.engine import Session
 from storage.groups import Account, Group, Identity, Member
 from tests.bot.channels.test_sim import open_simulator
@@ -81,6 +83,24 @@ def test_the_sample_residents_offered_are_those_with_most_to_show(program: Progr
     shown, best = program.database.read_now(read)
     assert len(shown) == demo.RESIDENTS_SHOWN
     assert shown == best
+
+
+def test_a_complaint_shows_its_hour(client: TestClient, program: Program) -> None:
+    """Until when somebody is to answer, beside the words; a question has none."""
+
+    def ask(session: Session) -> list[int]:
+        group = session.exec(pick(Group.id).where(Group.name == "阳光花园一期团购群")).one()
+        asked = [Question(group_id=group, text=text, asked_at=NOW) for text in ("鸡蛋全碎了，我要投诉", "能寄快递吗")]
+        session.add_all(asked)
+        session.flush()
+        return [one.id or 0 for one in asked]
+
+    made = program.database.write_now(ask)
+    sign_in(client, "leader")
+    page = client.get("/console/today").text
+    program.database.write_now(lambda session: session.execute(delete(Question).where(col(Question.id).in_(made))))
+    assert "能寄快递吗" in page
+    assert page.count("答应 TA 24 小时内回话、最晚") == 1
 
 
 def test_a_leader_sees_her_own_groups_only(client: TestClient, program: Program) -> None:

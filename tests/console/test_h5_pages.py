@@ -232,7 +232,12 @@ def test_a_question_is_answered_with_its_source_or_handed_over(wang: TestClient)
 def test_what_went_to_the_leader_is_listed_for_its_asker_alone(program: Program) -> None:
     client = as_(program, "xiaoman")
     send(client, "/h5/ask", "想问什么", say="问团长 快递柜的密码纸贴哪里了")
-    assert "快递柜的密码纸贴哪里了" in client.get("/h5/ask").text
+    page = client.get("/h5/ask").text
+    assert "快递柜的密码纸贴哪里了" in page and "给结果" not in page
+    send(client, "/h5/ask", "想问什么", say="问团长 快递柜坏了三天没人管，我要投诉")
+    assert re.search(r"编号 \d+，最晚 \d+月\d+日 \d+:\d\d 给结果。", client.get("/h5/ask").text), (
+        "a complaint has its hour"
+    )
     assert "快递柜的密码纸贴哪里了" not in as_(program, "haitang").get("/h5/ask").text
 
 

@@ -176,21 +176,29 @@ def test_a_broken_streak_gets_a_kind_word_in_private(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("back", "price", "offered"),
-    [("2026-12-10", 10, True), ("2026-12-11", 10, True), ("2026-12-11", 900, False), ("2026-12-12", 10, False)],
+    ("back", "price", "says"),
+    [
+        ("2026-12-10", 10, "broken|空了 1 天|「补签」"),
+        ("2026-12-11", 10, "broken|空了 2 天|「补签」"),
+        ("2026-12-11", 900, "broken_poor|空了 2 天|还要 900 积分|到 12月16日|「补签」"),
+        ("2026-12-12", 10, "broken_long|空得久了些"),
+    ],
     ids=["one day, one card", "a card and points", "a card and too few points", "more than a month lets"],
 )
 def test_making_up_is_offered_only_where_it_brings_the_streak_back(
-    stage: Stage, back: str, price: int, offered: bool
+    stage: Stage, back: str, price: int, says: str
 ) -> None:
     """
     李阿姨连着签到 8 天（1 张补签卡），漏了几天
-    补得上 → 「想接上就发『补签』」；补不上 → 「补不上了，没关系，今天从第 1 天来」
+    补得上 → 「想接上就发『补签』」；积分不够 → 说还要多少、到哪天；补不上 → 「补不上了，没关系，今天从第 1 天来」
     """
     stage.change(settings={"checkin": {"makeup_points": price}})
     stage.say("李阿姨", "你好", private=True)
     for number in range(1, 9):
         stage.say("李阿姨", "签到", f"2026-12-{number:02d}T08:00")
     _, private = stage.say("李阿姨", "签到", f"{back}T08:00")
-    assert private.key == ("checkin.broken" if offered else "checkin.broken_for_good")
-    assert ("「补签」" in shown(private)) == offered
+    key, *said = says.split("|")
+    text = shown(private)
+    assert private.key == f"checkin.{key}"
+    assert [words for words in said if words not in text] == []
+    assert ("「补签」" in text) == (key != "broken_long")

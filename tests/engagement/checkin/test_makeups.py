@@ -125,6 +125,34 @@ def test_twice_a_month(stage: Stage) -> None:
     assert right(stage)
 
 
+def test_one_day_of_a_longer_gap_brings_nothing_back_and_is_said_so(stage: Stage) -> None:
+    """
+    （连着 8 天，漏了 9、10 日）李阿姨: 补签 → 补 12月10日…… 前面一共空了 2 天，都补上才接得上之前的连续天数
+    """
+    for number in range(1, 9):
+        attend(stage, "李阿姨", number)
+        attend(stage, "王姐", number)
+    attend(stage, "李阿姨", 11)
+    stage.say("周团长", "加分 李阿姨 50 帮忙")
+    stage.say("周团长", "加分 王姐 50 帮忙")
+    for tails, streak in ((("checkin.makeup_all",), 2), ((), 11)):
+        (asked,) = stage.say("李阿姨", "补签")
+        assert (tuple(asked.tails), asked.values["streak"]) == (tails, streak)
+        stage.say("李阿姨", "", button=asked.buttons[-1].key)
+    attend(stage, "王姐", 12)
+    assert stage.say("王姐", "补签")[0].tails == ("checkin.makeup_alone",)
+
+
+def test_a_streak_is_not_offered_back_when_the_month_has_no_make_ups_left(stage: Stage) -> None:
+    attend(stage, "李阿姨", *range(1, 8), 9)
+    stage.say("李阿姨", "你好", private=True)
+    stage.say("周团长", "加分 李阿姨 90 帮忙")
+    stage.say("李阿姨", "", button=stage.say("李阿姨", "补签")[0].buttons[-1].key)
+    _, private = stage.say("李阿姨", "签到", "2026-12-12T09:00")
+    assert private.key == "checkin.broken_month"
+    assert "还剩 1 次" in shown(private)
+
+
 def test_a_button_belongs_to_who_asked(stage: Stage) -> None:
     attend(stage, "李阿姨", 1, 2, 3, 4, 6)
     attend(stage, "王姐", 6)

@@ -209,7 +209,11 @@ def test_a_gap_is_bridged_whole_or_not_at_all() -> None:
         DAY - timedelta(days=2),
         DAY - timedelta(days=3),
     ]
-    assert rules.gap(missed(done={DAY - timedelta(days=rules.MAKEUP_WINDOW + 2)}, paused=())) == []
+    assert rules.why_not_all([yesterday], missed(done=())) == ""
+    assert rules.why_not_all([yesterday], missed(done=(), made_this_month=2)) == "month"
+    long = rules.gap(missed(done={DAY - timedelta(days=rules.MAKEUP_WINDOW + 2)}, paused=()))
+    assert rules.why_not_all(long, missed()) == "long"
+    assert rules.why_not_all(long[-1:], missed()) == "long", "one day, and too long ago"
 
 
 def test_the_latest_missed_day_is_offered() -> None:

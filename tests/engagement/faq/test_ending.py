@@ -18,7 +18,7 @@ from storage.campaigns import Campaign
 from storage.documents import Question
 from storage.engine import Session
 from storage.groups import Group, GroupDay, Member
-from tests.engagement.stage import Stage, at, keys, open_stage
+from tests.engagement.stage import Stage, at, keys, open_stage, shown
 
 EVENING = at("2026-12-01T18:00")
 
@@ -172,3 +172,32 @@ def test_further_words_to_one_that_has_ended_let_it_wait_anew(stage: Stage) -> N
     leader = stage.person("周团长")
     assert evening(stage, 8) == [("faq.reminder", Kind.DM, leader)], "it does not end on the next day"
     assert states(stage) == ["open"]
+
+
+def test_a_complaint_has_an_hour_and_its_leader_hears_before_it_and_about_it(stage: Stage) -> None:
+    """
+    王姐: 问团长 鸡蛋全碎了，我要投诉 → 编号……最晚 12月4日 9:30 给结果
+    （第 2、3 天 18:00）（私聊）周团长 ← 1 条投诉该有结果了；还在等的别的也说
+    """
+    said, told = stage.say("王姐", "问团长 鸡蛋全碎了，我要投诉", "2026-12-01T09:30")
+    assert "24 小时内回话，最晚 12月4日 9:30 给结果" in shown(said)
+    assert "答应 TA 24 小时内回话、最晚 12月4日 9:30 给结果" in shown(told)
+    (again,) = stage.say("周团长", "待回复", private=True)
+    assert "最晚 12月4日 9:30 给结果" in shown(again)
+    stage.say("李阿姨", "问团长 能寄快递吗", "2026-12-03T09:30")
+    leader = stage.person("周团长")
+    assert evening(stage, 1) == [("faq.reminder", Kind.DM, leader)]
+    (due,) = planned(stage, 2)
+    assert (due.key, list(due.tails)) == ("faq.due", ["faq.also_waiting", "faq.reply_each"])
+    text = texts().fill("faq.due", due.values)
+    assert "王姐：鸡蛋全碎了，我要投诉（投诉，最晚 12月4日 9:30 给结果）" in text
+    assert "能寄快递吗" in texts().fill("faq.also_waiting", due.values)
+    assert evening(stage, 3) == [("faq.due", Kind.DM, leader)]
+    assert evening(stage, 4) == []
+
+
+def test_a_plain_question_has_no_hour(stage: Stage) -> None:
+    said, told = stage.say("王姐", "问团长 能代收燃气灶吗")
+    assert said.key == "faq.passed_on"
+    assert list(told.tails) == [] and "最晚" not in shown(told)
+    assert evening(stage, 2) == []

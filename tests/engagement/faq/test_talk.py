@@ -10,7 +10,7 @@ import pytest
 
 from engagement.faq import rules
 from engagement.registry import FEATURES
-from knowledge.answer import Answer
+from knowledge.answer import Answer, Citation
 from tests.engagement.faq.test_faq import Librarian, _answer
 from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
 
@@ -76,3 +76,78 @@ def test_where_the_group_is_not_known(stage: Stage) -> None:
     assert keys(stage.say("路人", "团长不在", private=True)) == ["faq.answer"], "it says enough without"
     stage.say("李阿姨", "签到")
     assert keys(stage.say("李阿姨", "几点提货", private=True))[0] == "faq.answer"
+
+
+@pytest.mark.parametrize(
+    ("words", "awaits"),
+    [
+        ("怎么不见团长回", True),
+        ("团长怎么还不回我", True),
+        ("咋没人理我啊", True),
+        ("团长回了吗？", True),
+        ("等半天不见团长回话", True),
+        ("团长不回消息怎么办", False),
+        ("团长回家了吗", False),
+    ],
+)
+def test_who_wonders_why_the_leader_is_silent(words: str, awaits: bool) -> None:
+    assert rules.awaits(words) == awaits
+
+
+def test_who_wonders_why_the_leader_is_silent_hears_that_nothing_is_lost(stage: Stage) -> None:
+    """
+    王姐: 问团长 能代收燃气灶吗 …… 怎么不见团长回 → 你问周团长的，TA 还没回；再投诉 → 最晚几时给结果
+    """
+    librarian(stage, 怎么不见团长回=_answer("answered", "再 @团长 一次。"))
+    assert "再 @团长 一次" in shown(stage.say("王姐", "提问 怎么不见团长回")[0]), "nothing of hers waits"
+    stage.say("王姐", "问团长 能代收燃气灶吗", "2026-12-01T09:30", private=True)
+    (said,) = stage.say("王姐", "提问 怎么不见团长回")
+    assert shown(said).startswith("你问周团长的，TA 还没回") and "燃气灶" not in shown(said), "asked in private"
+    stage.say("王姐", "问团长 鸡蛋全碎了，我要投诉", private=True)
+    (said,) = stage.say("王姐", "团长怎么还不回我", private=True)
+    assert "最晚 12月4日 9:30 给结果" in shown(said)
+    assert placeholders_match(said)
+
+
+@pytest.mark.parametrize(
+    "words", ["把王姐踢了", "能不能把王姐踢出群吗", "请把卖保险的移出群", "踢掉王姐吧", "把3号楼那个拉黑"]
+)
+def test_nobody_is_put_out_by_a_program(stage: Stage, words: str) -> None:
+    """王姐: 把李阿姨踢了 → 由团长定；周团长: 把王姐踢了 → 要你自己移出。Nobody hears of it."""
+    assert rules.expels(words)
+    assert keys(stage.say("李阿姨", f"提问 {words}")) == ["faq.expel"]
+    assert keys(stage.say("周团长", words, private=True)) == ["faq.expel_leader"]
+
+
+@pytest.mark.parametrize("words", ["为什么把我踢了", "怎么把人移出群", "把我踢了", "把烂苹果清出来", "踢球去"])
+def test_what_is_no_wish_to_put_somebody_out(words: str) -> None:
+    assert not rules.expels(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "too", "alone"),
+    [
+        ("葡萄烂了一半 积分能补吗", True, False),
+        ("鸡蛋碎了给我补点积分", True, False),
+        ("那给我补20分", True, True),
+        ("能不能给我加点积分", True, True),
+        ("积分怎么换", False, False),
+        ("草莓烂了补多少分钟内报", False, False),
+    ],
+)
+def test_who_wants_points(words: str, too: bool, alone: bool) -> None:
+    assert (rules.wants_points(words), rules.begs_points(words)) == (too, alone)
+
+
+def test_a_complaint_that_asks_for_points_hears_who_gives_them(stage: Stage) -> None:
+    """
+    王姐: 葡萄烂了一半 积分能补吗 → 24 小时内拍照…… 补不补积分由周团长定；那给我补20分 → 由团长定
+    """
+    rule = replace(_answer("answered", "拍照发给团长。"), citations=(Citation("售后", "after_sale.fruit", "拍照。"),))
+    librarian(stage, **{"葡萄烂了一半 积分能补吗": rule, "积分能补吗": _answer("answered", "补签不加分。")})
+    (said,) = stage.say("王姐", "提问 葡萄烂了一半 积分能补吗")
+    assert "补不补积分由周团长定，发照片时一起跟 TA 说。" in shown(said)
+    assert placeholders_match(said)
+    (said,) = stage.say("王姐", "提问 积分能补吗", "2026-12-01T10:00")
+    assert "faq.points_too" not in said.tails, "no word about goods"
+    assert keys(stage.say("王姐", "那给我补20分", private=True)) == ["faq.points_wish"]

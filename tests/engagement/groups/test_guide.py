@@ -67,6 +67,16 @@ def key_of(message: Outgoing, start: str) -> str:
     return next(button.key for button in message.buttons if button.key.startswith(start))
 
 
+def test_a_fact_that_is_typed_ends_the_question_before_it(stage: Stage) -> None:
+    """
+    团团: 提货点在哪里？ 周团长: 群信息 提货点 东门快递柜 → 记下了；把王姐的单改一下 → no pick-up place
+    """
+    privately(stage, button=key_of(privately(stage, "设置"), "fill:"))
+    assert privately(stage, "群信息 提货点 东门快递柜").key == "groups.fact_kept"
+    assert not privately(stage, "把王姐的单改一下").key.startswith("groups.")
+    assert facts(stage) == {"pickup_place": "东门快递柜"}
+
+
 def test_the_whole_way_in_private(stage: Stage) -> None:
     """
     周团长（私聊）: 设置 → 点 [从头过一遍]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -120,6 +121,14 @@ def test_completing_is_celebrated_once_and_paid_at_the_closing_once(stage: Stage
     assert stage.points("王姐", "challenge") == 0
     assert keys(stage.say("李阿姨", "挑战", "2026-04-30T11:00")) == ["theme.standing"]
     assert stage.said[-1].tails[0] == "theme.standing_paid"
+
+
+def test_a_closing_tells_of_nothing_that_was_not(stage: Stage) -> None:
+    """A month of check-ins without one answer: no 「聊了 0 次话题」."""
+    stage.say("李阿姨", "签到", "2026-04-02T09:00")
+    text = shown(stage.pushed("theme", "2026-04-30T10:00"))
+    assert "1 位邻居来过。\n签到 1 次\n" in text
+    assert "话题" not in text and not re.search(r"(?<!\d)0 ", text)
 
 
 def test_whoever_completes_after_the_closing_is_paid_on_the_spot(stage: Stage) -> None:
