@@ -123,7 +123,7 @@ def contradiction(one: str, other: str) -> str:
     left, right = normalise.comparable(one), normalise.comparable(other)
     said, says = _figures(left), _figures(right)
     for unit in sorted(said.keys() & says.keys()):
-        if said[unit].isdisjoint(says[unit]):
+        if said[unit].isdisjoint(says[unit]) or _windows(unit, said[unit], says[unit]):
             return f"{_shown(said[unit], unit)} | {_shown(says[unit], unit)}"
     for a, b in ((left, right), (right, left)):
         for found in _NO.finditer(a):
@@ -136,6 +136,16 @@ def contradiction(one: str, other: str) -> str:
             ):
                 return f"{found.group()} | {b[max(0, at - 3) : at + 2]}"
     return ""
+
+
+def _windows(unit: str, one: set[str], other: set[str]) -> bool:
+    """Whether both say from when until when, and not the same; 「下午四点到八点」 is until 20:00."""
+    if unit != "点" or len(one) != 2 or len(other) != 2:  # zh: an hour
+        return False
+    faces = [
+        {(int(hour) % 12, rest) for hour, _, rest in (time.partition(":") for time in said)} for said in (one, other)
+    ]
+    return faces[0] != faces[1]
 
 
 def _figures(text: str) -> dict[str, set[str]]:

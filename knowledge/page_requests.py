@@ -17,6 +17,7 @@ from sqlmodel import col, select
 from knowledge import (
     comparing,
     days,
+    disputes,
     duplicates,
     editing,
     entry_requests,
@@ -135,6 +136,7 @@ def _preview(answering: Answering, request: Request, now: datetime, hand: Hand, 
         )
 
     draft, changes, second, held = answering.database.read_now(stand)
+    pairs = answering.database.read_now(lambda session: disputes.pairs(session, identity, draft.number))
     told = answering.database.read_now(
         lambda session: golden.compare(session, answering.base, {identity: draft.id}, now=now)
     )
@@ -143,6 +145,7 @@ def _preview(answering: Answering, request: Request, now: datetime, hand: Hand, 
         "mark": draft.digest[:16],
         "second": second,
         "held": held,
+        "clashes": len(pairs),
         "changes": {"added": len(changes.added), "changed": len(changes.changed), "removed": len(changes.removed)},
         "cases": told.cases,
         "right": told.right,
@@ -252,7 +255,17 @@ def weight(pieces: list[tuple[str, bool]]) -> int:
     return sum(len(text) for text, used in pieces if used)
 
 
+def _clash(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    """Settles one thing that a document says otherwise than another."""
+    identity, finding = number(request["id"]), number(request.get("finding"), "kb.finding_unknown")
+    how = str(request.get("choice") or "")
+    done = answering.database.write_now(lambda session: disputes.choose(session, identity, finding, how, hand, now))
+    answering.reload(lambda at, total: progress("index", at, total))
+    return done
+
+
 CHANGES: dict[str, Change] = {
+    "clash": _clash,
     "preview": _preview,
     "similar": _similar,
 }

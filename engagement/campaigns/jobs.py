@@ -79,7 +79,9 @@ def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datet
             planned.append(Planned(one, skip="new_group"))
             continue
         if lessons.is_lesson(mine.plan) and any(
-            not lessons.is_lesson(other.plan) and not other.too_early and not saying.is_off(other.plan, one.group.settings)
+            not lessons.is_lesson(other.plan)
+            and not other.too_early
+            and not saying.is_off(other.plan, one.group.settings)
             for other in heard[one.group.id, one.local_date]
         ):
             planned.append(Planned(one, skip="other_today"))
