@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_TOPICS = 400
 """Of a version: what is looked up, some milliseconds each."""
 _LOOKED = 3
-KINDS = (disputes.OPEN, disputes.OLD, disputes.NEW)
+_CLASHES = (disputes.OPEN, disputes.OLD, disputes.NEW)
 
 
 def look(database: Database, base: KnowledgeBase, document: int, number: int, now: datetime) -> list[dict[str, Any]]:
@@ -112,7 +112,7 @@ def _record(session: Session, document: int, version: int, found: Sequence[tuple
         select(Finding, Chunk.body)
         .join(Chunk, col(Chunk.id) == col(Finding.chunk_id))
         .join(DocumentVersion, col(DocumentVersion.id) == col(Finding.version_id))
-        .where(DocumentVersion.document_id == document, col(Finding.kind).in_(KINDS))
+        .where(DocumentVersion.document_id == document, col(Finding.kind).in_(_CLASHES))
         .order_by(col(Finding.id))
     )
     known = {(one.locator, one.excerpt, body): (one.kind, one.severity, one.accepted_at) for one, body in before}
@@ -130,7 +130,7 @@ def _record(session: Session, document: int, version: int, found: Sequence[tuple
                 "accepted_at": accepted,
             }
         )
-    session.execute(delete(Finding).where(col(Finding.version_id) == version, col(Finding.kind).in_(KINDS)))
+    session.execute(delete(Finding).where(col(Finding.version_id) == version, col(Finding.kind).in_(_CLASHES)))
     session.execute(insert(Finding), rows)
     held = [row["chunk_id"] for row in rows if row["severity"] == "block" and row["accepted_at"] is None]
     disputes.hold(session, held)

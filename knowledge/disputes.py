@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 OPEN, OLD, NEW, OUTDONE = "clash", "clash_old", "clash_new", "outdone"
 """Kinds of findings: a clash that is open, or of which both sides stay; one in which the old or the new words hold; and in
 the other document what holds no more."""
+KINDS = (OPEN, OLD, NEW, OUTDONE)
 CHOICES = ("old", "new", "both", "open")
 MOST_TOLD = 60
 """Clashes of a version."""
@@ -182,6 +183,11 @@ def _outdone(session: Session, place: str) -> list[Chunk]:
     ).all()
     bodies = {chunk.body for chunk, state in rows if state == "published"}
     return [chunk for chunk, _ in rows if chunk.body in bodies]
+
+
+def forget(session: Session, chunk: Chunk) -> None:
+    """Take away what was found and chosen of words that are no more."""
+    session.exec(delete(Finding).where(col(Finding.chunk_id) == chunk.id, col(Finding.kind).in_(KINDS)))
 
 
 def hold(session: Session, chunks: Sequence[int]) -> None:

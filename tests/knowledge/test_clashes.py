@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from knowledge import clashes, disputes, ingest, lifecycle, passing
+from knowledge import clashes, disputes, entries, ingest, lifecycle, passing
 from knowledge.answering import Answering
 from knowledge.errors import KnowledgeRefusal
 from storage.documents import Chunk, Document, DocumentVersion, Finding
@@ -91,9 +91,20 @@ def test_the_old_words_stay(take: Any, database: Database) -> None:
     choose(database, document, pair, "old")
     database.write_now(lambda s: lifecycle.publish(s, document, HAND, NOW))
     assert answers(database) == {"hours"}
-    assert take(NEW, "new.jsonl")[1] == []
-    choose(database, document, pair, "open")
+    assert take(NEW)[1] == []
+    database.write_now(lambda s: entries.add_phrasings(s, "when", ["到几点关门"], HAND, NOW))
+    database.write_now(lambda s: lifecycle.publish(s, document, HAND, NOW))
+    assert answers(database) == {"hours"}  # one more way to ask changes nothing of it
+    database.write_now(lambda s: entries.set_answer(s, "when", "看门口的牌子。", HAND, NOW))
+    database.write_now(lambda s: lifecycle.publish(s, document, HAND, NOW))
     assert answers(database) == {"hours", "when"}
+
+
+def test_a_choice_is_taken_back(take: Any, database: Database) -> None:
+    document, (pair,) = take(NEW, publish=True)
+    for how, left in (("old", {"hours"}), ("open", {"hours", "when"})):
+        choose(database, document, pair, how)
+        assert answers(database) == left
 
 
 def test_the_new_words_take_their_place_with_the_publish_and_go_with_it(take: Any, database: Database) -> None:

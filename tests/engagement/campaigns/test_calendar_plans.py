@@ -269,7 +269,7 @@ async def test_a_lesson_comes_on_the_next_free_day_of_its_month(town: Town) -> N
         (lesson, 16, "sent"),
         (lesson, 21, "sent"),
     ]
-    days = town.database.read_now(lambda s: s.exec(select(Beat.local_day).where(Beat.plan_id == lesson)).all())
+    days = town.database.read_now(lambda s: s.exec(select(col(Beat.local_day)).where(Beat.plan_id == lesson)).all())
     assert date(2027, 8, 30) in days  # no day of August is left: it gives way
 
 
@@ -279,7 +279,7 @@ def test_no_lesson_of_the_ready_year_gives_way_and_no_week_is_fuller_for_it(town
         for one in packs():
             if one.audience == "leaders" and not one.when.joined:
                 change(town, partial(service.load, pack=one, year=year, now=begun, approved=True))
-    days = sorted(town.database.read_now(lambda s: s.exec(select(Beat.local_day)).all()))
+    days = sorted(town.database.read_now(lambda s: s.exec(select(col(Beat.local_day))).all()))
     once = set(days)
     assert [day for day in once if days.count(day) > 1] == [date(2026, 6, 17)]  # both belong to their day
     assert max(sum(day + timedelta(days=n) in once for n in range(7)) for day in once) <= 4
