@@ -8,6 +8,7 @@ Source: F62, F69.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, delete, insert, select
 
 from knowledge import disputes, duplicates, normalise, retriever
-from knowledge.answer import Sight
+from knowledge.answer import FACTS, Sight
 from knowledge.disputes import Words
 from storage.columns import micros
 from storage.documents import Chunk, Document, DocumentVersion, Finding
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 MOST_TOPICS = 400
 """Of a version: what is looked up, some milliseconds each."""
 _LOOKED = 3
+_FACT = re.compile(r"\{([a-z_]+)\}")
+_TOLD = FACTS - {"hotline", "leader_name"}
+"""Facts of a group that are what an answer says, and not whom to ask besides."""
 _CLASHES = (disputes.OPEN, disputes.OLD, disputes.NEW)
 
 
@@ -70,7 +74,7 @@ def look(database: Database, base: KnowledgeBase, document: int, number: int, no
                 if differs:
                     found[chunk, other] = (topic, differs)
     rows = [
-        (chunk, f"{old[other].document}#{old[other].entry}"[:120], _excerpt(old[other].called, topic, differs))
+        (chunk, f"{old[other].document}#{old[other].entry}"[:120], _excerpt(topic, differs))
         for (chunk, other), (topic, differs) in sorted(found.items())
     ][: disputes.MOST_TOLD]
     if rows:
@@ -82,19 +86,21 @@ def _differs(topic: str, said: str, other: Words) -> str:
     about, no = duplicates.core(topic)
     if len(about) < 2:
         return ""
-    return next(
-        (
-            differs
-            for theirs, says in other.claims()
-            if duplicates.core(theirs) == (about, no) and (differs := duplicates.contradiction(said, says))
-        ),
-        "",
-    )
+    claims = (says for theirs, says in other.claims() if duplicates.core(theirs) == (about, no))
+    return next((differs for says in claims if (differs := _against(said, says))), "")
 
 
-def _excerpt(called: str, topic: str, differs: str) -> str:
+def _against(said: str, says: str) -> str:
+    """What a statement and one that answers say differently; what each group has told of itself is for all, too."""
+    facts = sorted(set(_FACT.findall(says)) & _TOLD)
+    if facts and not _FACT.search(said):
+        return f"{' '.join(said.split())} | {' '.join(f'{{{name}}}' for name in facts)}"
+    return duplicates.contradiction(said, says)
+
+
+def _excerpt(topic: str, differs: str) -> str:
     new, _, old = differs.partition(" | ")
-    return f"{topic[:30]}：{new[:30]} ↔ {old[:30]}（{called[:20]}）"[:120]
+    return f"{topic[:30]}：{new[:40]} ↔ {old[:40]}"
 
 
 def _of_version(session: Session, document: int, number: int) -> tuple[tuple[str, str], int, dict[int, Words]]:

@@ -37,15 +37,18 @@ _ASKED = 8
 _SHORT = 80
 """Characters of a passage that is about its heading and nothing else."""
 _LABEL = re.compile(r"^[\W\d_]*([^\s:：]{2,12})[:：]\s*(\S.*)$")
+_ROW = re.compile(r"^[^\s:：；;]{1,8}[:：]([^\s:：；;]{2,12})[；;]\s*(\S.*)$")
+"""A row of a table as it is kept, 「项目：提货时间；安排：每天 17:00-21:00」: what stands first is what it is about."""
 _NUMBER = re.compile(r"^第?[一二三四五六七八九十\d.]{1,4}[章节条、.)\s]+")  # zh: before a heading
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A chunk with whose it is, and how its document is called."""
+    """A chunk with whose it is: its document by id, name and title."""
 
     document: int
-    called: str
+    name: str
+    of: str
     entry: str
     kind: str
     title: str
@@ -60,9 +63,9 @@ class Words:
         elif len(self.body) <= _SHORT:
             yield _NUMBER.sub("", self.title.rpartition(" › ")[2]), self.body
         for line in self.body.splitlines():
-            found = _LABEL.match(line)
+            found = _ROW.match(line) or _LABEL.match(line)
             if found:
-                yield found[1], found[2]
+                yield found[1], found[2].replace("：", "： ")  # an hour behind a colon would be minutes
 
 
 def version_id(session: Session, document: int, number: int) -> int:
@@ -72,7 +75,7 @@ def version_id(session: Session, document: int, number: int) -> int:
 
 
 def words(session: Session, chunks: Sequence[int]) -> dict[int, Words]:
-    """Some chunks with whose they are, by id; where a group's facts are named, the words without them."""
+    """Some chunks with whose they are, by id."""
     asked: dict[int, list[str]] = defaultdict(list)
     found: dict[int, Words] = {}
     for start in range(0, len(chunks), 500):
@@ -86,9 +89,8 @@ def words(session: Session, chunks: Sequence[int]) -> dict[int, Words]:
             .join(Document, col(Document.id) == col(DocumentVersion.document_id))
             .where(col(Chunk.id).in_(part))
         ):
-            body = row.body if "{" not in row.body else row.plain
             found[row.id] = Words(
-                document, title or name, row.entry, row.kind, row.title, body, tuple(asked.get(row.id, ()))
+                document, name, title, row.entry, row.kind, row.title, row.body, tuple(asked.get(row.id, ()))
             )
     return found
 
@@ -240,7 +242,8 @@ def pairs(session: Session, document: int, number: int) -> list[dict[str, Any]]:
                 "new": {"entry": mine.entry, "kind": mine.kind, "title": mine.title, "body": mine.body},
                 "old": {
                     "document": old.document,
-                    "name": old.called,
+                    "name": old.name,
+                    "of": old.of,
                     "entry": old.entry,
                     "title": old.title,
                     "body": old.body,

@@ -41,8 +41,10 @@ _LOOKED = 3
 _CLOSE = 12
 """Phrasings of them that are compared by likeness."""
 _FIGURE = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(?:(点)(\d\d)?|(元|斤|天|个工作日|小时|分钟|分(?!钟|享)|次|折|%|个月|周|年|毫升))"
+    r"(\d+(?:\.\d+)?)\s*(?:(点)(\d\d)?|(元|斤|天|个工作日|小时|分钟|积?分(?!钟|享)|次|折|%|个月|周|年|毫升))"
 )
+_LABELLED = re.compile(r"([\u4e00-\u9fff]{2,6}:)\s*[¥￥]?(\d+(?:\.\d+)?)元?(?=[;,。\s]|$)")
+"""What a table says of a thing, 「单价：29.9；」; full-width marks are folded by then."""
 _NO = re.compile(r"(?:不能|不可以|不支持|不允许|不可|不会|不收|不用|不需要|没有|无法|别)([\u4e00-\u9fff]{2})")
 
 
@@ -151,12 +153,17 @@ def _windows(unit: str, one: set[str], other: set[str]) -> bool:
 def _figures(text: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for value, hour, minute, unit in _FIGURE.findall(text):
-        found.setdefault(hour or unit, set()).add(f"{value}:{minute}" if minute else value)
+        found.setdefault(hour or unit.removeprefix("积"), set()).add(
+            f"{value}:{minute}" if minute else value
+        )  # zh: 积分
+    for label, value in _LABELLED.findall(text):
+        found.setdefault(label, set()).add(value)
     return found
 
 
 def _shown(values: Iterable[str], unit: str) -> str:
-    return " ".join(f"{value}{unit}" for value in sorted(values))
+    before, after = (unit, "") if unit.endswith(":") else ("", unit)
+    return " ".join(f"{before}{value}{after}" for value in sorted(values))
 
 
 def check(

@@ -50,7 +50,10 @@ async def _leaf(request: Request, who: Keeper, document: int, **about: Any) -> d
         one["category_name"] = category_name(one["category"])
     for pair in found["clashes"]:
         pair["new"]["body"], pair["old"]["body"] = (words.readable(pair[side]["body"]) for side in ("new", "old"))
-        pair["new"]["title"] = words.readable(pair["new"]["title"])
+        pair["differs"], pair["old"]["name"] = (
+            words.readable(pair["differs"]),
+            words.called(pair["old"]["of"], pair["old"]["name"]),
+        )
     for one in found["findings"]:
         one["said"] = words.finding(one["kind"], one["locator"], one["excerpt"])
     return found

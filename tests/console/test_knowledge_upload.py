@@ -109,7 +109,7 @@ def test_what_contradicts_the_base_is_shown_at_once_and_settled_by_one_press(des
     text = "# 提货须知\n\n## 一、提货时间\n\n每天 17:00-21:00。\n\n## 二、运费多少\n\n每单 8 元。\n"
     page = send(desk, ("新规则.md", text.encode()))
     assert "和已有的说法不一样：2 处" in page
-    assert "提货时间：17点 21点 ↔ 16点 20点（start）" in page
+    assert "提货时间：17点 21点 ↔ 16点 20点" in page
     assert "提货须知" in desk.get("/console/knowledge", state="clash")
     page = desk.get("/console/knowledge/2")
     for shown in ("16:00-20:00", "17:00-21:00", "8 元", "5 元", "照旧的", "照新的", "两条都留"):
