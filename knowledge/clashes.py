@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,42 @@ def look(database: Database, base: KnowledgeBase, document: int, number: int, no
     return database.read_now(lambda session: disputes.pairs(session, document, number)) if rows else []
 
 
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """An entry of another document that gets other words, in a draft of its own: its ways to ask lead to them."""
+
+    document: int
+    entry: str
+    answer: str
+    plain: str = ""
+
+
+def rewriting(session: Session, document: int, finding: int, how: str) -> Rewriting | None:
+    """What a choice writes into the other document: the new words for ``new``, the published ones back for ``open``.
+
+    None where nothing is to be written: another choice, or the other side is a passage.
+
+    Raises:
+        KnowledgeRefusal: as ``disputes.choose``.
+    """
+    row = disputes.clash(session, document, finding, how)
+    place, _, entry = row.locator.partition("#")
+    standing = session.exec(
+        select(Chunk)
+        .join(DocumentVersion, col(DocumentVersion.id) == col(Chunk.version_id))
+        .where(DocumentVersion.document_id == int(place), DocumentVersion.state == "published")
+        .where(Chunk.entry == entry, Chunk.kind == "entry")
+    ).first()
+    if standing is None or how not in ("new", "open") or (how == "open" and row.kind != disputes.NEW):
+        return None
+    if how == "open":
+        return Rewriting(int(place), entry, standing.body, standing.plain)
+    both = disputes.words(session, [row.chunk_id or 0, standing.id or 0])
+    new, old = both[row.chunk_id or 0], both[standing.id or 0]
+    said = next((said for topic, said in new.claims() if _differs(topic, said, old)), new.body)
+    return Rewriting(int(place), entry, said)
+
+
 def _differs(topic: str, said: str, other: Words) -> str:
     about, no = duplicates.core(topic)
     if len(about) < 2:
@@ -100,7 +137,7 @@ def _against(said: str, says: str) -> str:
 
 def _excerpt(topic: str, differs: str) -> str:
     new, _, old = differs.partition(" | ")
-    return f"{topic[:30]}：{new[:40]} ↔ {old[:40]}"
+    return f"{topic.rstrip('？?。 ')[:30]}：{new[:40]} ↔ {old[:40]}"
 
 
 def _of_version(session: Session, document: int, number: int) -> tuple[tuple[str, str], int, dict[int, Words]]:

@@ -98,20 +98,11 @@ def words(session: Session, chunks: Sequence[int]) -> dict[int, Words]:
 # ---------------------------------------------------------------- choosing
 
 
-def choose(session: Session, document: int, finding: int, how: str, hand: Hand, now: datetime) -> dict[str, Any]:
-    """Settle a clash; the same again with ``open`` takes it back.
-
-    Args:
-        session: Written to.
-        document: Whose draft or published version found it.
-        finding: Its id.
-        how: ``old`` holds the new words back; ``new`` the other document's as soon as the new ones are published;
-            ``both`` leaves both.
-        hand: Who chooses.
-        now: Aware instant.
+def clash(session: Session, document: int, finding: int, how: str) -> Finding:
+    """The finding that is to be settled in a way.
 
     Raises:
-        KnowledgeRefusal: no such clash (``kb.finding_unknown``), or no such choice.
+        KnowledgeRefusal: as ``choose``.
     """
     row = session.get(Finding, finding) if 0 < finding < 1 << 62 else None
     made = session.get(DocumentVersion, row.version_id) if row is not None else None
@@ -119,6 +110,29 @@ def choose(session: Session, document: int, finding: int, how: str, hand: Hand, 
         raise KnowledgeRefusal("kb.finding_unknown", id=document)
     if how not in CHOICES:
         raise KnowledgeRefusal("kb.clash_choice", choice=how[:40])
+    if how == "new" and row.excerpt.endswith("}"):
+        raise KnowledgeRefusal("kb.clash_facts")
+    return row
+
+
+def choose(session: Session, document: int, finding: int, how: str, hand: Hand, now: datetime) -> dict[str, Any]:
+    """Settle a clash; the same again with ``open`` takes it back.
+
+    Args:
+        session: Written to.
+        document: Whose draft or published version found it.
+        finding: Its id.
+        how: ``old`` holds the new words back; ``new`` the other document's passage as soon as the new ones are published,
+            and an entry is to be given them (``clashes.rewriting``); ``both`` leaves both.
+        hand: Who chooses.
+        now: Aware instant.
+
+    Raises:
+        KnowledgeRefusal: no such clash (``kb.finding_unknown``), no such choice, or what each group has told of itself
+            would give way (``kb.clash_facts``).
+    """
+    row = clash(session, document, finding, how)
+    made = session.get_one(DocumentVersion, row.version_id)
     row.kind = {"old": OLD, "new": NEW}.get(how, OPEN)
     row.severity = "block" if how == "old" else "warn"
     settled = how in ("new", "both")
@@ -175,12 +189,12 @@ def settle(session: Session, document: int) -> None:
 
 
 def _outdone(session: Session, place: str) -> list[Chunk]:
-    """The entry or passage of a place as it is published, and in drafts that say the same."""
+    """The passage of a place as it is published, and in drafts that say the same; an entry gets the new words instead."""
     document, _, entry = place.partition("#")
     rows = session.exec(
         select(Chunk, DocumentVersion.state)
         .join(DocumentVersion, col(DocumentVersion.id) == col(Chunk.version_id))
-        .where(DocumentVersion.document_id == int(document), Chunk.entry == entry)
+        .where(DocumentVersion.document_id == int(document), Chunk.entry == entry, Chunk.kind == "passage")
         .where(col(DocumentVersion.state).in_(("draft", "published")))
     ).all()
     bodies = {chunk.body for chunk, state in rows if state == "published"}
@@ -211,7 +225,10 @@ def _let_go(session: Session, chunks: Sequence[int]) -> None:
 
 
 def pairs(session: Session, document: int, number: int) -> list[dict[str, Any]]:
-    """Both sides of each open clash of a version, as JSON values: what the new words are, what the old ones, and whose."""
+    """Both sides of each open clash of a version, as JSON values: what the new words are, what the old ones, and whose.
+
+    With ``facts`` the old ones are what each group has told of itself: no document takes their place.
+    """
     version = version_id(session, document, number)
     rows = session.exec(
         select(Finding)
@@ -239,6 +256,7 @@ def pairs(session: Session, document: int, number: int) -> list[dict[str, Any]]:
             {
                 "id": one.id,
                 "differs": one.excerpt,
+                "facts": one.excerpt.endswith("}"),
                 "new": {"entry": mine.entry, "kind": mine.kind, "title": mine.title, "body": mine.body},
                 "old": {
                     "document": old.document,

@@ -153,9 +153,8 @@ def _windows(unit: str, one: set[str], other: set[str]) -> bool:
 def _figures(text: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for value, hour, minute, unit in _FIGURE.findall(text):
-        found.setdefault(hour or unit.removeprefix("积"), set()).add(
-            f"{value}:{minute}" if minute else value
-        )  # zh: 积分
+        name = hour or unit.removeprefix("积")  # zh: 积分 are 分
+        found.setdefault(name, set()).add(f"{value}:{minute}" if minute else value)
     for label, value in _LABELLED.findall(text):
         found.setdefault(label, set()).add(value)
     return found

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from knowledge import (
+    clashes,
     comparing,
     days,
     disputes,
     duplicates,
     editing,
+    entries,
     entry_requests,
     golden,
     leafing,
@@ -256,12 +258,23 @@ def weight(pieces: list[tuple[str, bool]]) -> int:
 
 
 def _clash(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
-    """Settles one thing that a document says otherwise than another."""
+    """Settles one thing that a document says otherwise than another; an entry gets the new words in a draft of its own."""
     identity, finding = number(request["id"]), number(request.get("finding"), "kb.finding_unknown")
     how = str(request.get("choice") or "")
+    other = answering.database.read_now(lambda session: clashes.rewriting(session, identity, finding, how))
+    if other is not None:
+        entry_requests.edit(
+            answering,
+            lambda session: entries.set_answer(
+                session, other.entry, other.answer, hand, now, plain=other.plain, document=other.document
+            ),
+            now,
+            hand,
+            progress,
+        )
     done = answering.database.write_now(lambda session: disputes.choose(session, identity, finding, how, hand, now))
     answering.reload(lambda at, total: progress("index", at, total))
-    return done
+    return {**done, "rewritten": other.document if other is not None and how == "new" else 0}
 
 
 CHANGES: dict[str, Change] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from knowledge import clashes, disputes, entries, ingest, lifecycle, passing
+from knowledge import clashes, disputes, editing, entries, ingest, lifecycle, passing, requests
 from knowledge.answering import Answering
 from knowledge.errors import KnowledgeRefusal
 from storage.documents import Chunk, Document, DocumentVersion, Finding
@@ -120,25 +121,45 @@ def test_a_choice_is_taken_back(take: Any, database: Database) -> None:
         assert answers(database) == left
 
 
-def test_the_new_words_take_their_place_with_the_publish_and_go_with_it(take: Any, database: Database) -> None:
-    document, (pair,) = take(NEW)
+def test_a_passage_gives_way_with_the_publish_and_comes_back_with_it(take: Any, database: Database) -> None:
+    take("# 须知\n\n## 提货地点\n\n东门小铺，21 号楼下，3 元存一天。\n", "place.md", publish=True)
+    document, (pair,) = take("# 通知\n\n## 提货地点\n\n东门小铺，5 元存一天。\n", "new.md")
+
+    def held() -> list[int]:
+        wanted = select(DocumentVersion.document_id).join(Chunk, col(Chunk.version_id) == col(DocumentVersion.id))
+        return list(database.read_now(lambda s: s.exec(wanted.where(col(Chunk.withheld).is_(True)))))
+
     assert choose(database, document, pair, "new")["live"] is False
-    assert answers(database) == {"hours"}
-    steps: list[tuple[Callable[..., Any], set[str]]] = [
-        (lambda s: lifecycle.publish(s, document, HAND, NOW), {"when"}),
-        (lambda s: lifecycle.remove(s, document, HAND, NOW), {"hours"}),
-        (lambda s: lifecycle.restore(s, document, HAND, NOW), {"when"}),
-        (lambda s: disputes.choose(s, document, pair["id"], "open", HAND, NOW), {"hours", "when"}),
-        (lambda s: disputes.choose(s, document, pair["id"], "new", HAND, NOW), {"when"}),
+    assert held() == []
+    steps: list[tuple[Callable[..., Any], list[int]]] = [
+        (lambda s: lifecycle.publish(s, document, HAND, NOW), [pair["old"]["document"]]),
+        (lambda s: lifecycle.remove(s, document, HAND, NOW), []),
+        (lambda s: lifecycle.restore(s, document, HAND, NOW), [pair["old"]["document"]]),
+        (lambda s: disputes.choose(s, document, pair["id"], "open", HAND, NOW), []),
+        (lambda s: disputes.choose(s, document, pair["id"], "new", HAND, NOW), [pair["old"]["document"]]),
     ]
     for act, left in steps:
         database.write_now(act)
-        assert answers(database) == left
+        assert held() == left
     found = database.read_now(lambda s: s.exec(select(Finding).where(Finding.kind == disputes.OUTDONE)).one())
     let = database.write_now(lambda s: passing.accept(s, pair["old"]["document"], [found.id or 0], HAND, NOW))
-    assert (let.freed, answers(database)) == (1, {"hours", "when"})
+    assert (let.freed, held()) == (1, [])
     database.write_now(lambda s: disputes.settle(s, document))
-    assert answers(database) == {"hours", "when"}  # somebody let it pass: it stays so
+    assert held() == []  # somebody let it pass: it stays so
+
+
+def test_an_entry_gets_the_new_words_and_keeps_its_ways_to_ask(
+    answering: Answering, take: Any, database: Database
+) -> None:
+    document, (pair,) = take("# 通知\n\n- 提货时间：每天 17:00-21:00，周日休息。\n- 别的照旧，谢谢大家。\n", "new.md")
+    for how, said in (("new", "每天 17:00-21:00，周日休息。"), ("open", "每天 16:00-20:00。")):
+        asked = {"action": "clash", "id": str(document), "finding": str(pair["id"]), "choice": how}
+        done = asyncio.run(requests.handle(answering, asked, NOW, hand=HAND))
+        old = database.read_now(lambda s: entries.find(s, "hours", pair["old"]["document"]))
+        assert (old.chunk.body, old.version.state) == (said, "draft")
+        assert done["rewritten"] == (pair["old"]["document"] if how == "new" else 0)
+    ways = database.read_now(lambda s: [one.text for one in editing.phrasings(s, old.chunk.id)])
+    assert ways == ["提货时间", "几点可以提货"]
 
 
 def test_both_stay_and_are_not_asked_about_again(take: Any, database: Database) -> None:
@@ -151,6 +172,13 @@ def test_both_stay_and_are_not_asked_about_again(take: Any, database: Database) 
 def test_what_is_for_others_or_is_the_same_document_is_no_clash(take: Any) -> None:
     assert take(NEW, scope="group:1")[1] == []
     assert take([OLD[0] | {"answer": "每天 17:00-21:00。"}], "old.jsonl")[1] == []
+
+
+def test_what_groups_tell_of_themselves_gives_way_to_no_document(take: Any, database: Database) -> None:
+    document, (pair,) = take([{"id": "when", "question": "几点截单？", "answer": "晚上十点。"}])
+    assert (pair["facts"], pair["differs"]) == (True, "几点截单：晚上十点。 ↔ {order_cutoff}")
+    with pytest.raises(KnowledgeRefusal, match="clash_facts"):
+        choose(database, document, pair, "new")
 
 
 def test_what_is_none_is_refused(take: Any, database: Database) -> None:
