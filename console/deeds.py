@@ -48,6 +48,7 @@ DEEDS: dict[str, Deed] = {
     "dates": Deed(("from", "until"), document="id"),
     "care": Deed(("owner", "review", "audience"), document="id"),
     "accept": Deed(lines=("findings",), document="id"),
+    "clash": Deed(("finding", "choice"), document="id"),
     "erase": Deed(document="id", flags=("confirmed",)),
     "entry_phrase": Deed(("entry", "old"), ("texts",), document="document", flags=("remove",)),
     "entry_answer": Deed(("entry", "answer", "plain"), document="document"),
@@ -114,7 +115,7 @@ def undo(work: Work) -> Undo | None:
         found = ("restore" if work.what == "remove" else "remove", {})
     elif work.what == "archive":
         found = ("archive", {"version": str(result["version"])})
-    elif work.what in ("dates", "care") and was:
+    elif work.what in ("dates", "care", "clash") and was:
         found = (work.what, was)
     elif work.what == "golden_add":
         return "golden_remove", {"id": identity}

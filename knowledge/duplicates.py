@@ -41,8 +41,10 @@ _LOOKED = 3
 _CLOSE = 12
 """Phrasings of them that are compared by likeness."""
 _FIGURE = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(?:(点)(\d\d)?|(元|斤|天|个工作日|小时|分钟|分(?!钟|享)|次|折|%|个月|周|年|毫升))"
+    r"(\d+(?:\.\d+)?)\s*(?:(点)(\d\d)?|(元|斤|天|个工作日|小时|分钟|积?分(?!钟|享)|次|折|%|个月|周|年|毫升))"
 )
+_LABELLED = re.compile(r"([\u4e00-\u9fff]{2,6}:)\s*[¥￥]?(\d+(?:\.\d+)?)元?(?=[;,。\s]|$)")
+"""What a table says of a thing, 「单价：29.9；」; full-width marks are folded by then."""
 _NO = re.compile(r"(?:不能|不可以|不支持|不允许|不可|不会|不收|不用|不需要|没有|无法|别)([\u4e00-\u9fff]{2})")
 
 
@@ -123,7 +125,7 @@ def contradiction(one: str, other: str) -> str:
     left, right = normalise.comparable(one), normalise.comparable(other)
     said, says = _figures(left), _figures(right)
     for unit in sorted(said.keys() & says.keys()):
-        if said[unit].isdisjoint(says[unit]):
+        if said[unit].isdisjoint(says[unit]) or _windows(unit, said[unit], says[unit]):
             return f"{_shown(said[unit], unit)} | {_shown(says[unit], unit)}"
     for a, b in ((left, right), (right, left)):
         for found in _NO.finditer(a):
@@ -138,15 +140,29 @@ def contradiction(one: str, other: str) -> str:
     return ""
 
 
+def _windows(unit: str, one: set[str], other: set[str]) -> bool:
+    """Whether both say from when until when, and not the same; 「下午四点到八点」 is until 20:00."""
+    if unit != "点" or len(one) != 2 or len(other) != 2:  # zh: an hour
+        return False
+    faces = [
+        {(int(hour) % 12, rest) for hour, _, rest in (time.partition(":") for time in said)} for said in (one, other)
+    ]
+    return faces[0] != faces[1]
+
+
 def _figures(text: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for value, hour, minute, unit in _FIGURE.findall(text):
-        found.setdefault(hour or unit, set()).add(f"{value}:{minute}" if minute else value)
+        name = hour or unit.removeprefix("积")  # zh: 积分 are 分
+        found.setdefault(name, set()).add(f"{value}:{minute}" if minute else value)
+    for label, value in _LABELLED.findall(text):
+        found.setdefault(label, set()).add(value)
     return found
 
 
 def _shown(values: Iterable[str], unit: str) -> str:
-    return " ".join(f"{value}{unit}" for value in sorted(values))
+    before, after = (unit, "") if unit.endswith(":") else ("", unit)
+    return " ".join(f"{before}{value}{after}" for value in sorted(values))
 
 
 def check(

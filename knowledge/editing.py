@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, delete, select
 
-from knowledge import drafts, normalise, scanning
+from knowledge import disputes, drafts, normalise, scanning
 from knowledge.answer import FACTS
 from knowledge.errors import KnowledgeRefusal
 from knowledge.masking import mask, mask_outgoing
@@ -171,11 +171,12 @@ def out(session: Session, chunk: Chunk) -> None:
 
 def scan(session: Session, version: DocumentVersion, chunk: Chunk) -> None:
     """Looks through an entry again; what was accepted before in the same words stays accepted."""
-    before = session.exec(select(Finding).where(Finding.chunk_id == chunk.id, Finding.kind != MERGED)).all()
+    rows = session.exec(select(Finding).where(Finding.chunk_id == chunk.id, Finding.kind != MERGED)).all()
+    before = [one for one in rows if one.kind not in disputes.KINDS]
     accepted = {(one.kind, one.excerpt): one for one in before if one.accepted_at is not None}
     asked = _APART.join(row.text for row in phrasings(session, chunk.id))
     found = [*scanning.look(_APART.join((chunk.body, chunk.plain))), *scanning.look(asked, asked=True)]
-    held = False
+    held = any(one.severity == "block" and one.accepted_at is None for one in rows if one.kind in disputes.KINDS)
     for one in before:
         session.delete(one)
     for kind, excerpt in dict.fromkeys((one.kind, one.excerpt) for one in found):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from knowledge import drafts, editing, ingest
+from knowledge import disputes, drafts, editing, ingest
 from knowledge.editing import Edited, Wording
 from knowledge.errors import KnowledgeRefusal
 from knowledge.masking import mask
@@ -216,6 +216,7 @@ def set_answer(
     if (place.chunk.body, place.chunk.plain) == (body, spare):
         return editing.told(session, place.version, place.chunk, changed=False)
     version, chunk = writable(session, place, hand, now)
+    disputes.forget(session, chunk)
     chunk.body, chunk.plain, chunk.facts = body, spare, facts
     return editing.done(session, version, [chunk], hand, now)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, or_, select
 
-from knowledge import days, lifecycle, listings
+from knowledge import days, disputes, lifecycle, listings
 from knowledge.lifecycle import Hand
 from storage.documents import Chunk, Document, DocumentVersion, Finding, Phrasing, Question
 from storage.learning import Feedback
@@ -30,7 +30,7 @@ NAMES = 60
 THUMBS_DAYS = 90
 REASONS = 3
 """Of each entry, why it did not help."""
-STATES = ("published", "draft", "due", "held", "removed")
+STATES = ("published", "draft", "due", "held", "clash", "removed")
 Scopes = Sequence[str] | None
 """Scopes whose documents may be seen; None = all."""
 
@@ -88,19 +88,10 @@ def shelf(
         wanted = wanted.where(_has(DocumentVersion.state == ("published" if public else asked.state)))
     if asked.state == "due":
         wanted = wanted.where(col(Document.review_at) <= today)
-    if asked.state == "held":
-        wanted = wanted.where(
-            _has(
-                col(DocumentVersion.state).in_(("draft", "published")),
-                select(Finding.id)
-                .where(
-                    Finding.version_id == DocumentVersion.id,
-                    Finding.severity == "block",
-                    col(Finding.accepted_at).is_(None),
-                )
-                .exists(),
-            )
-        )
+    if asked.state in ("held", "clash"):
+        what = Finding.severity == "block" if asked.state == "held" else Finding.kind == disputes.OPEN
+        found = select(Finding.id).where(Finding.version_id == DocumentVersion.id, col(Finding.accepted_at).is_(None))
+        wanted = wanted.where(_has(col(DocumentVersion.state).in_(("draft", "published")), found.where(what).exists()))
     if asked.category:
         inside = (
             select(Chunk.id).where(Chunk.version_id == DocumentVersion.id, Chunk.category == asked.category).exists()
@@ -294,6 +285,7 @@ def leaf(
         "start": start,
         "findings": told,
         "open": {str(severity): int(count) for severity, count in counted},
+        "clashes": disputes.pairs(session, identity, shown.number),
         "chunks": [
             {
                 "entry": row.entry,

@@ -1,7 +1,8 @@
 """A document's versions from draft to published and back: who may, from when to when, and what the audit trail keeps.
 
 Every function is a short one of a session (DESIGN 4), takes effect in the next answer, and leaves what it replaced within
-one step's reach. Taking files in is ``ingest``; what a scan found is ``scanning``.
+one step's reach. Taking files in is ``ingest``; what a scan found is ``scanning``, and letting it pass
+``passing``.
 
 Source: F69, F74, FAULTS C2.
 """
@@ -13,8 +14,9 @@ from datetime import date, datetime
 from enum import Enum
 
 from sqlalchemy import or_
-from sqlmodel import col, func, select, update
+from sqlmodel import col, func, select
 
+from knowledge import disputes
 from knowledge.errors import KnowledgeRefusal
 from storage import audit
 from storage.documents import Chunk, Document, DocumentVersion, Finding, raise_counter
@@ -193,6 +195,7 @@ def _put_in_place(session: Session, chosen: DocumentVersion, hand: Hand, now: da
     chosen.published_by, chosen.published_by_id = hand.name[:80], hand.person_id
     session.add(chosen)
     session.flush()
+    disputes.settle(session, chosen.document_id)
     raise_counter(session)
     withheld = session.exec(
         select(func.count()).where(col(Chunk.version_id) == chosen.id, col(Chunk.withheld).is_(True))
@@ -227,6 +230,7 @@ def remove(session: Session, identity: int, hand: Hand, now: datetime) -> None:
     found.removed_at = now
     session.add(found)
     session.flush()
+    disputes.settle(session, identity)
     raise_counter(session)
     _note(session, hand, now, "knowledge.removed", document=identity)
 
@@ -243,6 +247,7 @@ def restore(session: Session, identity: int, hand: Hand, now: datetime) -> None:
     found.removed_at = None
     session.add(found)
     session.flush()
+    disputes.settle(session, identity)
     raise_counter(session)
     _note(session, hand, now, "knowledge.restored", document=identity)
 
@@ -333,49 +338,6 @@ def findings(session: Session, chosen: DocumentVersion, *, open_only: bool = Fal
     return sorted(
         (one for one in rows if not open_only or one.accepted_at is None), key=lambda one: grave.index(one.severity)
     )
-
-
-def accept(session: Session, identity: int, chosen: list[int], hand: Hand, now: datetime) -> int:
-    """Lets findings pass that somebody has looked at; returns how many entries and passages answer again by that.
-
-    Args:
-        session: Written to.
-        identity: The document they belong to.
-        chosen: Ids of findings; those that were accepted before stay so.
-        hand: Who looked.
-        now: Aware instant.
-
-    Raises:
-        KnowledgeRefusal: a finding is not of this document, or it takes a second person.
-    """
-    document(session, identity)
-    own = {one.id: one for one in versions(session, identity)}
-    rows = session.exec(select(Finding).where(col(Finding.id).in_(chosen))).all()
-    if len(rows) != len(set(chosen)) or any(row.version_id not in own for row in rows):
-        raise KnowledgeRefusal("kb.finding_unknown", id=identity)
-    if any(needs_second(session, own[row.version_id], hand) for row in rows):
-        raise KnowledgeRefusal("kb.second_person", id=identity)
-    for row in rows:
-        if row.accepted_at is None:
-            row.accepted_at, row.accepted_by = now, hand.name[:80]
-            session.add(row)
-    session.flush()
-    concerned = {row.chunk_id for row in rows if row.chunk_id is not None}
-    held = set(
-        session.exec(
-            select(Finding.chunk_id).where(
-                col(Finding.chunk_id).in_(concerned), Finding.severity == "block", col(Finding.accepted_at).is_(None)
-            )
-        )
-    )
-    freed = sorted(concerned - held)
-    done = session.execute(
-        update(Chunk).where(col(Chunk.id).in_(freed), col(Chunk.withheld).is_(True)).values(withheld=False)
-    )
-    if freed:
-        raise_counter(session)
-    _note(session, hand, now, "knowledge.accepted", document=identity, findings=len(rows))
-    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 def _note(session: Session, hand: Hand, now: datetime, action: str, **details: int) -> None:

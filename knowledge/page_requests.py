@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from knowledge import (
+    clashes,
     comparing,
     days,
+    disputes,
     duplicates,
     editing,
+    entries,
     entry_requests,
     golden,
     leafing,
@@ -135,6 +138,7 @@ def _preview(answering: Answering, request: Request, now: datetime, hand: Hand, 
         )
 
     draft, changes, second, held = answering.database.read_now(stand)
+    pairs = answering.database.read_now(lambda session: disputes.pairs(session, identity, draft.number))
     told = answering.database.read_now(
         lambda session: golden.compare(session, answering.base, {identity: draft.id}, now=now)
     )
@@ -143,6 +147,7 @@ def _preview(answering: Answering, request: Request, now: datetime, hand: Hand, 
         "mark": draft.digest[:16],
         "second": second,
         "held": held,
+        "clashes": len(pairs),
         "changes": {"added": len(changes.added), "changed": len(changes.changed), "removed": len(changes.removed)},
         "cases": told.cases,
         "right": told.right,
@@ -252,7 +257,28 @@ def weight(pieces: list[tuple[str, bool]]) -> int:
     return sum(len(text) for text, used in pieces if used)
 
 
+def _clash(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
+    """Settles one thing that a document says otherwise than another; an entry gets the new words in a draft of its own."""
+    identity, finding = number(request["id"]), number(request.get("finding"), "kb.finding_unknown")
+    how = str(request.get("choice") or "")
+    other = answering.database.read_now(lambda session: clashes.rewriting(session, identity, finding, how))
+    if other is not None:
+        entry_requests.edit(
+            answering,
+            lambda session: entries.set_answer(
+                session, other.entry, other.answer, hand, now, plain=other.plain, document=other.document
+            ),
+            now,
+            hand,
+            progress,
+        )
+    done = answering.database.write_now(lambda session: disputes.choose(session, identity, finding, how, hand, now))
+    answering.reload(lambda at, total: progress("index", at, total))
+    return {**done, "rewritten": other.document if other is not None and how == "new" else 0}
+
+
 CHANGES: dict[str, Change] = {
+    "clash": _clash,
     "preview": _preview,
     "similar": _similar,
 }

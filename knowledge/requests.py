@@ -9,12 +9,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowledge import (
     budget,
+    clashes,
     comparing,
     days,
     entry_requests,
@@ -27,6 +29,7 @@ from knowledge import (
     links,
     listings,
     page_requests,
+    passing,
 )
 from knowledge.answer import Scope
 from knowledge.answering import group_numbered, named_scope
@@ -293,18 +296,18 @@ def _accept(answering: Answering, request: Request, now: datetime, hand: Hand, p
     identity = _number(request["id"])
     named = [_number(one, "kb.finding_unknown") for one in request.get("findings") or ()]
 
-    def pass_on(session: Session) -> tuple[int, int]:
+    def pass_on(session: Session) -> passing.LetPass:
         chosen = named
         if not chosen:
             lifecycle.document(session, identity)
             newest = lifecycle.versions(session, identity)[-1:]
             chosen = [one.id or 0 for made in newest for one in lifecycle.findings(session, made, open_only=True)]
-        return len(chosen), lifecycle.accept(session, identity, chosen, hand, now)
+        return passing.accept(session, identity, chosen, hand, now)
 
-    count, freed = answering.database.write_now(pass_on)
-    if freed:
+    done = answering.database.write_now(pass_on)
+    if done.freed:
         _reload(answering, progress)
-    return {"id": identity, "accepted": count, "freed": freed}
+    return {"id": identity, "accepted": done.passed + done.seen, **asdict(done)}
 
 
 def _erase(answering: Answering, request: Request, now: datetime, hand: Hand, progress: Progress) -> dict[str, Any]:
@@ -324,8 +327,8 @@ def _add(answering: Answering, request: Request, now: datetime, hand: Hand, prog
         raise KnowledgeRefusal("kb.audience_unknown", audience=audience[:40])
     kind, _, name = scope.partition(":")
     if name:
-        found = database.read_now(lambda session: named_scope(session, kind, name))
-        scope = f"{kind}:{found.group if kind == 'group' else found.region}"
+        place = database.read_now(lambda session: named_scope(session, kind, name))
+        scope = f"{kind}:{place.group if kind == 'group' else place.region}"
     pages = [path for path in request["paths"] if links.is_link(path)]
     chosen: list[tuple[Path | str, str]] = [(url, url) for url in pages]
     chosen += ingest.files([Path(path) for path in request["paths"] if path not in pages])
@@ -354,6 +357,7 @@ def _add(answering: Answering, request: Request, now: datetime, hand: Hand, prog
         except KnowledgeRefusal as refusal:
             refused.append(refusal)
             continue
+        found = [] if one.unchanged else clashes.look(database, answering.base, one.document, one.version, now)
         added.append(
             {
                 "document": one.document,
@@ -364,6 +368,7 @@ def _add(answering: Answering, request: Request, now: datetime, hand: Hand, prog
                 "unchanged": one.unchanged,
                 "warnings": list(one.warnings),
                 "findings": one.findings,
+                "clashes": found,
             }
         )
     progress("read", len(chosen), len(chosen))

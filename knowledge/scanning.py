@@ -1,7 +1,7 @@
 """What staff should see before a document answers: orders to the assistant, ways out, people's data, words of advertising.
 
 Rules are prompts/scanning/*.toml and prompts/moderation/claims.toml. What is found is shown; what is grave holds its passage
-back until somebody has looked (``lifecycle.accept``). Nothing here decides what a passage may do: a passage never may anything.
+back until somebody has looked (``passing.accept``). Nothing here decides what a passage may do: a passage never may anything.
 
 Source: F69, F81, FAULTS C2.
 """

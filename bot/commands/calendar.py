@@ -104,10 +104,12 @@ def take(
 
 def calendar(year: Year = 0, data: Data = Path("data"), as_json: AsJson = False) -> None:
     """List the plans with their states."""
-    from engagement.campaigns import desk
+    from engagement.calendar import local_day
+    from engagement.campaigns import desk, service
 
     with program_beside(data) as program:
-        found = program.database.read_now(lambda session: desk.papers(session, year_of(year) if year else 0))
+        today = local_day(program.clock.now(), service.HOME)
+        found = program.database.read_now(lambda session: desk.papers(session, today, year_of(year) if year else 0))
     if as_json:
         show({"plans": [row_of(one) for one in found]})
         return

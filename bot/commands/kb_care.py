@@ -25,7 +25,7 @@ def accept(
     if not findings and not everything:
         raise fail("kb.accept_which", {"id": identity[:40]})
     result = run(data, "accept", id=identity, findings=findings or [], by=by)
-    as_json(result) if json_ else say("accepted", **result)
+    as_json(result) if json_ else say("accepted" if result["passed"] else "seen", **result)
 
 
 def restore(identity: Identity, data: Data = Path("data"), by: By = "", json_: AsJson = False) -> None:

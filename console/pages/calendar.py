@@ -153,7 +153,7 @@ def _read(
 ) -> tuple[list[Week], list[tuple[int, str]], list[Draft], bool]:
     begin = calendar.week_start(first)
     end = calendar.week_start(calendar.month_end(first)) + timedelta(days=6)
-    bars, more = month.between(session, begin, end, wish)
+    bars, more = month.between(session, begin, end, wish, today)
     weeks = [
         _week(begin + timedelta(days=7 * row), first.month, today, bars) for row in range(((end - begin).days + 1) // 7)
     ]
@@ -237,11 +237,11 @@ def _lunar(day: date) -> str:
 async def one_day(request: Request, day: str, region: str = "", form: str = "", state: str = "") -> Response:
     """Show what goes out on a day, in words."""
     console, views = request.app.state.console, request.app.state.views
-    shown = _day(day)
+    shown, today = _day(day), calendar.local_day(console.clock.now(), service.HOME)
     wish = _wish(region, form, state)
 
     def read(session: Session) -> tuple[list[tuple[Bar, Spoken, str]], list[tuple[int, str]]]:
-        bars, _ = month.between(session, shown, shown, wish)
+        bars, _ = month.between(session, shown, shown, wish, today)
         pairs = [(bar, beat) for bar in bars for beat in bar.beats if beat.day == shown]
         ids = [beat.id for _, beat in pairs]
         said = sheets.said(session, ids)

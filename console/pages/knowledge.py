@@ -156,7 +156,14 @@ def told(work: Work) -> dict[str, Any]:
     from console.deeds import undo
 
     no = keeping.said_no(work.key, work.values) if work.key and work.key.partition(".")[0] != "knowledge" else ""
-    added = [{**one, "called": words.called("", one["name"])} for one in work.result.get("added", ())]
+    added = [
+        {
+            **one,
+            "called": words.called("", one["name"]),
+            "clashes": [words.readable(pair["differs"]) for pair in one.get("clashes", ())],
+        }
+        for one in work.result.get("added", ())
+    ]
     return {
         "id": work.id,
         "what": work.what,

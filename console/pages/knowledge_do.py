@@ -124,6 +124,8 @@ async def _was(request: Request, who: Keeper, name: str, asked: dict[str, Any]) 
         head = await keeping.ask(request, who, "leaf", id=asked["id"])
         newest = head["versions"][-1]
         return {"from": newest["from"] or "", "until": newest["until"] or ""}
+    if name == "clash" and asked.get("choice") != "open":
+        return {"finding": asked.get("finding", ""), "choice": "open"}
     if name == "entry_answer":
         try:
             found = await keeping.ask(request, who, "entry_show", entry=asked["entry"], document=asked["document"])

@@ -48,6 +48,12 @@ async def _leaf(request: Request, who: Keeper, document: int, **about: Any) -> d
     for one in found["chunks"]:
         one["body"], one["plain"] = words.readable(one["body"]), words.readable(one["plain"])
         one["category_name"] = category_name(one["category"])
+    for pair in found["clashes"]:
+        pair["new"]["body"], pair["old"]["body"] = (words.readable(pair[side]["body"]) for side in ("new", "old"))
+        pair["differs"], pair["old"]["name"] = (
+            words.readable(pair["differs"]),
+            words.called(pair["old"]["of"], pair["old"]["name"]),
+        )
     for one in found["findings"]:
         one["said"] = words.finding(one["kind"], one["locator"], one["excerpt"])
     return found
@@ -70,6 +76,7 @@ async def one_document(
         loose=loose,
         view=view if view in VIEWS else "cut",
         at=at[:120],
+        scopes=await keeping.scopes(request, who, leaf["scope"]) if leaf["clashes"] else [],
         writes=who.writes,
         edits=who.may(leaf["scope"]) and not leaf["removed"],
         work=await work_of(request, who),

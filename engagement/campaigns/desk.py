@@ -14,7 +14,7 @@ from sqlmodel import and_, col, or_, select
 
 from engagement.calendar import EPOCH, local_day
 from engagement.campaigns import saying, service
-from engagement.campaigns.tables import Beat, Plan
+from engagement.campaigns.tables import Beat, Plan, still_counts
 from engagement.feature import GroupView
 from engagement.kernel import Reply
 from prompts.campaigns import Pack
@@ -80,10 +80,12 @@ def find(session: Session, wanted: str, today: date) -> Paper | None:
     return None if found is None else _paper(session, found)
 
 
-def papers(session: Session, year: int = 0) -> list[Paper]:
-    """Return every plan by day, or those that have something in a year."""
+def papers(session: Session, today: date, year: int = 0) -> list[Paper]:
+    """Return the plans by day without the drafts whose days are all over, or all that have something in a year."""
     wanted = select(Plan).order_by(col(Plan.first_day), col(Plan.id))
-    if year:
+    if not year:
+        wanted = wanted.where(still_counts(today))
+    else:
         first, last = date(year, 1, 1), date(year, 12, 31)
         wanted = wanted.where(or_(and_(col(Plan.last_day) >= first, col(Plan.first_day) <= last), col(Plan.joined)))
     return [_paper(session, one) for one in session.exec(wanted).all()]

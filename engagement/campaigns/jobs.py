@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from engagement.campaigns import saying
+from engagement.campaigns import lessons, saying
 from engagement.feature import Occurrence, Planned
 from engagement.kernel import Card, Kind
 from storage.engine import Session
@@ -48,7 +48,8 @@ def speaks(session: Session, one: Occurrence) -> bool:
 def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
     """Say to a group's leaders in private what is for them; who leads several groups reads it for the oldest one only.
 
-    A day brings one thing to read: a lesson of every week gives way to what belongs to the day.
+    A day brings one thing to read: a lesson of every week gives way to what belongs to the day, where it could not be
+    moved on before (:func:`lessons.make_room`).
 
     Skips: ``off``, ``nothing``, ``new_group`` (in the first days there is one lesson a day), ``other_today``, ``no_address``
     (nobody leads the group, or all of them read it elsewhere).
@@ -77,8 +78,10 @@ def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datet
         if mine.too_early:
             planned.append(Planned(one, skip="new_group"))
             continue
-        if _is_lesson(mine) and any(
-            not _is_lesson(other) and not other.too_early and not saying.is_off(other.plan, one.group.settings)
+        if lessons.is_lesson(mine.plan) and any(
+            not lessons.is_lesson(other.plan)
+            and not other.too_early
+            and not saying.is_off(other.plan, one.group.settings)
             for other in heard[one.group.id, one.local_date]
         ):
             planned.append(Planned(one, skip="other_today"))
@@ -93,10 +96,6 @@ def plan_leaders(session: Session, occurrences: Sequence[Occurrence], now: datet
         lesson = replace(saying.message(mine, one.local_date), kind=Kind.DM)
         planned.extend(Planned(one, replace(lesson, to=person)) for person in told)
     return planned
-
-
-def _is_lesson(one: saying.Said) -> bool:
-    return one.plan.form == "lesson" and one.plan.scope == "all" and not one.plan.joined
 
 
 def posters(session: Session, occurrences: Sequence[Occurrence]) -> Sequence[Card]:

@@ -13,7 +13,7 @@ from sqlalchemy import exists, select
 from sqlmodel import col
 
 from engagement.campaigns import words
-from engagement.campaigns.tables import Beat, Plan
+from engagement.campaigns.tables import Beat, Plan, still_counts
 from storage.campaigns import Campaign, Fire
 from storage.engine import Session
 
@@ -73,16 +73,17 @@ class Wish:
     own: bool = False
 
 
-def between(session: Session, first: date, last: date, wish: Wish) -> tuple[list[Bar], bool]:
+def between(session: Session, first: date, last: date, wish: Wish, today: date) -> tuple[list[Bar], bool]:
     """Return the campaigns that say something in [first, last], by their first day, and whether there are more of them.
 
-    What counts from each group's own beginning has no day on a wall, and is left out.
+    What counts from each group's own beginning has no day on a wall, and is left out; so is a draft whose days are all over.
     """
     begun = exists().where(col(Fire.campaign_id) == col(Plan.campaign_id))
     wanted = (
         select(Plan, col(Campaign.state), begun)
         .outerjoin(Campaign, col(Campaign.id) == col(Plan.campaign_id))
         .where(col(Plan.first_day) <= last, col(Plan.last_day) >= first, col(Plan.joined).is_(False))
+        .where(still_counts(today))
         .order_by(col(Plan.first_day), col(Plan.id))
     )
     if wish.scope:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import blake2s
@@ -105,6 +105,12 @@ def _weekly(when: When, year: int) -> list[date]:
         for day in days
         if day.year == year and (not when.months or day.month in when.months) and not (when.not_on and is_holiday(day))
     ]
+
+
+def next_free(day: date, taken: Collection[date]) -> date | None:
+    """Return the next day of the same month, within a week, on which nothing is said and nobody has a holiday."""
+    coming = (day + timedelta(days=n) for n in range(1, 7))
+    return next((one for one in coming if one.month == day.month and one not in taken and not is_holiday(one)), None)
 
 
 def _nth(text: str, year: int) -> date:

@@ -20,7 +20,7 @@ from sqlmodel import select as pick
 
 from engagement import calendar, rhythm
 from engagement.calendar import EPOCH
-from engagement.campaigns import rules, standing
+from engagement.campaigns import lessons, rules, standing
 from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
 from engagement.rhythm import Moment, Rhythm
@@ -154,6 +154,9 @@ def approve(session: Session, one: Plan, by: int | None, now: datetime) -> Campa
     one.stage, one.campaign_id, one.approved_by, one.approved_at = "approved", campaign.id, by, now
     session.add(one)
     session.flush()
+    if one.audience == "leaders" and one.scope == "all":
+        for moved in lessons.make_room(session, calendar.local_day(now, HOME)):
+            days_changed(session, moved)
     return campaign
 
 

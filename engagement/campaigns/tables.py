@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlalchemy import CheckConstraint, ColumnElement, UniqueConstraint, or_
+from sqlmodel import Field, SQLModel, col
 
 from storage.columns import BigInt, day, pk, ref, utc
 
@@ -51,6 +51,15 @@ class Plan(SQLModel, table=True):
     written_at: datetime = utc()
     approved_by: int | None = ref("person.id", nullable=True)
     approved_at: datetime | None = utc(nullable=True)
+
+
+def still_counts(today: date) -> ColumnElement[bool]:
+    """Return the condition on plans that leaves drafts out whose days are all over: nobody approves those any more.
+
+    Args:
+        today: Local day of the staff.
+    """
+    return or_(col(Plan.stage) != "draft", col(Plan.joined), col(Plan.last_day) >= today)
 
 
 class Beat(SQLModel, table=True):

@@ -33,6 +33,7 @@ from storage.documents import Chunk, DocumentVersion
 from storage.groups import Group
 
 if TYPE_CHECKING:
+    from knowledge.base import KnowledgeBase
     from knowledge.ingest import Added
     from knowledge.settings import DocumentSettings
     from storage.engine import Database
@@ -69,6 +70,7 @@ class Sent:
     subject: str
     url: str = ""
     options: DocumentSettings | None = None
+    base: KnowledgeBase | None = None
     show: Callable[[str], Awaitable[None]] | None = None
 
 
@@ -103,6 +105,7 @@ def prepare(ctx: Context) -> Sent:
         f"kb_file:{hashlib.blake2b(ctx.chance.encode(), digest_size=8).hexdigest()}",
         url,
         ctx.answering.options,
+        ctx.answering.base,
         ctx.show,
     )
 
@@ -195,6 +198,7 @@ def _take_in(sent: Sent, content: bytes, told: Callable[[str, int, int], None] |
         label = ingest.Label(sent.name, sent.scope, audience=sent.audience)
         try:
             added = ingest.add(sent.database, path, now=sent.now, label=label, hand=sent.who.hand, progress=told)
+            _compare(sent, added)
         except KnowledgeRefusal as no:
             return Outcome(sent, refusal=access.refusal(no))
     return Outcome(sent, added)
@@ -206,9 +210,19 @@ def _take_page_in(sent: Sent) -> Outcome:
     try:
         with links.page(sent.url, sent.options) as (path, name):
             label = ingest.Label(name, sent.scope, audience=sent.audience)
-            return Outcome(sent, ingest.add(sent.database, path, now=sent.now, label=label, hand=sent.who.hand))
+            added = ingest.add(sent.database, path, now=sent.now, label=label, hand=sent.who.hand)
+            _compare(sent, added)
     except KnowledgeRefusal as no:
         return Outcome(sent, refusal=access.refusal(no))
+    return Outcome(sent, added)
+
+
+def _compare(sent: Sent, added: Added) -> None:
+    """See where it contradicts what answers already; that stands among its findings."""
+    from knowledge import clashes
+
+    if sent.base is not None and not added.unchanged:
+        clashes.look(sent.database, sent.base, added.document, added.version, sent.now)
 
 
 def finish(ctx: Context, found: Outcome) -> Sequence[Reply]:

@@ -20,7 +20,7 @@ from engagement.curation.files import somebody_else
 from engagement.errors import Refusal
 from engagement.feature import Context
 from engagement.kernel import Button, Reply
-from knowledge import lifecycle
+from knowledge import lifecycle, passing
 
 if TYPE_CHECKING:
     from knowledge.answering import Answering
@@ -212,8 +212,9 @@ def pass_button(ctx: Context) -> Sequence[Reply]:
         ]
         return [Reply("curation.pass_sure", values, buttons=buttons)]
     seen = [one.id or 0 for one in rows[:HELD_SHOWN] if (one.id or 0) <= sure]
-    freed = lifecycle.accept(ctx.session, identity, seen, who.hand, ctx.now)
-    return [Reply("curation.passed", {"id": identity, "count": freed, "group": None})]
+    done = passing.accept(ctx.session, identity, seen, who.hand, ctx.now)
+    key = "curation.passed_held" if done.held else "curation.passed" if done.live else "curation.passed_draft"
+    return [Reply(key, {"id": identity, "count": done.passed, "freed": done.freed, "group": None})]
 
 
 # ---------------------------------------------------------------- back, down and up again

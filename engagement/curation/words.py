@@ -85,7 +85,7 @@ def finding(kind: str, locator: str, excerpt: str) -> str:
         where = said.fill("curation.passage", {"number": int(number[1] or int(number[0]) + 1)})
     elif locator.startswith("!"):
         where = said.fill("curation.row", {"number": locator.removeprefix("!")})
-    return said.fill(key, {"locator": where, "excerpt": excerpt})
+    return said.fill(key, {"locator": where, "excerpt": readable(excerpt)})
 
 
 def findings(rows: Sequence[Finding], *, most: int = FINDINGS_SHOWN) -> tuple[list[str], dict[str, object]]:

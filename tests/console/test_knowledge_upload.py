@@ -102,6 +102,38 @@ def test_a_script_sends_one_and_sees_how_far_it_is(desk: Desk) -> None:
     assert "下午三点到八点来拿" in desk.get(draft.group(0))
 
 
+def test_what_contradicts_the_base_is_shown_at_once_and_settled_by_one_press(desk: Desk) -> None:
+    """Two are told after the upload, side by side in the draft; 照旧的, 照新的, 撤销; only then nothing is left to choose."""
+    hours = {"id": "hours", "question": "提货时间", "answer": "每天 16:00-20:00。"}
+    desk.add([hours, {"id": "fee", "question": "运费多少", "answer": "5 元。"}], "start.jsonl")
+    text = "# 提货须知\n\n## 一、提货时间\n\n每天 17:00-21:00。\n\n## 二、运费多少\n\n每单 8 元。\n"
+    page = send(desk, ("新规则.md", text.encode()))
+    assert "和已有的说法不一样：2 处" in page
+    assert "提货时间：17点 21点 ↔ 16点 20点" in page
+    assert "提货须知" in desk.get("/console/knowledge", state="clash")
+    page = desk.get("/console/knowledge/2")
+    for shown in ("16:00-20:00", "17:00-21:00", "8 元", "5 元", "照旧的", "照新的", "两条都留"):
+        assert shown in page, shown
+    assert "还有 2 处和已有的说法不一样" in desk.get("/console/knowledge/2/preview")
+    clashes = re.findall(r'name="finding" value="(\d+)"><input[^>]*name="choice" value="old"', page)
+    assert len(clashes) == 2
+    for finding, choice, said in (
+        (clashes[0], "new", "已有的那条改成了新的说法，在它的草稿里，也要发布"),
+        (clashes[1], "new", "照新的"),
+        (clashes[1], "open", "可以再选一次"),
+        (clashes[1], "old", "这份里的这条先扣下"),
+    ):
+        page = desk.do("clash", id="2", finding=finding, choice=choice, back="/console/knowledge/2")
+        assert said in page
+    assert "两条都留" not in page
+    assert "提货须知" not in desk.get("/console/knowledge", state="clash")
+    desk.do("publish", id="2")
+    desk.do("publish", id="1")
+    live = select(Chunk.body).join(DocumentVersion).where(DocumentVersion.state == "published")
+    left = desk.read(lambda session: list(session.exec(live.where(col(Chunk.withheld).is_(False)))))
+    assert sorted(left) == ["5 元。", "每天 17:00-21:00。", "每天 17:00-21:00。"]
+
+
 def test_the_same_bytes_are_the_same_draft(desk: Desk) -> None:
     send(desk, ("提货.md", TEXT.encode()))
     page = send(desk, ("提货.md", TEXT.encode()))

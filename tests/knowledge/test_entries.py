@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, func, select
 
-from knowledge import drafts, editing, entries, ingest, lifecycle, rearranging
+from knowledge import drafts, editing, entries, ingest, lifecycle, passing, rearranging
 from knowledge.answering import Answering
 from knowledge.editing import Wording
 from knowledge.errors import KnowledgeRefusal
@@ -140,7 +140,7 @@ def test_what_is_written_is_masked_and_looked_through(entries_in: Add, database:
     rows = database.read_now(lambda s: lifecycle.findings(s, entries.find(s, "refund").version))
     assert rows[0].severity == "block"
     chosen = [one.id or 0 for one in rows]
-    database.write_now(lambda s: lifecycle.accept(s, added.document, chosen, BEN, NOW))
+    database.write_now(lambda s: passing.accept(s, added.document, chosen, BEN, NOW))
     database.write_now(lambda s: entries.add_phrasings(s, "refund", ["钱退回来没"], ANNE, NOW))
     assert not database.read_now(lambda s: entries.find(s, "refund").chunk.withheld)
     database.write_now(lambda s: entries.set_answer(s, "refund", "三天内。", ANNE, NOW))

@@ -20,6 +20,7 @@ from engagement.moderation import claims as wording
 from engagement.registry import FEATURES
 from prompts.campaigns import FOLDER, FORMS, PLACEHOLDERS, Line, Pack, packs, read
 from prompts.claims import claims
+from prompts.packs import Topic, topics
 from tests.each import each
 from tests.prompts.test_topics_and_calendar import EMOJI, MONTHS, texts_of
 
@@ -213,6 +214,32 @@ def test_the_peak_has_a_second_wording_in_many_campaigns() -> None:
     compared = [line for pack in packs() for line in pack.lines if line.other]
     assert len({pack.key for pack in packs() if any(line.other for line in pack.lines)}) >= 8
     assert all(line.phase == "peak" and line.other != line.text for line in compared)
+
+
+ORDINARY = {
+    "你家", "今天", "今晚", "今早", "什么", "说说", "还是", "老家", "一个", "一年", "家里", "今年", "年前",
+}  # fmt: skip
+"""Words that two questions may both have and still be two; also those of a day in whose name they are."""
+OWN_WORDS = re.compile(
+    "元旦|腊八|小年|除夕|过年|春节|元宵节?|妇女节|清明|五一|劳动节|母亲节?|妈妈|父亲节?|爸爸|六一|端午|七夕|中秋|国庆|重阳"
+    "|立[春夏秋冬]|雨水|惊蛰|[春秋]分|谷雨|小满|芒种|[夏冬]至|[小大][暑雪寒]|处暑|白露|寒露|霜降"
+)
+
+
+def _words(*said: str) -> set[str]:
+    """Two characters in a row, without those that any day's question has."""
+    runs = re.findall("[\u4e00-\u9fff]+", OWN_WORDS.sub("，", "，".join(said)))
+    return {run[at : at + 2] for run in runs for at in range(len(run) - 1)} - ORDINARY
+
+
+@each([topic for topic in topics() if topic.festival], lambda topic: topic.id)
+def test_the_mornings_topic_and_the_days_push_ask_two_things(topic: Topic) -> None:
+    """Both come on a festival's own day, two hours and a half apart: no word of the one is the other's."""
+    for pack in packs():
+        for line in pack.lines if pack.audience == "groups" else ():
+            if (line.festival or pack.when.festival) == topic.festival and not line.offset:
+                both = _words(topic.question, topic.hint) & _words(line.title, line.text, line.other)
+                assert not both, f"{line.title}: {sorted(both)}"
 
 
 # ---------------------------------------------------------------- what is said

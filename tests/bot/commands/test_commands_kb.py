@@ -126,7 +126,15 @@ def test_a_draft_is_looked_at_dated_cared_for_and_put_away(data_dir: Path, faq: 
     done = _kb(data_dir, "publish", "1", "--by", "王")
     assert (done["changes"], done["withheld"], done["replaced"]) == ({"added": 0, "changed": 1, "removed": 0}, 1, 1)
     assert (done["lost"], done["won"], done["alone"]) == ([], [], False)
-    assert _kb(data_dir, "accept", "1", str(finding["id"])) == {"id": 1, "accepted": 1, "freed": 1}
+    assert _kb(data_dir, "accept", "1", str(finding["id"])) == {
+        "id": 1,
+        "accepted": 1,
+        "freed": 1,
+        "passed": 1,
+        "seen": 0,
+        "held": False,
+        "live": True,
+    }
     assert _kb(data_dir, "rollback", "1")["version"] == 1
     assert _kb(data_dir, "archive", "1", "2")["stage"] == "archived"
     dated = _kb(data_dir, "dates", "1", "--from", "2026-11-20", "--until", "2026-11-30")

@@ -241,6 +241,8 @@ def test_a_year_that_is_over_or_none_is_told(played: Path, tmp_path: Path) -> No
     refused(played, "import", file(tmp_path), "--year", "27", words="2020")
     refused(played, "calendar", "--year", "20270", words="2099")
     as_json(played, "import", file(tmp_path), "--year", "2021")
+    listed = [{one["key"] for one in as_json(played, "calendar", *year)["plans"]} for year in ((), ("--year", "2021"))]
+    assert ["spring-fair:2021" in keys for keys in listed] == [False, True]
     assert "一条也不会推" in run("approve", "spring-fair:2021", data=played).stdout
 
 

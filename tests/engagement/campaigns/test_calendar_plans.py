@@ -17,7 +17,7 @@ from engagement.campaigns.tables import Beat, Plan
 from engagement.errors import Refusal
 from engagement.kernel import Outgoing
 from prompts import cards
-from prompts.campaigns import Pack
+from prompts.campaigns import Pack, packs
 from scheduler import posters
 from storage import wordings
 from storage.campaigns import Campaign, Schedule
@@ -235,8 +235,9 @@ async def test_in_a_groups_first_week_its_leader_hears_one_lesson_a_day(town: To
 
 
 async def test_a_lesson_gives_way_to_what_belongs_to_the_day(town: Town) -> None:
-    """Both are due at one time on Monday the 14th: a leader reads one thing; where the other is unwanted, the lesson comes."""
-    drill = pack({"day": "06-14"}, {"text": "今天走一遍。"}, key="drill", form="drill", audience="leaders")
+    """Both are due on Monday the 14th, and no day of that week is free: where the other is unwanted, the lesson comes."""
+    week = [{"day": n, "text": "今天走一遍。"} for n in range(7)]
+    drill = pack({"day": "06-14"}, *week, key="drill", form="drill", audience="leaders")
     town.add(1, created_at=JUNE - timedelta(days=30))
     town.add(1, created_at=JUNE - timedelta(days=30), settings={"calendar": {"off": ["drill"]}})
     leads(town, "周团长", 1)
@@ -250,6 +251,38 @@ async def test_a_lesson_gives_way_to_what_belongs_to_the_day(town: Town) -> None
         (lesson, 2): ("sent", ""),
         (walk, 2): ("skipped", "off"),
     }
+
+
+async def test_a_lesson_comes_on_the_next_free_day_of_its_month(town: Town) -> None:
+    """On Monday the 14th is a drill and on the 15th another thing: the lesson comes on the 16th, whichever was approved first."""
+    drill = pack({"day": "06-14"}, {}, {"day": 1}, key="drill", form="drill", audience="leaders")
+    last = pack({"day": "08-30"}, {}, {"day": 1}, key="last", form="drill", audience="leaders")
+    idle = pack({"day": "06-21"}, key="idle", form="drill", audience="leaders")
+    town.add(1, created_at=JUNE - timedelta(days=30))
+    leads(town, "周团长", 1)
+    lesson, walk, _ = planned(town, LESSON, drill, last)
+    planned(town, idle, approved=False)
+    await town.advance(at("2027-06-22T00:00"))
+    assert [(one.campaign_id, one.local_date.day, one.state) for one in town.deliveries()] == [
+        (walk, 14, "sent"),
+        (walk, 15, "sent"),
+        (lesson, 16, "sent"),
+        (lesson, 21, "sent"),
+    ]
+    days = town.database.read_now(lambda s: s.exec(select(col(Beat.local_day)).where(Beat.plan_id == lesson)).all())
+    assert date(2027, 8, 30) in days  # no day of August is left: it gives way
+
+
+def test_no_lesson_of_the_ready_year_gives_way_and_no_week_is_fuller_for_it(town: Town) -> None:
+    begun = at("2025-12-01T12:00")
+    for year in (2026, 2027, 2028):
+        for one in packs():
+            if one.audience == "leaders" and not one.when.joined:
+                change(town, partial(service.load, pack=one, year=year, now=begun, approved=True))
+    days = sorted(town.database.read_now(lambda s: s.exec(select(col(Beat.local_day))).all()))
+    once = set(days)
+    assert [day for day in once if days.count(day) > 1] == [date(2026, 6, 17)]  # both belong to their day
+    assert max(sum(day + timedelta(days=n) in once for n in range(7)) for day in once) <= 4
 
 
 async def test_a_new_group_does_not_look_back_on_days_without_it(town: Town) -> None:

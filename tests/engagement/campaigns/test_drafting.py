@@ -151,8 +151,8 @@ def test_a_month_has_what_is_said_in_it(town: Town) -> None:
     planned(town, MARKET)
     planned(town, pack({"day": "09-18"}, {"day": 0}, key="autumn"), approved=False)
 
-    def names(first: date, last: date, wish: Wish) -> list[tuple[str, str]]:
-        found, more = town.database.read_now(lambda s: month.between(s, first, last, wish))
+    def names(first: date, last: date, wish: Wish, day: int = 10) -> list[tuple[str, str]]:
+        found, more = town.database.read_now(lambda s: month.between(s, first, last, wish, date(2027, 9, day)))
         assert not more
         return [(one.name, one.state) for one in found]
 
@@ -160,6 +160,9 @@ def test_a_month_has_what_is_said_in_it(town: Town) -> None:
     assert [state for _, state in names(*june, Wish())] == ["approved"]
     assert [state for _, state in names(*september, Wish())] == ["draft"]
     assert names(*june, Wish(state="draft")) == []
+    assert len(names(*september, Wish(), 18)) == 1
+    assert names(*september, Wish(), 19) == []  # nobody approved it in time
+    assert len(names(*june, Wish(), 19)) == 1
     assert len(names(*june, Wish(state="approved"))) == 1
     assert names(*june, Wish(state="running")) == []
     assert names(*june, Wish(form="gala")) == []

@@ -12,6 +12,7 @@ from engagement.easy import MORE, MOST_ROWS, shortened
 from engagement.kernel import Button, Reply
 from engagement.registry import FEATURES
 from prompts.loader import texts
+from tests.each import each
 from tests.engagement.stage import Stage, keys, open_stage, placeholders_match, shown
 
 
@@ -71,17 +72,28 @@ def test_who_is_in_no_group_may_ask_for_it(stage: Stage) -> None:
     assert keys(stage.say("路人", "大字", private=True)) == ["members.large_none"]
 
 
-def test_every_short_text_stands_for_one_that_gives_its_values() -> None:
+SHORT = sorted(key for key in texts().keys() if key.startswith("members.easy_"))  # noqa: SIM118
+GIVEN = {"name", "streak", "count"}
+"""What the answers that are shortened are given beside what their own words name."""
+
+
+@each(SHORT)
+def test_a_short_text_stands_for_one_that_gives_its_values(key: str) -> None:
     words = texts()
-    known = set(words.keys())
-    short = [key for key in known if key.startswith("members.easy_")]
-    assert len(short) > 5
-    for key in short:
-        slice_, _, name = key.removeprefix("members.easy_").partition("_")
-        assert f"{slice_}.{name}" in known, key
-        assert words.placeholders(key) <= words.placeholders(f"{slice_}.{name}") | {"name", "streak", "count"}, key
-        assert len(words.raw(key)) <= 60, key
-        assert words.raw(key).count("\n") <= 1, key
+    usual = "{}.{}".format(*key.removeprefix("members.easy_").split("_", 1))
+    assert usual in words.keys(), f"stands for {usual}, which is none"  # noqa: SIM118
+    lacking = words.placeholders(key) - words.placeholders(usual) - GIVEN
+    assert not lacking, f"{usual} does not give {sorted(lacking)}"
+    assert len(words.raw(key)) <= 60, "too long"
+    assert words.raw(key).count("\n") <= 1, "more than a fact and a next step"
+
+
+@each(SHORT)
+def test_a_short_text_is_what_is_said_for_the_usual_one(key: str) -> None:
+    usual = "{}.{}".format(*key.removeprefix("members.easy_").split("_", 1))
+    values = dict.fromkeys(texts().placeholders(key), 1)
+    said = shortened(Reply(usual, values, tails=("points.statement_open",)))
+    assert (said.key, said.tails) == (key, ()), said.key
 
 
 def test_lists_are_cut_and_rights_stay_whole() -> None:

@@ -1,0 +1,203 @@
+"""A document that says otherwise than what answers is seen when it is taken in, and one choice settles it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import col, select
+
+from knowledge import clashes, disputes, editing, entries, ingest, lifecycle, passing, requests
+from knowledge.answering import Answering
+from knowledge.errors import KnowledgeRefusal
+from storage.documents import Chunk, Document, DocumentVersion, Finding
+from storage.engine import Database
+from tests.knowledge.conftest import NOW
+
+Add = Callable[..., ingest.Added]
+HAND = ingest.OPERATOR
+OLD: list[dict[str, Any]] = [
+    {"id": "hours", "question": "提货时间", "aliases": ["几点可以提货"], "answer": "每天 16:00-20:00。"},
+    {"id": "cold", "question": "冷冻的放多久", "answer": "放一天。"},
+]
+CUTOFF = {
+    "id": "cutoff",
+    "question": "几点截单",
+    "aliases": ["截单时间"],
+    "answer": "{order_cutoff}",
+    "plain": "问团长。",
+}
+NEW: list[dict[str, Any]] = [
+    {"id": "when", "question": "几点可以提货？", "answer": "下午五点到晚上九点。"},
+    {"id": "cold", "question": "冷冻的放多久", "answer": "只放一天。"},
+]
+
+
+@pytest.fixture(name="take")
+def _take(answering: Answering, database: Database, entries: Add, tmp_path: Path) -> Callable[..., Any]:
+    """Takes a file in as the pages do: entries, or the text of a .md; returns (document, what is to be chosen of)."""
+    entries([*OLD, CUTOFF], name="old.jsonl")
+
+    def take(
+        what: Any, name: str = "new.jsonl", publish: bool = False, **more: Any
+    ) -> tuple[int, list[dict[str, Any]]]:
+        if isinstance(what, str):
+            (tmp_path / name).write_text(what, "utf-8")
+            added = ingest.add(database, tmp_path / name, now=NOW, publish=publish)
+        else:
+            added = entries(what, name=name, publish=publish, **more)
+        return added.document, clashes.look(database, answering.base, added.document, added.version, NOW)
+
+    return take
+
+
+def answers(database: Database) -> set[str]:
+    """Entries that would answer."""
+    return set(
+        database.read_now(
+            lambda s: s.exec(
+                select(Chunk.entry)
+                .join(DocumentVersion, col(DocumentVersion.id) == col(Chunk.version_id))
+                .join(Document, col(Document.id) == col(DocumentVersion.document_id))
+                .where(DocumentVersion.state == "published", col(Chunk.withheld).is_(False))
+                .where(col(Document.removed_at).is_(None), col(Chunk.entry).in_(("hours", "when")))
+            )
+        )
+    )
+
+
+def choose(database: Database, document: int, pair: dict[str, Any], how: str) -> dict[str, Any]:
+    return database.write_now(lambda s: disputes.choose(s, document, pair["id"], how, HAND, NOW))
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "differs"),
+    [
+        ("a.md", "# 提货须知\n\n## 一、提货时间\n\n每天 17:00-21:00，周末一样。\n", ["17点 21点 ↔ 16点 20点"]),
+        (
+            "b.md",
+            "# 提货须知\n\n大家好，下面几条请看一眼。\n\n提货时间：每天 16:00-21:00。\n",
+            ["16点 21点 ↔ 16点 20点"],
+        ),
+        ("c.md", "# 提货须知\n\n提货时间：下午四点到八点。\n", []),
+        (
+            "t.md",
+            "| 项目 | 安排 | 备注 |\n| --- | --- | --- |\n| 提货时间 | 17:00-21:00 | 不变 |\n| 代领 | 可以 | 无 |\n",
+            ["17点 21点 ↔ 16点 20点"],
+        ),
+        ("p.md", "# 通知\n\n截单时间：晚上十点。\n", ["晚上十点。 ↔ {order_cutoff}"]),
+        ("d.md", "# 送货须知\n\n送货时间：每天 17:00-21:00。\n", []),
+    ],
+)
+def test_a_text_is_held_against_what_answers(take: Any, name: str, said: str, differs: list[str]) -> None:
+    _, found = take(said, name)
+    assert [one["differs"].partition("：")[2] for one in found] == differs
+    assert {one["old"]["body"] for one in found} <= {OLD[0]["answer"], CUTOFF["answer"]}
+
+
+def test_the_old_words_stay(take: Any, database: Database) -> None:
+    document, (pair,) = take(NEW)
+    assert pair["old"]["entry"] == "hours" and pair["new"]["entry"] == "when"
+    choose(database, document, pair, "old")
+    database.write_now(lambda s: lifecycle.publish(s, document, HAND, NOW))
+    assert answers(database) == {"hours"}
+    assert take(NEW)[1] == []
+    database.write_now(lambda s: entries.add_phrasings(s, "when", ["到几点关门"], HAND, NOW))
+    database.write_now(lambda s: lifecycle.publish(s, document, HAND, NOW))
+    assert answers(database) == {"hours"}  # one more way to ask changes nothing of it
+    database.write_now(lambda s: entries.set_answer(s, "when", "看门口的牌子。", HAND, NOW))
+    database.write_now(lambda s: lifecycle.publish(s, document, HAND, NOW))
+    assert answers(database) == {"hours", "when"}
+
+
+def test_a_choice_is_taken_back(take: Any, database: Database) -> None:
+    document, (pair,) = take(NEW, publish=True)
+    for how, left in (("old", {"hours"}), ("open", {"hours", "when"})):
+        choose(database, document, pair, how)
+        assert answers(database) == left
+
+
+def test_a_passage_gives_way_with_the_publish_and_comes_back_with_it(take: Any, database: Database) -> None:
+    take("# 须知\n\n## 提货地点\n\n东门小铺，21 号楼下，3 元存一天。\n", "place.md", publish=True)
+    document, (pair,) = take("# 通知\n\n## 提货地点\n\n东门小铺，5 元存一天。\n", "new.md")
+
+    def held() -> list[int]:
+        wanted = select(DocumentVersion.document_id).join(Chunk, col(Chunk.version_id) == col(DocumentVersion.id))
+        return list(database.read_now(lambda s: s.exec(wanted.where(col(Chunk.withheld).is_(True)))))
+
+    assert choose(database, document, pair, "new")["live"] is False
+    assert held() == []
+    steps: list[tuple[Callable[..., Any], list[int]]] = [
+        (lambda s: lifecycle.publish(s, document, HAND, NOW), [pair["old"]["document"]]),
+        (lambda s: lifecycle.remove(s, document, HAND, NOW), []),
+        (lambda s: lifecycle.restore(s, document, HAND, NOW), [pair["old"]["document"]]),
+        (lambda s: disputes.choose(s, document, pair["id"], "open", HAND, NOW), []),
+        (lambda s: disputes.choose(s, document, pair["id"], "new", HAND, NOW), [pair["old"]["document"]]),
+    ]
+    for act, left in steps:
+        database.write_now(act)
+        assert held() == left
+    found = database.read_now(lambda s: s.exec(select(Finding).where(Finding.kind == disputes.OUTDONE)).one())
+    let = database.write_now(lambda s: passing.accept(s, pair["old"]["document"], [found.id or 0], HAND, NOW))
+    assert (let.freed, held()) == (1, [])
+    database.write_now(lambda s: disputes.settle(s, document))
+    assert held() == []  # somebody let it pass: it stays so
+
+
+def test_an_entry_gets_the_new_words_and_keeps_its_ways_to_ask(
+    answering: Answering, take: Any, database: Database
+) -> None:
+    document, (pair,) = take("# 通知\n\n- 提货时间：每天 17:00-21:00，周日休息。\n- 别的照旧，谢谢大家。\n", "new.md")
+    for how, said in (("new", "每天 17:00-21:00，周日休息。"), ("open", "每天 16:00-20:00。")):
+        asked = {"action": "clash", "id": str(document), "finding": str(pair["id"]), "choice": how}
+        done = asyncio.run(requests.handle(answering, asked, NOW, hand=HAND))
+        old = database.read_now(lambda s: entries.find(s, "hours", pair["old"]["document"]))
+        assert (old.chunk.body, old.version.state) == (said, "draft")
+        assert done["rewritten"] == (pair["old"]["document"] if how == "new" else 0)
+    ways = database.read_now(lambda s: [one.text for one in editing.phrasings(s, old.chunk.id)])
+    assert ways == ["提货时间", "几点可以提货"]
+
+
+def test_both_stay_and_are_not_asked_about_again(take: Any, database: Database) -> None:
+    document, (pair,) = take(NEW, publish=True)
+    assert choose(database, document, pair, "both")["live"] is True
+    assert answers(database) == {"hours", "when"}
+    assert take([*NEW, {"id": "x", "question": "草莓几点到", "answer": "早上。"}])[1] == []
+
+
+def test_what_is_for_others_or_is_the_same_document_is_no_clash(take: Any) -> None:
+    assert take(NEW, scope="group:1")[1] == []
+    assert take([OLD[0] | {"answer": "每天 17:00-21:00。"}], "old.jsonl")[1] == []
+
+
+def test_what_groups_tell_of_themselves_gives_way_to_no_document(take: Any, database: Database) -> None:
+    document, (pair,) = take([{"id": "when", "question": "几点截单？", "answer": "晚上十点。"}])
+    assert (pair["facts"], pair["differs"]) == (True, "几点截单：晚上十点。 ↔ {order_cutoff}")
+    with pytest.raises(KnowledgeRefusal, match="clash_facts"):
+        choose(database, document, pair, "new")
+
+
+def test_what_is_none_is_refused(take: Any, database: Database) -> None:
+    document, (pair,) = take(NEW)
+    for other, number, how in (
+        (document, 999, "old"),
+        (document + 1, pair["id"], "old"),
+        (document, pair["id"], "all"),
+    ):
+        with pytest.raises(KnowledgeRefusal):
+            choose(database, other, {"id": number}, how)
+
+
+def test_it_takes_little_time(take: Any, entries: Add) -> None:
+    """A list of five hundred against two thousand: far above what it takes, so that a loaded machine makes it not red."""
+    entries(
+        [{"id": f"e{n}", "question": f"{n}号柜怎么拿", "answer": f"扫码，{n} 元。"} for n in range(2000)],
+        name="big.jsonl",
+    )
+    started = time.process_time()
+    take([{"id": f"n{n}", "question": f"{n}号箱多少钱", "answer": f"{n} 元。"} for n in range(500)], "list.jsonl")
+    assert time.process_time() - started < 20
