@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from console import compressed, navigation, scope
 from console.auth import LARGE_COOKIE, Area, Signer, Visitor
-from engagement import calendar, wording
+from engagement import calendar, channels, wording
 from prompts.loader import shown_day, texts
 
 HERE = Path(__file__).parent
@@ -105,6 +105,7 @@ def _pages() -> Environment:
         "colour": colour,
         "letter": first_letter,
         "named": named,
+        "channels": channels.words,
     }
     return pages
 

@@ -32,8 +32,8 @@ from storage.groups import Consent, Group, GroupHour, Member
 router = APIRouter()
 PAGE = 24
 DAYS = 21
-BOARD = 10
-LISTED = 12
+LISTED = 100
+"""Names that a list of the board opens out to; the first ones stand there at once."""
 LONGEST_QUERY = 40
 _MESSAGES = {"": "chart_messages", "one": "chart_messages_one", "several": "chart_messages_several"}
 """Whose count of messages it is → what the line is called."""
@@ -94,8 +94,8 @@ class Board:
         told: messages as the platform counts them, which are hundreds where check-ins are ten; then the chart has those alone.
         source: whose the count of messages is: empty = ours; ``one`` = the platform's of this group alone; ``several`` = the
             platform's of all groups of its owner.
-        silent_count: all of the silent, of whom the first are named.
-        unknown: neighbours who never agreed to be recorded: counted, never named.
+        seats_count, new_count, silent_count: all of them, of whom the first are named.
+        known: neighbours who are recorded; ``unknown`` never agreed to be: counted, never named.
     """
 
     group: Group
@@ -107,9 +107,12 @@ class Board:
     source: str
     heat: list[list[int]]
     seats: list[Seat]
+    seats_count: int
     new: list[Neighbour]
+    new_count: int
     silent: list[Neighbour]
     silent_count: int
+    known: int
     unknown: int
     theme_name: str
     theme_slogan: str
@@ -220,7 +223,7 @@ def board_of(session: Session, group: Group, now: datetime) -> Board:
     day = glance.days(session, [GroupView.of(group)], now)[group.id]
     week: dict[int, int] = {one.member_id: one.points for one in points.board(session, group.id, "week", today)}
     month = points.board(session, group.id, "month", today)
-    silent, silent_count, unknown = _silent(session, group.id, today)
+    silent, silent_count, known, unknown = _silent(session, group.id, today)
     this_month = theme.month_of(today)
     return Board(
         group,
@@ -231,10 +234,12 @@ def board_of(session: Session, group: Group, now: datetime) -> Board:
         told_chart,
         source,
         charts.shades(heat),
-        [Seat(one.rank, one.name, one.points, week.get(one.member_id, 0)) for one in month[:BOARD]],
-        _new(session, group.id, today, now),
+        [Seat(one.rank, one.name, one.points, week.get(one.member_id, 0)) for one in month[:LISTED]],
+        len(month),
+        *_new(session, group, today, now),
         silent,
         silent_count,
+        known,
         unknown,
         this_month.name,
         this_month.slogan,
@@ -260,26 +265,27 @@ def _heard(session: Session, group: Group, days: list[date], now: datetime) -> t
     return list(per_day.values()), heat
 
 
-def _new(session: Session, group_id: int, today: date, now: datetime) -> list[Neighbour]:
-    rows = session.exec(
-        select(Member)
-        .where(
-            Member.group_id == group_id,
-            col(Member.joined_at) >= now - timedelta(days=members_rules.NEW_DAYS),
-            col(Member.left_at).is_(None),
-            Member.role == "member",
-            Member.name != "",
-        )
-        .order_by(col(Member.joined_at).desc(), col(Member.id).desc())
-        .limit(LISTED)
+def _new(session: Session, group: Group, today: date, now: datetime) -> tuple[list[Neighbour], int]:
+    """Return who came lately (the latest first), and how many."""
+    conditions = (
+        Member.group_id == group.id,
+        col(Member.joined_at) >= now - timedelta(days=members_rules.NEW_DAYS),
+        col(Member.left_at).is_(None),
+        Member.role == "member",
+        Member.name != "",
     )
-    return [
-        Neighbour(one.name, max(0, (today - one.joined_at.date()).days), one.account_id is not None) for one in rows
-    ]
+    newest = (col(Member.joined_at).desc(), col(Member.id).desc())
+    rows = session.exec(select(Member).where(*conditions).order_by(*newest).limit(LISTED)).all()
+    count = len(rows)
+    if count == LISTED:
+        count = session.exec(select(func.count()).select_from(Member).where(*conditions)).one()
+    came = [(today - calendar.local_day(one.joined_at, group.zone)).days for one in rows]
+    found = [Neighbour(one.name, days, one.account_id is not None) for one, days in zip(rows, came, strict=True)]
+    return found, count
 
 
-def _silent(session: Session, group_id: int, today: date) -> tuple[list[Neighbour], int, int]:
-    """Return who was not seen for two weeks (the latest first), how many, and how many never agreed to be recorded."""
+def _silent(session: Session, group_id: int, today: date) -> tuple[list[Neighbour], int, int, int]:
+    """Return who was not seen for two weeks (the latest first), how many, how many are recorded, and how many are not."""
     here = (col(Member.group_id) == group_id, col(Member.left_at).is_(None), col(Member.role) == "member")
     agreed = (col(Consent.withdrawn_at).is_(None), col(Member.account_id).is_not(None))
     since = col(Member.last_seen) <= members_rules.silent_before(today)
@@ -299,4 +305,4 @@ def _silent(session: Session, group_id: int, today: date) -> tuple[list[Neighbou
         func.count(case((and_(recorded, since), 1), else_=None)),
     )
     everybody, known, gone = session.exec(counted.select_from(Member).outerjoin(Consent, consent).where(*here)).one()
-    return found, gone, everybody - known
+    return found, gone, known, everybody - known

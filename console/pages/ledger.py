@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
@@ -14,13 +14,14 @@ from sqlmodel import col, select
 
 from console import exporting
 from console.auth import Area
-from console.policy import LEADERS, Allow
+from console.policy import LEADERS, STAFF, Allow
 from console.views import Views, say
-from engagement import calendar, channels
+from engagement import actions, calendar
+from engagement.bonds import helping
 from engagement.points import service as points
 from engagement.points.rules import Limits
 from prompts.loader import shown_day
-from storage import bonds, identities
+from storage import identities
 from storage.engine import Session
 from storage.groups import Group, Identity, Member
 from storage.ledger import Entry, EntryReason
@@ -29,8 +30,10 @@ router = APIRouter()
 PAGE = 50
 NAMES = 60
 """Neighbours whose names hold what was searched for."""
-OFFERED = 150
-"""Names that are offered while one types."""
+NAMESAKES = 5
+"""Neighbours of one name whose accounts are shown."""
+OFFERED = 500
+"""Names that are offered while one types: a whole group as large as WeChat's get."""
 KINDS = ("checkin", "streak", "makeup", "topic", "challenge", "adjust", "reversal", "onboarding", "birthday", "invite",
          "invited", "transfer", "expiry")  # fmt: skip
 REVERSIBLE = frozenset(KINDS) - {"reversal", "transfer", "expiry"}
@@ -130,9 +133,9 @@ async def page(request: Request, group_id: str) -> Response:  # noqa: ARG001 - t
     group: Group = request.state.group
     wanted = wanted_of(request)
 
-    def read(session: Session) -> tuple[list[Row], list[str], str]:
+    def read(session: Session) -> tuple[list[Row], list[str], list[helping.Accounts]]:
         rows = entries(session, group, wanted, PAGE + 1)
-        return rows, _names(session, group.id or 0), _bound(session, group.id or 0, wanted.q)
+        return rows, _names(session, group.id or 0), _bound(session, group.id or 0, wanted.q, console.clock.now())
 
     rows, names, bound = await console.database.read(read)
     further = f"{rows[PAGE - 1].day.isoformat()}.{rows[PAGE - 1].id}" if len(rows) > PAGE else ""
@@ -143,6 +146,8 @@ async def page(request: Request, group_id: str) -> Response:  # noqa: ARG001 - t
         rows=rows[:PAGE],
         names=names,
         bound=bound,
+        helps=request.state.visitor.role in STAFF,
+        days=actions.WINDOW.days,
         wanted=wanted,
         further=further,
         kinds=[(kind, points.what_of(kind)) for kind in KINDS],
@@ -257,11 +262,11 @@ def _givers(session: Session, group: Group, persons: set[int]) -> dict[int, str]
     return {one: found.get(one, "") or say("ledger.staff") for one in persons} | dict(members.all())
 
 
-def _bound(session: Session, group_id: int, name: str) -> str:
-    """Return on which channels somebody is one person who is searched for by the whole name; empty when on one alone."""
-    found = identities.named(session, group_id, name) if name else []
-    known = bonds.channels(session, found[0].person_id) if len(found) == 1 else []
-    return channels.words(known) if len(known) > 1 else ""
+def _bound(session: Session, group_id: int, name: str, now: datetime) -> list[helping.Accounts]:
+    """Return those who are searched for by the whole name and are one person on several channels, or lately were."""
+    named = identities.named(session, group_id, name) if name else []
+    found = [helping.accounts(session, one, now) for one in named[:NAMESAKES]]
+    return [one for one in found if len(one.channels) > 1 or one.back]
 
 
 def _names(session: Session, group_id: int) -> list[str]:

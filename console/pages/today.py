@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
@@ -36,6 +37,7 @@ from storage.engine import Session
 from storage.groups import Group, Member
 from storage.platform_days import PlatformDay
 
+T = TypeVar("T")
 router = APIRouter()
 LINES = 30
 """Groups whose day is shown."""
@@ -96,6 +98,7 @@ class Today:
     """Everything on the page.
 
     Attributes:
+        behind: more waits than has a card.
         abouts: question id → the signed field that its answer carries.
         zones: group id → time zone.
     """
@@ -109,6 +112,7 @@ class Today:
     pushes: list[Push] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     quiet: list[Quiet] = field(default_factory=list)
+    behind: bool = False
     abouts: dict[int, str] = field(default_factory=dict)
     zones: dict[int, str] = field(default_factory=dict)
 
@@ -118,6 +122,11 @@ class Today:
         return sum(
             len(part) for part in (self.questions, self.cases, self.gifts, self.drafts, self.missing, self.quiet)
         )
+
+    def first(self, part: Sequence[T]) -> list[T]:
+        """Return what has a card of a part that was read up to one more."""
+        self.behind = self.behind or len(part) > CARDS
+        return list(part[:CARDS])
 
 
 @router.get("/console", dependencies=[Depends(Allow(Area.CONSOLE, ANYBODY_SIGNED_IN))])
@@ -147,9 +156,10 @@ def read(session: Session, visitor: Visitor, now: datetime) -> Today:
     mine = [] if staff else groups_of(session, visitor)
     scope = None if staff else [one.id or 0 for one in mine]
     found = Today()
-    found.questions = questions.waiting(session, scope, CARDS)
-    found.cases = moderation.waiting(session, scope, now, but_of=visitor.person_id, most=CARDS)
-    found.gifts = gifts.waiting(session, scope, now, but_of=visitor.person_id, most=CARDS)
+    me, most = visitor.person_id, CARDS + 1
+    found.questions = found.first(questions.waiting(session, scope, most))
+    found.cases = found.first(moderation.waiting(session, scope, now, but_of=me, most=most))
+    found.gifts = found.first(gifts.waiting(session, scope, now, but_of=me, most=most))
     found.drafts = announcements.pending(session, visitor.person_id, now)
     shown = _busiest(session, found) if staff else mine
     found.more = len(shown) > LINES or staff
@@ -166,7 +176,7 @@ def read(session: Session, visitor: Visitor, now: datetime) -> Today:
     planned: choices.Known = {}
     for group in shown[:LOOKED_INTO]:
         found.pushes.extend(_pushes(session, group, now, planned))
-    found.missing = _missing(shown)[:CARDS]
+    found.missing = found.first(_missing(shown))
     if not staff:
         found.quiet = _quiet(session, shown, now)
     return found

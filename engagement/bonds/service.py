@@ -325,6 +325,6 @@ def forget_codes(session: Session, bond: Bond) -> None:
     )
 
 
-def note(ctx: Context, action: str, **details: int) -> None:
+def note(ctx: Context, action: str, **details: int | str) -> None:
     """Put on record what somebody did with his accounts."""
     audit.record(ctx.session, at=ctx.now, actor_id=ctx.actor.person_id, group_id=None, action=action, **details)

@@ -29,6 +29,7 @@ document.adoptedStyleSheets = [...document.adoptedStyleSheets, still]; }"""
 EXTRA = """async () => { for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
 return document.documentElement.scrollWidth - document.documentElement.clientWidth; }"""
 """Charts are told of a new size between two frames."""
+TWICE = "document.documentElement.style.fontSize = '200%'"
 SMALL = """() => [...document.querySelectorAll(
     "a[href], button, input:not([type=hidden]), select, textarea, summary, label.chip")]
   .filter((one) => !one.closest(".skip, .sr-only, .cards-on-phone thead, label:not(.chip)") || one.matches("label.chip"))
@@ -154,6 +155,9 @@ def test_a_page_is_light_and_within_reach(arrive: Visit, house: House, sample: S
                 found[size, scheme] += page.evaluate(SMALL)
     shown(page, "narrow", "light")
     found["narrow"] = wider(page)
+    shown(page, "phone", "light")
+    page.evaluate(TWICE)
+    found["letters twice as large"] = wider(page)
     report(found)
 
 
@@ -174,6 +178,24 @@ def test_the_chosen_one_of_a_row_of_choices_is_in_sight(visit: Visit, house: Hou
     page.goto(f"{house.address}/console/words?tab=theme&month=12")
     box = page.locator(".chips > [aria-current]").last.bounding_box()
     assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= SIZES["phone"][0]
+
+
+OFF_THE_SUN = """() => {
+  const words = document.querySelector(".h5-head p"), range = document.createRange();
+  words.textContent = "万科金域华府三期南区生鲜水果邻里团购福利群";
+  range.selectNodeContents(words);
+  const letter = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return [...range.getClientRects()].map((line) =>
+    Math.round(Math.hypot(innerWidth - 2.5 * letter - line.right, line.top - 2.5 * letter) / letter * 10) / 10);
+}"""
+"""How far each line of a group's long name ends from the middle of the sun, whose radius is six letters."""
+
+
+def test_a_long_name_keeps_off_the_sun(visit: Visit, house: House) -> None:
+    page = visit("resident", "phone")
+    page.goto(f"{house.address}/h5")
+    ends = page.evaluate(OFF_THE_SUN)
+    assert len(ends) > 1 and min(ends) > 6, ends
 
 
 def test_large_type_is_within_reach(visit: Visit, house: House) -> None:

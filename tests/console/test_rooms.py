@@ -115,6 +115,26 @@ def test_today_says_what_needs_the_leader_and_answers_in_one_tap(client: TestCli
     assert "老冰箱帮不帮抬" not in client.get("/console/today").text
 
 
+def test_what_has_no_card_yet_is_not_hidden(client: TestClient, program: Program) -> None:
+    """Fifteen questions wait: twelve have a card, and the page says that there are more behind them."""
+    group = group_of(program)
+
+    def ask(session: Session) -> None:
+        for number in range(15):
+            session.add(Question(group_id=group, text=f"第 {number} 问", asked_at=NOW, relay={"long": True}))
+
+    def forget(session: Session) -> None:
+        session.exec(delete(Question).where(col(Question.text).startswith("第 ")))
+
+    program.database.write_now(ask)
+    sign_in(client, "leader")
+    page = client.get("/console/today").text
+    program.database.write_now(forget)
+    assert page.count('name="say" rows="2"') == 12
+    assert "后面还有" in page and "就接着出来" in page
+    assert "后面还有" not in client.get("/console/today").text
+
+
 def test_staff_see_where_most_waits_and_answer_there(client: TestClient, program: Program) -> None:
     group = group_of(program, "翠湖天地邻里群")
 
@@ -236,6 +256,52 @@ def test_the_board_names_who_may_be_named(client: TestClient, program: Program) 
     for part in ("今天打卡", "一周活跃热力图", "本月积分榜", "新邻居", "沉默的邻居"):
         assert part in page
     assert "李阿姨" in page
+
+
+def test_a_long_list_opens_out_and_says_how_many_there_are(
+    client: TestClient, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen came this morning: twelve stand there, two open out, the rest is counted; who came today came today."""
+    monkeypatch.setattr("console.pages.groups.LISTED", 14)
+    group = group_of(program)
+
+    def come(session: Session) -> list[int]:
+        made = []
+        for number in range(16):
+            person = Person(created_at=NOW)
+            session.add(person)
+            session.flush()
+            came = NOW - timedelta(minutes=5)
+            member = Member(group_id=group, person_id=person.id or 0, name=f"新来的{number}", joined_at=came)
+            session.add(member)
+            session.flush()
+            made.append(member.id or 0)
+        return made
+
+    def go(session: Session) -> None:
+        session.exec(delete(Member).where(col(Member.id).in_(made)))
+
+    made = program.database.write_now(come)
+    sign_in(client, "leader")
+    page = client.get(f"/console/groups/{group}").text
+    program.database.write_now(go)
+    card = page.partition('id="h-new"')[2].partition("</section>")[0]
+    count = re.search(r"最近 7 天，(\d+) 位", card)
+    assert count is not None and int(count[1]) >= 16
+    assert card.count("<li>") == 14 and card.partition("<details>")[0].count("<li>") == 12
+    assert f"再看 {int(count[1]) - 12} 位" in card and f"还有 {int(count[1]) - 14} 位" in card
+    assert card.count("今天刚来") == 14, "by the group's own day"
+
+
+def test_a_group_without_neighbours_says_how_to_begin(client: TestClient, program: Program) -> None:
+    """No empty charts and no praise for nobody: what to do first, and where."""
+    sign_in(client, "staff")
+    group = foreign(program)
+    page = client.get(f"/console/groups/{group}").text
+    assert "还没有邻居用过团团" in page and f'href="/console/groups/{group}/facts"' in page
+    assert "data-chart" not in page and "热力图" not in page and "真好" not in page
+    page = client.get(f"/console/groups/{group_of(program)}").text
+    assert "还没有邻居用过团团" not in page and "data-chart" in page
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -104,7 +105,23 @@ def test_it_is_taken_apart_and_everybody_hears(stage: Stage) -> None:
         lambda s: s.exec(select(AuditRow).where(AuditRow.action == "bond.parted_for")).all()
     )
     assert [row.actor_id for row in trail] == [stage.person(STAFF)]
+    assert json.loads(trail[0].details)["reason"] == "lost"
     sound(stage)
+
+
+def test_it_takes_a_reason(stage: Stage) -> None:
+    """Each way to confirm is one reason; a button without one, or with another, does nothing."""
+    bind(stage)
+    one = standing(stage)
+    (listed,) = private(stage, f"帮忙解绑 {MINE}")
+    (sure,) = private(stage, button=listed.buttons[0].key)
+    number = listed.buttons[0].key.partition(":")[2]
+    *reasons, keep = [button.key for button in sure.buttons]
+    assert reasons == [f"bond_for_yes:{number}.{reason}" for reason in ("lost", "closed", "stranger")]
+    assert keep == "bond_keep:"
+    for key in (f"bond_for_yes:{number}", f"bond_for_yes:{number}.whim", f"bond_for_yes:{number}.lost.lost"):
+        assert keys(private(stage, button=key)) == ["guard.old_button"], key
+    assert standing(stage) == one
 
 
 def test_it_is_taken_back_at_once(stage: Stage) -> None:
@@ -178,12 +195,12 @@ def test_nobody_else_can(stage: Stage) -> None:
     one = standing(stage)
     for who in (LEADER, MINE):
         assert keys(private(stage, f"帮忙解绑 {MINE}", who=who)) == ["guard.staff_only"]
-        for key in (listed.buttons[0].key, f"bond_for_yes:{bond}"):
+        for key in (listed.buttons[0].key, f"bond_for_yes:{bond}.lost"):
             assert keys(private(stage, button=key, who=who)) == ["guard.staff_only"]
     assert keys(stage.say(STAFF, f"帮忙解绑 {MINE}")) == ["bonds.for_in_private"]
     assert keys(stage.say(LEADER, f"帮忙解绑 {MINE}")) == ["guard.staff_only"]
     assert keys(private(stage, f"帮忙解绑 {LEADER}")) == ["bonds.for_nothing"]
-    assert keys(private(stage, button="bond_for_yes:999")) == ["guard.old_button"]
+    assert keys(private(stage, button="bond_for_yes:999.lost")) == ["guard.old_button"]
     assert standing(stage) == one
 
 
