@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from functools import cache
@@ -21,7 +22,6 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 import structlog
-from coverage import Coverage
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests import postgresql, run_folder
@@ -134,17 +134,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     What others test line by line is repeated there by a browser, by crowds, by every text: to count it costs two fifths
     of the whole suite's time and shows nothing.
     """
-    counting = Coverage.current() if item.get_closest_marker("untraced") is not None else None
-    if counting is None:
+    if item.get_closest_marker("untraced") is None or sys.gettrace() is None:
         return (yield)
-    for_children = os.environ.pop(_CHILDREN_COUNT, None)
-    counting.stop()
+    here, threads, children = sys.gettrace(), threading.gettrace(), os.environ.pop(_CHILDREN_COUNT, None)
+    sys.settrace(None)
+    threading.settrace(None)
     try:
         return (yield)
     finally:
-        counting.start()
-        if for_children is not None:
-            os.environ[_CHILDREN_COUNT] = for_children
+        sys.settrace(here)
+        threading.settrace(threads)
+        if children is not None:
+            os.environ[_CHILDREN_COUNT] = children
 
 
 def pytest_collection_finish() -> None:
