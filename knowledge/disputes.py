@@ -201,6 +201,17 @@ def _outdone(session: Session, place: str) -> list[Chunk]:
     return [chunk for chunk, _ in rows if chunk.body in bodies]
 
 
+def lose(session: Session, document: int) -> None:
+    """Take away what was found and chosen anywhere because of a document whose words go for good."""
+    gone = session.exec(
+        select(Finding).where(col(Finding.kind).in_(KINDS), col(Finding.locator).startswith(f"{document}#"))
+    ).all()
+    if gone:
+        freed = [one.chunk_id or 0 for one in gone]
+        session.execute(delete(Finding).where(col(Finding.id).in_([one.id for one in gone])))
+        _let_go(session, freed)
+
+
 def forget(session: Session, chunk: Chunk) -> None:
     """Take away what was found and chosen of words that are no more."""
     session.exec(delete(Finding).where(col(Finding.chunk_id) == chunk.id, col(Finding.kind).in_(KINDS)))

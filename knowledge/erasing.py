@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, func, select, update
 
-from knowledge import sweeping
+from knowledge import disputes, sweeping
 from knowledge.errors import KnowledgeRefusal
 from storage import audit
 from storage.documents import Chunk, Document, DocumentVersion, raise_counter
@@ -70,6 +70,7 @@ def _hide(session: Session, identity: int, hand: Hand, now: datetime) -> tuple[i
         update(DocumentVersion).where(own).values(state="retired", digest="", created_by="", published_by="")
     )
     session.flush()
+    disputes.lose(session, identity)
     raise_counter(session)
     audit.record(
         session,

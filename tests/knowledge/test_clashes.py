@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from knowledge import clashes, disputes, editing, entries, ingest, lifecycle, passing, requests
+from knowledge import clashes, disputes, editing, entries, erasing, ingest, lifecycle, passing, requests
 from knowledge.answering import Answering
 from knowledge.errors import KnowledgeRefusal
 from storage.documents import Chunk, Document, DocumentVersion, Finding
@@ -167,6 +167,15 @@ def test_both_stay_and_are_not_asked_about_again(take: Any, database: Database) 
     assert choose(database, document, pair, "both")["live"] is True
     assert answers(database) == {"hours", "when"}
     assert take([*NEW, {"id": "x", "question": "草莓几点到", "answer": "早上。"}])[1] == []
+
+
+def test_what_is_erased_holds_nothing_back_and_leaves_no_word(take: Any, database: Database) -> None:
+    document, (pair,) = take(NEW, publish=True)
+    choose(database, document, pair, "old")
+    erasing.erase(database, pair["old"]["document"], HAND, NOW)
+    assert answers(database) == {"when"}
+    kinds = database.read_now(lambda s: set(s.exec(select(Finding.kind).where(Finding.locator != ""))))
+    assert not kinds & set(disputes.KINDS)
 
 
 def test_what_is_for_others_or_is_the_same_document_is_no_clash(take: Any) -> None:

@@ -76,6 +76,16 @@ def test_from_a_file_to_an_answer(office: Office) -> None:
     assert found.decision == "answered" and "21:00" in found.text
 
 
+def test_what_a_file_says_otherwise_is_told_at_once(office: Office) -> None:
+    """王运营: [新规则.jsonl] → 看完了……和已有的说法不一样：冷冻水饺化了怎么办：20点 ↔ 21点"""
+    office.send(WANG, "冷冻品退换规则.jsonl", RULES)
+    office.press(SUN, office.say(SUN, "发布 1"), "kb_go")
+    (told,) = office.send(WANG, "新规则.jsonl", RULES.replace("21:00", "20:00"))
+    assert "和已有的说法不一样：冷冻水饺化了怎么办：20点 ↔ 21点" in shown(told)
+    (told,) = office.send(WANG, "冷冻品退换规则.jsonl", RULES_NEW)
+    assert "说法不一样" not in shown(told), "its own next version"
+
+
 def test_who_sent_it_does_not_publish_it(office: Office) -> None:
     office.send(WANG, "规则.jsonl", RULES)
     assert office.say(WANG, "发布 1").key == "curation.no_second_person"
