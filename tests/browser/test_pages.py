@@ -191,11 +191,23 @@ OFF_THE_SUN = """() => {
 """How far each line of a group's long name ends from the middle of the sun, whose radius is six letters."""
 
 
-def test_a_long_name_keeps_off_the_sun(visit: Visit, house: House) -> None:
+ANOTHER_GROUP = """() => {
+  document.querySelector(".h5-main").insertAdjacentHTML("afterbegin",
+    '<nav class="chips"><a class="chip min-h-11" href="/h5">万科金域华府三期南区生鲜水果邻里团购福利群</a></nav>');
+  const chip = document.querySelector(".h5-main .chip");
+  return chip.scrollWidth - chip.clientWidth;
+}"""
+"""How far a group's long name goes over the edge of what is pressed to choose it."""
+
+
+def test_a_long_name_of_a_group_has_room(visit: Visit, house: House) -> None:
+    """It keeps off the sun behind it, and among the groups to choose from it stays on its button."""
     page = visit("resident", "phone")
     page.goto(f"{house.address}/h5")
     ends = page.evaluate(OFF_THE_SUN)
     assert len(ends) > 1 and min(ends) > 6, ends
+    shown(page, "narrow", "light")
+    assert page.evaluate(ANOTHER_GROUP) <= 0 and not wider(page)
 
 
 def test_large_type_is_within_reach(visit: Visit, house: House) -> None:

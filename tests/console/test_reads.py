@@ -123,6 +123,7 @@ def scans(session: Session, asked: Asked, partial: frozenset[str]) -> list[str]:
 WORLD = {"group_id": "1", "document": "1", "plan_id": "1", "day": "2026-11-20", "entry": "pickup.hours", "slot": "x"}
 MORE = (
     ("leader", "/console/groups/1/ledger?q=a"),
+    ("staff", "/console/groups/1/ledger?q=李阿姨"),
     ("leader", "/console/groups/1/ledger?kind=adjust&least=2"),
     ("leader", "/console/moderation?tab=decided"),
     ("staff", "/console/groups?q=a"),
