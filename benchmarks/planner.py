@@ -25,8 +25,8 @@ from benchmarks.checkin import note
 from engagement import registry
 from engagement.campaigns import service
 from engagement.campaigns.tables import Beat, Plan
-from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Reply
+from engagement.pushes import JobSpec, Occurrence, Planned
 from scheduler import planner, rows
 from scheduler.clock import plan_due
 from scheduler.watch import Watch

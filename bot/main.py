@@ -33,8 +33,9 @@ from engagement.campaigns import service as plans
 from engagement.clocks import Clock, Movable, SetClock, SystemClock
 from engagement.dispatch import Dispatcher
 from engagement.errors import Refusal
-from engagement.feature import Fetch, FollowUp, JobSpec
+from engagement.feature import Fetch, FollowUp
 from engagement.kernel import Incoming, Sender, in_words
+from engagement.pushes import JobSpec
 from engagement.registry import FEATURES
 from knowledge import speech
 from prompts import campaigns

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from engagement.calendar import instant_of
 
 if TYPE_CHECKING:
-    from engagement.feature import Occurrence
     from engagement.kernel import Card
+    from engagement.pushes import Occurrence
     from storage.engine import Session
 
 TOGETHER = timedelta(hours=1)

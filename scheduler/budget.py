@@ -20,8 +20,9 @@ from sqlalchemy import ColumnElement, bindparam, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from engagement.calendar import instant_of
-from engagement.feature import GroupView, JobSpec
+from engagement.feature import GroupView
 from engagement.kernel import Kind, Outgoing
+from engagement.pushes import JobSpec
 from scheduler import due, rows
 from scheduler.zones import zone_of
 from storage.campaigns import Campaign, Delivery, Schedule

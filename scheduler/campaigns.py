@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, func, literal_column, select
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from engagement.feature import JobSpec
+from engagement.pushes import JobSpec
 from scheduler import expiry, heartbeats
 from storage import moves
 from storage.campaigns import Campaign, Delivery, Schedule

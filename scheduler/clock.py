@@ -18,8 +18,8 @@ from typing import Any
 import structlog
 
 from engagement.clocks import Clock
-from engagement.feature import JobSpec
 from engagement.kernel import Sender
+from engagement.pushes import JobSpec
 from scheduler import budget, due, expiry, planner, rows, schedules
 from scheduler.delivery import DEFAULT, Conduct, deliver
 from scheduler.gate import RateGate

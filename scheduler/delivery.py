@@ -18,8 +18,8 @@ import structlog
 from sqlalchemy import bindparam, update
 
 from engagement.clocks import Clock
-from engagement.feature import JobSpec
 from engagement.kernel import Illustrator, Outcome, Place, Receipt, Sender, in_words
+from engagement.pushes import JobSpec
 from scheduler import holding, orphans, rows, turns
 from scheduler.gate import Pause, RateGate, Turn
 from storage import bots, outbox

@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Select, bindparam, literal_column, select
 
 from engagement import calendar, rhythm
-from engagement.feature import GroupView, JobSpec, Occurrence
+from engagement.feature import GroupView
+from engagement.pushes import JobSpec, Occurrence
 from engagement.rhythm import TOGETHER, Moment
 from scheduler.zones import zone_of
 from storage.campaigns import Campaign, Schedule

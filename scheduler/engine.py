@@ -29,8 +29,8 @@ from typing import Any
 import structlog
 
 from engagement.clocks import Clock
-from engagement.feature import JobSpec
 from engagement.kernel import Illustrator, Sender, in_words
+from engagement.pushes import JobSpec
 from scheduler import heartbeats, rows
 from scheduler.clock import Ticker, plan_due
 from scheduler.delivery import CONCURRENCY, Conduct, deliver

@@ -14,8 +14,9 @@ from sqlmodel import col, select
 
 from engagement import rhythm
 from engagement.calendar import instant_of, local_day
-from engagement.feature import GroupView, JobSpec, Occurrence
+from engagement.feature import GroupView
 from engagement.kernel import Outgoing, Place
+from engagement.pushes import JobSpec, Occurrence
 from engagement.rhythm import TOGETHER
 from scheduler import planner, rows, schedules
 from scheduler.aside import aside, undone, undone_here

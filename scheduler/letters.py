@@ -13,8 +13,9 @@ from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import col, select
 
 from engagement.calendar import next_due, quiet_ends
-from engagement.feature import GroupView, JobSpec
+from engagement.feature import GroupView
 from engagement.kernel import Outgoing
+from engagement.pushes import JobSpec
 from scheduler.zones import zone_of
 from storage import audit
 from storage.campaigns import Campaign, Delivery

@@ -23,8 +23,8 @@ import structlog
 from sqlalchemy import bindparam, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outgoing, Place, Reply
+from engagement.pushes import JobSpec, Occurrence, Planned
 from engagement.rhythm import Moment
 from scheduler import budget, rows
 from scheduler.addressing import outgoing

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, literal_column, select
 
 from engagement.calendar import local_day
-from engagement.feature import GroupView, JobSpec, Occurrence
+from engagement.feature import GroupView
 from engagement.kernel import Card, Outgoing
+from engagement.pushes import JobSpec, Occurrence
 from scheduler.zones import zone_of
 from storage.campaigns import Campaign, Delivery, Schedule
 from storage.engine import Session

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, bindparam, literal_column, or_, select, true, update
 
 from engagement.calendar import next_due
-from engagement.feature import JobSpec
+from engagement.pushes import JobSpec
 from scheduler import budget
 from scheduler.zones import zone_of
 from storage.campaigns import Campaign, Schedule

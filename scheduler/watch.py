@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, case, func, literal_column, select
 
-from engagement.feature import JobSpec
+from engagement.pushes import JobSpec
 from scheduler import schedules
 from storage.campaigns import Campaign, Schedule
 from storage.columns import micros

@@ -13,8 +13,8 @@ from sqlmodel import select as pick
 from engagement import calendar
 from engagement.announcements import audience, sending, service
 from engagement.announcements.tables import Announcement, AnnouncementDay, AnnouncementRound
-from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Reply
+from engagement.pushes import Occurrence, Planned
 from storage import outbox
 from storage.campaigns import Delivery
 from storage.engine import Session

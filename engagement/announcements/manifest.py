@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engagement.announcements import handlers, jobs, rules, sending, service
-from engagement.feature import Command, Feature, JobSpec, PersonalData
+from engagement.feature import Command, Feature, PersonalData
+from engagement.pushes import JobSpec
 
 _WHO = frozenset({"leader", "staff", "admin"})
 

@@ -10,8 +10,8 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement.campaigns import lessons, saying
-from engagement.feature import Occurrence, Planned
 from engagement.kernel import Card, Kind
+from engagement.pushes import Occurrence, Planned
 from storage.engine import Session
 from storage.groups import Group, Member
 

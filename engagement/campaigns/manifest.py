@@ -21,7 +21,8 @@ from engagement.campaigns.charge import ROLES
 from engagement.campaigns.choices import CHANGE, KIND, NIGHT
 from engagement.campaigns.rules import GRACE_MINUTES, asks
 from engagement.events import Quoted
-from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData, Slow
+from engagement.feature import Command, Feature, Handler, PersonalData, Slow
+from engagement.pushes import JobSpec
 from engagement.rhythm import Rhythm
 
 _LEADER = frozenset({"leader"})

@@ -16,8 +16,9 @@ from sqlmodel import select as pick
 from engagement import calendar
 from engagement.campaigns import rules, service
 from engagement.campaigns.tables import Beat, Plan
-from engagement.feature import GroupView, Occurrence
+from engagement.feature import GroupView
 from engagement.kernel import Button, Card, Kind, Reply
+from engagement.pushes import Occurrence
 from prompts import packs
 from prompts.loader import texts
 from storage import identities, wordings

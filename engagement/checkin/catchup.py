@@ -20,7 +20,8 @@ from sqlalchemy import and_, or_, select
 
 from engagement.checkin import pauses
 from engagement.checkin.tables import CheckinStreak
-from engagement.feature import Context, GroupView, Occurrence, Planned
+from engagement.feature import Context, GroupView
+from engagement.pushes import Occurrence, Planned
 from storage.campaigns import Campaign, Schedule
 from storage.engine import Session
 from storage.groups import Group, Member

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from engagement.checkin import bonding, catchup, handlers, leading, mending, records, summary, words
 from engagement.events import Bonded, Parted
-from engagement.feature import Command, Feature, FollowUp, JobSpec, OwnWords, PersonalData
+from engagement.feature import Command, Feature, FollowUp, OwnWords, PersonalData
+from engagement.pushes import JobSpec
 
 _LEADER = frozenset({"leader"})
 

@@ -14,8 +14,9 @@ from sqlmodel import select as pick
 
 from engagement.curation import access, offers, words
 from engagement.curation.access import Curator
-from engagement.feature import GroupView, Occurrence, Planned
+from engagement.feature import GroupView
 from engagement.kernel import Button, Kind, Reply
+from engagement.pushes import Occurrence, Planned
 from knowledge import lifecycle
 from storage import bots, identities
 from storage.documents import Document, DocumentVersion

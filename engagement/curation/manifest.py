@@ -21,8 +21,9 @@ from engagement.curation import (
     writing,
 )
 from engagement.curation.access import WHO
-from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData, Slow
+from engagement.feature import Command, Feature, Handler, PersonalData, Slow
 from engagement.kernel import Kind, Reply
+from engagement.pushes import JobSpec
 
 
 def _numbered(name: str, words: tuple[str, ...], word: str, handler: Handler | Slow) -> Command:

@@ -18,8 +18,9 @@ from sqlmodel import select as pick
 
 from engagement.curation import access, words
 from engagement.curation.access import Curator
-from engagement.feature import Context, JobSpec, Occurrence, Planned
+from engagement.feature import Context
 from engagement.kernel import Button, Kind, Reply
+from engagement.pushes import JobSpec, Occurrence, Planned
 from knowledge import lifecycle
 from storage import bots
 from storage.campaigns import Campaign, Schedule

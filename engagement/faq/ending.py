@@ -14,8 +14,8 @@ from sqlmodel import select as pick
 
 from engagement import calendar
 from engagement.faq.service import SHORT, SHOWN
-from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Place, Reply, one_line
+from engagement.pushes import Occurrence, Planned
 from storage import bots
 from storage.documents import Question
 from storage.engine import Session

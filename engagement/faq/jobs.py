@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 from engagement import calendar
 from engagement.faq import complaints, ending, service
-from engagement.feature import GroupView, Occurrence, Planned
+from engagement.feature import GroupView
 from engagement.kernel import Kind, Reply
+from engagement.pushes import Occurrence, Planned
 from storage import identities
 from storage.engine import Session
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from engagement.events import Bonded, PostCleared
 from engagement.faq import asking, bonding, corrections, danger, handlers, jobs, offers, service, thumbs, turns
-from engagement.feature import Command, Feature, JobSpec, PersonalData, Slow
+from engagement.feature import Command, Feature, PersonalData, Slow
+from engagement.pushes import JobSpec
 
 _ASK = Slow(service.prepare, asking.work, handlers.reply)
 _QUOTED = Slow(service.prepare_quoted, asking.work, handlers.quoted)

@@ -9,9 +9,10 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement import calendar
-from engagement.feature import Context, JobSpec, Occurrence
+from engagement.feature import Context
 from engagement.groups import service
 from engagement.kernel import one_line
+from engagement.pushes import JobSpec, Occurrence
 from engagement.rhythm import TOGETHER
 from storage import identities
 from storage.campaigns import Schedule

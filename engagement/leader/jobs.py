@@ -9,10 +9,11 @@ from sqlalchemy import select as core_select
 from sqlmodel import col
 
 from engagement import calendar
-from engagement.feature import GroupView, Occurrence, Planned
+from engagement.feature import GroupView
 from engagement.kernel import Button, Kind, Reply
 from engagement.leader import glance, rules, service
 from engagement.leader.words import evening_row, overview, tails_of
+from engagement.pushes import Occurrence, Planned
 from storage.campaigns import Schedule
 from storage.engine import Session
 from storage.groups import Group, Member

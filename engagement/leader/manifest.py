@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engagement.events import CheckedIn, Suspected
-from engagement.feature import Command, Feature, JobSpec, PersonalData
+from engagement.feature import Command, Feature, PersonalData
 from engagement.leader import handlers, jobs, roll, rules, service
+from engagement.pushes import JobSpec
 
 _LEADER = frozenset({"leader"})
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Reply
 from engagement.mass_sends import rules, service
 from engagement.mass_sends.words import stands
+from engagement.pushes import Occurrence, Planned
 from storage import bots, identities
 from storage.engine import Session
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engagement.events import DayLookedAt
-from engagement.feature import Command, Feature, JobSpec, PersonalData
+from engagement.feature import Command, Feature, PersonalData
 from engagement.mass_sends import handlers, jobs, privacy
+from engagement.pushes import JobSpec
 
 _EVENING = 21 * 60 + 30
 """After what nobody has confirmed was taken back, and before groups are quiet."""

@@ -14,11 +14,12 @@ from sqlmodel import col, tuple_
 from sqlmodel import select as pick
 
 from engagement.errors import Refusal
-from engagement.feature import Context, Occurrence, Planned
+from engagement.feature import Context
 from engagement.kernel import Button, Kind, Reply
 from engagement.members import rules
 from engagement.members.tables import Birthday
 from engagement.points.service import good_until
+from engagement.pushes import Occurrence, Planned
 from storage import bots, identities, ledger, preferences
 from storage.engine import Session
 from storage.groups import Consent, Identity, Member

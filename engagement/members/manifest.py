@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engagement.events import Bonded, CheckedIn, Named, Parted, TopicAnswered, Used
-from engagement.feature import Command, Feature, JobSpec, PersonalData
+from engagement.feature import Command, Feature, PersonalData
 from engagement.members import birthdays, ease, handlers, neighbours, path, service, wishes
+from engagement.pushes import JobSpec
 
 _LEADER = frozenset({"leader"})
 

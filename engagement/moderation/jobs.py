@@ -10,10 +10,10 @@ from sqlalchemy import or_
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from engagement.feature import Occurrence, Planned
 from engagement.kernel import Button, Kind, Reply
 from engagement.moderation import service
 from engagement.moderation.tables import ModerationCase
+from engagement.pushes import Occurrence, Planned
 from storage.engine import Session
 
 MORNING_MINUTE = 9 * 60 + 5

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engagement.events import DayLookedAt, LeaderWrote, Posted, Worded
-from engagement.feature import Command, Feature, JobSpec, PersonalData
+from engagement.feature import Command, Feature, PersonalData
 from engagement.moderation import grievances, handlers, jobs, service
+from engagement.pushes import JobSpec
 
 FEATURE = Feature(
     name="moderation",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from engagement.feature import Command, Feature, JobSpec, PersonalData
+from engagement.feature import Command, Feature, PersonalData
 from engagement.points import caps, gifts, handlers, leading, service, validity
+from engagement.pushes import JobSpec
 
 _LEADER = frozenset({"leader"})
 _DAY = 24 * 60

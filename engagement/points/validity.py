@@ -15,9 +15,10 @@ from datetime import date, datetime, timedelta
 from sqlmodel import col
 from sqlmodel import select as pick
 
-from engagement.feature import Context, GroupView, Occurrence, Planned
+from engagement.feature import Context, GroupView
 from engagement.kernel import Kind, Reply
 from engagement.points import rules, service
+from engagement.pushes import Occurrence, Planned
 from storage import audit, bots, expiry, lots, preferences
 from storage.engine import Session
 from storage.groups import Group, Member

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from engagement.calendar import month_end
-from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Reply
+from engagement.pushes import Occurrence, Planned
 from engagement.theme import figures, rules, service, words
 from prompts.packs import Month
 from storage import identities, wordings

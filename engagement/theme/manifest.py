@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engagement.events import CheckedIn, TopicAnswered
-from engagement.feature import Command, Feature, Handler, JobSpec, PersonalData, Slow
+from engagement.feature import Command, Feature, Handler, PersonalData, Slow
+from engagement.pushes import JobSpec
 from engagement.theme import handlers, jobs, own, places, rules, service
 
 BUTTONS: dict[str, Handler | Slow] = {

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from engagement import calendar
-from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Reply
+from engagement.pushes import Occurrence, Planned
 from engagement.topic import rules, service
 from prompts.loader import texts
 from storage.engine import Session

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engagement.events import Bonded, DayLookedAt, Parted, PostCleared, PostWithdrawn
-from engagement.feature import Command, Feature, JobSpec, PersonalData
+from engagement.feature import Command, Feature, PersonalData
+from engagement.pushes import JobSpec
 from engagement.topic import bonding, handlers, held, jobs, kinds, rules, service
 
 _LEADER = frozenset({"leader"})

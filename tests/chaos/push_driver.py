@@ -23,8 +23,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
 from engagement.clocks import SystemClock
-from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt, Reply
+from engagement.pushes import JobSpec, Occurrence, Planned
 from engagement.rhythm import Moment, Rhythm
 from scheduler import heartbeats
 from storage import engine as databases

@@ -22,8 +22,9 @@ from bot.rendering.capabilities import PLAY
 from bot.rendering.render import render
 from engagement.clocks import SetClock
 from engagement.dispatch import Dispatcher
-from engagement.feature import Feature, GroupView, JobSpec, Occurrence, Planned
+from engagement.feature import Feature, GroupView
 from engagement.kernel import Event, Incoming, Kind, Outgoing, Place
+from engagement.pushes import JobSpec, Occurrence, Planned
 from prompts.loader import texts
 from storage import outbox
 from storage.engine import Database, Session

@@ -11,8 +11,8 @@ from typing import Any
 from sqlmodel import select
 
 from engagement.clocks import SetClock
-from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outcome, Outgoing, Receipt, Reply, Sender
+from engagement.pushes import JobSpec, Occurrence, Planned
 from scheduler import gate as gates
 from scheduler.clock import next_instant, plan_due, run_due
 from scheduler.delivery import Conduct

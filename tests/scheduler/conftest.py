@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engagement.feature import JobSpec
+from engagement.pushes import JobSpec
 from tests.scheduler.community import Town, database_at
 
 

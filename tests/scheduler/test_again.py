@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import select
 
-from engagement.feature import Occurrence, Planned
+from engagement.pushes import Occurrence, Planned
 from storage.campaigns import Delivery, Fire, Schedule
 from storage.engine import Session
 from tests.scheduler.community import Town, job

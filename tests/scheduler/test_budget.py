@@ -19,8 +19,8 @@ from sqlmodel import col, select
 
 from engagement import rhythm
 from engagement.calendar import local_day
-from engagement.feature import JobSpec
 from engagement.kernel import Outcome, Outgoing, Receipt
+from engagement.pushes import JobSpec
 from engagement.rhythm import TOGETHER, Moment, Rhythm
 from scheduler import campaigns
 from storage.campaigns import Campaign, Schedule

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlmodel import select
 
-from engagement.feature import Occurrence, Planned
 from engagement.kernel import Reply
+from engagement.pushes import Occurrence, Planned
 from scheduler import campaigns
 from scheduler.foresight import TooMuch, foresee
 from storage.campaigns import Campaign

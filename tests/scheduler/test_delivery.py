@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from engagement.feature import Occurrence, Planned
 from engagement.kernel import Card, Kind, Outcome, Outgoing, Receipt, Reply
+from engagement.pushes import Occurrence, Planned
 from scheduler import expiry, heartbeats, rows
 from scheduler.clock import next_instant
 from scheduler.delivery import AMBIGUOUS_ATTEMPTS, Conduct, concurrency_for, deliver
@@ -348,8 +348,8 @@ def test_the_open_queries_use_the_partial_index(town: Callable[..., Town]) -> No
 
 async def test_a_private_push_reaches_its_person_and_is_none_of_the_group_s(town: Callable[..., Town]) -> None:
     """A reminder to the leader: it costs nothing of the group's budget, and a closed chat does not remove the group."""
-    from engagement.feature import Planned
     from engagement.kernel import Kind, Place, Reply
+    from engagement.pushes import Planned
     from storage.groups import Identity, Person
 
     here = town(job(plan=lambda _s, found, _n: [Planned(one, Reply("faq.x", {}, kind=Kind.DM, to=7)) for one in found]))

@@ -238,7 +238,7 @@ async def test_the_writer_is_free_meanwhile(town: Callable[..., Town]) -> None:
 
 
 def told_later(_session: object, occurrences: object, _now: datetime) -> list[object]:
-    from engagement.feature import Planned
+    from engagement.pushes import Planned
 
     return [Planned(one, Reply("topic.push", {"title": "x"}, kind=Kind.PUSH)) for one in occurrences]  # type: ignore[attr-defined]
 

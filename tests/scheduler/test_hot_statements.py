@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Pool, event
 
-from engagement.feature import Occurrence, Planned
 from engagement.kernel import Kind, Outcome, Outgoing, Place, Receipt, Reply
+from engagement.pushes import Occurrence, Planned
 from scheduler import heartbeats, rows
 from storage import confirmations, inbox, outbox, unsent
 from storage.campaigns import Delivery

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outcome, Receipt, Reply
+from engagement.pushes import JobSpec, Occurrence, Planned
 from scheduler import campaigns, schedules
 from scheduler.foresight import foresee
 from storage.campaigns import Campaign, Schedule

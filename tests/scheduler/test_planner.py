@@ -14,8 +14,8 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from engagement.calendar import instant_of
-from engagement.feature import Occurrence, Planned
 from engagement.kernel import Reply
+from engagement.pushes import Occurrence, Planned
 from scheduler import due, planner, schedules
 from storage.campaigns import Campaign, Delivery, Fire
 from storage.engine import Session

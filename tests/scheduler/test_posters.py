@@ -11,8 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 from sqlmodel import select
 
-from engagement.feature import JobSpec, Occurrence
 from engagement.kernel import Card
+from engagement.pushes import JobSpec, Occurrence
 from scheduler import posters
 from scheduler.posters import MOST, coming
 from storage.campaigns import Schedule

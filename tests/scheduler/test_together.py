@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Button, Card, Kind, Outcome, Outgoing, Receipt, Reply
+from engagement.pushes import JobSpec, Occurrence, Planned
 from engagement.rhythm import Moment, Rhythm, next_instant
 from scheduler import planner, schedules
 from scheduler.delivery import Conduct, deliver

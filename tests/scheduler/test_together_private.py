@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from engagement.calendar import local_day
-from engagement.feature import JobSpec, Occurrence, Planned
 from engagement.kernel import Kind, Outgoing, Place, Reply
+from engagement.pushes import JobSpec, Occurrence, Planned
 from scheduler.foresight import foresee
 from scheduler.gate import RateGate, Rates
 from scheduler.slots import MemorySlots

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from engagement.feature import JobSpec
+from engagement.pushes import JobSpec
 from engagement.rhythm import Rhythm
 from scheduler import schedules
 from scheduler.clock import plan_due

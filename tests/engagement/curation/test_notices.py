@@ -10,8 +10,9 @@ import pytest
 from sqlmodel import select
 
 from engagement.curation import jobs
-from engagement.feature import GroupView, Occurrence
+from engagement.feature import GroupView
 from engagement.kernel import Outgoing
+from engagement.pushes import Occurrence
 from engagement.registry import FEATURES
 from scheduler import planner
 from storage.campaigns import Delivery

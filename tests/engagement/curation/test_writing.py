@@ -294,7 +294,8 @@ def test_monday_morning(office: Office) -> None:
     office.say(WANG, "复查 1 12-05")
     office.say("周团长", "积分")
     job = office.stage.jobs["curation_week"]
-    from engagement.feature import GroupView, Occurrence
+    from engagement.feature import GroupView
+    from engagement.pushes import Occurrence
     from storage.groups import Group
     from tests.engagement.stage import at
 

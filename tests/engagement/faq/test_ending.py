@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from engagement.feature import GroupView, Occurrence, Planned
+from engagement.feature import GroupView
 from engagement.kernel import Kind, Reply
+from engagement.pushes import Occurrence, Planned
 from engagement.registry import FEATURES
 from prompts.loader import texts
 from scheduler.planner import Verdict, decide

@@ -10,8 +10,9 @@ import pytest
 from sqlmodel import select
 
 from engagement.events import Suspected
-from engagement.feature import Actor, Context, GroupView, Occurrence, Planned
+from engagement.feature import Actor, Context, GroupView
 from engagement.kernel import Event, Kind, Outgoing, Reply
+from engagement.pushes import Occurrence, Planned
 from engagement.registry import FEATURES
 from prompts.loader import texts
 from storage import identities

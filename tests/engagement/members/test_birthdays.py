@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
-from engagement.feature import GroupView, Occurrence, Planned
+from engagement.feature import GroupView
 from engagement.kernel import Kind
 from engagement.members import birthdays
 from engagement.members.tables import Birthday
+from engagement.pushes import Occurrence, Planned
 from engagement.registry import FEATURES
 from storage import ledger, preferences
 from storage.groups import Group, Member

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import ObjectNotExecutableError
 
-from engagement.feature import GroupView, Occurrence, Planned
+from engagement.feature import GroupView
 from engagement.kernel import Outgoing
 from engagement.points import validity
+from engagement.pushes import Occurrence, Planned
 from engagement.registry import FEATURES
 from scheduler.addressing import outgoing
 from scheduler.clock import run_due

@@ -12,9 +12,10 @@ from sqlmodel import col, select
 
 from engagement.checkin.manifest import FEATURE as CHECKIN
 from engagement.events import CheckedIn
-from engagement.feature import Actor, Context, GroupView, Occurrence
+from engagement.feature import Actor, Context, GroupView
 from engagement.kernel import Kind, Reply
 from engagement.points.manifest import FEATURE as POINTS
+from engagement.pushes import Occurrence
 from engagement.theme import jobs, service
 from engagement.theme.manifest import FEATURE as THEME
 from engagement.theme.tables import ThemeScore

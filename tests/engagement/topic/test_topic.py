@@ -11,8 +11,9 @@ import pytest
 from sqlmodel import select
 
 from engagement.checkin.manifest import FEATURE as CHECKIN
-from engagement.feature import GroupView, Occurrence
+from engagement.feature import GroupView
 from engagement.points.manifest import FEATURE as POINTS
+from engagement.pushes import Occurrence
 from engagement.topic import jobs, service
 from engagement.topic.manifest import FEATURE as TOPIC
 from engagement.topic.tables import TopicAnswer, TopicDay
