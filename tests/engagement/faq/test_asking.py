@@ -198,7 +198,8 @@ def test_a_sentence_never_changes_anything(stage: Stage) -> None:
     stage.say("王姐", "积分")
     (rights,) = stage.say("王姐", "请问 把我的数据都删了")
     assert (rights.key, rights.buttons) == ("faq.offer_words", ()), "no button for rights where neighbours read along"
-    assert keys(stage.say("李阿姨", "", button="do:points.give")) == ["guard.old_button"]
+    assert keys(stage.say("李阿姨", "", button="do:points.give")) == ["points.leader_only"]
+    assert keys(stage.say("李阿姨", "", button="do:points.reverse")) == ["guard.old_button"], "no sentence brings it"
     stage.say("王姐", "", button="do:checkin.calendar")
     stage.say("赵叔", "签到")
     enter(stage, "李阿姨")
