@@ -132,7 +132,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Count no lines of an `untraced` test, here and in the processes that it starts.
 
     What others test line by line is repeated there by a browser, by crowds, by every text: to count it costs two fifths
-    of the whole suite's time and shows nothing.
+    of the whole suite's time and shows nothing. Some tests that start the whole program are counted: what a process does at
+    its start is in no worker's figures, which imports it before it begins to count.
     """
     if item.get_closest_marker("untraced") is None or sys.gettrace() is None:
         return (yield)

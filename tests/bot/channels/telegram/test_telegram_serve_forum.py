@@ -19,7 +19,7 @@ GROUP = -1001234567890
 TUAN, LI, WANG, SUN = 7, 8, 9, 10
 CHAT, NEWS = 11, 22
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.untraced]
+pytestmark = pytest.mark.timeout(180)
 
 
 def settings(telegram: FakeTelegram, *more: FakeTelegram) -> dict[str, str]:

@@ -15,7 +15,7 @@ from tests.platforms.wechat import FakeWeChat
 from tests.platforms.wechat.signing import AES_KEY, APP_ID, ORIGINAL_ID, SECRET, TOKEN, document, signed
 
 LI = "o-li"
-pytestmark = [pytest.mark.timeout(180), pytest.mark.untraced]
+pytestmark = pytest.mark.timeout(180)
 
 
 async def until(seen: Callable[[], bool], seconds: float = 30.0) -> None:

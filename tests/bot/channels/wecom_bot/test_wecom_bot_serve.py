@@ -5,12 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
-
 from tests.platforms.serving import serving
 from tests.platforms.wecom_bot import FakeWecomBot
-
-pytestmark = pytest.mark.untraced
 
 
 def environment(wecom: FakeWecomBot) -> dict[str, str]:
