@@ -7,8 +7,10 @@ database, so it may run again (PostgreSQL retries serialisation failures; a cras
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -110,6 +112,18 @@ class Session(sqlmodel.Session):
         return found
 
 
+def _without_statistics(path: Path) -> None:
+    """Take away what somebody's ANALYZE has left, before a connection has read it.
+
+    With it SQLite drops the plans that are measured and tested (docs/performance.md). A file that cannot be read is told of
+    by who opens it.
+    """
+    if path.exists():
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path, timeout=30)) as raw:
+            for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE name LIKE 'sqlite_stat%'").fetchall():
+                raw.execute(f"DROP TABLE IF EXISTS {name}")
+
+
 def _sqlite_engine(path: Path, *, writer: bool) -> Engine:
     engine = sqlmodel.create_engine(
         f"sqlite:///{path}",
@@ -140,11 +154,6 @@ def _sqlite_engine(path: Path, *, writer: bool) -> Engine:
             cursor.execute(f"PRAGMA {pragma}")
         if not writer:
             cursor.execute("PRAGMA query_only=ON")
-        else:
-            # What somebody's ANALYZE has left: with it SQLite drops the plans that are measured and tested (docs/performance.md).
-            gathered = cursor.execute("SELECT name FROM sqlite_master WHERE name LIKE 'sqlite_stat%'").fetchall()
-            for (name,) in gathered:
-                cursor.execute(f"DROP TABLE {name}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -247,6 +256,7 @@ def open_database(directory: Path, settings: DatabaseSettings | None = None, pro
     if not url:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / NAME
+        _without_statistics(path)
         writing = _sqlite_engine(path, writer=True)
         writing.update_execution_options(process=process)
         return _opened(writing, _sqlite_engine(path, writer=False), 1)
