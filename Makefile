@@ -68,7 +68,7 @@ chaos: .dev-environment ## kill -9 in the middle of pushes and ledger writes, an
 	TUANTUAN_CHAOS=full $(PYTHON_IN) -m pytest $(AT_LENGTH) -o timeout=3600 -ra $(ARGS)
 
 chaos-short: .dev-environment ## the same in about two minutes
-	$(PYTHON_IN) -m pytest tests/chaos -m chaos -n 0 -p no:randomly -o timeout=600 -ra $(ARGS)
+	$(PYTHON_IN) -m pytest tests/chaos -m chaos -n 2 -p no:randomly -o timeout=600 -ra $(ARGS)
 
 bench: .dev-environment ## every benchmark, at full size
 	$(PYTHON_IN) -m bot bench all --data .cache/bench

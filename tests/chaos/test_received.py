@@ -36,6 +36,7 @@ async def test_what_a_dead_process_received_is_handled_by_a_living_one(
             "BOT_TELEGRAM__MODE": "webhook",
             "BOT_TELEGRAM__WEBHOOK_URL": f"http://127.0.0.1:{port}",
             "BOT_TELEGRAM__SECRET": "a-secret-of-the-test-run",
+            "BOT_TELEGRAM__GROUP_RATE": "1200",
             "TUANTUAN_DEAD_AFTER": str(DEAD_AFTER),
         }
 
