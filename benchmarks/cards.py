@@ -145,7 +145,7 @@ def _children(pid: int) -> list[int]:
 
 
 def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:
-    """Measure: 100 of each card (20 with ``short``), then the server's memory.
+    """Measure: 100 of each card (6 with ``short``), then the server's memory.
 
     Args:
         data: where a temporary folder is made.
@@ -154,5 +154,5 @@ def run(data: Path, groups: int, residents: int, short: bool) -> dict[str, Any]:
     del groups, residents
     data.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=data) as folder:
-        drawn = asyncio.run(draw(Path(folder) / "drawn", 20 if short else 100))
+        drawn = asyncio.run(draw(Path(folder) / "drawn", 6 if short else 100))
         return {**drawn, "server": asyncio.run(memory(Path(folder) / "served"))}
