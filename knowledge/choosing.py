@@ -80,7 +80,9 @@ def choose(session: Session, document: int, finding: int, how: str, hand: Hand, 
     raise_counter(session)
     action = "knowledge.clash_opened" if how == "open" else "knowledge.clash_settled"
     audit.record(session, at=now, actor_id=hand.person_id, group_id=None, action=action, document=document)
-    return {"id": document, "finding": finding, "choice": how, "live": made.state == "published"}
+    rewritten = int(row.locator.partition("#")[0]) if how == "new" and row.rewrote else 0
+    live = made.state == "published"
+    return {"id": document, "finding": finding, "choice": how, "live": live, "rewritten": rewritten}
 
 
 def rewrite(session: Session, document: int, finding: int, how: str, hand: Hand, now: datetime) -> Edited | None:

@@ -266,7 +266,6 @@ def _clash(answering: Answering, request: Request, now: datetime, hand: Hand, pr
     def act(session: Session) -> Edited:
         written = choosing.rewrite(session, identity, finding, how, hand, now)
         settled.update(choosing.choose(session, identity, finding, how, hand, now))
-        settled["rewritten"] = written.document if written is not None and how == "new" else 0
         return written or Edited(identity, 0, "", 0, changed=False)
 
     entry_requests.edit(answering, act, now, hand, progress)

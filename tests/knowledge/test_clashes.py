@@ -337,7 +337,7 @@ def test_what_stood_in_the_draft_comes_back(answering: Answering, take: Any, dat
 
     write("三点到八点。")
     for _ in range(2):
-        assert pressed(answering, document, pair, "new")["choice"] == "new"
+        assert pressed(answering, document, pair, "new")["rewritten"] == old
         assert said() == "下午五点到晚上九点。"
     pressed(answering, document, pair, how)
     assert said() == "三点到八点。"
