@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +48,7 @@ def look(database: Database, base: KnowledgeBase, document: int, number: int, no
         What staff are to choose of (``disputes.pairs``); a choice that was made of the same words before holds.
     """
     wall, version, new, catalogue = database.read_now(
-        lambda session: (*_of_version(session, document, number), base.preview(session, {})[0])
+        lambda session: (*_of_version(session, document, number), base.preview(session, {document: None})[0])
     )
     sight = Sight(frozenset({wall[0]}), leader=True, at=micros(now))
     shelves = [(shelf, shelf.seen(sight)) for shelf in (catalogue.entries, catalogue.passages)]
@@ -71,7 +70,7 @@ def look(database: Database, base: KnowledgeBase, document: int, number: int, no
     for chunk, topic, said in topics:
         for other in near[chunk, topic]:
             if other in old and old[other].document != document and (chunk, other) not in found:
-                differs = _differs(topic, said, old[other])
+                differs = differing(topic, said, old[other])
                 if differs:
                     found[chunk, other] = (topic, differs)
     rows = [
@@ -83,43 +82,8 @@ def look(database: Database, base: KnowledgeBase, document: int, number: int, no
     return database.read_now(lambda session: disputes.pairs(session, document, number)) if rows else []
 
 
-@dataclass(frozen=True, slots=True)
-class Rewriting:
-    """An entry of another document that gets other words, in a draft of its own: its ways to ask lead to them."""
-
-    document: int
-    entry: str
-    answer: str
-    plain: str = ""
-
-
-def rewriting(session: Session, document: int, finding: int, how: str) -> Rewriting | None:
-    """What a choice writes into the other document: the new words for ``new``, the published ones back for ``open``.
-
-    None where nothing is to be written: another choice, or the other side is a passage.
-
-    Raises:
-        KnowledgeRefusal: as ``disputes.choose``.
-    """
-    row = disputes.clash(session, document, finding, how)
-    place, _, entry = row.locator.partition("#")
-    standing = session.exec(
-        select(Chunk)
-        .join(DocumentVersion, col(DocumentVersion.id) == col(Chunk.version_id))
-        .where(DocumentVersion.document_id == int(place), DocumentVersion.state == "published")
-        .where(Chunk.entry == entry, Chunk.kind == "entry")
-    ).first()
-    if standing is None or how not in ("new", "open") or (how == "open" and row.kind != disputes.NEW):
-        return None
-    if how == "open":
-        return Rewriting(int(place), entry, standing.body, standing.plain)
-    both = disputes.words(session, [row.chunk_id or 0, standing.id or 0])
-    new, old = both[row.chunk_id or 0], both[standing.id or 0]
-    said = next((said for topic, said in new.claims() if _differs(topic, said, old)), new.body)
-    return Rewriting(int(place), entry, said)
-
-
-def _differs(topic: str, said: str, other: Words) -> str:
+def differing(topic: str, said: str, other: Words) -> str:
+    """What is said of a thing, and what another says of it otherwise; empty = nothing. Pure."""
     about, no = duplicates.core(topic)
     if len(about) < 2:
         return ""
@@ -158,21 +122,14 @@ def _record(session: Session, document: int, version: int, found: Sequence[tuple
         .where(DocumentVersion.document_id == document, col(Finding.kind).in_(_CLASHES))
         .order_by(col(Finding.id))
     )
-    known = {(one.locator, one.excerpt, body): (one.kind, one.severity, one.accepted_at) for one, body in before}
+    known = {(one.locator, one.excerpt, body): one for one, body in before}
     rows: list[dict[str, Any]] = []
     for chunk, place, excerpt in found:
-        kind, severity, accepted = known.get((place, excerpt, bodies[chunk]), (disputes.OPEN, "warn", None))
-        rows.append(
-            {
-                "version_id": version,
-                "chunk_id": chunk,
-                "kind": kind,
-                "severity": severity,
-                "locator": place,
-                "excerpt": excerpt,
-                "accepted_at": accepted,
-            }
+        one = known.get((place, excerpt, bodies[chunk])) or Finding(
+            version_id=version, kind=disputes.OPEN, severity="warn"
         )
+        told = {name: getattr(one, name) for name in ("kind", "severity", "accepted_at", "rewrote")}
+        rows.append({"version_id": version, "chunk_id": chunk, "locator": place, "excerpt": excerpt, **told})
     session.execute(delete(Finding).where(col(Finding.version_id) == version, col(Finding.kind).in_(_CLASHES)))
     session.execute(insert(Finding), rows)
     held = [row["chunk_id"] for row in rows if row["severity"] == "block" and row["accepted_at"] is None]

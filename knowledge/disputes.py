@@ -13,17 +13,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, delete, select, update
+from sqlmodel import col, delete, or_, select, update
 
-from knowledge.errors import KnowledgeRefusal
-from storage import audit
 from storage.documents import Chunk, Document, DocumentVersion, Finding, Phrasing, raise_counter
 
 if TYPE_CHECKING:
-    from knowledge.lifecycle import Hand
+    from sqlalchemy import ColumnElement
+
     from storage.engine import Session
 
 OPEN, OLD, NEW, OUTDONE = "clash", "clash_old", "clash_new", "outdone"
@@ -95,74 +93,40 @@ def words(session: Session, chunks: Sequence[int]) -> dict[int, Words]:
     return found
 
 
-# ---------------------------------------------------------------- choosing
-
-
-def clash(session: Session, document: int, finding: int, how: str) -> Finding:
-    """The finding that is to be settled in a way.
-
-    Raises:
-        KnowledgeRefusal: as ``choose``.
-    """
-    row = session.get(Finding, finding) if 0 < finding < 1 << 62 else None
-    made = session.get(DocumentVersion, row.version_id) if row is not None else None
-    if row is None or made is None or made.document_id != document or row.kind not in (OPEN, OLD, NEW):
-        raise KnowledgeRefusal("kb.finding_unknown", id=document)
-    if how not in CHOICES:
-        raise KnowledgeRefusal("kb.clash_choice", choice=how[:40])
-    if how == "new" and row.excerpt.endswith("}"):
-        raise KnowledgeRefusal("kb.clash_facts")
-    return row
-
-
-def choose(session: Session, document: int, finding: int, how: str, hand: Hand, now: datetime) -> dict[str, Any]:
-    """Settle a clash; the same again with ``open`` takes it back.
-
-    Args:
-        session: Written to.
-        document: Whose draft or published version found it.
-        finding: Its id.
-        how: ``old`` holds the new words back; ``new`` the other document's passage as soon as the new ones are published,
-            and an entry is to be given them (``clashes.rewriting``); ``both`` leaves both.
-        hand: Who chooses.
-        now: Aware instant.
-
-    Raises:
-        KnowledgeRefusal: no such clash (``kb.finding_unknown``), no such choice, or what each group has told of itself
-            would give way (``kb.clash_facts``).
-    """
-    row = clash(session, document, finding, how)
-    made = session.get_one(DocumentVersion, row.version_id)
-    row.kind = {"old": OLD, "new": NEW}.get(how, OPEN)
-    row.severity = "block" if how == "old" else "warn"
-    settled = how in ("new", "both")
-    row.accepted_at, row.accepted_by = (now, hand.name[:80]) if settled else (None, "")
-    session.add(row)
-    session.flush()
-    chunk = row.chunk_id or 0
-    if how == "old":
-        hold(session, [chunk])
-    else:
-        _let_go(session, [chunk])
-    settle(session, document)
-    raise_counter(session)
-    action = "knowledge.clash_opened" if how == "open" else "knowledge.clash_settled"
-    audit.record(session, at=now, actor_id=hand.person_id, group_id=None, action=action, document=document)
-    return {"id": document, "finding": finding, "choice": how, "live": made.state == "published"}
+# ---------------------------------------------------------------- what holds
 
 
 def settle(session: Session, document: int) -> None:
-    """Hold back in other documents what this one's published version takes the place of, and nothing else of its doing."""
-    mark = f"{document}#"
+    """Hold back what a document's published version takes the place of, and in it what others do; and nothing else.
+
+    The document's own choices come first: words that it takes the place of take the place of none themselves.
+    """
+    chosen_of = (
+        select(DocumentVersion.document_id)
+        .join(Finding, col(Finding.version_id) == col(DocumentVersion.id))
+        .where(Finding.kind == NEW, col(Finding.accepted_at).is_not(None), DocumentVersion.state == "published")
+        .where(_about(document))
+        .distinct()
+    )
+    both = [document, *sorted(set(session.exec(chosen_of)) - {document})]
+    marks = [f"{one}#" for one in both]
     gone = session.exec(
         select(Finding).where(
-            Finding.kind == OUTDONE, col(Finding.locator).startswith(mark), col(Finding.accepted_at).is_(None)
+            Finding.kind == OUTDONE, col(Finding.locator).in_(marks), col(Finding.accepted_at).is_(None)
         )
     ).all()
-    freed = [one.chunk_id or 0 for one in gone]
     if gone:
+        freed = [one.chunk_id or 0 for one in gone]
         session.execute(delete(Finding).where(col(Finding.id).in_([one.id for one in gone])))
-        _let_go(session, freed)
+        let_go(session, freed)
+    held = [_outdo(session, one) for one in both]
+    if gone or any(held):
+        raise_counter(session)
+
+
+def _outdo(session: Session, document: int) -> bool:
+    """Hold back what the choices of a document's published version say; whether there are any."""
+    mark = f"{document}#"
     chosen = session.exec(
         select(Finding)
         .join(DocumentVersion, col(DocumentVersion.id) == col(Finding.version_id))
@@ -176,40 +140,55 @@ def settle(session: Session, document: int) -> None:
         )
     ).all()
     for one in chosen:
-        for old in _outdone(session, one.locator):
-            told = select(Finding.id).where(Finding.chunk_id == old.id, Finding.kind == OUTDONE)
-            if session.exec(told.where(col(Finding.locator).startswith(mark))).first() is None:
+        away = select(Finding.id).where(Finding.chunk_id == one.chunk_id, Finding.kind == OUTDONE)
+        if session.exec(away.where(col(Finding.accepted_at).is_(None))).first() is not None:
+            continue
+        for old in _outdone(session, one):
+            told = (
+                select(Finding.id)
+                .join(Chunk, col(Chunk.id) == col(Finding.chunk_id))
+                .join(DocumentVersion, col(DocumentVersion.id) == col(Chunk.version_id))
+                .where(DocumentVersion.document_id == int(one.locator.partition("#")[0]))
+                .where(Finding.kind == OUTDONE, Finding.locator == mark, Chunk.entry == old.entry)
+                .where(Chunk.body == old.body, or_(Chunk.id == old.id, col(Finding.accepted_at).is_not(None)))
+            )
+            if session.exec(told).first() is None:
                 made = Finding(version_id=old.version_id, chunk_id=old.id, kind=OUTDONE, severity="block", locator=mark)
                 made.excerpt = one.excerpt
                 session.add(made)
                 session.flush()
                 hold(session, [old.id or 0])
-    if gone or chosen:
-        raise_counter(session)
+    return bool(chosen)
 
 
-def _outdone(session: Session, place: str) -> list[Chunk]:
-    """The passage of a place as it is published, and in drafts that say the same; an entry gets the new words instead."""
-    document, _, entry = place.partition("#")
+def _outdone(session: Session, chosen: Finding) -> list[Chunk]:
+    """The passage of a place as it is published, and in drafts that say the same; an entry gets the new words instead.
+
+    Words that nobody had written yet when the choice was made are none that it was made of.
+    """
+    document, _, entry = chosen.locator.partition("#")
     rows = session.exec(
-        select(Chunk, DocumentVersion.state)
+        select(Chunk, DocumentVersion)
         .join(DocumentVersion, col(DocumentVersion.id) == col(Chunk.version_id))
         .where(DocumentVersion.document_id == int(document), Chunk.entry == entry, Chunk.kind == "passage")
-        .where(col(DocumentVersion.state).in_(("draft", "published")))
     ).all()
-    bodies = {chunk.body for chunk, state in rows if state == "published"}
-    return [chunk for chunk, _ in rows if chunk.body in bodies]
+    then = {chunk.body for chunk, version in rows if chosen.accepted_at and version.created_at <= chosen.accepted_at}
+    live = {chunk.body for chunk, version in rows if version.state == "published"} & then
+    return [chunk for chunk, version in rows if version.state in ("draft", "published") and chunk.body in live]
+
+
+def _about(document: int) -> ColumnElement[bool]:
+    """Findings whose place is in a document; with their kind it is few rows of an index (``ix_finding_place``)."""
+    return col(Finding.locator).startswith(f"{document}#")
 
 
 def lose(session: Session, document: int) -> None:
     """Take away what was found and chosen anywhere because of a document whose words go for good."""
-    gone = session.exec(
-        select(Finding).where(col(Finding.kind).in_(KINDS), col(Finding.locator).startswith(f"{document}#"))
-    ).all()
+    gone = session.exec(select(Finding).where(col(Finding.kind).in_(KINDS), _about(document))).all()
     if gone:
         freed = [one.chunk_id or 0 for one in gone]
         session.execute(delete(Finding).where(col(Finding.id).in_([one.id for one in gone])))
-        _let_go(session, freed)
+        let_go(session, freed)
 
 
 def forget(session: Session, chunk: Chunk) -> None:
@@ -223,7 +202,7 @@ def hold(session: Session, chunks: Sequence[int]) -> None:
         session.execute(update(Chunk).where(col(Chunk.id).in_(list(chunks))).values(withheld=True))
 
 
-def _let_go(session: Session, chunks: Sequence[int]) -> None:
+def let_go(session: Session, chunks: Sequence[int]) -> None:
     """Let chunks answer again that nothing else holds back."""
     held = select(Finding.chunk_id).where(
         col(Finding.chunk_id).in_(list(chunks)), Finding.severity == "block", col(Finding.accepted_at).is_(None)

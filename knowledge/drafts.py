@@ -233,7 +233,8 @@ def _copy(session: Session, source: int, target: int, first: int, end: int) -> N
         .where(*within)
         .order_by(col(old.ordinal), col(Phrasing.id)),
     )
-    told = [getattr(Finding, name) for name in ("kind", "severity", "locator", "excerpt", "accepted_at", "accepted_by")]
+    kept = ("kind", "severity", "locator", "excerpt", "rewrote", "accepted_at", "accepted_by")
+    told = [getattr(Finding, name) for name in kept]
     put(
         Finding,
         ["version_id", "chunk_id", *(column.key for column in told)],

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from knowledge import (
-    clashes,
+    choosing,
     comparing,
     days,
     disputes,
     duplicates,
     editing,
-    entries,
     entry_requests,
     golden,
     leafing,
@@ -32,6 +31,7 @@ from knowledge import (
 from knowledge.answer import Scope
 from knowledge.answering import group_numbered, named_scope
 from knowledge.confidence import share
+from knowledge.editing import Edited
 from knowledge.errors import KnowledgeRefusal
 from knowledge.given import number, scope_named, strings
 from knowledge.leafing import Wanted
@@ -261,20 +261,16 @@ def _clash(answering: Answering, request: Request, now: datetime, hand: Hand, pr
     """Settles one thing that a document says otherwise than another; an entry gets the new words in a draft of its own."""
     identity, finding = number(request["id"]), number(request.get("finding"), "kb.finding_unknown")
     how = str(request.get("choice") or "")
-    other = answering.database.read_now(lambda session: clashes.rewriting(session, identity, finding, how))
-    if other is not None:
-        entry_requests.edit(
-            answering,
-            lambda session: entries.set_answer(
-                session, other.entry, other.answer, hand, now, plain=other.plain, document=other.document
-            ),
-            now,
-            hand,
-            progress,
-        )
-    done = answering.database.write_now(lambda session: disputes.choose(session, identity, finding, how, hand, now))
+    settled: dict[str, Any] = {}
+
+    def act(session: Session) -> Edited:
+        written = choosing.rewrite(session, identity, finding, how, hand, now)
+        settled.update(choosing.choose(session, identity, finding, how, hand, now))
+        return written or Edited(identity, 0, "", 0, changed=False)
+
+    entry_requests.edit(answering, act, now, hand, progress)
     answering.reload(lambda at, total: progress("index", at, total))
-    return {**done, "rewritten": other.document if other is not None and how == "new" else 0}
+    return settled
 
 
 CHANGES: dict[str, Change] = {

@@ -130,11 +130,16 @@ class Finding(SQLModel, table=True):
         kind: a fixed word: ``injection``, ``hidden_text``, ``personal_data``, ``ad_law``, ``notes``, ``hidden_sheet``…
         severity: ``block`` (its chunk is withheld until accepted), ``warn`` or ``note``.
         excerpt: the words concerned, at most 120 characters, personal data masked.
+        rewrote: of a clash whose new words went into an entry of another document: ``answer`` and ``plain`` that stood in
+            its draft before, and what was ``wrote``; None = nothing was written.
         accepted_at: somebody has looked and lets it pass.
     """
 
     __tablename__ = "finding"
-    __table_args__ = (CheckConstraint("severity IN ('block', 'warn', 'note')", name="finding_severity"),)
+    __table_args__ = (
+        CheckConstraint("severity IN ('block', 'warn', 'note')", name="finding_severity"),
+        Index("ix_finding_place", "kind", "locator"),
+    )
     id: int | None = pk()
     version_id: int = ref("document_version.id")
     chunk_id: int | None = ref("chunk.id", nullable=True)
@@ -142,6 +147,7 @@ class Finding(SQLModel, table=True):
     severity: str = Field(max_length=5)
     locator: str = Field(default="", max_length=120)
     excerpt: str = Field(default="", max_length=120)
+    rewrote: dict[str, str] | None = document()
     accepted_at: datetime | None = utc(nullable=True)
     accepted_by: str = Field(default="", max_length=80)
 

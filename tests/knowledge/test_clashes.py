@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlmodel import col, select
 
-from knowledge import clashes, disputes, editing, entries, erasing, ingest, lifecycle, passing, requests
+from knowledge import choosing, clashes, disputes, editing, entries, erasing, ingest, lifecycle, passing, requests
 from knowledge.answering import Answering
 from knowledge.errors import KnowledgeRefusal
 from storage.documents import Chunk, Document, DocumentVersion, Finding
-from storage.engine import Database
+from storage.engine import Database, Session, open_database
+from storage.groups import Person, RoleGrant
+from tests.databases import FILE
 from tests.knowledge.conftest import NOW
+from tests.scheduler.test_hot_statements import heard
 
 Add = Callable[..., ingest.Added]
 HAND = ingest.OPERATOR
@@ -71,7 +77,7 @@ def answers(database: Database) -> set[str]:
 
 
 def choose(database: Database, document: int, pair: dict[str, Any], how: str) -> dict[str, Any]:
-    return database.write_now(lambda s: disputes.choose(s, document, pair["id"], how, HAND, NOW))
+    return database.write_now(lambda s: choosing.choose(s, document, pair["id"], how, HAND, NOW))
 
 
 @pytest.mark.parametrize(
@@ -135,8 +141,8 @@ def test_a_passage_gives_way_with_the_publish_and_comes_back_with_it(take: Any, 
         (lambda s: lifecycle.publish(s, document, HAND, NOW), [pair["old"]["document"]]),
         (lambda s: lifecycle.remove(s, document, HAND, NOW), []),
         (lambda s: lifecycle.restore(s, document, HAND, NOW), [pair["old"]["document"]]),
-        (lambda s: disputes.choose(s, document, pair["id"], "open", HAND, NOW), []),
-        (lambda s: disputes.choose(s, document, pair["id"], "new", HAND, NOW), [pair["old"]["document"]]),
+        (lambda s: choosing.choose(s, document, pair["id"], "open", HAND, NOW), []),
+        (lambda s: choosing.choose(s, document, pair["id"], "new", HAND, NOW), [pair["old"]["document"]]),
     ]
     for act, left in steps:
         database.write_now(act)
@@ -210,3 +216,155 @@ def test_it_takes_little_time(take: Any, entries: Add) -> None:
     started = time.process_time()
     take([{"id": f"n{n}", "question": f"{n}号箱多少钱", "answer": f"{n} 元。"} for n in range(500)], "list.jsonl")
     assert time.process_time() - started < 20
+
+
+PLACE = "# 须知\n\n## 提货地点\n\n东门小铺，21 号楼下，3 元存一天。\n"
+PARKING = "\n## 停车\n\n北门可以停车。\n"
+MOVED = "# 通知\n\n## 提货地点\n\n东门小铺，5 元存一天。\n"
+
+
+def fees(database: Database) -> set[str]:
+    """What would answer of the fee."""
+    live = select(Chunk.body).join(DocumentVersion).join(Document).where(DocumentVersion.state == "published")
+    live = live.where(col(Document.removed_at).is_(None))
+    bodies = database.read_now(lambda s: s.exec(live.where(col(Chunk.withheld).is_(False))).all())
+    return {one for one in ("3 元", "5 元", "6 元") if any(one in body for body in bodies)}
+
+
+def pressed(answering: Answering, document: int, pair: dict[str, Any], how: str) -> dict[str, Any]:
+    """What the page's button does."""
+    asked = {"action": "clash", "id": str(document), "finding": str(pair["id"]), "choice": how}
+    return asyncio.run(requests.handle(answering, asked, NOW, hand=HAND))
+
+
+def test_words_of_ones_own_answer_by_a_second_person_alone(take: Any, database: Database) -> None:
+    def people(session: Session) -> list[int]:
+        both = [Person(created_at=NOW), Person(created_at=NOW)]
+        session.add_all(both)
+        session.flush()
+        session.add_all([RoleGrant(person_id=one.id or 0, role="staff", granted_at=NOW) for one in both])
+        return [one.id or 0 for one in both]
+
+    first, second = (lifecycle.Hand(str(one), one) for one in database.write_now(people))
+    document, (pair,) = take(NEW)
+
+    def press(how: str, hand: lifecycle.Hand) -> None:
+        database.write_now(lambda s: choosing.choose(s, document, pair["id"], how, hand, NOW))
+
+    def own(session: Session) -> None:
+        made = session.exec(select(DocumentVersion).where(DocumentVersion.document_id == document)).one()
+        made.created_by_id = first.person_id
+        session.add(made)
+
+    database.write_now(own)
+    press("old", first)
+    database.write_now(lambda s: lifecycle.publish(s, document, second, NOW))
+    for how in ("both", "open", "new"):
+        with pytest.raises(KnowledgeRefusal, match="second_person"):
+            press(how, first)
+    assert answers(database) == {"hours"}
+    press("both", second)
+    assert answers(database) == {"hours", "when"}
+
+
+def test_a_choice_holds_whatever_becomes_of_the_other_document(take: Any, database: Database) -> None:
+    take(PLACE, "place.md", publish=True)
+    other, _ = take(PLACE + PARKING, "place.md", publish=True)
+    document, (pair,) = take(MOVED, "new.md")
+    choose(database, document, pair, "new")
+    take(PLACE + PARKING * 2, "place.md")
+    database.write_now(lambda s: lifecycle.publish(s, document, HAND, NOW))
+    steps: list[Callable[..., Any]] = [
+        lambda s: lifecycle.publish(s, other, HAND, NOW),
+        lambda s: lifecycle.rollback(s, other, None, HAND, NOW),
+        lambda s: lifecycle.rollback(s, other, 1, HAND, NOW),
+        lambda s: lifecycle.remove(s, other, HAND, NOW),
+        lambda s: lifecycle.restore(s, other, HAND, NOW),
+    ]
+    for act in steps:
+        database.write_now(act)
+        assert fees(database) == {"5 元"}
+    take(PLACE + "\n## 雨天\n\n照常。\n", "place.md", publish=True)
+    assert fees(database) == {"5 元"}
+    database.write_now(lambda s: lifecycle.remove(s, document, HAND, NOW))
+    assert fees(database) == {"3 元"}
+
+
+def test_what_was_written_after_a_choice_is_not_held_by_it(take: Any, database: Database) -> None:
+    other, _ = take(PLACE, "place.md", publish=True)
+    document, (pair,) = take(MOVED, "new.md", publish=True)
+    choose(database, document, pair, "new")
+    _, (later,) = take(PLACE.replace("3 元", "6 元"), "place.md")
+    database.write_now(lambda s: _dated(s, other))
+    database.write_now(lambda s: lifecycle.publish(s, other, HAND, NOW))
+    assert fees(database) == {"5 元", "6 元"}
+    choose(database, other, later, "new")
+    assert fees(database) == {"6 元"}
+
+
+def _dated(session: Session, document: int) -> None:
+    draft = lifecycle.versions(session, document)[-1]
+    draft.created_at = NOW + timedelta(days=1)
+    session.add(draft)
+
+
+def test_two_choices_against_each_other_leave_the_later_one(take: Any, database: Database) -> None:
+    other, _ = take(PLACE, "place.md", publish=True)
+    document, (pair,) = take(MOVED, "new.md", publish=True)
+    choose(database, document, pair, "new")
+    _, (again,) = take(PLACE + PARKING, "place.md")
+    choose(database, other, again, "new")
+    database.write_now(lambda s: lifecycle.publish(s, other, HAND, NOW))
+    assert fees(database) == {"3 元"}
+
+
+def test_a_passage_that_is_published_at_once_is_held_against_others(take: Any) -> None:
+    take(PLACE, "place.md", publish=True)
+    _, (pair,) = take(MOVED, "new.md", publish=True)
+    assert "3 元" in pair["old"]["body"]
+
+
+@pytest.mark.parametrize("how", ["open", "old", "both"])
+def test_what_stood_in_the_draft_comes_back(answering: Answering, take: Any, database: Database, how: str) -> None:
+    document, (pair,) = take(NEW)
+    old = pair["old"]["document"]
+
+    def said() -> str:
+        return database.read_now(lambda s: entries.find(s, "hours", old).chunk.body)
+
+    def write(words: str) -> None:
+        database.write_now(lambda s: entries.set_answer(s, "hours", words, HAND, NOW, document=old))
+
+    write("三点到八点。")
+    for _ in range(2):
+        assert pressed(answering, document, pair, "new")["rewritten"] == old
+        assert said() == "下午五点到晚上九点。"
+    pressed(answering, document, pair, how)
+    assert said() == "三点到八点。"
+    pressed(answering, document, pair, "new")
+    write("看牌子。")
+    pressed(answering, document, pair, how)
+    assert said() == "看牌子。"
+
+
+def test_what_is_published_is_not_said_to_be_taken_back(answering: Answering, take: Any, database: Database) -> None:
+    document, (pair,) = take(NEW)
+    pressed(answering, document, pair, "new")
+    database.write_now(lambda s: lifecycle.publish(s, pair["old"]["document"], HAND, NOW))
+    with pytest.raises(KnowledgeRefusal, match="clash_published"):
+        pressed(answering, document, pair, "open")
+    database.write_now(lambda s: lifecycle.rollback(s, pair["old"]["document"], None, HAND, NOW))
+    assert pressed(answering, document, pair, "open")["choice"] == "open"
+
+
+def test_no_publish_goes_through_all_findings(take: Any, database: Database, folder: Path) -> None:
+    document, (pair,) = take(NEW)
+    with heard() as said, closing(open_database(folder)) as watched:
+        choose(watched, document, pair, "old")
+        watched.write_now(lambda s: lifecycle.publish(s, document, HAND, NOW))
+        watched.write_now(lambda s: disputes.lose(s, document))
+    asked = [sql for sql in said if "finding" in sql and sql.startswith(("SELECT", "UPDATE", "DELETE"))]
+    with closing(sqlite3.connect(folder / FILE)) as raw:
+        plans = {sql: [str(step[3]) for step in raw.execute(f"EXPLAIN QUERY PLAN {sql}")] for sql in asked}
+    assert len(plans) > 3
+    assert not {sql: plan for sql, plan in plans.items() if any("SCAN finding" in step for step in plan)}
