@@ -314,20 +314,27 @@ def _with_others(
         other = Outgoing.load(taken[0])
         session.run(_CARRIED, row=row, by=first.id)
         along.append(int(row))
-        if other.subject and (not message.subject or merging.index(kind) < about):
+        if message.place is Place.GROUP and other.subject and (not message.subject or merging.index(kind) < about):
             message, about = replace(message, subject=other.subject), merging.index(kind)
         message = with_part(message, other)
     return message, along
 
 
 def with_part(message: Outgoing, other: Outgoing) -> Outgoing:
-    """Return a message that says another one's words beneath its own; what a quote is about is its own subject, if it has one."""
+    """Return a message that says another one's words beneath its own; what a quote is about is its own subject, if it has one.
+
+    In private, where each part may be about another person, a quote is about nothing once two parts differ.
+    """
+    subject = message.subject or other.subject
+    if message.place is Place.DM and subject:
+        told = bool(message.more) and not message.subject  # what it says already is about nothing
+        subject = "" if told or (other.subject or subject) != subject else subject
     return replace(
         message,
         more=(*message.more, Section(other.key, other.values, other.tails), *other.more),
         buttons=(*message.buttons, *other.buttons),
         card=message.card or other.card,
-        subject=message.subject or other.subject,
+        subject=subject,
     )
 
 

@@ -40,6 +40,6 @@ def _read(session: Session, me: Mine) -> Mapping[str, Any]:
     asked, zone = faq.asked_by(session, me.member_id, SHOWN), me.group.zone
     return {
         "asked": asked,
-        "promises": {one.id: complaints.promise(one.text, one.asked_at, zone) for one in asked},
+        "promises": {one.id: complaints.promise(one.text, one.asked_at, zone, me.now) for one in asked},
         "leader": identities.leader_names(session, [me.group_id]).get(me.group_id, ""),
     }

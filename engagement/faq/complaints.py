@@ -28,17 +28,23 @@ def is_due(text: str, asked_at: datetime, now: datetime) -> bool:
     return promised is not None and now - LATE < promised <= now + SOON
 
 
-def promise(text: str, asked_at: datetime, zone: str) -> Mapping[str, object]:
-    """Return the hour by the group's clock (``until``); nothing for a question."""
+def promise(text: str, asked_at: datetime, zone: str, now: datetime) -> Mapping[str, object]:
+    """Return for who asked the hour by the group's clock (``until``); nothing for a question, nor once the hour is over."""
+    promised = owed(text, asked_at, zone, now)
+    return {"until": promised["until"]} if promised and not promised["over"] else {}
+
+
+def owed(text: str, asked_at: datetime, zone: str, now: datetime) -> Mapping[str, object]:
+    """Return for a leader the hour by the group's clock (``until``), and whether it is ``over``; nothing for a question."""
     promised = until(text, asked_at)
     if promised is None:
         return {}
     minute = calendar.local_minute(promised, zone)
     day = shown_day(calendar.local_day(promised, zone))
-    return {"until": f"{day} {minute // 60}:{minute % 60:02d}"}
+    return {"until": f"{day} {minute // 60}:{minute % 60:02d}", "over": promised <= now}
 
 
-def in_brief(text: str, asked_at: datetime, zone: str) -> str:
-    """Return what stands behind a complaint in a list; nothing behind a question."""
-    promised = promise(text, asked_at, zone)
-    return texts().fill("faq.until", promised) if promised else ""
+def in_brief(text: str, asked_at: datetime, zone: str, now: datetime) -> str:
+    """Return what stands behind a complaint in a leader's list; nothing behind a question."""
+    promised = owed(text, asked_at, zone, now)
+    return texts().fill("faq.until_over" if promised["over"] else "faq.until", promised) if promised else ""

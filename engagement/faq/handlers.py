@@ -268,7 +268,7 @@ def _hand_over(ctx: Context, question: str, score: float, *, asked: bool = False
     tallies.count(ctx.session, ctx.group.id, ctx.today, handed_over=1)
     if not leaders:
         return [Reply("faq.unknown_no_leader"), *more]
-    promise = complaints.promise(question, row.asked_at, ctx.here.zone)
+    promise = complaints.promise(question, row.asked_at, ctx.here.zone, ctx.now)
     key = "faq.complaint" if promise else "faq.passed_on" if asked else "faq.handed_over"
     night = service.is_night(ctx)
     tail = (
@@ -311,7 +311,8 @@ def quoted(ctx: Context, found: Found | None) -> Sequence[Reply]:
     if not reference.isdecimal():
         return []
     asker, polite = service.is_asker(ctx, int(reference)), rules.courtesy(ctx.incoming.text)
-    if polite and not ctx.actor.leader and not (asker and polite in rules.FOR_LEADER):
+    for_leader = asker and (polite in rules.FOR_LEADER or rules.nudges(ctx.incoming.text))
+    if polite and not ctx.actor.leader and not for_leader:
         return reply(ctx, None)
     posted = service.posted(ctx, ctx.incoming.text) if asker else None
     more = [] if posted is None else ctx.emit(posted)
@@ -383,9 +384,9 @@ def waiting(ctx: Context) -> Sequence[Reply]:
     if not rows:
         return [Reply("faq.none_waiting", NO_GROUP)]
     if ctx.incoming.place is Place.GROUP and len(rows) > 1:
-        values = {"count": len(rows), "rows": [service.row_of(row) for row in rows[: service.SHOWN]]}
+        values = {"count": len(rows), "rows": [service.row_of(row, ctx.now) for row in rows[: service.SHOWN]]}
         return [Reply("faq.waiting_here", values, subject="waiting:")]
-    return [telling.again(row) for row in rows[: service.SHOWN]]
+    return [telling.again(row, ctx.now) for row in rows[: service.SHOWN]]
 
 
 def which_waiting(ctx: Context) -> Sequence[Reply]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias
@@ -52,14 +53,14 @@ def plan_reminder(session: Session, occurrences: Sequence[Occurrence], now: date
         first = next((key for key in ("faq.ending", "faq.due") if rows[key]), "faq.reminder")
         if first != "faq.reminder" or any(row.asked_at > now - FRESH for row in rows["faq.reminder"]):
             others[first][group] = rows["faq.reminder"]
-    reminders = _planned(session, occurrences, others["faq.reminder"], "faq.reminder")
+    reminders = _planned(session, occurrences, now, others["faq.reminder"], "faq.reminder")
     complained, last_calls = (
-        _planned(session, occurrences, {group: rows[key] for group, rows in found.items()}, key, others[key])
+        _planned(session, occurrences, now, {group: rows[key] for group, rows in found.items()}, key, others[key])
         for key in ("faq.due", "faq.ending")
     )
     planned: list[Planned] = []
     for one, *told_here in zip(occurrences, reminders, complained, last_calls, strict=True):
-        said = [*told_here, *ending.told(session, one, ended.get(one.group.id, ()))]
+        said = [*_together(told_here), *ending.told(session, one, ended.get(one.group.id, ()))]
         planned += [row for row in said if row.reply is not None] or [Planned(one, skip="nothing")]
     return planned
 
@@ -74,6 +75,20 @@ def _by_urgency(rows: Sequence[service.Waiting], now: datetime) -> Mapping[str, 
     return found
 
 
+def _together(told: Sequence[Planned]) -> Sequence[Planned]:
+    """Let what a leader is told twice of one group be one list: a quote of it is about none, and how to reply stands once."""
+    said = [(row, row.reply) for row in told if row.reply is not None]
+    if len(said) < 2:
+        return told
+    lists = [
+        replace(row, reply=replace(reply, tails=reply.tails[:-1], subject="waiting:", buttons=()))
+        for row, reply in said
+    ]
+    last, reply = lists[-1], lists[-1].reply
+    assert reply is not None
+    return [*lists[:-1], replace(last, reply=replace(reply, tails=(*reply.tails, "faq.reply_each")))]
+
+
 def plan_morning(session: Session, occurrences: Sequence[Occurrence], now: datetime) -> Sequence[Planned]:
     """Tell the first leader what came in during the last night's quiet hours, when nobody was to be woken."""
     groups = {one.group.id: one.group for one in occurrences}
@@ -81,7 +96,7 @@ def plan_morning(session: Session, occurrences: Sequence[Occurrence], now: datet
         group: [row for row in rows if row.asked_at > now - NIGHT and _asked_at_night(row, groups[group])]
         for group, rows in _waiting(session, occurrences).items()
     }
-    return _planned(session, occurrences, night, "faq.morning")
+    return _planned(session, occurrences, now, night, "faq.morning")
 
 
 def _asked_at_night(row: service.Waiting, group: GroupView) -> bool:
@@ -98,6 +113,7 @@ def _waiting(session: Session, occurrences: Sequence[Occurrence]) -> dict[int, l
 def _planned(
     session: Session,
     occurrences: Sequence[Occurrence],
+    now: datetime,
     waiting: _Rows,
     key: str,
     others: _Rows = MappingProxyType({}),
@@ -113,20 +129,20 @@ def _planned(
     for one in occurrences:
         if waiting.get(one.group.id) and one.group.id in leaders:
             mine.setdefault(leaders[one.group.id], []).append(one)
-    told = {some[0].group.id: _told(key, leader, some, waiting, others) for leader, some in mine.items()}
+    told = {some[0].group.id: _told(key, leader, some, now, waiting, others) for leader, some in mine.items()}
     return [
         Planned(one, told[one.group.id]) if one.group.id in told else Planned(one, skip="nothing")
         for one in occurrences
     ]
 
 
-def _told(key: str, leader: int, some: Sequence[Occurrence], waiting: _Rows, others: _Rows) -> Reply:
+def _told(key: str, leader: int, some: Sequence[Occurrence], now: datetime, waiting: _Rows, others: _Rows) -> Reply:
     rows = [row for one in some for row in waiting[one.group.id]]
     later = sorted((row for one in some for row in others.get(one.group.id, ())), key=_asked_at, reverse=True)
-    values: dict[str, object] = {"count": len(rows), "group": some[0].group.name, "rows": _shown(rows)}
+    values: dict[str, object] = {"count": len(rows), "group": some[0].group.name, "rows": _shown(rows, now)}
     tails = []
     if later:
-        values |= {"others": len(later), "later": _shown(later)}
+        values |= {"others": len(later), "later": _shown(later, now)}
         tails = ["faq.also_waiting" if len(some) == 1 else "faq.also_waiting_groups"]
     if len(some) > 1:
         values |= {"group": None, "groups": len(some)}
@@ -138,8 +154,8 @@ def _told(key: str, leader: int, some: Sequence[Occurrence], waiting: _Rows, oth
     return Reply(key, values, (*tails, how), kind=Kind.DM, to=leader, subject=subject, buttons=buttons)
 
 
-def _shown(rows: Sequence[service.Waiting]) -> list[dict[str, object]]:
-    return [{**service.row_of(row), "group": row.group} for row in rows[: service.SHOWN]]
+def _shown(rows: Sequence[service.Waiting], now: datetime) -> list[dict[str, object]]:
+    return [{**service.row_of(row, now), "group": row.group} for row in rows[: service.SHOWN]]
 
 
 def _asked_at(row: service.Waiting) -> datetime:

@@ -108,6 +108,9 @@ _SAID = (
 _SIGNS = re.compile(r"\[[\u4e00-\u9fff]{1,4}\]")
 """What WeChat writes for its own pictures: [玫瑰]."""
 _PHOTO = re.compile(r"\[(?:图片|照片)\]")
+_MEDIA = re.compile(r"\[(?:语音|视频|文件|位置|红包|转账|链接)\]")
+"""And for what the bot neither sees nor takes."""
+_ANGRY_SIGNS = re.compile(r"[\U0001f620\U0001f621\U0001f624\U0001f92c]|\[(?:发怒|抓狂|咒骂|愤怒|生气)\]")
 _ASKING_MARK = re.compile("[?\uff1f]")
 _SOCIAL = ("bye", "thanks", "caring", "wish", "hello", "noted")
 """What may stand behind each other; the first of these that is said is answered."""
@@ -174,16 +177,30 @@ _AWAITS = re.compile(
     rf"|{_PERSON}(?:回|答)(?:复|话|信)?(?:我|消息)?了?(?:吗|没有?)[啊呀呢]*"
     r"|(?:怎么|咋|为啥|为什么)(?:还|都|一直|到现在)*没(?:有)?人?(?:回|理)(?:复|话|我)*[了啊呀呢]*"
 )
-_POINTS = r"(?:补|加|赔|退|返|送)(?:点|些|一?点儿?|上|回)?(?:我|我们)?\d{0,4}个?(?:积分|分)(?!钟|开|批|两|成)"
+_POINTS = (
+    r"(?:补|加|赔|退|返|送)(?:点|些|一?点儿?|上|回)?(?:我|我们)?\d{0,4}个?"
+    r"(?:积分|分(?=(?:吗|么|吧|呗|嘛|了|啊|呀|呢|哦|行不行|好不好|[行好]|可以)*$))"
+)
 _WANTS_POINTS = re.compile(
-    rf"(?:给|帮|替)?(?:我|我们|俺)?{_POINTS}|(?:积分|分)(?:能|可以|会|给|得|该)*(?:不能|不给)?(?:补|赔|退|返)"
+    rf"(?:给|帮|替)?(?:我|我们|俺)?{_POINTS}|积分(?:能|可以|会|给|得|该)*(?:不能|不给)?(?:补|赔|退|返)"
 )
 _BEGS_POINTS = re.compile(
     rf"(?:那|就|你|团长|能不能|能|可以|可不可以|是不是|请|麻烦|再|应该|得)*(?:给|帮|替)(?:我|我们|俺)(?:再|多|也|先)?{_POINTS}(?:吗|么|吧|呗|行吗|好吗|行不行|了|啊|呀|呢)*"
 )
+_SURNAME = (
+    "(?!李子|李锦|陈[皮醋]|何时|许多|王老|罗汉|周[卡末边报])"
+    "[王李张刘陈赵吴周徐孙朱郭何罗宋郑韩冯董曹袁邓许沈彭吕卢蒋蔡魏薛潘杜]"
+)
+_SOMEBODY = (
+    r"(?:.{0,6}?(?:[姐妹哥弟叔伯姨婶嫂爷爸]|奶奶|(?<!干)妈|师傅|老师|先生|女士|太太|(?<!收货)(?<!联系)人|家伙|骗子|邻居|群友|业主|租客|[他她]们?|ta|"
+    r"(?:卖(?![完光剩掉的])|推销|发广告|打广告|骂人|捣乱).{0,3}的|\d(?:号?楼|栋|单元|室)的?.{0,4}|那[个位]谁)"
+    rf"|[老小]?{_SURNAME}\w{{0,2}})"
+)
 _EXPELS = re.compile(
-    r"(?:请|麻烦|帮我|给我|能不能|可以|快|你)*(?:(?:把|将)(?!我).{1,8}?给?(?:踢(?:了|掉|走|出去?|出群)?|(?:移|请|赶|撵|清|弄)出(?:本|这个?|咱们?)?群去?|拉黑|移除)"
-    r"|(?:踢(?:掉|走|了)|拉黑|移除)(?!我)[^了]{2,6}?)(?:了|吧|呗|行吗|行不行|可以吗|好吗|吗|啊|呀)*"
+    r"(?:请|麻烦|帮我|给我|能不能|可以|快|你)*(?:(?:把|将)(?!我).{1,8}?给?(?:踢|移|请|赶|撵|清|弄)出(?:本|这个?|咱们?)?群去?"
+    r"|(?!.*(?:名单|怎么|购物车|商品|订单|券|地址))"
+    rf"(?:(?:把|将)(?!我){_SOMEBODY}给?(?:踢(?:了|掉|走|出去?)?|拉黑|移除)|(?:踢(?:掉|走|了)|拉黑|移除)(?!我){_SOMEBODY}))"
+    r"(?:了|吧|呗|行吗|行不行|可以吗|好吗|吗|啊|呀)*"
 )
 _DISMISSES = re.compile(r"(?:这个)?(?:不用回复?|不必回复?|不用管|不管|不用理|不理|忽略|跳过|算了)(?:了|吧|他|她|它)*")
 
@@ -204,14 +221,16 @@ def courtesy(text: str) -> str:
         something), ``bye``, ``nothing_open`` (a 取消 of nothing), ``small_talk`` (a joke, the weather: nothing for the
         leader), ``not_deleted`` (no to 删除我的数据), ``leave_me`` (is to be left
         alone), ``rude``, ``upset`` (angry, and not a word about what), ``unclear`` (did not understand), ``empty`` (begins
-        to ask), ``laugh``, ``photo`` (the word that stands for one), or for signs without a word ``noted`` and, of question
-        marks, ``there``; an empty text otherwise.
+        to ask), ``laugh``, ``photo``, ``media`` (a word that stands for one), or for signs without a word ``noted``, of
+        question marks ``there`` and of angry faces ``upset``; an empty text otherwise.
     """
     if _PHOTO.fullmatch(text.strip()):
         return "photo"
+    if _MEDIA.fullmatch(text.strip()):
+        return "media"
     bare = folded(_SIGNS.sub("", text))
     if not bare and text.strip():
-        return "there" if _ASKING_MARK.search(text) else "noted"
+        return "upset" if _ANGRY_SIGNS.search(text) else "there" if _ASKING_MARK.search(text) else "noted"
     if not bare or len(bare) > COURTESY_MOST:
         return ""
     for kind, words in _SAID:
@@ -314,6 +333,11 @@ def is_grievance(text: str) -> bool:
     return bool(_GRIEVANCE.search(text))
 
 
+def nudges(text: str) -> bool:
+    """Say whether words are nothing but question marks: to a question of one's own they ask where the answer is."""
+    return bool(_ASKING_MARK.search(text)) and not folded(text)
+
+
 def complains(text: str) -> bool:
     """Say whether somebody lodges a complaint, and does not ask how: an answer alone is not enough."""
     return bool(_COMPLAINS.search(text))
@@ -336,7 +360,7 @@ def expels(text: str) -> bool:
 
 def wants_points(text: str) -> bool:
     """Say whether words about something else (a bad box of fruit) ask for points, too."""
-    return bool(_WANTS_POINTS.search(folded(text)))
+    return any(_WANTS_POINTS.search(one) for one in (folded(text), *map(folded, _BREAKS.split(text))))
 
 
 def begs_points(text: str) -> bool:

@@ -162,8 +162,10 @@ def add(ctx: Context, question_id: int, words: str) -> Question | None:
     asker = (question.relay or {}).get("person")
     if asker != ctx.actor.person_id or _leads(ctx.session, ctx.actor.person_id, question.group_id or 0):
         return None
+    complained = rules.is_angry(question.text)
     question.text = one_line(f"{question.text} {words}", QUESTION_MOST)
-    if question.state == "expired":
+    # What waits anew, or is a complaint only now, has its days from now on.
+    if question.state != "open" or (rules.is_angry(question.text) and not complained):
         question.asked_at = ctx.now
     question.state = "open"
     ctx.session.add(question)
@@ -293,10 +295,9 @@ class Waiting:
     text: str
     asked_at: datetime
 
-    @property
-    def promise(self) -> Mapping[str, object]:
-        """Until when a complaint is to be answered; see :func:`complaints.promise`."""
-        return complaints.promise(self.text, self.asked_at, self.zone)
+    def owed(self, now: datetime) -> Mapping[str, object]:
+        """Return until when a complaint is to be answered; see :func:`complaints.owed`."""
+        return complaints.owed(self.text, self.asked_at, self.zone, now)
 
 
 def open_questions(session: Session, group_ids: Sequence[int]) -> list[Waiting]:
@@ -358,7 +359,7 @@ def erase(session: Session, person_id: int) -> None:
         session.add(question)
 
 
-def row_of(waiting: Waiting) -> Mapping[str, object]:
-    """Return a line of a list of questions."""
-    until = complaints.in_brief(waiting.text, waiting.asked_at, waiting.zone)
+def row_of(waiting: Waiting, now: datetime) -> Mapping[str, object]:
+    """Return a line of a leader's list of questions."""
+    until = complaints.in_brief(waiting.text, waiting.asked_at, waiting.zone, now)
     return {"name": waiting.name, "question": one_line(waiting.text, SHORT), "until": until}

@@ -48,7 +48,7 @@ def _still(ctx: Context, waits: Sequence[Question]) -> Reply:
     What he asked is not said again: it may have been asked in private.
     """
     leader = service.leader_name(ctx.session, ctx.here.id) or texts().raw("faq.leader")
-    promises = [complaints.promise(one.text, one.asked_at, ctx.here.zone) for one in waits]
+    promises = [complaints.promise(one.text, one.asked_at, ctx.here.zone, ctx.now) for one in waits]
     first: Mapping[str, object] = next(filter(None, promises), {})
     tails = ["faq.waits_until"] if first else []
     return Reply("faq.waits_still", {"leader": leader, **first}, tails, subject="faq:talk")

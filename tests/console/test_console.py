@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -86,11 +87,12 @@ def test_the_sample_residents_offered_are_those_with_most_to_show(program: Progr
 
 
 def test_a_complaint_shows_its_hour(client: TestClient, program: Program) -> None:
-    """Until when somebody is to answer, beside the words; a question has none."""
+    """Until when somebody is to answer, beside the words, and when that is over; a question has none."""
 
     def ask(session: Session) -> list[int]:
         group = session.exec(pick(Group.id).where(Group.name == "阳光花园一期团购群")).one()
         asked = [Question(group_id=group, text=text, asked_at=NOW) for text in ("鸡蛋全碎了，我要投诉", "能寄快递吗")]
+        asked.append(Question(group_id=group, text="米里有虫，退钱", asked_at=NOW - timedelta(hours=73)))
         session.add_all(asked)
         session.flush()
         return [one.id or 0 for one in asked]
@@ -100,7 +102,7 @@ def test_a_complaint_shows_its_hour(client: TestClient, program: Program) -> Non
     page = client.get("/console/today").text
     program.database.write_now(lambda session: session.execute(delete(Question).where(col(Question.id).in_(made))))
     assert "能寄快递吗" in page
-    assert page.count("答应 TA 24 小时内回话、最晚") == 1
+    assert page.count("答应 TA 24 小时内回话、最晚") == page.count("给结果，已过。") == 1
 
 
 def test_a_leader_sees_her_own_groups_only(client: TestClient, program: Program) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import col, select
 from starlette.testclient import TestClient
 
@@ -17,6 +18,7 @@ from engagement.checkin.tables import DAILY, Checkin, CheckinStreak
 from engagement.members.tables import Birthday
 from engagement.topic.tables import TopicAnswer, TopicDay
 from storage.audit import AuditRow
+from storage.documents import Question
 from storage.engine import Session
 from storage.groups import Consent, Group, Identity, Member
 from storage.ledger import Entry
@@ -238,6 +240,14 @@ def test_what_went_to_the_leader_is_listed_for_its_asker_alone(program: Program)
     assert re.search(r"编号 \d+，最晚 \d+月\d+日 \d+:\d\d 给结果。", client.get("/h5/ask").text), (
         "a complaint has its hour"
     )
+
+    def long_ago(session: Session) -> None:
+        session.exec(
+            update(Question).values(asked_at=NOW - timedelta(hours=73)).where(col(Question.text).contains("投诉"))
+        )
+
+    program.database.write_now(long_ago)
+    assert "给结果" not in client.get("/h5/ask").text, "and is not promised what is over"
     assert "快递柜的密码纸贴哪里了" not in as_(program, "haitang").get("/h5/ask").text
 
 

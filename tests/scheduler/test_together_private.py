@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import reduce
 
 from engagement.calendar import local_day
 from engagement.kernel import Kind, Outgoing, Place, Reply
 from engagement.pushes import JobSpec, Occurrence, Planned
 from scheduler.foresight import foresee
 from scheduler.gate import RateGate, Rates
+from scheduler.rows import with_part
 from scheduler.slots import MemorySlots
 from storage.engine import Session
 from storage.groups import Identity, Person
@@ -106,3 +108,17 @@ async def test_it_is_foreseen_so(town: Callable[..., Town]) -> None:
     ]
     assert [one.at for one in found] == [at(9, 10), at(9, 10), at(9, 10), at(9, 30)]
     assert all(isinstance(one.message, Outgoing) for one in found)
+
+
+def test_a_quote_is_about_none_once_two_parts_are_about_different_things() -> None:
+    def part(subject: str, place: Place = Place.DM) -> Outgoing:
+        return Outgoing(Kind.DM, "play", "", place, "u7", "faq", "faq.reminder", {}, subject=subject)
+
+    def about(*parts: Outgoing) -> str:
+        return reduce(with_part, parts).subject
+
+    assert about(part("question:1"), part("question:2")) == ""
+    assert about(part("question:1"), part("question:2"), part("question:1")) == "", "nor by a third one"
+    assert about(part("question:1"), part("")) == about(part(""), part("question:1")) == "question:1"
+    assert about(part("waiting:"), part("waiting:")) == "waiting:"
+    assert about(part("topic:1", Place.GROUP), part("own:1", Place.GROUP)) == "topic:1", "in a group it is the first"

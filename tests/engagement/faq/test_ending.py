@@ -10,16 +10,18 @@ import pytest
 from sqlmodel import select
 
 from engagement.feature import GroupView
-from engagement.kernel import Kind, Reply
+from engagement.kernel import Kind, Outgoing, Reply
 from engagement.pushes import Occurrence, Planned
 from engagement.registry import FEATURES
 from prompts.loader import texts
+from scheduler.addressing import outgoing
 from scheduler.planner import Verdict, decide
+from scheduler.rows import with_part
 from storage.campaigns import Campaign
 from storage.documents import Question
 from storage.engine import Session
 from storage.groups import Group, GroupDay, Member
-from tests.engagement.stage import Stage, at, keys, open_stage, shown
+from tests.engagement.stage import Stage, at, keys, open_stage, placeholders_match, shown
 
 EVENING = at("2026-12-01T18:00")
 
@@ -202,3 +204,51 @@ def test_a_plain_question_has_no_hour(stage: Stage) -> None:
     assert said.key == "faq.passed_on"
     assert list(told.tails) == [] and "最晚" not in shown(told)
     assert evening(stage, 2) == []
+
+
+def test_what_ends_and_what_is_promised_are_one_list_and_a_quote_of_it_is_about_none(stage: Stage) -> None:
+    """
+    李阿姨: 问团长 能寄快递吗 …（第 4 天）王姐: 问团长 鸡蛋全碎了，我要投诉
+    （第 6 天 18:00）（私聊）周团长 ← 该有结果了：王姐……；快满 7 天了：李阿姨……；发「待回复」一条条回
+    周团长 引用: 可以，放门口 → 分不清回的是哪条
+    """
+    stage.say("李阿姨", "问团长 能寄快递吗", "2026-12-01T09:30")
+    stage.say("王姐", "问团长 鸡蛋全碎了，我要投诉", "2026-12-05T09:30")
+    message = merged(stage, planned(stage, 6))
+    said = shown(message)
+    assert "王姐：鸡蛋全碎了" in said and "李阿姨：能寄快递吗" in said
+    assert said.count("待回复") == 1 and "引用" not in said and not message.buttons
+    assert keys(stage.say("周团长", "可以，放门口", quoting=message, private=True)) == ["faq.which_waiting"]
+
+
+def merged(stage: Stage, replies: Sequence[Reply]) -> Outgoing:
+    """As the planner writes down what one kind tells one person twice."""
+
+    def address(session: Session) -> list[Outgoing | None]:
+        view = GroupView.of(session.get_one(Group, stage.group_id))
+        return [outgoing(session, one, view) for one in replies]
+
+    first, second = stage.database.read_now(address)
+    assert first is not None and second is not None
+    return with_part(first, second)
+
+
+def test_a_leader_reads_of_an_hour_that_is_over_that_it_is(stage: Stage) -> None:
+    """（第 3 天 18:00）（私聊）周团长 ← 答应 12月4日 9:30 前给结果，已过；待回复 → 一样"""
+    stage.say("王姐", "问团长 鸡蛋全碎了，我要投诉", "2026-12-01T09:30")
+    (due,) = planned(stage, 3)
+    assert "（投诉，答应 12月4日 9:30 前给结果，已过）" in texts().fill(due.key, due.values)
+    (waits,) = stage.say("周团长", "待回复", private=True)
+    assert "12月4日 9:30 给结果，已过" in shown(waits) and placeholders_match(waits)
+
+
+def test_further_words_that_make_a_complaint_have_their_days_from_then_on(stage: Stage) -> None:
+    """王姐: 问团长 能代收燃气灶吗 …（第 5 天）引用: 你们骗人 → 最晚 12月9日 9:30；再补一句，还是那时候"""
+    said = stage.say("王姐", "问团长 能代收燃气灶吗", "2026-12-01T09:30")
+    _, told = stage.say("王姐", "你们骗人，货都不收", "2026-12-06T09:30", quoting=said[0])
+    assert "最晚 12月9日 9:30 给结果" in shown(told)
+    _, told = stage.say("王姐", "退钱", "2026-12-07T09:30", quoting=said[0])
+    assert "最晚 12月9日 9:30 给结果" in shown(told)
+    stage.say("周团长", "马上来收", "2026-12-08T09:30", quoting=told, private=True)
+    _, told = stage.say("王姐", "没人来，骗人", "2026-12-10T09:30", quoting=said[0])
+    assert "最晚 12月13日 9:30 给结果" in shown(told)

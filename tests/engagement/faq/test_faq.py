@@ -169,6 +169,10 @@ def test_politeness_is_no_question(stage: Stage) -> None:
         ("。。。。", "noted"),
         ("？？？", "there"),
         ("[图片]", "photo"),
+        ("[视频]", "media"),
+        ("[转账]", "media"),
+        ("😡😡", "upset"),
+        ("[发怒]", "upset"),
         ("不删了", "not_deleted"),
         ("还是先别删我的数据了", "not_deleted"),
         ("你别管我了", "leave_me"),
@@ -266,13 +270,13 @@ def test_what_is_said_to_an_answer_goes_back_to_the_leader(stage: Stage) -> None
 def test_what_the_asker_says_of_his_question_is_not_for_us(stage: Stage) -> None:
     """
     李阿姨 引用「已转给周团长」: 取消吧 → 补上了，团长一起看到
-    李阿姨 引用团长的回复: 没看懂 / 太坑了 → 同样；王姐引用同一条 → 团团自己回
+    李阿姨 引用团长的回复: 没看懂 / 太坑了 / ？？ / 😡 → 同样；王姐引用同一条 → 团团自己回
     """
     said, to_leader = _ask(stage, "燃气灶能代收吗")
     added, told = stage.say("李阿姨", "取消吧", quoting=said)
     assert (added.key, told.key, told.values["question"]) == ("faq.added", "faq.to_leader", "燃气灶能代收吗 取消吧")
     _, relayed = stage.say("周团长", "可以，放门口", quoting=to_leader, private=True)
-    for words in ("没看懂", "太坑了"):
+    for words in ("没看懂", "太坑了", "？？", "😡"):
         assert keys(stage.say("李阿姨", words, quoting=relayed)) == ["faq.added", "faq.to_leader"], words
     assert keys(stage.say("王姐", "没看懂", quoting=relayed)) == ["faq.unclear"]
 

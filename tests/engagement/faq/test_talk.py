@@ -107,10 +107,22 @@ def test_who_wonders_why_the_leader_is_silent_hears_that_nothing_is_lost(stage: 
     (said,) = stage.say("王姐", "团长怎么还不回我", private=True)
     assert "最晚 12月4日 9:30 给结果" in shown(said)
     assert placeholders_match(said)
+    (said,) = stage.say("王姐", "团长怎么还不回我", "2026-12-04T09:30", private=True)
+    assert "最晚" not in shown(said), "that hour is over"
 
 
 @pytest.mark.parametrize(
-    "words", ["把王姐踢了", "能不能把王姐踢出群吗", "请把卖保险的移出群", "踢掉王姐吧", "把3号楼那个拉黑"]
+    "words",
+    [
+        "把王姐踢了",
+        "能不能把王姐踢出群吗",
+        "请把卖保险的移出群",
+        "踢掉王姐吧",
+        "把3号楼那个拉黑",
+        "把张伟移除",
+        "拉黑他",
+        "把那个发广告的踢了",
+    ],
 )
 def test_nobody_is_put_out_by_a_program(stage: Stage, words: str) -> None:
     """王姐: 把李阿姨踢了 → 由团长定；周团长: 把王姐踢了 → 要你自己移出。Nobody hears of it."""
@@ -119,7 +131,27 @@ def test_nobody_is_put_out_by_a_program(stage: Stage, words: str) -> None:
     assert keys(stage.say("周团长", words, private=True)) == ["faq.expel_leader"]
 
 
-@pytest.mark.parametrize("words", ["为什么把我踢了", "怎么把人移出群", "把我踢了", "把烂苹果清出来", "踢球去"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "为什么把我踢了",
+        "怎么把人移出群",
+        "把我踢了",
+        "把烂苹果清出来",
+        "踢球去",
+        "把优惠券移除",
+        "拉黑名单怎么看",
+        "移除购物车怎么弄",
+        "移除商品吗",
+        "把这单移除",
+        "把收货地址移除",
+        "踢了一脚球",
+        "踢掉鞋子",
+        "把牛奶移除",
+        "把收货人移除",
+        "把订单里的人移除",
+    ],
+)
 def test_what_is_no_wish_to_put_somebody_out(words: str) -> None:
     assert not rules.expels(words)
 
@@ -133,6 +165,12 @@ def test_what_is_no_wish_to_put_somebody_out(words: str) -> None:
         ("能不能给我加点积分", True, True),
         ("积分怎么换", False, False),
         ("草莓烂了补多少分钟内报", False, False),
+        ("蛋碎了，给我补5分，行吗", True, False),
+        ("给我补5分行不行", True, True),
+        ("买二送分装袋，坏了", False, False),
+        ("加分量不足坏了", False, False),
+        ("送分公司的烂了", False, False),
+        ("坏了一部分能退吗", False, False),
     ],
 )
 def test_who_wants_points(words: str, too: bool, alone: bool) -> None:
