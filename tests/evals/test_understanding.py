@@ -143,4 +143,6 @@ def test_short_words_of_every_day_are_not_asked_back(starter: Answering, text: s
 def test_what_is_asked_for_stands_first(starter: Answering) -> None:
     """收货码丢了 → 不用收货码，报…后四位；手机号换了 → 换了号，积分和打卡都还在；…"""
     first = {"收货码丢了": "不用收货码，", "我手机号换了，积分还在吗": "换了号，积分和打卡都还在；"}
-    assert {text: _work(starter, text).parts[0].answer.text[: len(words)] for text, words in first.items()} == first
+    for text, words in first.items():
+        found = _work(starter, text)
+        assert found is not None and found.parts[0].answer.text.startswith(words), text
