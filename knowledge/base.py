@@ -385,8 +385,9 @@ class KnowledgeBase:
 
 
 def _candidates(ranked: list[Ranked], found: dict[int, Passage], odds: float) -> tuple[Candidate, ...]:
-    """The first ones with the chance of each: the best one's own, the others' in proportion to their scores."""
+    """The best of each question, with the chance of each: the first one's own, the others' in proportion to their scores."""
     first = ranked[0].score if ranked else 1.0
+    best = {normalise.question(found[one.item.chunk].title): one.item.chunk for one in reversed(ranked)}.values()
     return tuple(
         Candidate(
             one.item.entry,
@@ -395,4 +396,5 @@ def _candidates(ranked: list[Ranked], found: dict[int, Passage], odds: float) ->
             one.item.chunk,
         )
         for one in ranked
+        if one.item.chunk in best
     )

@@ -19,6 +19,7 @@ from knowledge import (
     clashes,
     comparing,
     days,
+    disputes,
     entry_requests,
     erasing,
     evaluation,
@@ -210,6 +211,7 @@ def _publish(answering: Answering, request: Request, now: datetime, hand: Hand, 
     done = database.write_now(lambda session: lifecycle.publish(session, identity, hand, now, mark=mark))
     _reload(answering, progress)
     figures = {"replaced": done.replaced, "withheld": done.withheld, "alone": alone}
+    figures["clashes"] = len(database.read_now(lambda session: disputes.pairs(session, identity, done.number)))
     return {"id": identity, "version": done.number, **figures, "changes": changes, **golden}
 
 

@@ -39,6 +39,8 @@ def add(
                 say("warned", name=one["name"], warning=texts().raw(f"kb.warning_{warning}"))
             if one["findings"] and not one["unchanged"]:
                 say("found", id=one["document"], figures=kb_words.figures(one["findings"]))
+            if publish and one["clashes"]:
+                say("published_clash", id=one["document"], count=len(one["clashes"]))
     for refusal in result["refused"]:
         fail(refusal["key"], refusal["values"])
     if result["refused"]:
@@ -129,6 +131,8 @@ def publish(identity: Identity, data: Data = Path("data"), by: By = "", json_: A
     say("published_changes", **result["changes"])
     if result["withheld"]:
         say("published_withheld", id=result["id"], count=result["withheld"])
+    if result["clashes"]:
+        say("published_clash", id=result["id"], count=result["clashes"])
     if result["alone"]:
         say("published_alone")
     for kind in ("lost", "won"):

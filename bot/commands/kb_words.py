@@ -88,8 +88,10 @@ def care(one: Mapping[str, Any]) -> Iterator[str]:
 
 def finding(one: Mapping[str, Any]) -> tuple[object, ...]:
     """A finding that waits."""
+    from engagement.curation import words  # the tables come with it, and --help has to answer at once
+
     place = one["locator"] or one["entry"] or texts().raw("kb.whole_file")
-    what = _fill(f"finding_{one['kind']}", locator=place, excerpt=one["excerpt"])
+    what = _fill(f"finding_{one['kind']}", locator=place, excerpt=words.differing(one["excerpt"]))
     return one["id"], texts().raw(f"kb.severity_{one['severity']}"), what
 
 

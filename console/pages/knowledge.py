@@ -160,7 +160,7 @@ def told(work: Work) -> dict[str, Any]:
         {
             **one,
             "called": words.called("", one["name"]),
-            "clashes": [words.readable(pair["differs"]) for pair in one.get("clashes", ())],
+            "clashes": [words.differing(pair["differs"]) for pair in one.get("clashes", ())],
         }
         for one in work.result.get("added", ())
     ]

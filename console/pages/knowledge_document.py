@@ -51,7 +51,7 @@ async def _leaf(request: Request, who: Keeper, document: int, **about: Any) -> d
     for pair in found["clashes"]:
         pair["new"]["body"], pair["old"]["body"] = (words.readable(pair[side]["body"]) for side in ("new", "old"))
         pair["differs"], pair["old"]["name"] = (
-            words.readable(pair["differs"]),
+            words.differing(pair["differs"]),
             words.called(pair["old"]["of"], pair["old"]["name"]),
         )
     for one in found["findings"]:

@@ -12,6 +12,8 @@ from engagement.kernel import Button, Reply, simplified
 from prompts.loader import shown_day, texts
 
 _LEAVES = (1, 3, 7)
+_GAP = {"long": "checkin.makeup_alone", "month": "checkin.makeup_alone", "poor": "checkin.makeup_short"}
+"""What is said of one day of a gap that cannot be made up for as a whole."""
 _MAKEUP = ("我要补签", "补签", "补打卡")  # zh: what people type before a day, written in one with it
 _LEAVE = ("打卡请假", "请假")  # zh: what people type before how long, written in one with it
 _MARKS = " ~。.！!"
@@ -39,8 +41,8 @@ def makeup(ctx: Context) -> Sequence[Reply]:
     gap = makeups.gap(ctx) if topic is None else None
     if gap is None or len(gap.days) < 2 or asked.day not in gap.days:
         return [Reply(key, values, buttons=buttons)]
-    tail = "checkin.makeup_alone" if gap.why in ("long", "month") else "checkin.makeup_all"
-    return [Reply(key, {**values, "gap": len(gap.days)}, [tail], buttons=buttons)]
+    tail = _GAP.get(gap.why, "checkin.makeup_all")
+    return [Reply(key, {**gap.shown, **values}, [tail], buttons=buttons)]
 
 
 def makeup_button(ctx: Context) -> Sequence[Reply]:

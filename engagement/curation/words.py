@@ -56,6 +56,15 @@ def readable(answer: str) -> str:
     return _FACT.sub(fact, answer)
 
 
+def differing(excerpt: str) -> str:
+    """Show what two sides say differently: what each group has told of itself is called so."""
+
+    def own(found: re.Match[str]) -> str:
+        return texts().fill("curation.fact_own", {"name": fact_name(found.group(1))})
+
+    return _FACT.sub(own, excerpt)
+
+
 def fact_name(key: str) -> str:
     """Return what a fact of a group is called."""
     known = f"curation.fact_{key}"
@@ -85,7 +94,7 @@ def finding(kind: str, locator: str, excerpt: str) -> str:
         where = said.fill("curation.passage", {"number": int(number[1] or int(number[0]) + 1)})
     elif locator.startswith("!"):
         where = said.fill("curation.row", {"number": locator.removeprefix("!")})
-    return said.fill(key, {"locator": where, "excerpt": readable(excerpt)})
+    return said.fill(key, {"locator": where, "excerpt": differing(excerpt)})
 
 
 def findings(rows: Sequence[Finding], *, most: int = FINDINGS_SHOWN) -> tuple[list[str], dict[str, object]]:

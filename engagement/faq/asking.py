@@ -26,6 +26,17 @@ QUESTION_MOST = 300
 """Longer pastes are cut: a question of a neighbour fits."""
 
 
+_SORE = (
+    "group.conflict",
+    "group.dispute_",
+    "group.leader_no_reply",
+    "group.complain",
+    "group.kicked",
+    "group.compensation",
+)
+"""Beginnings of the entries for who quarrels or complains."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What is asked, with the group's own facts.
@@ -70,6 +81,13 @@ class Found:
 
     parts: Sequence[Part]
     left: int = 0
+
+
+def is_sore(question: str, found: Found | None = None) -> bool:
+    """Say whether somebody quarrels, complains or waits in vain: no moment to be told of a newcomer's task."""
+    cited = () if found is None else (one.chunk for part in found.parts for one in part.answer.citations[:1])
+    said = rules.is_angry(question) or rules.expels(question) or rules.awaits(question)
+    return said or any(entry.startswith(_SORE) for entry in cited)
 
 
 def prepare(ctx: Context, facts: Mapping[str, str]) -> Ask:

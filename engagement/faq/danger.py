@@ -12,6 +12,13 @@ from engagement.kernel import Kind, Place, Reply, one_line
 from prompts.loader import texts
 from storage import bots, identities
 
+_FIRST = {
+    "gas": ("faq.emergency_gas", "faq.asked_gas"),
+    "fire": ("faq.emergency_fire", "faq.asked_fire"),
+    **dict.fromkeys(("lost", "attack", "armed"), ("faq.emergency_police", "faq.asked_police")),
+}
+"""What is said of kinds where the doctor does not come first, and what the leaders hear of it; the earlier goes before."""
+
 
 def is_urgent(text: str, answers: bool) -> bool:
     """Say whether words wait for nothing but a command; ``answers``: a leader's, to what he was asked or handed over.
@@ -45,7 +52,8 @@ def comfort(ctx: Context, text: str, *, keep: bool = True) -> Sequence[Reply]:
 
 
 def _emergency(ctx: Context, text: str, *, keep: bool) -> Sequence[Reply]:
-    group = ctx.group
+    group, kinds = ctx.group, rules.emergencies(text)
+    said_first, asked = next((keys for kind, keys in _FIRST.items() if kind in kinds), ("faq.emergency", "faq.asked"))
     leaders = [] if group is None else identities.leaders(ctx.session, group.id)
     told = [
         one for one in leaders if one != ctx.actor.person_id and bots.is_open(ctx.session, one, ctx.incoming.channel)
@@ -56,11 +64,12 @@ def _emergency(ctx: Context, text: str, *, keep: bool) -> Sequence[Reply]:
         if keep and group is not None and not led and not waits and _is_news(ctx, text, told):
             service.hand_over(ctx, text, 0.0)
             tallies.count(ctx.session, group.id, ctx.today, handed_over=1)
-        return [Reply("faq.emergency", NO_GROUP, subject="faq:talk")]
+        return [Reply(said_first, NO_GROUP, subject="faq:talk")]
     values = {"group": group.name, "name": ctx.actor.name, "words": one_line(text, QUESTION_MOST)}
+    values["asked"] = texts().raw(asked)
     leader = bots.name_of(ctx.session, told[0]) if len(told) == 1 else texts().raw("faq.leader")
     said = {**NO_GROUP, "leader": leader}
-    words = Reply("faq.emergency", said, ("faq.emergency_told",), subject="faq:talk")
+    words = Reply(said_first, said, ("faq.emergency_told",), subject="faq:talk")
     if not _is_news(ctx, text, told):
         return [words]
     return [

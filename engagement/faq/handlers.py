@@ -11,7 +11,7 @@ from engagement import rooms
 from engagement.errors import Refusal
 from engagement.events import FactMissing, PostCleared
 from engagement.faq import complaints, corrections, danger, rules, service, talk, tallies, telling, thumbs, turns
-from engagement.faq.asking import Found, Part
+from engagement.faq.asking import Found, Part, is_sore
 from engagement.faq.talk import NO_GROUP
 from engagement.feature import Context
 from engagement.kernel import Button, Citation, Kind, Place, Reply, one_line, row_id
@@ -32,6 +32,7 @@ _PLACED = frozenset({"pickup_place", "pickup_hours", "order_cutoff", "delivery_d
 def reply(ctx: Context, found: Found | None) -> Sequence[Reply]:
     """Say what was found, and note what was asked: for what leans on it, and for the day's figures."""
     question = ctx.argument or ctx.text or ctx.incoming.text
+    ctx.aside = is_sore(question, found)
     known = _known(ctx, question)
     if known is not None:
         return known
@@ -240,6 +241,7 @@ def hand_over(ctx: Context) -> Sequence[Reply]:
 
 
 def _straight(ctx: Context, words: str) -> Sequence[Reply]:
+    ctx.aside = is_sore(words)
     first = danger.comfort(ctx, words, keep=False) if rules.danger(words) else []
     return first if first and first[0].tails else [*first, *_hand_over(ctx, words, 0.0, asked=True)]
 

@@ -132,7 +132,17 @@ def test_follow_ups(starter: Answering) -> None:
         *((text, "orders.price") for text in ("多少钱", "怎么卖", "什么价", "多少钱？")),
         *((text, "delivery.day") for text in ("明儿个能到吗", "今儿货到没到")),
         ("咋个补签嘛", "checkin.missed"),
+        *((text, "pickup.how") for text in ("收货码是多少", "收货码在哪里看", "收货码丢了")),
+        *((text, "pickup.phone_tail") for text in ("手机号换了", "我手机号换了，积分还在吗")),
     ],
 )
 def test_short_words_of_every_day_are_not_asked_back(starter: Answering, text: str, entry: str) -> None:
     assert _entries(_work(starter, text)) == [entry]
+
+
+def test_what_is_asked_for_stands_first(starter: Answering) -> None:
+    """收货码丢了 → 不用收货码，报…后四位；手机号换了 → 换了号，积分和打卡都还在；…"""
+    first = {"收货码丢了": "不用收货码，", "我手机号换了，积分还在吗": "换了号，积分和打卡都还在；"}
+    for text, words in first.items():
+        found = _work(starter, text)
+        assert found is not None and found.parts[0].answer.text.startswith(words), text

@@ -122,6 +122,16 @@ async def test_a_groups_own_entry_goes_before_everybodys(answering: Answering, e
     assert (await answering.ask_within("退款多久到账", Scope("6"), now=NOW)).text == "1–3 个工作日原路退回。"
 
 
+async def test_the_same_question_of_two_documents_is_offered_once(answering: Answering, entries: Add) -> None:
+    """你是想问：退款多久到账？ / 几点可以提货？ — never the same words twice, and the best one's answer behind them."""
+    entries(FAQ)
+    entries([{"id": "money", "question": "退款多久到账", "answer": "三天。"}], name="more.jsonl")
+    told = await answering.ask("退款 提货 签到", now=NOW)
+    offered = [one.question.rstrip("？") for one in told.candidates]
+    assert offered.count("退款多久到账") == 1 and len(offered) == len(set(offered)) > 1
+    assert [one.score for one in told.candidates] == sorted((one.score for one in told.candidates), reverse=True)
+
+
 async def test_an_entry_can_be_opened_by_its_id_within_its_scope(answering: Answering, entries: Add) -> None:
     entries(FAQ)
     entries([{"id": "own", "question": "本群的规矩", "answer": "好好说话。"}], name="own.jsonl", scope="group:5")

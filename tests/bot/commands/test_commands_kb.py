@@ -211,6 +211,28 @@ def test_words_for_people(data_dir: Path, faq: Path) -> None:
     assert "下午四点到八点。" in outputs[-2].stdout
 
 
+def test_what_is_said_otherwise_is_told_with_the_facts_name(data_dir: Path, tmp_path: Path) -> None:
+    """kb publish 2 → 1 处和已有的说法不一样，两种都会拿来回答。看是哪里：kb diff 2"""
+    run, old, new = CliRunner(), tmp_path / "old.jsonl", tmp_path / "new.jsonl"
+    row = {"id": "cutoff", "question": "几点截单", "answer": "{order_cutoff}", "answer_without_facts": "问团长。"}
+    old.write_text(json.dumps({**row, "facts": ["order_cutoff"]}), "utf-8")
+    new.write_text('{"id":"late","question":"几点截单？","answer":"晚上十点。"}', "utf-8")
+
+    def told(*words: str) -> str:
+        done = run.invoke(commands_kb.app, [*words, "--data", str(data_dir)])
+        assert done.exit_code == 0, done.output + done.stderr
+        return "".join(done.stdout.split())
+
+    both = "1处和已有的说法不一样，两种都会拿来回答。看是哪里：kbdiff2"
+    assert "不一样" not in told("add", str(old), "--publish")
+    told("add", str(new))
+    diff = told("diff", "2")
+    assert "{order_cutoff}" not in diff and "↔各群自己填的「截单时间」" in diff
+    assert both in told("publish", "2")
+    new.write_text('{"id":"late","question":"几点截单？","answer":"晚上十一点。"}', "utf-8")
+    assert both in told("add", str(new), "--publish")
+
+
 @contextmanager
 def _server(data: Path) -> Iterator[None]:
     """The owner of a directory, listening."""

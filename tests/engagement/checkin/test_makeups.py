@@ -143,6 +143,14 @@ def test_one_day_of_a_longer_gap_brings_nothing_back_and_is_said_so(stage: Stage
     assert stage.say("王姐", "补签")[0].tails == ("checkin.makeup_alone",)
 
 
+def test_who_has_points_for_one_of_two_days_hears_what_both_would_take(stage: Stage) -> None:
+    """（漏了 3、4 日）李阿姨: 补签 → 补 12月4日……都补要 20 积分，你只有 11，只补这一天接不上"""
+    attend(stage, "李阿姨", 1, 2, 5)
+    (asked,) = stage.say("李阿姨", "补签")
+    assert (asked.tails, asked.values["needed"], asked.values["gap"]) == (("checkin.makeup_short",), 20, 2)
+    assert 10 <= int(str(asked.values["balance"])) < 20, asked.values
+
+
 def test_a_streak_is_not_offered_back_when_the_month_has_no_make_ups_left(stage: Stage) -> None:
     attend(stage, "李阿姨", *range(1, 8), 9)
     stage.say("李阿姨", "你好", private=True)

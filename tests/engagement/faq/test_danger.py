@@ -57,7 +57,23 @@ HARMLESS_TOO = """我有心脏病，柚子能吃吗|有没有适合 心脏病 �
 砂糖橘9块9，大出血！|砂糖橘今天特价，大出血了！|团长大出血了|窒息 塑料袋|触电 专场|溺水 玩具
 下雨路滑，危险|危险！油锅别离人|太窒息了|他丢了
 妈妈找不到了|奶奶找不到了，提货点在哪|有人拿着菜刀切肉|有人拿刀切西瓜|家里有煤气|煤气味|我妈中风了三年"""
-LONG = ("真的" * 100, "家里" * 100, "在家里" * 13, "刚刚" * 20, "我妈在家" * 10, "家里 " * 66, "快来人" * 13)
+GAS = """我家一股煤气味 我家里一股煤气味 一股煤气味，头晕 满屋煤气味 满屋子都是煤气味 屋里煤气味 家里煤气味
+厨房燃气味 屋里全是天然气味 一股液化气味 楼道一股子煤气味儿 一进门一股煤气味 我家屋子里一股煤气的味道 一股煤气味怎么办
+家里一股煤气味是怎么回事 屋里煤气味要紧吗"""
+NO_GAS = """煤气费 煤气灶推荐 一股奶香味 换煤气罐 煤气味 满屋奶香味 家里煤气费怎么交 家里煤气灶坏了
+屋里一股霉味 家里换煤气罐 一股煤油味 家里煤气味怎么去除 屋里没有煤气味 煤气味的糖 家里有煤气 家里用天然气"""
+LONG = (
+    "一股" * 100,
+    "家里一股煤气" * 6,
+    "满屋子都是" * 8,
+    "真的" * 100,
+    "家里" * 100,
+    "在家里" * 13,
+    "刚刚" * 20,
+    "我妈在家" * 10,
+    "家里 " * 66,
+    "快来人" * 13,
+)
 
 
 def questions(stage: Stage) -> list[str]:
@@ -87,6 +103,8 @@ def stage(tmp_path: Path) -> Stage:
         ("emergency", EMERGENCY),
         ("", HARMLESS),
         ("emergency", EMERGENCY_TOO),
+        ("emergency", GAS),
+        ("", NO_GAS),
     ],
 )
 def test_what_is_meant(kind: str, words: str) -> None:
@@ -154,11 +172,10 @@ def test_an_emergency_reaches_the_leader_at_once_and_by_night(stage: Stage) -> N
     assert shown(said).startswith("先打 120（走丢、出事打 110，着火打 119），别等我。") and "周团长" in shown(said)
     assert (told.key, told.to, told.kind, told.conversation) == ("faq.to_leader_emergency", "周团长", Kind.DM, "周团长")
     assert "我妈摔倒了起不来" in shown(told) and "热线" not in shown(told)
-    for words, minute in (("问团长 我妈摔倒了起不来", "23:40"), ("提问 着火了", "23:50")):
-        assert keys(stage.say("王姐", words, f"2026-12-01T{minute}")) == ["faq.emergency", "faq.to_leader_emergency"], (
-            words
-        )
-    assert keys(stage.say("周团长", "着火了", private=True)) == ["faq.emergency"], "no word to himself"
+    for words, minute, key in (("问团长 我妈摔倒了起不来", "23:40", ""), ("提问 着火了", "23:50", "_fire")):
+        said, told = stage.say("王姐", words, f"2026-12-01T{minute}")
+        assert [said.key, told.key] == [f"faq.emergency{key}", "faq.to_leader_emergency"], words
+    assert keys(stage.say("周团长", "着火了", private=True)) == ["faq.emergency_fire"], "no word to himself"
     assert stage.database.read_now(lambda s: list(s.exec(select(Turn)))) == []
     assert questions(stage) == ["胸口痛 喘不上气"], "what nobody could be told waits"
 
@@ -192,7 +209,7 @@ def test_a_leader_is_told_once_in_ten_minutes_of_each_who_calls(stage: Stage) ->
     stage.say("周团长", "积分", private=True)
     for number, words in enumerate(("我妈晕倒了", "我妈晕倒了", "救命", "问团长 我妈晕倒了", "着火了")):
         said, *told = stage.say("王姐", words, "2026-12-01T10:00", private=True)
-        assert (said.key, said.tails) == ("faq.emergency", ("faq.emergency_told",))
+        assert said.key.startswith("faq.emergency") and said.tails == ("faq.emergency_told",)
         assert len(told) == int(number in (0, 4)), words
     assert len(stage.say("李阿姨", "我妈晕倒了", private=True)) == 2, "somebody else"
     assert len(stage.say("王姐", "我妈晕倒了", "2026-12-01T10:09", private=True)) == 1
@@ -232,6 +249,27 @@ def test_what_a_leader_was_asked_for_is_no_cry(stage: Stage) -> None:
     assert keys(stage.say("周团长", "着火了，消防到了", private=True, quoting=led))[0] == "faq.relay_done"
     (again,) = stage.say("周团长", "问团长")
     assert keys(stage.say("周团长", "我妈晕倒了", quoting=again))[0] == "faq.emergency", "a cry of his own"
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "first", "told"),
+    [
+        ("我家一股煤气味，我头晕", "faq.emergency_gas", "先出门，别开灯", "先出门，到外面再打 119"),
+        ("我妈煤气中毒了，厨房煤气泄漏了", "faq.emergency_gas", "先出门，别开灯", "先出门，到外面再打 119"),
+        ("着火了，我妈晕倒了", "faq.emergency_fire", "先离开，再打 **119**", "先离开，再打 119"),
+        ("我老伴走丢了", "faq.emergency_police", "先打 **110**", "先打 110"),
+        ("有人拿刀在店里闹", "faq.emergency_police", "先打 **110**", "先打 110"),
+        ("我妈晕倒了", "faq.emergency", "先打 **120**", "先打 120、110、119"),
+    ],
+)
+def test_what_to_do_first_goes_by_what_has_happened(stage: Stage, words: str, key: str, first: str, told: str) -> None:
+    """王姐: 我家一股煤气味 → 先出门，别开灯、别点火……到外面再打 119 和燃气公司"""
+    stage.say("王姐", "签到")
+    stage.say("周团长", "积分", private=True)
+    said, leader = stage.say("王姐", words, private=True)
+    assert said.key == key and shown(said).startswith(first.replace("**", "")), shown(said)
+    assert "120" in shown(said) and "周团长" in shown(said)
+    assert f"我请 TA {told}" in shown(leader)
 
 
 def test_a_cry_alone_is_one_and_one_before_praise_is_none() -> None:

@@ -11,6 +11,7 @@ from engagement.entry import joining
 from engagement.entry.joining import Account
 from engagement.kernel import Event, Kind
 from engagement.registry import FEATURES
+from knowledge.answer import Answer, Citation
 from storage.engine import Session
 from storage.groups import Group, Member
 from tests.engagement.stage import Stage, at, keys, open_stage, placeholders_match, shown
@@ -215,6 +216,27 @@ def test_who_is_in_danger_or_gives_up_hears_of_no_task(stage: Stage) -> None:
     object.__setattr__(how, "subject", "again:")
     (over,) = stage.say("王姐", "算了", quoting=how)
     assert (over.key, over.tails, steps(stage, "王姐")) == ("guard.given_up", (), 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["请问 把李阿姨踢了", "请问 我要投诉", "问团长 什么破平台，气死我了", "请问 群里有人骂我", "请问 团长怎么不回消息"],
+)
+def test_who_quarrels_or_complains_hears_of_no_task(stage: Stage, text: str) -> None:
+    """王姐（新手任务 1/4）: 把李阿姨踢了 → 移不移人由团长定……，不提新手任务"""
+    entries = {"群里有人骂我": "group.conflict", "团长怎么不回消息": "group.leader_no_reply"}
+
+    class Base:
+        async def ask(self, question: str, **_more: object) -> Answer:
+            cited = Citation("《群公约》", entries.get(question, "pickup.hours"), "先消消气。")
+            return Answer("answered", "先消消气。", (cited,), (), 0.5, None, 1.0)
+
+    stage.gateway.dispatcher.answering = Base()  # type: ignore[assignment]
+    join(stage, "王姐")
+    stage.say("王姐", "签到")
+    said = stage.say("王姐", text)
+    assert not any("step" in key for message in said for key in (message.key, *message.tails)), said
+    assert steps(stage, "王姐") == 1
 
 
 def test_who_comes_by_the_groups_link_is_led_like_any_newcomer_once(stage: Stage) -> None:
