@@ -82,6 +82,12 @@ def test_where_the_group_is_not_known(stage: Stage) -> None:
     ("words", "awaits"),
     [
         ("怎么不见团长回", True),
+        ("我的投诉怎么样了？", True),
+        ("三天了还没人理我", True),
+        ("等了两天了怎么还没人管", True),
+        ("我那件事有结果了吗", True),
+        ("我的积分怎么样了", False),
+        ("三天没人提的货怎么办", False),
         ("团长怎么还不回我", True),
         ("咋没人理我啊", True),
         ("团长回了吗？", True),
@@ -92,6 +98,25 @@ def test_where_the_group_is_not_known(stage: Stage) -> None:
 )
 def test_who_wonders_why_the_leader_is_silent(words: str, awaits: bool) -> None:
     assert rules.awaits(words) == awaits
+
+
+@pytest.mark.parametrize(
+    ("words", "complains"),
+    [
+        ("我要投诉，少给我一斤橘子", True),
+        ("买的桃子烂了三个，投诉", True),
+        ("苹果坏了一半 投诉你们！", True),
+        ("投诉！牛奶过期了", True),
+        ("投诉：菜少了一袋", True),
+        ("投诉", False),
+        ("投诉，找谁", False),
+        ("我要投诉，流程是什么", False),
+        ("短租客太吵了怎么投诉", False),
+        ("快递员号码 8888 投诉就打这个", False),
+    ],
+)
+def test_who_lodges_a_complaint(words: str, complains: bool) -> None:
+    assert rules.complains(words) == complains
 
 
 def test_who_wonders_why_the_leader_is_silent_hears_that_nothing_is_lost(stage: Stage) -> None:
