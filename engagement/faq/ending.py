@@ -13,6 +13,7 @@ from sqlmodel import col
 from sqlmodel import select as pick
 
 from engagement import calendar
+from engagement.faq import complaints
 from engagement.faq.service import SHORT, SHOWN
 from engagement.kernel import Kind, Place, Reply, one_line
 from engagement.pushes import Occurrence, Planned
@@ -39,6 +40,11 @@ class Ended:
     in_private: bool
     present: bool
     asked_at: datetime
+
+    @property
+    def promised(self) -> bool:
+        """A complaint, which was to have its result by an hour that is long over."""
+        return complaints.until(self.text, self.asked_at) is not None
 
 
 def expire(session: Session, before: datetime, group_ids: Sequence[int]) -> list[Ended]:
@@ -84,18 +90,23 @@ def told(session: Session, one: Occurrence, ended: Sequence[Ended]) -> list[Plan
     said: list[Planned] = []
     alone: dict[int, list[Mapping[str, object]]] = {}
     aloud: list[Ended] = []
+    broken: set[int] = set()
     for row in ended:
         if row.person_id and bots.is_open(session, row.person_id, one.group.channel):
             day = calendar.local_day(row.asked_at, one.group.zone)
             shown = {"question": one_line(row.text, SHORT), "month": day.month, "day": day.day}
             alone.setdefault(row.person_id, []).append(shown)
+            if row.promised:
+                broken.add(row.person_id)
         elif row.present and row.name and not row.in_private and one.group.speaks:
             aloud.append(row)
     for person, mine in alone.items():
         values: dict[str, object] = {"group": one.group.name}
         key, more = ("faq.ended_several", {"rows": mine}) if len(mine) > 1 else ("faq.ended", mine[0])
-        said.append(Planned(one, Reply(key, {**values, **more}, kind=Kind.DM, to=person)))
+        tails = ["faq.ended_promise"] if person in broken else []
+        said.append(Planned(one, Reply(key, {**values, **more}, tails, kind=Kind.DM, to=person)))
     if aloud:
         rows = [{"name": row.name, "question": one_line(row.text, SHORT), "until": ""} for row in aloud[:SHOWN]]
-        said.insert(0, Planned(one, Reply("faq.ended_here", {"rows": rows}, kind=Kind.PUSH)))
+        tails = ["faq.ended_promise"] if any(row.promised for row in aloud) else []
+        said.insert(0, Planned(one, Reply("faq.ended_here", {"rows": rows}, tails, kind=Kind.PUSH)))
     return said

@@ -79,6 +79,18 @@ def test_in_private_where_that_is_open(stage: Stage) -> None:
     assert evening(stage, 7) == [("faq.ended_here", Kind.PUSH, 0), ("faq.ended", Kind.DM, stage.person("王姐"))]
 
 
+def test_a_complaint_does_not_end_as_a_question_does(stage: Stage) -> None:
+    """
+    （私聊）王姐: 问团长 鸡蛋全碎了，我要投诉 … （私聊）李阿姨: 问团长 能寄快递吗
+    （第 7 天 18:00）（私聊）王姐 ← 说好 72 小时，没做到；怎么绕过团长。李阿姨 ← 先放下了
+    """
+    stage.say("王姐", "问团长 鸡蛋全碎了，我要投诉", "2026-12-01T09:30", private=True)
+    stage.say("李阿姨", "问团长 能寄快递吗", "2026-12-01T09:40", private=True)
+    told = {reply.to: reply.tails for reply in planned(stage, 7)}
+    assert list(told[stage.person("王姐")]) == ["faq.ended_promise"]
+    assert not told[stage.person("李阿姨")]
+
+
 def test_who_asked_twice_in_private_hears_of_both_in_one_message(stage: Stage) -> None:
     """
     （私聊）王姐: 问团长 能代收燃气灶吗 … （私聊）王姐: 问团长 能寄快递吗
