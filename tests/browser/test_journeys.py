@@ -19,4 +19,5 @@ WAYS = [(who, journey) for who, found in JOURNEYS.items() for journey in found]
 @pytest.mark.parametrize("size", ["phone", "desktop"])
 @pytest.mark.parametrize(("who", "journey"), WAYS, ids=[f"{who}-{journey.__name__}" for who, journey in WAYS])
 def test_journey(visit: Callable[[str, str], Page], who: str, journey: Journey, size: str) -> None:
+    """What a person looks for is asked for on the way itself (`see` in journeys.py), and errors of pages by `visit`."""
     journey(visit(who, size))

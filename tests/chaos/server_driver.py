@@ -13,6 +13,9 @@ from bot import pump
 from knowledge import starter
 from scheduler import heartbeats
 
+DRIVER = "tests.chaos.server_driver"
+"""What a test runs as a module in place of `bot`."""
+
 
 def _nothing(*_: object, **__: object) -> int:
     return 0

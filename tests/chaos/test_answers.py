@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.chaos.server_driver import DRIVER
 from tests.platforms.serving import free_port, serving
 from tests.platforms.telegram import FakeTelegram, delay
 from tests.platforms.telegram.faults import Fault
@@ -19,7 +20,6 @@ pytestmark = [pytest.mark.chaos, pytest.mark.postgres]
 GROUP = -1001
 LI, WANG = 8, 9
 DEAD_AFTER = 8.0
-DRIVER = "tests.chaos.server_driver"
 
 
 async def test_an_answer_under_way_is_said_by_another_only_when_its_process_is_dead(

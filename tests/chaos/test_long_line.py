@@ -14,12 +14,12 @@ import psycopg
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.chaos.server_driver import DRIVER
 from tests.platforms.serving import Served, serving
 from tests.platforms.wecom_bot import FakeWecomBot
 
 pytestmark = [pytest.mark.chaos, pytest.mark.postgres]
 LEASE = 6.0
-DRIVER = "tests.chaos.server_driver"
 
 
 async def test_of_two_processes_one_is_connected_and_the_other_takes_over(tmp_path: Path, postgres_url: str) -> None:

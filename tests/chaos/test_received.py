@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.chaos.test_answers import DRIVER, GROUP, _beaten, _until, _value
+from tests.chaos.server_driver import DRIVER
+from tests.chaos.test_answers import GROUP, _beaten, _until, _value
 from tests.platforms.serving import free_port, serving
 from tests.platforms.telegram import FakeTelegram
 

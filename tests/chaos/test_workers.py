@@ -23,13 +23,13 @@ from sqlalchemy import text
 from benchmarks.pushes import TOKEN, fill
 from storage.columns import micros
 from storage.engine import DatabaseSettings, open_database
+from tests.chaos.server_driver import DRIVER
 from tests.full import FULL
 from tests.platforms.serving import Served, free_port, serving
 from tests.platforms.telegram import FakeTelegram, Limits
 
 pytestmark = [pytest.mark.chaos, pytest.mark.postgres]
 RATE = 12
-DRIVER = "tests.chaos.server_driver"
 
 
 @pytest.fixture

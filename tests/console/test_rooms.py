@@ -6,7 +6,7 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -153,29 +153,36 @@ def test_staff_see_where_most_waits_and_answer_there(client: TestClient, program
     assert program.database.read_now(lambda s: s.get_one(Question, number)).state == "expired"
 
 
+@contextmanager
+def came(program: Program, group: int, ago: Mapping[str, timedelta]) -> Iterator[None]:
+    """Neighbours of a group, by name, who came so long ago; afterwards it has them no more."""
+
+    def come(session: Session) -> list[int]:
+        people = [Person(created_at=NOW - since) for since in ago.values()]
+        session.add_all(people)
+        session.flush()
+        made = [
+            Member(group_id=group, person_id=person.id or 0, name=name, joined_at=NOW - since)
+            for person, (name, since) in zip(people, ago.items(), strict=True)
+        ]
+        session.add_all(made)
+        session.flush()
+        return [one.id or 0 for one in made]
+
+    made = program.database.write_now(come)
+    try:
+        yield
+    finally:
+        program.database.write_now(lambda s: s.exec(delete(Member).where(col(Member.id).in_(made))))
+
+
 def test_who_came_a_moment_ago_is_not_called_quiet(client: TestClient, program: Program) -> None:
     """Newcomers without a first word are named from the second day on."""
     group = group_of(program)
 
-    def come(session: Session) -> list[int]:
-        made = []
-        for name, ago in (("刚来的", timedelta(minutes=5)), ("来了两天的", timedelta(days=2))):
-            person = Person(created_at=NOW - ago)
-            session.add(person)
-            session.flush()
-            member = Member(group_id=group, person_id=person.id or 0, name=name, joined_at=NOW - ago)
-            session.add(member)
-            session.flush()
-            made.append(member.id or 0)
-        return made
-
-    def go(session: Session) -> None:
-        session.exec(delete(Member).where(col(Member.id).in_(made)))
-
-    made = program.database.write_now(come)
-    sign_in(client, "leader")
-    page = client.get("/console/today").text
-    program.database.write_now(go)
+    with came(program, group, {"刚来的": timedelta(minutes=5), "来了两天的": timedelta(days=2)}):
+        sign_in(client, "leader")
+        page = client.get("/console/today").text
     assert "来了两天的" in page
     assert "刚来的" not in page
 
@@ -265,26 +272,9 @@ def test_a_long_list_opens_out_and_says_how_many_there_are(
     monkeypatch.setattr("console.pages.groups.LISTED", 14)
     group = group_of(program)
 
-    def come(session: Session) -> list[int]:
-        made = []
-        for number in range(16):
-            person = Person(created_at=NOW)
-            session.add(person)
-            session.flush()
-            came = NOW - timedelta(minutes=5)
-            member = Member(group_id=group, person_id=person.id or 0, name=f"新来的{number}", joined_at=came)
-            session.add(member)
-            session.flush()
-            made.append(member.id or 0)
-        return made
-
-    def go(session: Session) -> None:
-        session.exec(delete(Member).where(col(Member.id).in_(made)))
-
-    made = program.database.write_now(come)
-    sign_in(client, "leader")
-    page = client.get(f"/console/groups/{group}").text
-    program.database.write_now(go)
+    with came(program, group, {f"新来的{number}": timedelta(minutes=5) for number in range(16)}):
+        sign_in(client, "leader")
+        page = client.get(f"/console/groups/{group}").text
     card = page.partition('id="h-new"')[2].partition("</section>")[0]
     count = re.search(r"最近 7 天，(\d+) 位", card)
     assert count is not None and int(count[1]) >= 16
